@@ -1,0 +1,26 @@
+//! edgeproof proves an edge protection before it is deployed.
+//!
+//! It boots, on one machine and without any account or network, everything a protected site runs through in
+//! production, and records every hop:
+//!
+//! ```text
+//! visitor ──▶ edge ──▶ runtime (workerd + the worker) ──▶ internet ──▶ origin
+//!                                                            ├──▶ Fingerprint
+//!                                                            └──▶ Wallarm node
+//! ```
+//!
+//! A request moves one way through the rooms, and each hop appends one [`trace::Exchange`] to the
+//! [`trace::Trace`]. Expectations and reports read the trace and the stores; they never reach into a part.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that cannot go on has failed"
+    )
+)]
+
+pub mod body;
+pub mod rig;
+pub mod trace;

@@ -1,0 +1,3 @@
+//! Every scenario file as one test.
+
+fn main() {}
