@@ -22,5 +22,7 @@
 )]
 
 pub mod body;
+mod process;
 pub mod rig;
+pub mod runtime;
 pub mod trace;
