@@ -25,4 +25,5 @@ pub mod body;
 mod process;
 pub mod rig;
 pub mod runtime;
+pub mod tools;
 pub mod trace;

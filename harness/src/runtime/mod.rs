@@ -9,3 +9,6 @@ pub use bundle::{Bundle, BundleError, Module, ModuleKind, Syntax};
 pub use config::{CF_HEADER, PROTOCOL_HEADER, WorkerConfig};
 pub use log::{LogLevel, LogLine};
 pub use workerd::{Runtime, RuntimeError};
+
+#[cfg(test)]
+mod tests;
