@@ -22,6 +22,7 @@
 )]
 
 pub mod body;
+pub mod browser;
 pub mod origin;
 mod process;
 pub mod rig;
