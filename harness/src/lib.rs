@@ -22,5 +22,7 @@
 )]
 
 pub mod body;
+pub mod edge;
+pub mod internet;
 pub mod rig;
 pub mod trace;
