@@ -23,6 +23,9 @@
 
 pub mod body;
 pub mod browser;
+pub mod cloudflare;
+pub mod edge;
+pub mod internet;
 pub mod origin;
 mod process;
 pub mod rig;
