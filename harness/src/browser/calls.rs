@@ -9,7 +9,10 @@ use std::{
 use headless_chrome::protocol::cdp::{Network, types::Event};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// A request that a page made.
+/// A request that a page made, as the browser tells it.
+///
+/// The browser keeps cookies to itself: what really went over the wire, `Cookie` and `Set-Cookie` included, stands in
+/// the rig's trace, under the `CF-Ray` of the answer.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The browser's name for it; the answers of a redirect chain share one.
@@ -20,7 +23,7 @@ pub struct Call {
     pub url: String,
     /// Why it was made: `Document`, `Fetch`, `XHR`, `Script`, …
     pub kind: String,
-    /// The request headers that went over the wire.
+    /// The request headers the page asked for.
     pub request_headers: HeaderMap,
     /// The body that was posted, where the browser shows it.
     pub posted: Option<String>,

@@ -31,3 +31,6 @@ static BACKGROUND: LazyLock<Option<tokio::runtime::Runtime>> = LazyLock::new(|| 
         .build()
         .ok()
 });
+
+#[cfg(test)]
+mod tests;
