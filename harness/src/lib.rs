@@ -22,5 +22,7 @@
 )]
 
 pub mod body;
+pub mod clock;
+pub mod fingerprint;
 pub mod rig;
 pub mod trace;
