@@ -6,7 +6,7 @@
 import { attachCookies, needsCookies } from './cookies'
 import { protectedCall } from './protection'
 import { restock, stocked, take } from './signals'
-import { getter, replace, type Realm } from './wrap'
+import { getter, lookalike, replace, type Realm } from './wrap'
 
 type Submitter = HTMLElement | null
 
@@ -55,7 +55,7 @@ export function instrumentForms(win: Realm): void {
     later(() => repeat(form, false, original))
     return undefined
   })
-  win.FormData = new Proxy(win.FormData, {
+  win.FormData = lookalike(win.FormData, {
     construct: (target, args, newTarget) => {
       gathering = true
       try {

@@ -7,10 +7,11 @@ import { instrumentFrames, once } from './frames'
 import { instrumentNavigation } from './navigation'
 import { anyProtected } from './protection'
 import { startAgent } from './signals'
-import type { Realm } from './wrap'
+import { disguise, type Realm } from './wrap'
 import { instrumentXhr } from './xhr'
 
 function instrument(win: Realm): void {
+  disguise(win)
   instrumentFetch(win)
   instrumentXhr(win)
   instrumentBeacon(win)
