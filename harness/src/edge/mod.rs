@@ -4,16 +4,25 @@
 //! is hyper. A visitor's connection starts with a PROXY protocol preamble ([`preamble()`]) that carries the address the
 //! visitor is to have.
 
+mod body_limit;
+mod cache;
 mod certificates;
 mod connection;
+mod dispatch;
+mod egress;
 mod front;
 pub mod headers;
 pub mod limits;
+pub mod normalise;
+mod origin_side;
 pub mod pages;
 mod preamble;
+mod quota;
 mod ray;
 mod request_cf;
 mod routes;
+mod settings;
+pub(crate) mod tunnel;
 mod under_way;
 mod workers;
 mod zones;
@@ -25,6 +34,7 @@ use std::{
     time::Duration,
 };
 
+pub use cache::{Cache, CacheOptions, Lookup, Stored, is_eligible, lifetime};
 pub use certificates::{CertificateAuthority, CertificateError};
 pub use headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -32,6 +42,7 @@ pub use preamble::preamble;
 pub use ray::Ray;
 pub use request_cf::{Location, Protocol, blob, request_cf};
 pub use routes::{Mismatch, Pattern, PatternError, Route, RouteTable, Scheme, Target};
+pub use settings::{Plan, Settings};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
 pub use zones::{Resolution, Zone, Zones};
@@ -106,11 +117,22 @@ impl Edge {
             routes: RouteTable::new(options.routes),
             workers: options.workers,
             runtime: workers::Workers::new(),
-            internet: options.internet,
+            origin_side: origin_side::OriginSide {
+                internet: options.internet.clone(),
+                cache: Cache::default(),
+                trace: options.trace.clone(),
+            },
             visitors: options.visitors,
             colo: options.colo,
+            quota: quota::Quota::default(),
+            tunnels: tunnel::Tunnels::default(),
             trace: options.trace,
         });
+        options
+            .internet
+            .route_through(Some(Arc::new(egress::Egress {
+                front: Arc::downgrade(&front),
+            })));
         let (stop, stopped) = watch::channel(false);
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let task = tokio::spawn(accept(listener, front, acceptor, stopped));

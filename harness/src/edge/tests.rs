@@ -104,6 +104,7 @@ async fn world() -> World {
                 ("direct.shop.example".to_owned(), false),
             ]
             .into(),
+            ..Zone::default()
         }],
         routes: vec![
             route("shop.example/api*", Some("flow")),
@@ -327,7 +328,7 @@ async fn a_visitor_cannot_say_where_it_comes_from() {
 #[rstest]
 #[case(
     "/throw",
-    "route shop.example/throw runs flow, which threw: error 1101"
+    "route shop.example/throw runs flow, which threw or will never answer: error 1101"
 )]
 #[case(
     "/gone",
