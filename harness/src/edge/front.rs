@@ -230,7 +230,7 @@ impl Front {
 /// Why a request is not taken in.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    #[error("the request names no host")]
+    #[error("the request names no host, or several")]
     NoHost,
     #[error("{0} bytes of request headers, the limit is {max}", max = limits::REQUEST_HEADER_BYTES)]
     HeadersTooLarge(usize),
@@ -302,7 +302,15 @@ fn refusal<'a>(
 fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Option<String> {
     let authority = match request.uri().authority() {
         Some(authority) => authority.clone(),
-        None => Authority::try_from(request.headers().get(HOST)?.as_bytes()).ok()?,
+        None => {
+            let mut hosts = request.headers().get_all(HOST).iter();
+            let host = hosts.next()?;
+            // Two hosts are two opinions of who is asked (RFC 9112 §3.2).
+            if hosts.next().is_some() {
+                return None;
+            }
+            Authority::try_from(host.as_bytes()).ok()?
+        }
     };
     // An absolute target wins over `Host` (RFC 9112 §3.2.2).
     let value = HeaderValue::from_str(authority.as_str()).ok()?;

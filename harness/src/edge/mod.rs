@@ -41,7 +41,10 @@ use hyper_util::server::graceful::GracefulShutdown;
 pub use preamble::preamble;
 pub use ray::Ray;
 pub use request_cf::{Location, Protocol, blob, request_cf};
-pub use routes::{Mismatch, Pattern, PatternError, Route, RouteTable, Scheme, Target};
+pub use routes::{
+    Considered, ExplainError, Explanation, Mismatch, Pattern, PatternError, Route, RouteError,
+    RouteTable, Scheme, Target, check, explain,
+};
 pub use settings::{Plan, Settings};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
@@ -81,17 +84,20 @@ pub enum EdgeError {
     /// The certificates could not be made.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
+    /// A route or a custom domain that Cloudflare would refuse.
+    #[error("Cloudflare would refuse it with code {}", .0.code())]
+    Route(#[from] RouteError),
     /// The data centre is not three letters.
     #[error("`{0}` is not a data centre; it has three capital letters, such as FRA")]
     Colo(String),
 }
 
 /// A running edge. Dropping it closes its socket and every connection.
-#[derive(Debug)]
 pub struct Edge {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: Option<tokio::task::JoinHandle<()>>,
+    internet: Internet,
 }
 
 impl Edge {
@@ -103,6 +109,8 @@ impl Edge {
         if options.colo.len() != 3 || !options.colo.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return Err(EdgeError::Colo(options.colo));
         }
+        let workers = options.workers.keys().map(String::as_str).collect();
+        check(&options.zones, &options.routes, &workers)?;
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .map_err(EdgeError::Bind)?;
@@ -140,6 +148,7 @@ impl Edge {
             address,
             stop,
             task: Some(task),
+            internet: options.internet,
         })
     }
 
@@ -158,8 +167,17 @@ impl Edge {
     }
 }
 
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Edge {
     fn drop(&mut self) {
+        self.internet.route_through(None);
         if let Some(task) = &self.task {
             task.abort();
         }
