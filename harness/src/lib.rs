@@ -23,4 +23,5 @@
 
 pub mod body;
 pub mod rig;
+pub mod scenario;
 pub mod trace;
