@@ -148,7 +148,8 @@ pub fn load_file(path: &Path) -> Result<Vec<Case>, LoadError> {
     };
     let node = yaml::parse(file, &text).map_err(|problem| mistakes(vec![problem]))?;
     let scenario: Scenario = read::read(&node).map_err(mistakes)?;
-    let unknown = unknown_names(&scenario, &node);
+    let mut unknown = unknown_names(&scenario, &node);
+    unknown.sort_by_key(|problem| problem.at.start);
     if !unknown.is_empty() {
         return Err(mistakes(unknown));
     }
@@ -234,11 +235,11 @@ steps:
         assert_eq!(
             mistakes(text),
             "\
-4:36 there is no ruleset `no-incognto` (did you mean `no-incognito`?)
-3:81 `shop.test` is not in the zone `shop.example` (name it `shop.example` or `….shop.example`, or give it a zone of its own)
-3:81 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own)
-9:9 there is no visitor `anne` (did you mean `ann`?)
+3:80 `shop.test` is not in the zone `shop.example` (name it `shop.example` or `….shop.example`, or give it a zone of its own)
+3:80 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own)
+4:35 there is no ruleset `no-incognto` (did you mean `no-incognito`?)
 8:12 no zone has the host `shop.exmaple` (did you mean `shop.example`?)
+9:9 there is no visitor `anne` (did you mean `ann`?)
 10:12 `click` needs a browser, and this visitor is an HTTP client (give the visitor a profile: regular, incognito or automated)
 12:5 who takes this step is not said (add `as:`; known here: ann, bob)
 13:14 `request` is for HTTP clients, and this visitor is a browser (describe one more visitor, without a profile, and name it with `as:`)

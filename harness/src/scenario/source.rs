@@ -39,6 +39,21 @@ pub struct Place {
     pub column: usize,
 }
 
+/// A few lines of a file with one stretch of them marked: enough to show a message without the file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Excerpt {
+    /// Where the stretch begins.
+    pub place: Place,
+    /// The number of the first line in `text`.
+    pub first_line: usize,
+    /// The lines.
+    pub text: String,
+    /// First marked byte in `text`.
+    pub start: usize,
+    /// Number of marked bytes.
+    pub length: usize,
+}
+
 impl Sources {
     /// Keeps one more file and returns its number.
     pub fn add(&mut self, path: &Path, text: String) -> u32 {
@@ -53,6 +68,29 @@ impl Sources {
     /// The file with this number.
     pub fn file(&self, number: u32) -> Option<&SourceFile> {
         self.files.get(number as usize)
+    }
+
+    /// The lines around a span, to be shown away from the file.
+    pub fn excerpt(&self, span: Span) -> Option<Excerpt> {
+        let file = self.file(span.file)?;
+        let place = self.place(span)?;
+        let end = (span.start + span.length).min(file.text.len());
+        let line_start = file.text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        let first = file.text[..line_start.saturating_sub(1)]
+            .rfind('\n')
+            .map_or(0, |at| at + 1);
+        let last = file
+            .text
+            .get(end..)?
+            .find('\n')
+            .map_or(file.text.len(), |at| end + at);
+        Some(Excerpt {
+            first_line: place.line - file.text[first..line_start].matches('\n').count(),
+            place,
+            text: file.text[first..last].to_owned(),
+            start: span.start - first,
+            length: end - span.start,
+        })
     }
 
     /// Where a span begins.
