@@ -22,6 +22,10 @@
 )]
 
 pub mod body;
+pub mod origin;
+mod process;
 pub mod rig;
+pub mod runtime;
 pub mod scenario;
+pub mod tools;
 pub mod trace;
