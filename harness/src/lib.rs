@@ -25,6 +25,7 @@ pub mod body;
 pub mod origin;
 mod process;
 pub mod rig;
+pub mod run;
 pub mod runtime;
 pub mod scenario;
 pub mod tools;
