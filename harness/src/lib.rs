@@ -22,6 +22,10 @@
 )]
 
 pub mod body;
+pub mod browser;
+pub mod cloudflare;
+pub mod edge;
+pub mod internet;
 pub mod origin;
 mod process;
 pub mod rig;

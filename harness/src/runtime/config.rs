@@ -2,15 +2,9 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::Path};
 
+use crate::edge::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+
 use super::bundle::{Bundle, Module, ModuleKind, Syntax};
-
-/// The header in which the edge hands the runtime the `request.cf` of a request, as JSON. The runtime
-/// removes it; the edge removes a visitor's own copy.
-pub const CF_HEADER: &str = "x-edgeproof-cf";
-
-/// The header in which the edge says with which scheme the visitor came. The runtime removes it; the edge
-/// removes a visitor's own copy.
-pub const PROTOCOL_HEADER: &str = "x-edgeproof-proto";
 
 /// The date whose runtime behaviour workers get (Workers compatibility dates).
 const COMPATIBILITY_DATE: &str = "2026-11-01";
@@ -24,23 +18,21 @@ pub struct WorkerConfig {
     pub bundle: Bundle,
     /// Variables and secrets, all as text.
     pub variables: BTreeMap<String, String>,
+    /// Where its `fetch()` goes: a server that takes requests in absolute form.
+    pub internet: SocketAddr,
 }
 
-/// The whole configuration: one service and one socket a worker, and the internet where `fetch()` goes.
-pub(super) fn render(workers: &[WorkerConfig], internet: SocketAddr) -> String {
+/// The whole configuration: for each worker its service, its socket, and the way its `fetch()` goes.
+pub(super) fn render(workers: &[WorkerConfig]) -> String {
     let mut text = String::from("using Workerd = import \"/workerd/workerd.capnp\";\n\n");
     text.push_str("const config :Workerd.Config = (\n  services = [\n");
-    let _ = writeln!(
-        text,
-        "    ( name = \"the-internet\", external = ( address = {}, http = ( style = proxy, cfBlobHeader = {} ) ) ),",
-        quote(&internet.to_string()),
-        quote(CF_HEADER),
-    );
     for (index, worker) in workers.iter().enumerate() {
         let _ = writeln!(
             text,
-            "    ( name = {}, worker = .worker{index} ),",
-            quote(&worker.name)
+            "    ( name = {}, worker = .worker{index} ),\n    ( name = \"internet{index}\", external = ( address = {}, http = ( style = proxy, cfBlobHeader = {} ) ) ),",
+            quote(&worker.name),
+            quote(&worker.internet.to_string()),
+            quote(CF_BLOB_HEADER),
         );
     }
     text.push_str("  ],\n  sockets = [\n");
@@ -49,8 +41,8 @@ pub(super) fn render(workers: &[WorkerConfig], internet: SocketAddr) -> String {
         let _ = writeln!(
             text,
             "    ( name = {name}, address = \"127.0.0.1:0\", service = {name}, http = ( cfBlobHeader = {}, forwardedProtoHeader = {} ) ),",
-            quote(CF_HEADER),
-            quote(PROTOCOL_HEADER),
+            quote(CF_BLOB_HEADER),
+            quote(FORWARDED_PROTO_HEADER),
         );
     }
     text.push_str("  ],\n  logging = ( structuredLogging = true ),\n);\n");
@@ -87,7 +79,7 @@ fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
     }
     let _ = writeln!(
         text,
-        "  ],\n  compatibilityDate = \"{COMPATIBILITY_DATE}\",\n  globalOutbound = \"the-internet\",\n);"
+        "  ],\n  compatibilityDate = \"{COMPATIBILITY_DATE}\",\n  globalOutbound = \"internet{index}\",\n);"
     );
 }
 

@@ -8,21 +8,28 @@ use tokio::{
 };
 
 use super::*;
+use crate::edge::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 use crate::tools::{self, Tool};
 
-fn worker(name: &str, source: &str, directory: &std::path::Path) -> WorkerConfig {
+fn worker(
+    name: &str,
+    source: &str,
+    directory: &std::path::Path,
+    internet: SocketAddr,
+) -> WorkerConfig {
     let directory = directory.join(name);
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("index.js"), source).unwrap();
     WorkerConfig {
         name: name.to_owned(),
         bundle: Bundle::read(&directory).unwrap(),
+        internet,
         variables: BTreeMap::from([("GREETING".to_owned(), "\"quoted\" \\ ü".to_owned())]),
     }
 }
 
-async fn start(workers: &[WorkerConfig], internet: SocketAddr) -> Result<Runtime, RuntimeError> {
-    Runtime::start(&tools::find(Tool::Workerd).unwrap(), workers, internet).await
+async fn start(workers: &[WorkerConfig]) -> Result<Runtime, RuntimeError> {
+    Runtime::start(&tools::find(Tool::Workerd).unwrap(), workers).await
 }
 
 async fn ask(address: SocketAddr, head: &str) -> String {
@@ -43,17 +50,19 @@ async fn workers_of_either_syntax_run_side_by_side_with_their_variables() {
             "module",
             "export default { fetch(request, env) { return new Response(env.GREETING + request.url + request.cf.country) } }",
             directory.path(),
+            NOWHERE,
         ),
         worker(
             "script",
             "addEventListener('fetch', event => event.respondWith(new Response('old ' + GREETING)))",
             directory.path(),
+            NOWHERE,
         ),
     ];
-    let runtime = start(&workers, NOWHERE).await.unwrap();
+    let runtime = start(&workers).await.unwrap();
 
     let request = format!(
-        "GET /a?b HTTP/1.1\r\nHost: shop.example\r\n{CF_HEADER}: {{\"country\":\"DE\"}}\r\n{PROTOCOL_HEADER}: https\r\nConnection: close\r\n\r\n"
+        "GET /a?b HTTP/1.1\r\nHost: shop.example\r\n{CF_BLOB_HEADER}: {{\"country\":\"DE\"}}\r\n{FORWARDED_PROTO_HEADER}: https\r\nConnection: close\r\n\r\n"
     );
     let answer = ask(runtime.address("module").unwrap(), &request).await;
     assert!(
@@ -73,10 +82,9 @@ async fn a_fetch_arrives_at_the_internet_with_the_url_the_worker_asked_for() {
         "module",
         "export default { fetch() { return fetch('https://api.example:8443/v4/send?x=1', { method: 'POST', body: 'b' }) } }",
         directory.path(),
+        internet.local_addr().unwrap(),
     )];
-    let runtime = start(&workers, internet.local_addr().unwrap())
-        .await
-        .unwrap();
+    let runtime = start(&workers).await.unwrap();
     let asked = tokio::spawn(async move {
         let (mut stream, _) = internet.accept().await.unwrap();
         let mut bytes = [0; 4096];
@@ -107,8 +115,9 @@ async fn the_console_of_a_worker_can_be_read() {
         "module",
         "export default { fetch() { console.warn('odd'); return new Response() } }",
         directory.path(),
+        NOWHERE,
     )];
-    let runtime = start(&workers, NOWHERE).await.unwrap();
+    let runtime = start(&workers).await.unwrap();
     let address = runtime.address("module").unwrap();
     ask(
         address,
@@ -125,7 +134,12 @@ async fn the_console_of_a_worker_can_be_read() {
 #[tokio::test]
 async fn a_worker_that_does_not_parse_is_reported_with_the_runtimes_words() {
     let directory = tempfile::tempdir().unwrap();
-    let workers = [worker("module", "export default {", directory.path())];
-    let error = start(&workers, NOWHERE).await.unwrap_err();
+    let workers = [worker(
+        "module",
+        "export default {",
+        directory.path(),
+        NOWHERE,
+    )];
+    let error = start(&workers).await.unwrap_err();
     assert!(error.to_string().contains("SyntaxError"), "{error}");
 }

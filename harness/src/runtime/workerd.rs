@@ -77,15 +77,11 @@ impl Runtime {
     ///
     /// # Errors
     /// When the process cannot be started, or ends or stays silent instead of listening.
-    pub async fn start(
-        workerd: &Path,
-        workers: &[WorkerConfig],
-        internet: SocketAddr,
-    ) -> Result<Self, RuntimeError> {
+    pub async fn start(workerd: &Path, workers: &[WorkerConfig]) -> Result<Self, RuntimeError> {
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-runtime-")
             .map_err(RuntimeError::Start)?;
         let file = directory.path().join("config.capnp");
-        std::fs::write(&file, config::render(workers, internet)).map_err(RuntimeError::Start)?;
+        std::fs::write(&file, config::render(workers)).map_err(RuntimeError::Start)?;
 
         let (mut child, control) = spawn(workerd, &file).map_err(RuntimeError::Start)?;
         let log = Log::default();
