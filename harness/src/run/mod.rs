@@ -1,7 +1,10 @@
 //! Runs scenarios: what is expected is judged by what each hop recorded.
 
 pub mod check;
+pub mod event;
 pub mod journey;
 pub mod observed;
 pub mod record;
 pub mod redact;
+pub mod runner;
+pub mod summary;

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::source::Excerpt;
+use crate::scenario::{load::Case, source::Excerpt};
 
 /// What came of one case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +112,21 @@ impl Verdict {
 }
 
 impl CaseRecord {
+    /// The record of a case of which nothing but the verdict is known.
+    pub fn without_run(case: &Case, verdict: Verdict) -> Self {
+        Self {
+            name: case.name.clone(),
+            title: case.scenario.title.clone(),
+            file: case.file.clone(),
+            tags: case.scenario.tags.clone(),
+            refs: case.scenario.refs.clone(),
+            verdict,
+            took_ms: 0,
+            hops: Vec::new(),
+            log: Vec::new(),
+        }
+    }
+
     /// How long it took.
     pub fn took(&self) -> Duration {
         Duration::from_millis(self.took_ms)

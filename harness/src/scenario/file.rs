@@ -1,9 +1,6 @@
 //! A scenario as a file states it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::{expect::ExpectAtEnd, given::Given, step::Step, time::Time};
 
@@ -25,9 +22,6 @@ pub struct Scenario {
     pub kind: Kind,
     /// Why it is not run at present.
     pub skip: Option<String>,
-    /// The values it is multiplied by; each name is available as `${name}`.
-    #[serde(default)]
-    pub matrix: BTreeMap<String, Vec<Json>>,
     /// How long it may take altogether.
     pub timeout: Option<Time>,
     /// What it starts from.

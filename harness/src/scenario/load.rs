@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     file::Scenario,
+    layers, matrix,
     names::unknown_names,
     node::Node,
     problem::{Look, Problem},
@@ -136,30 +137,62 @@ pub fn load_file(path: &Path) -> Result<Vec<Case>, LoadError> {
         path: path.to_owned(),
         source,
     })?;
+    load_text(path, &text)
+}
+
+/// Reads the text of a file that is, or is as if it were, at `path`.
+pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
     let mut sources = Sources::default();
-    let file = sources.add(path, text.clone());
+    let file = sources.add(path, text.to_owned());
+    let assembled = yaml::parse(file, text)
+        .map_err(|problem| vec![problem])
+        .and_then(|node| layers::assemble(path, node, &mut sources))
+        .and_then(|node| matrix::expand(&node));
     let sources = Arc::new(sources);
-    let mistakes = |problems: Vec<Problem>| {
-        let mistake = |problem| Mistake {
-            problem,
-            sources: Arc::clone(&sources),
-        };
-        LoadError::Mistakes(problems.into_iter().map(mistake).collect())
-    };
-    let node = yaml::parse(file, &text).map_err(|problem| mistakes(vec![problem]))?;
-    let scenario: Scenario = read::read(&node).map_err(mistakes)?;
-    let mut unknown = unknown_names(&scenario, &node);
-    unknown.sort_by_key(|problem| problem.at.start);
-    if !unknown.is_empty() {
-        return Err(mistakes(unknown));
+    let combinations = assembled.map_err(|problems| mistakes(problems, &sources))?;
+    let mut cases = Vec::new();
+    let mut problems = Vec::new();
+    for combination in combinations {
+        match scenario(&combination.node) {
+            Ok(scenario) => cases.push(Case {
+                name: std::iter::once(name(path))
+                    .chain(combination.labels)
+                    .collect::<Vec<_>>()
+                    .join("::"),
+                file: path.to_owned(),
+                scenario,
+                node: combination.node,
+                sources: Arc::clone(&sources),
+            }),
+            Err(more) => problems.extend(more),
+        }
     }
-    Ok(vec![Case {
-        name: name(path),
-        file: path.to_owned(),
-        scenario,
-        node,
-        sources,
-    }])
+    if problems.is_empty() {
+        return Ok(cases);
+    }
+    // A mistake outside the matrix is in every combination.
+    problems.sort_by_key(|problem| (problem.at.file, problem.at.start));
+    problems.dedup();
+    Err(mistakes(problems, &sources))
+}
+
+/// Reads what one combination says, names included.
+fn scenario(node: &Node) -> Result<Scenario, Vec<Problem>> {
+    let scenario: Scenario = read::read(node)?;
+    let unknown = unknown_names(&scenario, node);
+    if unknown.is_empty() {
+        Ok(scenario)
+    } else {
+        Err(unknown)
+    }
+}
+
+fn mistakes(problems: Vec<Problem>, sources: &Arc<Sources>) -> LoadError {
+    let mistake = |problem| Mistake {
+        problem,
+        sources: Arc::clone(sources),
+    };
+    LoadError::Mistakes(problems.into_iter().map(mistake).collect())
 }
 
 /// The name of a file: its path below the last folder called `scenarios`, without the ending, joined with `::`.
