@@ -2,11 +2,14 @@
 //!
 //! ```yaml
 //! matrix:
-//!   fault: [refuse, hang]                 # ${fault}
-//!   mode:                                 # ${mode} is the label, ${mode.status} what it holds
+//!   fault: [refuse, hang]
+//!   mode:
 //!     closed: { failure_mode: closed, status: 403 }
 //!     open:   { failure_mode: open, status: 200 }
 //! ```
+//!
+//! Where `${fault}` stands alone it is the value, whatever that is; within a text it is the label. `${mode.status}` is
+//! what stands below.
 
 use super::{
     node::{Key, Node, Value},
@@ -151,23 +154,20 @@ fn fill(node: &Node, chosen: &[Choice<'_>]) -> Node {
 }
 
 fn fill_text(text: &str, chosen: &[Choice<'_>]) -> String {
-    template::fill(text, &|name| {
-        look_up(name, chosen).and_then(|value| scalar_text(&value))
-    })
+    template::fill(
+        text,
+        &|name| match chosen.iter().find(|choice| choice.name == name) {
+            Some(choice) => Some(choice.label.clone()),
+            None => look_up(name, chosen).and_then(|value| scalar_text(&value)),
+        },
+    )
 }
 
-/// What a name stands for: the value itself, the label of a mapping, or something below it.
+/// What a name stands for: a value, or something below it.
 fn look_up(name: &str, chosen: &[Choice<'_>]) -> Option<Node> {
     let mut segments = name.split('.');
     let first = segments.next()?;
     let choice = chosen.iter().find(|choice| choice.name == first)?;
-    let mut segments = segments.peekable();
-    if segments.peek().is_none() && matches!(choice.value.value, Value::Map(_)) {
-        return Some(Node {
-            at: choice.value.at,
-            value: Value::Text(choice.label.clone()),
-        });
-    }
     choice.value.at_path(segments).cloned()
 }
 
@@ -206,15 +206,22 @@ mod tests {
     #[test]
     fn values_keep_their_type_where_they_stand_alone() {
         let text = "matrix: {mode: {closed: {status: 403, on: true}}}\n\
-                    a: ${mode.status}\nb: ${mode}\nc: is ${mode.status}\nd: ${mode.on}\n${mode}: ${other}\n";
+                    a: ${mode.status}\nb: in ${mode}\nc: is ${mode.status}\nd: ${mode.on}\n${mode}: ${other}\ne: ${mode}\n";
         let (_, node) = &expanded(text)[0];
         assert_eq!(node.get("a").unwrap().value, Value::Integer(403));
-        assert_eq!(node.get("b").unwrap().value, Value::Text("closed".into()));
+        assert_eq!(
+            node.get("b").unwrap().value,
+            Value::Text("in closed".into())
+        );
         assert_eq!(node.get("c").unwrap().value, Value::Text("is 403".into()));
         assert_eq!(node.get("d").unwrap().value, Value::Bool(true));
         assert_eq!(
             node.get("closed").unwrap().value,
             Value::Text("${other}".into())
+        );
+        assert_eq!(
+            node.at_path(["e", "status"]).unwrap().value,
+            Value::Integer(403)
         );
         assert_eq!(node.get("matrix"), None);
     }

@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::Value as Json;
 
-use super::expect::Header;
+use super::{expect::Header, time::Time};
 
 /// A request: `GET https://shop.example/`, or a mapping with the details.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Request {
     pub headers: IndexMap<Header, OneOrMany>,
     /// The body.
     pub body: Option<RequestBody>,
+    /// Signals to send as `fp-data`, as a page's agent would have collected them.
+    pub signals: Option<StatedSignals>,
     /// A header whose value is filled up until all request headers together have a certain size.
     pub pad: Option<Pad>,
 }
@@ -38,6 +40,21 @@ pub enum RequestBody {
     Form(IndexMap<String, String>),
     /// So many bytes of `a`.
     Bytes(usize),
+}
+
+/// What an agent would have measured. An HTTP client has no page, so a scenario states it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatedSignals {
+    /// The page they come from.
+    pub page: String,
+    /// Whether the browser is in a private mode.
+    #[serde(default)]
+    pub incognito: bool,
+    /// What automates the browser, such as `headless_chrome`.
+    pub bot: Option<String>,
+    /// How old they are when they are sent, by the visitor's clock.
+    pub age: Option<Time>,
 }
 
 /// Fills a request up to a size.
@@ -64,6 +81,7 @@ struct Written {
     #[serde(default)]
     headers: IndexMap<Header, OneOrMany>,
     body: Option<RequestBody>,
+    signals: Option<StatedSignals>,
     pad: Option<Pad>,
 }
 
@@ -107,6 +125,7 @@ impl FromStr for Request {
             url: url.to_owned(),
             headers: IndexMap::new(),
             body: None,
+            signals: None,
             pad: None,
         })
     }
@@ -147,6 +166,7 @@ impl<'de> Deserialize<'de> for Request {
                     url: written.url,
                     headers: written.headers,
                     body: written.body,
+                    signals: written.signals,
                     pad: written.pad,
                 })
             }
