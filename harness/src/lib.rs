@@ -22,7 +22,15 @@
 )]
 
 pub mod body;
+pub mod browser;
 pub mod clock;
+pub mod cloudflare;
+pub mod edge;
 pub mod fingerprint;
+pub mod internet;
+pub mod origin;
+mod process;
 pub mod rig;
+pub mod runtime;
+pub mod tools;
 pub mod trace;

@@ -1,0 +1,37 @@
+//! Chromium as a visitor: started once for each kind of profile, lent to one visitor at a time.
+//!
+//! A lent Chromium reaches exactly one rig: every name it asks for leads to its [`Gateway`](gateway), and that
+//! leads to the edge of the rig that borrowed it, in the name of the visitor. When it is given back, its
+//! connections, cookies, storage and cache are gone.
+
+mod calls;
+mod chromium;
+mod gateway;
+mod page;
+mod pool;
+mod profile;
+mod protocol;
+
+use std::{sync::LazyLock, time::Duration};
+
+pub use calls::{Call, CallOutcome, ConsoleLine};
+pub use chromium::ChromiumError;
+pub(crate) use gateway::Way;
+pub use page::{Page, PageError};
+pub(crate) use pool::{Lease, Pool};
+
+/// How long a page may take for one thing that is waited for, if nothing else is said.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
+
+/// Gateways and the pipes of Chromium outlive the runtime of a single test, so they have their own.
+static BACKGROUND: LazyLock<Option<tokio::runtime::Runtime>> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("browsers")
+        .enable_all()
+        .build()
+        .ok()
+});
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,472 @@
+//! A page that a visitor has open.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use headless_chrome::protocol::cdp::{
+    Input, Network, Page as PageDomain, Runtime, Storage, Target, types::Method,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    calls::{Activity, Call, CallOutcome, ConsoleLine},
+    protocol::Connection,
+};
+use crate::rig::Profile;
+
+/// An open page. All waiting is for events of the browser, never for a time to pass.
+pub struct Page {
+    connection: Connection,
+    session: String,
+    target: String,
+    /// The off-the-record context of this visit, which ends with it.
+    context: Option<String>,
+    activity: Arc<Activity>,
+}
+
+/// Why a page did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The browser does not answer, or refuses the command.
+    #[error("the browser refused: {0}")]
+    Browser(String),
+    /// The address could not be loaded, in the browser's words.
+    #[error("{url} could not be loaded: {reason}")]
+    Navigation {
+        /// The address.
+        url: String,
+        /// Such as `net::ERR_CONNECTION_REFUSED`.
+        reason: String,
+    },
+    /// Something that was waited for did not happen in time.
+    #[error("{what} did not happen within {} ms", limit.as_millis())]
+    Late {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        limit: Duration,
+    },
+    /// The script threw.
+    #[error("the page's script threw: {0}")]
+    Script(String),
+}
+
+impl Page {
+    pub(super) async fn open(connection: &Connection, profile: Profile) -> Result<Self, PageError> {
+        let context = match profile {
+            Profile::Incognito => Some(
+                connection
+                    .ask(
+                        None,
+                        Target::CreateBrowserContext {
+                            dispose_on_detach: Some(true),
+                            proxy_server: None,
+                            proxy_bypass_list: None,
+                            origins_with_universal_network_access: None,
+                        },
+                    )
+                    .await?
+                    .browser_context_id,
+            ),
+            _ => None,
+        };
+        let target = connection
+            .ask(None, blank(context.clone()))
+            .await?
+            .target_id;
+        let session = connection
+            .ask(
+                None,
+                Target::AttachToTarget {
+                    target_id: target.clone(),
+                    flatten: Some(true),
+                },
+            )
+            .await?
+            .session_id;
+        let activity = Arc::new(Activity::default());
+        let observer = Arc::clone(&activity);
+        connection.listen(
+            &session,
+            Some(Box::new(move |event, parameters| {
+                observer.observe(event, parameters);
+            })),
+        );
+        let page = Self {
+            connection: connection.clone(),
+            session,
+            target,
+            context,
+            activity,
+        };
+        tokio::try_join!(
+            page.ask(Network::Enable {
+                max_total_buffer_size: None,
+                max_resource_buffer_size: None,
+                max_post_data_size: Some(1024 * 1024),
+                report_direct_socket_traffic: None,
+                enable_durable_messages: None,
+            }),
+            page.ask(PageDomain::Enable {
+                enable_file_chooser_opened_event: None,
+            }),
+            page.ask(Runtime::Enable(None)),
+        )?;
+        Ok(page)
+    }
+
+    /// Loads an address and waits until its load event has fired. Returns the call of the document itself.
+    ///
+    /// # Errors
+    /// When nothing could be loaded, or not in time.
+    pub async fn visit(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
+        let loads = self.activity.loads();
+        let navigation = self.ask(navigate(url)).await?;
+        if let Some(reason) = navigation.error_text {
+            return Err(PageError::Navigation {
+                url: url.to_owned(),
+                reason,
+            });
+        }
+        // The request of a document has the name of the loader that asked for it.
+        let loader = navigation.loader_id.unwrap_or_default();
+        self.activity
+            .wait(limit, |calls, loaded| {
+                let document = calls.iter().rev().find(|call| call.id == loader)?;
+                (loaded > loads && document.outcome != CallOutcome::Pending)
+                    .then(|| document.clone())
+            })
+            .await
+            .ok_or_else(|| PageError::Late {
+                what: format!("the load of {url}"),
+                limit,
+            })
+    }
+
+    /// Waits until the call that `wanted` accepts, not counting the first `skip` such calls, has ended.
+    ///
+    /// # Errors
+    /// When no such call has ended in time; `what` says in words what was waited for.
+    pub async fn call(
+        &self,
+        skip: usize,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&Call) -> bool,
+    ) -> Result<Call, PageError> {
+        self.activity
+            .wait(limit, |calls, _| {
+                calls
+                    .iter()
+                    .filter(|call| wanted(call))
+                    .nth(skip)
+                    .filter(|call| call.outcome != CallOutcome::Pending)
+                    .cloned()
+            })
+            .await
+            .ok_or_else(|| PageError::Late {
+                what: what.to_owned(),
+                limit,
+            })
+    }
+
+    /// Everything the page has asked for so far.
+    pub fn calls(&self) -> Vec<Call> {
+        self.activity.calls()
+    }
+
+    /// Everything the page has printed so far, uncaught exceptions included.
+    pub fn console(&self) -> Vec<ConsoleLine> {
+        self.activity.console()
+    }
+
+    /// The body of an answer, where the browser still has it.
+    ///
+    /// # Errors
+    /// When the browser has no body for the call, as for one that failed.
+    pub async fn body(&self, call: &Call) -> Result<Vec<u8>, PageError> {
+        let answer = self
+            .ask(Network::GetResponseBody {
+                request_id: call.id.clone(),
+            })
+            .await?;
+        if answer.base_64_encoded {
+            STANDARD
+                .decode(&answer.body)
+                .map_err(|error| PageError::Browser(error.to_string()))
+        } else {
+            Ok(answer.body.into_bytes())
+        }
+    }
+
+    /// Runs a script in the page, as the body of an async function, and returns what it returns.
+    ///
+    /// # Errors
+    /// When it throws, or returns what is no JSON.
+    pub async fn run(&self, script: &str) -> Result<Value, PageError> {
+        let answer = self
+            .ask(Runtime::Evaluate {
+                expression: format!("(async () => {{ {script}\n}})()"),
+                object_group: None,
+                include_command_line_api: None,
+                silent: None,
+                context_id: None,
+                return_by_value: Some(true),
+                generate_preview: None,
+                user_gesture: Some(true),
+                await_promise: Some(true),
+                throw_on_side_effect: None,
+                timeout: None,
+                disable_breaks: None,
+                repl_mode: None,
+                allow_unsafe_eval_blocked_by_csp: Some(true),
+                unique_context_id: None,
+                serialization_options: None,
+            })
+            .await?;
+        match answer.exception_details {
+            Some(details) => Err(PageError::Script(
+                details
+                    .exception
+                    .and_then(|exception| exception.description)
+                    .unwrap_or(details.text),
+            )),
+            None => Ok(answer.result.value.unwrap_or(Value::Null)),
+        }
+    }
+
+    /// Types into a field, as a person does: it is focused, its old content replaced.
+    ///
+    /// # Errors
+    /// When no such field turns up in time.
+    pub async fn fill(&self, selector: &str, text: &str, limit: Duration) -> Result<(), PageError> {
+        self.point_of(selector, limit).await?;
+        let script = format!(
+            "const field = document.querySelector({}); field.focus(); field.select?.();",
+            quoted(selector)
+        );
+        self.run(&script).await?;
+        self.ask(Input::InsertText {
+            text: text.to_owned(),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Clicks in the middle of an element with the mouse.
+    ///
+    /// # Errors
+    /// When no such element turns up in time.
+    pub async fn click(&self, selector: &str, limit: Duration) -> Result<(), PageError> {
+        use Input::DispatchMouseEventTypeOption::{MouseMoved, MousePressed, MouseReleased};
+
+        let point = self.point_of(selector, limit).await?;
+        self.ask(mouse(MouseMoved, point)).await?;
+        self.ask(mouse(MousePressed, point)).await?;
+        self.ask(mouse(MouseReleased, point)).await?;
+        Ok(())
+    }
+
+    /// Presses Enter wherever the focus is.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn press_enter(&self) -> Result<(), PageError> {
+        use Input::DispatchKeyEventTypeOption::{KeyDown, KeyUp};
+
+        self.ask(enter(KeyDown)).await?;
+        self.ask(enter(KeyUp)).await?;
+        Ok(())
+    }
+
+    /// Waits until the selector matches, scrolls the element into view, and tells where its middle is.
+    async fn point_of(&self, selector: &str, limit: Duration) -> Result<(f64, f64), PageError> {
+        let script = format!(
+            "const find = () => document.querySelector({});
+             const found = find() ?? await new Promise(resolve => {{
+               const observer = new MutationObserver(() => {{
+                 const element = find();
+                 if (element) {{ observer.disconnect(); resolve(element); }}
+               }});
+               observer.observe(document, {{ childList: true, subtree: true, attributes: true }});
+               setTimeout(() => {{ observer.disconnect(); resolve(null); }}, {});
+             }});
+             if (!found) return null;
+             found.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+             const box = found.getBoundingClientRect();
+             return [box.x + box.width / 2, box.y + box.height / 2];",
+            quoted(selector),
+            limit.as_millis()
+        );
+        let point = self.run(&script).await?;
+        match (point[0].as_f64(), point[1].as_f64()) {
+            (Some(x), Some(y)) => Ok((x, y)),
+            _ => Err(PageError::Late {
+                what: format!("an element `{selector}`"),
+                limit,
+            }),
+        }
+    }
+
+    /// The document as it stands now, serialised.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn html(&self) -> Result<String, PageError> {
+        let html = self
+            .run("return document.documentElement.outerHTML")
+            .await?;
+        Ok(html.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// A picture of what the visitor sees, as PNG.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn screenshot(&self) -> Result<Vec<u8>, PageError> {
+        let picture = self
+            .ask(PageDomain::CaptureScreenshot {
+                format: Some(PageDomain::CaptureScreenshotFormatOption::Png),
+                quality: None,
+                clip: None,
+                from_surface: None,
+                capture_beyond_viewport: None,
+                optimize_for_speed: None,
+            })
+            .await?;
+        STANDARD
+            .decode(&picture.data)
+            .map_err(|error| PageError::Browser(error.to_string()))
+    }
+
+    /// Removes what the visit left in the browser, and closes the page.
+    pub(super) async fn wipe_and_close(self) -> Result<(), PageError> {
+        if self.context.is_none() {
+            self.wipe().await?;
+        }
+        self.connection.listen(&self.session, None);
+        self.connection
+            .ask(
+                None,
+                Target::CloseTarget {
+                    target_id: self.target.clone(),
+                },
+            )
+            .await?;
+        if let Some(browser_context_id) = self.context {
+            let dispose = Target::DisposeBrowserContext { browser_context_id };
+            self.connection.ask(None, dispose).await?;
+        }
+        Ok(())
+    }
+
+    async fn wipe(&self) -> Result<(), PageError> {
+        let mut origins: Vec<String> = self
+            .activity
+            .calls()
+            .iter()
+            .filter_map(|call| url::Url::parse(&call.url).ok())
+            .filter(url::Url::has_host)
+            .map(|url| url.origin().ascii_serialization())
+            .collect();
+        origins.sort();
+        origins.dedup();
+        // A page that is still there could write again.
+        self.ask(navigate("about:blank")).await?;
+        for origin in origins {
+            self.ask(Storage::ClearDataForOrigin {
+                origin,
+                storage_Types: "all".to_owned(),
+            })
+            .await?;
+        }
+        self.ask(Network::ClearBrowserCookies(None)).await?;
+        self.ask(Network::ClearBrowserCache(None)).await?;
+        Ok(())
+    }
+
+    async fn ask<C: Method + Serialize>(&self, command: C) -> Result<C::ReturnObject, PageError> {
+        self.connection.ask(Some(&self.session), command).await
+    }
+}
+
+fn blank(browser_context_id: Option<String>) -> Target::CreateTarget {
+    Target::CreateTarget {
+        url: "about:blank".to_owned(),
+        left: None,
+        top: None,
+        width: None,
+        height: None,
+        window_state: None,
+        browser_context_id,
+        enable_begin_frame_control: None,
+        new_window: None,
+        background: None,
+        for_tab: None,
+        hidden: None,
+    }
+}
+
+fn navigate(url: &str) -> PageDomain::Navigate {
+    PageDomain::Navigate {
+        url: url.to_owned(),
+        referrer: None,
+        transition_Type: None,
+        frame_id: None,
+        referrer_policy: None,
+    }
+}
+
+fn mouse(
+    kind: Input::DispatchMouseEventTypeOption,
+    (x, y): (f64, f64),
+) -> Input::DispatchMouseEvent {
+    let button = match kind {
+        Input::DispatchMouseEventTypeOption::MouseMoved => Input::MouseButton::None,
+        _ => Input::MouseButton::Left,
+    };
+    Input::DispatchMouseEvent {
+        Type: kind,
+        x,
+        y,
+        button: Some(button),
+        click_count: Some(1),
+        modifiers: None,
+        timestamp: None,
+        buttons: None,
+        force: None,
+        tangential_pressure: None,
+        tilt_x: None,
+        tilt_y: None,
+        twist: None,
+        delta_x: None,
+        delta_y: None,
+        pointer_Type: None,
+    }
+}
+
+fn enter(kind: Input::DispatchKeyEventTypeOption) -> Input::DispatchKeyEvent {
+    const CODE: u32 = 13;
+    Input::DispatchKeyEvent {
+        Type: kind,
+        key: Some("Enter".to_owned()),
+        text: Some("\r".to_owned()),
+        code: Some("Enter".to_owned()),
+        windows_virtual_key_code: Some(CODE),
+        native_virtual_key_code: Some(CODE),
+        modifiers: None,
+        timestamp: None,
+        unmodified_text: None,
+        key_identifier: None,
+        auto_repeat: None,
+        is_keypad: None,
+        is_system_key: None,
+        location: None,
+        commands: None,
+    }
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}

@@ -1,0 +1,102 @@
+//! The Chromiums of this process: started when first needed, lent to one visitor at a time.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    BACKGROUND,
+    chromium::{Chromium, ChromiumError, Installation},
+    gateway::Way,
+    page::Page,
+};
+use crate::rig::Profile;
+
+/// Chromiums that nobody has borrowed at the moment. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    installation: Installation,
+    idle: Arc<Mutex<Vec<Chromium>>>,
+}
+
+/// A borrowed Chromium: it goes back, cleaned, when the lease is returned, and is ended when the lease is dropped.
+pub(crate) struct Lease {
+    chromium: Chromium,
+    pool: Pool,
+}
+
+impl Pool {
+    /// A pool without a process yet.
+    pub(crate) fn new(executable: &Path, profiles: &Path, trusted_key: String) -> Self {
+        Self {
+            installation: Installation {
+                executable: executable.to_owned(),
+                profiles: profiles.to_owned(),
+                trusted_key,
+            },
+            idle: Arc::default(),
+        }
+    }
+
+    /// Borrows a Chromium of the kind, started if none is idle, whose connections lead along `way`.
+    ///
+    /// # Errors
+    /// When Chromium does not start.
+    pub(crate) async fn lend(&self, profile: Profile, way: Way) -> Result<Lease, ChromiumError> {
+        let chromium = match self.take(profile) {
+            Some(chromium) => chromium,
+            None => self.start(profile).await?,
+        };
+        chromium.gateway.lead(Some(way));
+        Ok(Lease {
+            chromium,
+            pool: self.clone(),
+        })
+    }
+
+    fn take(&self, profile: Profile) -> Option<Chromium> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = idle
+            .iter()
+            .position(|chromium| chromium.profile == profile)?;
+        Some(idle.swap_remove(index))
+    }
+
+    async fn start(&self, profile: Profile) -> Result<Chromium, ChromiumError> {
+        let background = BACKGROUND
+            .as_ref()
+            .ok_or_else(|| ChromiumError::Silent("no thread for it".to_owned()))?;
+        let installation = self.installation.clone();
+        background
+            .spawn(async move { Chromium::start(&installation, profile).await })
+            .await
+            .map_err(|error| ChromiumError::Silent(error.to_string()))?
+    }
+}
+
+impl Lease {
+    /// Opens a blank page, in a fresh off-the-record context where the profile is one.
+    ///
+    /// # Errors
+    /// When Chromium does not answer.
+    pub(crate) async fn open(&self) -> Result<Page, ChromiumError> {
+        Page::open(&self.chromium.connection, self.chromium.profile)
+            .await
+            .map_err(|error| ChromiumError::Protocol(error.to_string()))
+    }
+
+    /// Closes the page, wipes what it left behind, cuts its connections, and gives the Chromium back. One that
+    /// cannot be wiped is ended.
+    pub(crate) async fn give_back(self, page: Page) {
+        let wiped = page.wipe_and_close().await;
+        self.chromium.gateway.lead(None);
+        if wiped.is_ok() {
+            self.pool
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(self.chromium);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The Cloudflare zone in front of a site, on one socket of this machine.
+//!
+//! Decisions (which route, which headers, what is too large) are pure functions in files of their own; the transport
+//! is hyper. A visitor's connection starts with a PROXY protocol preamble ([`preamble()`]) that carries the address the
+//! visitor is to have.
+
+mod certificates;
+mod connection;
+mod front;
+pub mod headers;
+pub mod limits;
+pub mod pages;
+mod preamble;
+mod ray;
+mod request_cf;
+mod routes;
+mod under_way;
+mod workers;
+mod zones;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+pub use certificates::{CertificateAuthority, CertificateError};
+pub use headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+use hyper_util::server::graceful::GracefulShutdown;
+pub use preamble::preamble;
+pub use ray::Ray;
+pub use request_cf::{Location, Protocol, blob, request_cf};
+pub use routes::{Mismatch, Pattern, PatternError, Route, RouteTable, Scheme, Target};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use tokio_rustls::TlsAcceptor;
+pub use zones::{Resolution, Zone, Zones};
+
+use crate::{internet::Internet, trace::Trace};
+
+/// How long the requests under way get when the edge stops.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What an edge is made of.
+pub struct EdgeOptions {
+    /// The zones, with the names in them.
+    pub zones: Vec<Zone>,
+    /// The routes of all zones.
+    pub routes: Vec<Route>,
+    /// Where the runtime serves each worker, by its name: plain HTTP/1.1.
+    pub workers: BTreeMap<String, SocketAddr>,
+    /// Where requests go that no worker takes.
+    pub internet: Internet,
+    /// What the edge knows about visitors' addresses.
+    pub visitors: HashMap<IpAddr, Location>,
+    /// The three letters of the data centre, such as `FRA`.
+    pub colo: String,
+    /// Who signs the certificates.
+    pub authority: Arc<CertificateAuthority>,
+    /// Where the hops are recorded.
+    pub trace: Trace,
+}
+
+/// Why an edge could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// No port could be had on the loopback address.
+    #[error("no port could be had for the edge")]
+    Bind(#[source] std::io::Error),
+    /// The certificates could not be made.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// The data centre is not three letters.
+    #[error("`{0}` is not a data centre; it has three capital letters, such as FRA")]
+    Colo(String),
+}
+
+/// A running edge. Dropping it closes its socket and every connection.
+#[derive(Debug)]
+pub struct Edge {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Edge {
+    /// Starts an edge on a port of the kernel's choice.
+    ///
+    /// # Errors
+    /// Where no port can be had, TLS cannot be set up, or the options make no sense.
+    pub async fn start(options: EdgeOptions) -> Result<Self, EdgeError> {
+        if options.colo.len() != 3 || !options.colo.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(EdgeError::Colo(options.colo));
+        }
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .map_err(EdgeError::Bind)?;
+        let address = listener.local_addr().map_err(EdgeError::Bind)?;
+        let zones = Zones::new(options.zones);
+        let named = zones.clone();
+        let tls = options
+            .authority
+            .server_config(move |host| named.resolve(host) != Resolution::Unknown)?;
+        let front = Arc::new(front::Front {
+            zones,
+            routes: RouteTable::new(options.routes),
+            workers: options.workers,
+            runtime: workers::Workers::new(),
+            internet: options.internet,
+            visitors: options.visitors,
+            colo: options.colo,
+            trace: options.trace,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        let task = tokio::spawn(accept(listener, front, acceptor, stopped));
+        Ok(Self {
+            address,
+            stop,
+            task: Some(task),
+        })
+    }
+
+    /// Where the edge listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new request, lets those under way end for up to a second, and closes.
+    pub async fn stop(mut self) {
+        // The receiver lives in the task; where that has ended there is nothing left to stop.
+        let _ = self.stop.send(true);
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    front: Arc<front::Front>,
+    tls: TlsAcceptor,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let graceful = GracefulShutdown::new();
+    // The connections end with this task: the set aborts what is left when it is dropped.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // An error here concerns one connection that never came to be.
+                if let Ok((stream, _)) = accepted {
+                    let (front, tls, watcher) = (Arc::clone(&front), tls.clone(), graceful.watcher());
+                    connections.spawn(async move {
+                        // A visitor who breaks off has nobody to be told.
+                        let _ = connection::serve(front, tls, stream, watcher).await;
+                    });
+                }
+            }
+            Some(_) = connections.join_next() => {}
+            _ = stopped.changed() => break,
+        }
+    }
+    drop(listener);
+    let _ = timeout(GRACE, graceful.shutdown()).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Zones and the names in them.
+
+use std::collections::BTreeMap;
+
+/// A zone of the account: a domain and the names in it that have a DNS record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Zone {
+    /// The domain.
+    pub name: String,
+    /// The names, each with whether it is proxied (orange cloud) or DNS-only.
+    pub hosts: BTreeMap<String, bool>,
+}
+
+/// Where a name leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution<'a> {
+    /// To the edge, which serves it as a part of this zone.
+    Proxied(&'a Zone),
+    /// Past the edge, straight to the origin.
+    DnsOnly(&'a Zone),
+    /// Nowhere: the name has no record.
+    Unknown,
+}
+
+/// All zones of the account.
+#[derive(Clone, Debug, Default)]
+pub struct Zones {
+    zones: Vec<Zone>,
+}
+
+impl Zones {
+    /// The zones, with all names in lower case.
+    pub fn new(zones: Vec<Zone>) -> Self {
+        let lower = |(host, proxied): (String, bool)| (host.to_ascii_lowercase(), proxied);
+        let zones = zones
+            .into_iter()
+            .map(|zone| Zone {
+                name: zone.name.to_ascii_lowercase(),
+                hosts: zone.hosts.into_iter().map(lower).collect(),
+            })
+            .collect();
+        Self { zones }
+    }
+
+    /// Where `host` (lower case) leads.
+    pub fn resolve(&self, host: &str) -> Resolution<'_> {
+        for zone in &self.zones {
+            match zone.hosts.get(host) {
+                Some(true) => return Resolution::Proxied(zone),
+                Some(false) => return Resolution::DnsOnly(zone),
+                None => {}
+            }
+        }
+        Resolution::Unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_its_zone_past_the_edge_or_nowhere() {
+        let zones = Zones::new(vec![Zone {
+            name: "Shop.example".to_owned(),
+            hosts: [
+                ("shop.example".to_owned(), true),
+                ("Direct.shop.example".to_owned(), false),
+            ]
+            .into(),
+        }]);
+        assert!(
+            matches!(zones.resolve("shop.example"), Resolution::Proxied(zone) if zone.name == "shop.example")
+        );
+        assert!(matches!(
+            zones.resolve("direct.shop.example"),
+            Resolution::DnsOnly(_)
+        ));
+        assert_eq!(zones.resolve("www.shop.example"), Resolution::Unknown);
+    }
+}

@@ -1,0 +1,134 @@
+//! The door for a worker's subrequests: workerd sends every `fetch()` here, with the URL the worker asked for.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use http::{HeaderValue, Request, Response, StatusCode, header::HOST};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::{Internet, InternetError};
+use crate::{
+    body::{self, Body},
+    edge::{
+        CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, headers::remove_hop_by_hop, limits::HEADER_COUNT,
+        pages,
+    },
+    trace::Party,
+};
+
+/// Whose subrequests come through one door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The worker's name.
+    pub worker: String,
+    /// The zone that owns it: what `CF-Worker` says on its subrequests.
+    pub zone: Option<String>,
+}
+
+/// An open door; dropping it closes it and every connection through it.
+#[derive(Debug)]
+pub struct Outbound {
+    address: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Outbound {
+    /// Where workerd's `globalOutbound` must lead: an external service with `style = proxy`.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Internet {
+    /// Opens a door for the subrequests of one worker.
+    ///
+    /// # Errors
+    /// Where no port can be had.
+    pub async fn listen(&self, caller: Caller) -> Result<Outbound, InternetError> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .map_err(InternetError::Bind)?;
+        let address = listener.local_addr().map_err(InternetError::Bind)?;
+        let task = tokio::spawn(accept(self.clone(), Arc::new(caller), listener));
+        Ok(Outbound { address, task })
+    }
+}
+
+async fn accept(internet: Internet, caller: Arc<Caller>, listener: TcpListener) {
+    // The connections end with this task: the set aborts what is left when it is dropped.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // An error here concerns one connection that never came to be.
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(serve(internet.clone(), Arc::clone(&caller), stream));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve(internet: Internet, caller: Arc<Caller>, stream: TcpStream) {
+    // Without it a small answer waits for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (internet, caller) = (internet.clone(), Arc::clone(&caller));
+        async move { Ok::<_, std::convert::Infallible>(answer(&internet, caller, request).await) }
+    });
+    // How a connection ends is seen in its last hop; there is nobody else to tell.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .max_headers(HEADER_COUNT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+}
+
+async fn answer(
+    internet: &Internet,
+    caller: Arc<Caller>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let mut request = request.map(body::stream);
+    let Some(host) = request
+        .uri()
+        .authority()
+        .map(|host| host.as_str().to_owned())
+    else {
+        let mut answer = Response::new(body::full(
+            "the worker's outgoing requests must be in absolute form (style = proxy)\n",
+        ));
+        *answer.status_mut() = StatusCode::BAD_REQUEST;
+        return answer;
+    };
+    let headers = request.headers_mut();
+    remove_hop_by_hop(headers);
+    headers.remove(FORWARDED_PROTO_HEADER);
+    headers.remove(CF_BLOB_HEADER);
+    // Decision: what the worker wrote into `Host` does not leave: the name of the URL decides, as on the real edge.
+    if let Ok(host) = HeaderValue::from_str(&host) {
+        headers.insert(HOST, host);
+    }
+    if !headers.contains_key("cf-ray")
+        && let Some(visit) = internet.visits().only(&caller.worker)
+        && let Ok(ray) = HeaderValue::from_str(&visit.ray)
+    {
+        headers.insert("cf-ray", ray);
+    }
+    match internet.send(request, Party::Worker).await {
+        Ok(answer) => answer,
+        Err(unreachable) => pages::unreachable(unreachable),
+    }
+}

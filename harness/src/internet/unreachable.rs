@@ -1,0 +1,55 @@
+//! Why a request got no answer, and what the real edge makes of it.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// A destination gave no answer. A worker's `fetch()` never rejects for these: the edge answers in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// The name has no address.
+    #[error("the name does not resolve")]
+    NameUnknown,
+    /// Nobody listens at the address.
+    #[error("the connection was refused")]
+    Refused,
+    /// The connection was dropped, or what came was not HTTP.
+    #[error("the connection was dropped before an answer")]
+    Reset,
+    /// No connection was made within the time.
+    #[error("no connection within the time limit")]
+    ConnectTimeout,
+    /// No answer came within the time.
+    #[error("no answer within {} s", .0.as_secs())]
+    ReadTimeout(Duration),
+    /// The TLS handshake failed.
+    #[error("the TLS handshake failed")]
+    Tls,
+    /// The certificate is not one the edge trusts.
+    #[error("the certificate is not valid")]
+    Certificate,
+}
+
+impl Unreachable {
+    /// Cloudflare's own status for it (documentation, Support › 5xx errors; 1016 for the name).
+    pub fn status(self) -> StatusCode {
+        let code = match self {
+            Self::Reset => 520,
+            Self::Refused => 521,
+            Self::ConnectTimeout => 522,
+            Self::ReadTimeout(_) => 524,
+            Self::Tls => 525,
+            Self::Certificate => 526,
+            Self::NameUnknown => 530,
+        };
+        StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY)
+    }
+
+    /// The number on the error page: the status, or 1016 with 530.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::NameUnknown => 1016,
+            other => other.status().as_u16(),
+        }
+    }
+}

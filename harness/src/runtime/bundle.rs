@@ -1,0 +1,219 @@
+//! A worker as it is deployed: a directory with a main module, and what it imports.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The modules of one worker, read from a directory.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// How the main module is written.
+    pub syntax: Syntax,
+    /// The modules; the main module is the first.
+    pub modules: Vec<Module>,
+}
+
+/// How a worker's main module is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    /// An ES module with a default export.
+    Module,
+    /// A script that calls `addEventListener("fetch", …)`.
+    ServiceWorker,
+}
+
+/// One file of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// The name other modules import it by: its path below the bundle's directory.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What an import of it yields.
+    pub kind: ModuleKind,
+}
+
+/// What an import of a module yields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleKind {
+    /// Its exports.
+    EsModule,
+    /// A `WebAssembly.Module`.
+    Wasm,
+    /// A string.
+    Text,
+    /// An `ArrayBuffer`.
+    Data,
+}
+
+/// Why a directory is not a worker.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// It could not be read.
+    #[error("the worker in {} could not be read", path.display())]
+    Read {
+        /// The directory or file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No main module.
+    #[error(
+        "{} holds no main module: `index.js`, `worker.js`, `main.js` or a single .js or .mjs file is expected",
+        .0.display()
+    )]
+    NoMain(PathBuf),
+}
+
+/// Names a main module may have when there are several scripts, the usual first.
+const MAIN_NAMES: [&str; 6] = [
+    "index.js",
+    "index.mjs",
+    "worker.js",
+    "worker.mjs",
+    "main.js",
+    "main.mjs",
+];
+
+impl Bundle {
+    /// Reads the bundle in `directory`.
+    ///
+    /// # Errors
+    /// When the directory cannot be read or holds no main module.
+    pub fn read(directory: &Path) -> Result<Self, BundleError> {
+        let read_error = |path: &Path| {
+            let path = path.to_owned();
+            move |source| BundleError::Read { path, source }
+        };
+        let directory = directory.canonicalize().map_err(read_error(directory))?;
+        let mut modules = Vec::new();
+        collect(&directory, &directory, &mut modules).map_err(read_error(&directory))?;
+        modules.sort_by(|a, b| a.name.cmp(&b.name));
+
+        let main = main_module(&modules).ok_or_else(|| BundleError::NoMain(directory.clone()))?;
+        let main = modules.remove(main);
+        let source = std::fs::read_to_string(&main.path).map_err(read_error(&main.path))?;
+        modules.insert(0, main);
+        Ok(Self {
+            syntax: syntax(&source),
+            modules,
+        })
+    }
+}
+
+fn collect(root: &Path, directory: &Path, modules: &mut Vec<Module>) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(root, &path, modules)?;
+        } else if let Some(kind) = kind(&path)
+            && let Ok(name) = path.strip_prefix(root)
+        {
+            modules.push(Module {
+                name: name.to_string_lossy().into_owned(),
+                path,
+                kind,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Files of other kinds (source maps, package.json, a README) are no modules.
+fn kind(path: &Path) -> Option<ModuleKind> {
+    match path.extension()?.to_str()? {
+        "js" | "mjs" => Some(ModuleKind::EsModule),
+        "wasm" => Some(ModuleKind::Wasm),
+        "txt" | "html" => Some(ModuleKind::Text),
+        "bin" => Some(ModuleKind::Data),
+        _ => None,
+    }
+}
+
+fn main_module(modules: &[Module]) -> Option<usize> {
+    let named = |name: &&str| modules.iter().position(|module| module.name == *name);
+    MAIN_NAMES.iter().find_map(named).or_else(|| {
+        let mut scripts = modules
+            .iter()
+            .enumerate()
+            .filter(|(_, module)| module.kind == ModuleKind::EsModule);
+        match (scripts.next(), scripts.next()) {
+            (Some((only, _)), None) => Some(only),
+            _ => None,
+        }
+    })
+}
+
+/// A worker without any `export` statement that listens for `fetch` is of the old syntax. The words are
+/// looked for where a statement may start, so a string that mentions them does not decide.
+fn syntax(source: &str) -> Syntax {
+    let statements = source.split(['\n', ';', '}']).map(str::trim_start);
+    let mut listens = false;
+    for statement in statements {
+        if let Some(rest) = statement.strip_prefix("export")
+            && rest.starts_with(|next: char| next.is_whitespace() || next == '{' || next == '*')
+        {
+            return Syntax::Module;
+        }
+        listens |= statement.contains("addEventListener(");
+    }
+    if listens {
+        Syntax::ServiceWorker
+    } else {
+        Syntax::Module
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("export default { fetch() {} }", Syntax::Module)]
+    #[case("var a=1;export{a as default};", Syntax::Module)]
+    #[case("function f(){}export default{fetch:f}", Syntax::Module)]
+    #[case(
+        "addEventListener('fetch', e => e.respondWith(fetch(e.request)))",
+        Syntax::ServiceWorker
+    )]
+    #[case(
+        "self.addEventListener('fetch', handle); const s = 'export default';",
+        Syntax::ServiceWorker
+    )]
+    fn the_syntax_is_read_from_the_main_module(#[case] source: &str, #[case] expected: Syntax) {
+        assert_eq!(syntax(source), expected);
+    }
+
+    fn directory(files: &[&str]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = directory.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "export default {}").unwrap();
+        }
+        directory
+    }
+
+    #[rstest]
+    #[case(&["index.js", "index_bg.wasm", "package.json"], &["index.js", "index_bg.wasm"])]
+    #[case(&["shim.mjs", "a.wasm"], &["shim.mjs", "a.wasm"])]
+    #[case(&["lib/util.js", "worker.js"], &["worker.js", "lib/util.js"])]
+    fn the_main_module_comes_first(#[case] files: &[&str], #[case] expected: &[&str]) {
+        let directory = directory(files);
+        let bundle = Bundle::read(directory.path()).unwrap();
+        let names: Vec<_> = bundle.modules.iter().map(|module| &module.name).collect();
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn several_scripts_without_a_usual_name_are_refused() {
+        let directory = directory(&["a.js", "b.js"]);
+        assert!(matches!(
+            Bundle::read(directory.path()),
+            Err(BundleError::NoMain(_))
+        ));
+    }
+}

@@ -1,0 +1,140 @@
+//! The configuration file of `workerd`: Cap'n Proto text.
+
+use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::Path};
+
+use crate::edge::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+
+use super::bundle::{Bundle, Module, ModuleKind, Syntax};
+
+/// The date whose runtime behaviour workers get (Workers compatibility dates).
+const COMPATIBILITY_DATE: &str = "2026-11-01";
+
+/// One worker to run.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// The name of the worker and of its socket.
+    pub name: String,
+    /// Its code.
+    pub bundle: Bundle,
+    /// Variables and secrets, all as text.
+    pub variables: BTreeMap<String, String>,
+    /// Where its `fetch()` goes: a server that takes requests in absolute form.
+    pub internet: SocketAddr,
+}
+
+/// The whole configuration: for each worker its service, its socket, and the way its `fetch()` goes.
+pub(super) fn render(workers: &[WorkerConfig]) -> String {
+    let mut text = String::from("using Workerd = import \"/workerd/workerd.capnp\";\n\n");
+    text.push_str("const config :Workerd.Config = (\n  services = [\n");
+    for (index, worker) in workers.iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "    ( name = {}, worker = .worker{index} ),\n    ( name = \"internet{index}\", external = ( address = {}, http = ( style = proxy, cfBlobHeader = {} ) ) ),",
+            quote(&worker.name),
+            quote(&worker.internet.to_string()),
+            quote(CF_BLOB_HEADER),
+        );
+    }
+    text.push_str("  ],\n  sockets = [\n");
+    for worker in workers {
+        let name = quote(&worker.name);
+        let _ = writeln!(
+            text,
+            "    ( name = {name}, address = \"127.0.0.1:0\", service = {name}, http = ( cfBlobHeader = {}, forwardedProtoHeader = {} ) ),",
+            quote(CF_BLOB_HEADER),
+            quote(FORWARDED_PROTO_HEADER),
+        );
+    }
+    text.push_str("  ],\n  logging = ( structuredLogging = true ),\n);\n");
+    for (index, worker) in workers.iter().enumerate() {
+        render_worker(&mut text, index, worker);
+    }
+    text
+}
+
+fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
+    let _ = writeln!(text, "\nconst worker{index} :Workerd.Worker = (");
+    match worker.bundle.syntax {
+        Syntax::Module => {
+            text.push_str("  modules = [\n");
+            for module in &worker.bundle.modules {
+                let _ = writeln!(text, "    {},", render_module(module));
+            }
+            text.push_str("  ],\n");
+        }
+        Syntax::ServiceWorker => {
+            if let Some(main) = worker.bundle.modules.first() {
+                let _ = writeln!(text, "  serviceWorkerScript = {},", embed(&main.path));
+            }
+        }
+    }
+    text.push_str("  bindings = [\n");
+    for (name, value) in &worker.variables {
+        let _ = writeln!(
+            text,
+            "    ( name = {}, text = {} ),",
+            quote(name),
+            quote(value)
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  ],\n  compatibilityDate = \"{COMPATIBILITY_DATE}\",\n  globalOutbound = \"internet{index}\",\n);"
+    );
+}
+
+fn render_module(module: &Module) -> String {
+    let kind = match module.kind {
+        ModuleKind::EsModule => "esModule",
+        ModuleKind::Wasm => "wasm",
+        ModuleKind::Text => "text",
+        ModuleKind::Data => "data",
+    };
+    format!(
+        "( name = {}, {kind} = {} )",
+        quote(&module.name),
+        embed(&module.path)
+    )
+}
+
+/// An absolute path is looked up below the import directories, of which `/` is one.
+fn embed(path: &Path) -> String {
+    format!("embed {}", quote(&path.to_string_lossy()))
+}
+
+/// A text literal: C escapes, as Cap'n Proto reads them.
+fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            control if control.is_ascii_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("plain", r#""plain""#)]
+    #[case(r#"[{"a":"b\\c"}]"#, r#""[{\"a\":\"b\\\\c\"}]""#)]
+    #[case("a\nb\u{7f}", r#""a\x0ab\x7f""#)]
+    #[case("Zürich", "\"Zürich\"")]
+    fn text_is_quoted_so_that_it_cannot_end_the_literal(
+        #[case] text: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(quote(text), expected);
+    }
+}

@@ -1,0 +1,14 @@
+//! The real Workers runtime: bundles in, one `workerd` process, one socket for each worker.
+
+mod bundle;
+mod config;
+mod log;
+mod workerd;
+
+pub use bundle::{Bundle, BundleError, Module, ModuleKind, Syntax};
+pub use config::WorkerConfig;
+pub use log::{LogLevel, LogLine};
+pub use workerd::{Runtime, RuntimeError};
+
+#[cfg(test)]
+mod tests;
