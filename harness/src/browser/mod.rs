@@ -10,6 +10,7 @@ mod gateway;
 mod page;
 mod pool;
 mod profile;
+mod protocol;
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -31,3 +32,6 @@ static BACKGROUND: LazyLock<Option<tokio::runtime::Runtime>> = LazyLock::new(|| 
         .build()
         .ok()
 });
+
+#[cfg(test)]
+mod tests;
