@@ -6,5 +6,6 @@ pub mod journey;
 pub mod observed;
 pub mod record;
 pub mod redact;
+pub mod results;
 pub mod runner;
 pub mod summary;

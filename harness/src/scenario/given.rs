@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::rig::{Deployment, Description, Visitor, Zone};
+use crate::{
+    fingerprint::{Ruleset, Stated},
+    internet::Fault,
+    rig::{Deployment, Description, Visitor, Zone},
+};
 
 /// The `given` part of a file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -15,11 +19,13 @@ pub struct Given {
     /// What is deployed in front of them, by worker name.
     pub deployments: BTreeMap<String, Deployment>,
     /// The rulesets of the workspace, by name.
-    pub rulesets: BTreeMap<String, serde_json::Value>,
+    pub rulesets: BTreeMap<String, Ruleset>,
     /// Who visits, by a name of the user's choice. One HTTP client called `visitor` where nobody is described.
     pub visitors: BTreeMap<String, Visitor>,
     /// What goes wrong, and where.
-    pub faults: Vec<serde_json::Value>,
+    pub faults: Vec<Fault>,
+    /// Fields of every identification event that are what is stated here, whatever was measured.
+    pub signals: Stated,
 }
 
 /// The name of the visitor that is there when none is described.
