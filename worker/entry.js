@@ -1,0 +1,43 @@
+// The module the Workers runtime starts: it owns the wasm instance and drives one visit after the other through it.
+//
+// A visit is a Rust future. It gives out each promise it waits for and is told how that one settled, so wasm only ever
+// runs inside `step`: a trap is an exception here and never loses a request.
+import { __wbg_reset_state, Visit, failsClosed, initSync, recover } from "glue";
+import module from "./index_bg.wasm";
+
+initSync({ module });
+
+export default {
+  async fetch(request, env, context) {
+    try {
+      return await drive(new Visit(request, env));
+    } catch (error) {
+      restart(error);
+    }
+    // The failure mode decides, in a fresh instance.
+    try {
+      return await drive(recover(request, env));
+    } catch (error) {
+      restart(error);
+      return new Response(null, { status: 500 });
+    }
+  },
+};
+
+async function drive(visit) {
+  let value;
+  let isRejected = false;
+  for (;;) {
+    const awaited = visit.step(value, isRejected);
+    if (awaited === undefined) {
+      return visit.answer();
+    }
+    try {
+      value = await awaited;
+      isRejected = false;
+    } catch (error) {
+      value = error;
+      isRejected = true;
+    }
+  }
+}
