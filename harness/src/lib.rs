@@ -22,6 +22,7 @@
 )]
 
 pub mod body;
+pub mod build;
 pub mod rig;
 pub mod tools;
 pub mod trace;

@@ -73,9 +73,30 @@ pub enum Failure {
     /// The signals do not belong to this call.
     #[error("tampering: {0}")]
     Tampering(#[from] Tampering),
+    /// The worker broke off while it dealt with the call.
+    #[error("the worker broke off")]
+    Broken,
     /// The ruleset was asked for and did not decide.
     #[error("the platform's answer holds no rule action")]
     NoRuleAction,
+}
+
+impl Failure {
+    /// What is wrong with an answer, without its content: the words of serde_json quote values, which may be personal.
+    pub(crate) fn invalid(error: &serde_json::Error) -> Self {
+        let kind = match error.classify() {
+            serde_json::error::Category::Data => "a field is missing or has the wrong type",
+            serde_json::error::Category::Eof => "it ends too early",
+            serde_json::error::Category::Io | serde_json::error::Category::Syntax => {
+                "it is not JSON"
+            }
+        };
+        Self::Answer(format!(
+            "{kind} (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    }
 }
 
 #[derive(Serialize)]
@@ -161,7 +182,7 @@ pub fn judge(head: &RequestHead, status: u16, body: &str, now: i64) -> Result<Id
         return Err(Failure::Status(status));
     }
     let identified: Identified =
-        serde_json::from_str(body).map_err(|error| Failure::Answer(reason(&error)))?;
+        serde_json::from_str(body).map_err(|error| Failure::invalid(&error))?;
     let call = Call {
         method: &head.method,
         origin: head.headers.get("origin"),
@@ -170,16 +191,6 @@ pub fn judge(head: &RequestHead, status: u16, body: &str, now: i64) -> Result<Id
     };
     tampering::check(&identified.event.provenance, &call)?;
     Ok(identified)
-}
-
-/// What is wrong with an answer, without its content: the words of serde_json quote values, which may be personal.
-fn reason(error: &serde_json::Error) -> String {
-    let kind = match error.classify() {
-        serde_json::error::Category::Data => "a field is missing or has the wrong type",
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax => "it is not JSON",
-    };
-    format!("{kind} (line {}, column {})", error.line(), error.column())
 }
 
 /// The value of the platform's cookie: the first of that name, as it was sent.

@@ -15,8 +15,10 @@
 pub mod action;
 pub mod configuration;
 pub mod cors;
+pub mod edge;
 pub mod edge_headers;
 pub mod event;
+pub mod form;
 pub mod headers;
 pub mod identification;
 pub mod injection;

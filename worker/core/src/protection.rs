@@ -234,6 +234,7 @@ fn level(failure: &Failure) -> LogLevel {
         | Failure::Unreachable
         | Failure::Status(_)
         | Failure::Answer(_)
+        | Failure::Broken
         | Failure::NoRuleAction => LogLevel::Error,
     }
 }

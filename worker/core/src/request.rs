@@ -58,6 +58,11 @@ impl RequestHead {
             .get("sec-fetch-dest")
             .is_some_and(|destination| matches!(destination, "document" | "iframe" | "frame"))
     }
+
+    /// Whether a script asked for the answer. Clients that do not say what they ask for may show it.
+    pub fn is_fetched_by_script(&self) -> bool {
+        self.headers.get("sec-fetch-dest") == Some("empty")
+    }
 }
 
 /// The origin of a page on another site than the API it calls.

@@ -92,11 +92,17 @@ pub fn browser_cache_url(configuration: &Configuration, rest: &str) -> Option<St
         .then(|| url.into())
 }
 
-/// What of a visitor's request does not go on to the platform's CDN and ingress.
-pub fn visitor_secrets() -> Vec<HeaderEdit> {
-    ["cookie", "authorization", "proxy-authorization"]
-        .map(HeaderEdit::remove)
-        .to_vec()
+/// What of a visitor's request does not go on to the platform's CDN and ingress: secrets, and the name of the site.
+pub fn platform_edits() -> Vec<HeaderEdit> {
+    [
+        "cookie",
+        "authorization",
+        "proxy-authorization",
+        "host",
+        "fp-data",
+    ]
+    .map(HeaderEdit::remove)
+    .to_vec()
 }
 
 /// Shortens the life of a loader in caches, so that a new agent reaches every page: an hour in browsers, a minute in

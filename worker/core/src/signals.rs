@@ -1,5 +1,7 @@
 //! The signals of a protected call: the content of `fp-data`, as a header or as a form field.
 
+use crate::{form::Form, headers::Headers};
+
 /// The signals of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signals {
@@ -22,8 +24,19 @@ pub enum Source {
     Form,
 }
 
+/// The signals of a call with these headers and this form. The header wins; a form field counts even when it is empty.
+pub fn find(headers: &Headers, form: Option<&Form>) -> Option<Signals> {
+    headers.get("fp-data").and_then(from_header).or_else(|| {
+        let data = form?.data.clone()?;
+        Some(Signals {
+            data,
+            source: Source::Form,
+        })
+    })
+}
+
 /// The signals in a header value; none in an empty one.
-pub fn from_header(value: &str) -> Option<Signals> {
+fn from_header(value: &str) -> Option<Signals> {
     let (data, app_sends_credentials) = match value.strip_prefix('_') {
         Some(data) => (data, true),
         None => (value, false),
@@ -59,5 +72,24 @@ mod tests {
             },
         });
         assert_eq!(from_header(value), expected);
+    }
+
+    #[rstest]
+    #[case("fp-data: a", Some("b"), Some("a"))]
+    #[case("fp-data: ", Some("b"), Some("b"))]
+    #[case("", Some(""), Some(""))]
+    #[case("", None, None)]
+    fn the_header_wins_over_the_form(
+        #[case] headers: &str,
+        #[case] field: Option<&str>,
+        #[case] expected: Option<&str>,
+    ) {
+        let form = Form {
+            data: field.map(str::to_owned),
+            cuts: Vec::new(),
+        };
+        let signals = find(&Headers::from_lines(headers), Some(&form));
+        assert_eq!(signals.map(|signals| signals.data).as_deref(), expected);
+        assert_eq!(find(&Headers::default(), None), None);
     }
 }

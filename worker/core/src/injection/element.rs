@@ -29,12 +29,6 @@ pub fn agent_processor(prefix: &str, agent_data: &str, nonce: Option<&str>) -> E
 }
 
 impl Element {
-    /// This element and another behind it.
-    pub fn followed_by(mut self, other: Self) -> Self {
-        self.0.push_str(&other.0);
-        self
-    }
-
     /// Its source.
     pub fn as_str(&self) -> &str {
         &self.0

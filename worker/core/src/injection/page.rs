@@ -54,18 +54,22 @@ pub fn verdict(answer: &Headers, found: &Found) -> Verdict {
     csp::read(headers.chain(found.policies.iter().map(String::as_str)))
 }
 
-/// What changes about the head of an answer that grew by `inserted` bytes. The second value is the new length of the
-/// body, where it can be told beforehand.
-pub fn answer_edits(answer: &Headers, inserted: usize) -> (Vec<HeaderEdit>, Option<u64>) {
+/// The length of an answer's body as the worker reads it; none when it is not told or the body is compressed.
+pub fn length(answer: &Headers) -> Option<u64> {
     let is_identity = answer.get("content-encoding").is_none_or(|encoding| {
         let encoding = encoding.trim();
         encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
     });
-    let length = answer
+    answer
         .get("content-length")
         .filter(|_| is_identity)
-        .and_then(|length| length.parse::<u64>().ok())
-        .and_then(|length| length.checked_add(inserted.try_into().ok()?));
+        .and_then(|length| length.parse().ok())
+}
+
+/// What changes about the head of an answer that grew by `inserted` bytes. The second value is the new length of the
+/// body, where it can be told beforehand.
+pub(super) fn answer_edits(answer: &Headers, inserted: usize) -> (Vec<HeaderEdit>, Option<u64>) {
+    let length = length(answer).and_then(|length| length.checked_add(inserted.try_into().ok()?));
     let mut edits = vec![length.map_or_else(
         || HeaderEdit::remove("content-length"),
         |length| HeaderEdit::set("content-length", length.to_string()),
