@@ -23,6 +23,8 @@
 
 pub mod body;
 pub mod browser;
+pub mod build;
+pub mod cli;
 pub mod clock;
 pub mod cloudflare;
 pub mod edge;
