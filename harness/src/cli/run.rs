@@ -50,7 +50,8 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliE
     }
     let environment = Arc::new(environment(options).await?);
     let out = anstream::stdout();
-    let mut terminal = Terminal::new(&out, context.look(&out));
+    let look = context.look(&out);
+    let mut terminal = Terminal::new(out, look);
     let mut written = Ok(());
     let summary = tokio::select! {
         summary = runner::run(

@@ -30,7 +30,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::a
 pub use answer::ApiError;
 pub use event::Event;
 pub use keys::{CDN_HOST, Keys, Region};
-pub use rules::Ruleset;
+pub use rules::{Ruleset, ruleset_id};
 use send::Refused;
 pub use settings::Settings;
 pub use signals::Signals;

@@ -10,15 +10,14 @@ use crate::run::record::CaseRecord;
 pub(super) fn tables(cases: &[CaseRecord]) -> Markup {
     let mut files: BTreeMap<&str, Vec<(&str, &str, &CaseRecord)>> = BTreeMap::new();
     for case in cases {
-        if let [rest, row, column] = last_three(&case.name) {
-            // The name of the file itself is not a dimension.
-            if case
-                .file
-                .file_stem()
-                .is_some_and(|stem| rest.ends_with(&*stem.to_string_lossy()))
-            {
-                files.entry(rest).or_default().push((row, column, case));
-            }
+        let [rest, row, column] = last_three(&case.name);
+        // The name of the file itself is not a dimension.
+        if case
+            .file
+            .file_stem()
+            .is_some_and(|stem| rest.ends_with(&*stem.to_string_lossy()))
+        {
+            files.entry(rest).or_default().push((row, column, case));
         }
     }
     html! {

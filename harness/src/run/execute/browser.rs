@@ -92,6 +92,12 @@ impl Browser {
                 }
             }
             Action::Click(selector) => page.click(selector, limit).await.map_err(trouble)?,
+            Action::Press(press) => {
+                if let Some(field) = &press.field {
+                    page.click(field, limit).await.map_err(trouble)?;
+                }
+                page.press(&press.key).await.map_err(trouble)?;
+            }
             Action::Run(script) => {
                 page.run(script).await.map_err(trouble)?;
             }

@@ -34,6 +34,7 @@ impl Captured {
                     .collect(),
             ),
             Action::Click(selector) => Action::Click(self.text(selector)),
+            Action::Press(press) => Action::Press(press.clone()),
             Action::Run(script) => Action::Run(self.text(script)),
             Action::Request(request) => Action::Request(Box::new(self.request(request))),
         }
