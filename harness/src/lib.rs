@@ -23,12 +23,19 @@
 
 pub mod body;
 pub mod browser;
+pub mod build;
+pub mod clock;
 pub mod cloudflare;
 pub mod edge;
+pub mod exit;
+pub mod fingerprint;
 pub mod internet;
 pub mod origin;
 mod process;
+pub mod report;
 pub mod rig;
+pub mod run;
 pub mod runtime;
+pub mod scenario;
 pub mod tools;
 pub mod trace;

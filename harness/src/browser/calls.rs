@@ -2,17 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use headless_chrome::protocol::cdp::{Network, types::Event};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use tokio::sync::watch;
 
 /// A request that a page made, as the browser tells it.
-///
-/// The browser keeps cookies to itself: what really went over the wire, `Cookie` and `Set-Cookie` included, stands in
-/// the rig's trace, under the `CF-Ray` of the answer.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The browser's name for it; the answers of a redirect chain share one.
@@ -23,7 +21,7 @@ pub struct Call {
     pub url: String,
     /// Why it was made: `Document`, `Fetch`, `XHR`, `Script`, …
     pub kind: String,
-    /// The request headers the page asked for.
+    /// The request headers that went over the wire.
     pub request_headers: HeaderMap,
     /// The body that was posted, where the browser shows it.
     pub posted: Option<String>,
@@ -59,26 +57,25 @@ pub struct ConsoleLine {
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Counts the events.
+    changed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<Call>,
     current: HashMap<String, usize>,
-    /// Headers of requests whose main event has not come yet.
+    /// Headers of the wire whose request has not been announced yet.
     early_headers: HashMap<String, HeaderMap>,
     console: Vec<ConsoleLine>,
     loads: usize,
 }
 
 impl Activity {
-    /// Takes one event of the browser.
-    pub(super) fn observe(&self, event: &Event) {
-        let mut state = self.lock();
-        state.observe(event);
-        drop(state);
-        self.changed.notify_all();
+    /// Takes one event of the browser: its name and its parameters.
+    pub(super) fn observe(&self, event: &str, parameters: &Value) {
+        self.lock().observe(event, parameters);
+        self.changed.send_modify(|count| *count += 1);
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {
@@ -95,24 +92,26 @@ impl Activity {
     }
 
     /// Waits until `look` finds something in the calls and the count of loaded documents.
-    pub(super) fn wait<T>(
+    pub(super) async fn wait<T>(
         &self,
         limit: Duration,
         mut look: impl FnMut(&[Call], usize) -> Option<T>,
     ) -> Option<T> {
-        let deadline = Instant::now() + limit;
-        let mut state = self.lock();
-        loop {
-            if let Some(found) = look(&state.calls, state.loads) {
-                return Some(found);
+        let mut changed = self.changed.subscribe();
+        let search = async {
+            loop {
+                changed.borrow_and_update();
+                let found = {
+                    let state = self.lock();
+                    look(&state.calls, state.loads)
+                };
+                if found.is_some() {
+                    return found;
+                }
+                changed.changed().await.ok()?;
             }
-            let left = deadline.checked_duration_since(Instant::now())?;
-            state = self
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        };
+        tokio::time::timeout(limit, search).await.ok().flatten()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -121,95 +120,64 @@ impl Activity {
 }
 
 impl State {
-    fn observe(&mut self, event: &Event) {
+    fn observe(&mut self, event: &str, parameters: &Value) {
+        let id = parameters["requestId"].as_str().unwrap_or_default();
         match event {
-            Event::NetworkRequestWillBeSent(event) => self.begin(&event.params),
-            Event::NetworkRequestWillBeSentExtraInfo(event) => {
-                let headers = header_map(&event.params.headers);
-                match self.call(&event.params.request_id) {
-                    Some(call) => call.request_headers = headers,
-                    None => {
-                        self.early_headers
-                            .insert(event.params.request_id.clone(), headers);
+            "Network.requestWillBeSent" => self.begin(id, parameters),
+            "Network.requestWillBeSentExtraInfo" => {
+                let headers = header_map(&parameters["headers"]);
+                match self.call(id) {
+                    Some(call) if call.status.is_none() => call.request_headers = headers,
+                    _ => {
+                        self.early_headers.insert(id.to_owned(), headers);
                     }
                 }
             }
-            Event::NetworkResponseReceived(event) => {
-                if let Some(call) = self.call(&event.params.request_id) {
-                    answered(call, &event.params.response);
+            "Network.responseReceived" => {
+                if let Some(call) = self.call(id) {
+                    answered(call, &parameters["response"]);
                 }
             }
-            Event::NetworkResponseReceivedExtraInfo(event) => {
-                if let Some(call) = self.call(&event.params.request_id) {
-                    call.response_headers = header_map(&event.params.headers);
+            "Network.responseReceivedExtraInfo" => {
+                if let Some(call) = self.call(id) {
+                    call.response_headers = header_map(&parameters["headers"]);
                 }
             }
-            Event::NetworkLoadingFinished(event) => {
-                self.end(&event.params.request_id, CallOutcome::Finished);
+            "Network.loadingFinished" => self.end(id, CallOutcome::Finished),
+            "Network.loadingFailed" => {
+                self.end(id, CallOutcome::Failed(text(&parameters["errorText"])));
             }
-            Event::NetworkLoadingFailed(event) => {
-                let outcome = CallOutcome::Failed(event.params.error_text.clone());
-                self.end(&event.params.request_id, outcome);
-            }
-            Event::PageLoadEventFired(_) => self.loads += 1,
-            Event::RuntimeConsoleAPICalled(event) => {
-                let texts = event.params.args.iter().map(|argument| {
-                    argument.value.as_ref().map_or_else(
-                        || argument.description.clone().unwrap_or_default(),
-                        |value| {
-                            value
-                                .as_str()
-                                .map_or_else(|| value.to_string(), str::to_owned)
-                        },
-                    )
-                });
-                self.console.push(ConsoleLine {
-                    level: format!("{:?}", event.params.Type).to_ascii_lowercase(),
-                    text: texts.collect::<Vec<_>>().join(" "),
-                });
-            }
-            Event::RuntimeExceptionThrown(event) => {
-                let details = &event.params.exception_details;
-                let text = details
-                    .exception
-                    .as_ref()
-                    .and_then(|exception| exception.description.clone())
-                    .unwrap_or_else(|| details.text.clone());
-                self.console.push(ConsoleLine {
-                    level: "exception".to_owned(),
-                    text,
-                });
-            }
+            "Page.loadEventFired" => self.loads += 1,
+            "Runtime.consoleAPICalled" => self.console.push(printed(parameters)),
+            "Runtime.exceptionThrown" => self.console.push(thrown(parameters)),
             _ => {}
         }
     }
 
-    fn begin(&mut self, event: &Network::events::RequestWillBeSentEventParams) {
-        let id = &event.request_id;
-        if let (Some(redirect), Some(call)) = (&event.redirect_response, self.call(id)) {
-            answered(call, redirect);
+    fn begin(&mut self, id: &str, parameters: &Value) {
+        if parameters["redirectResponse"].is_object()
+            && let Some(call) = self.call(id)
+        {
+            answered(call, &parameters["redirectResponse"]);
             call.outcome = CallOutcome::Finished;
         }
-        let kind = event
-            .Type
-            .as_ref()
-            .map_or_else(String::new, |kind| format!("{kind:?}"));
+        let request = &parameters["request"];
         let request_headers = self
             .early_headers
             .remove(id)
-            .unwrap_or_else(|| header_map(&event.request.headers));
+            .unwrap_or_else(|| header_map(&request["headers"]));
         self.calls.push(Call {
-            id: id.clone(),
-            method: event.request.method.clone(),
-            url: event.request.url.clone(),
-            kind,
+            id: id.to_owned(),
+            method: text(&request["method"]),
+            url: text(&request["url"]),
+            kind: text(&parameters["type"]),
             request_headers,
-            posted: event.request.post_data.clone(),
+            posted: request["postData"].as_str().map(str::to_owned),
             status: None,
             response_headers: HeaderMap::new(),
             outcome: CallOutcome::Pending,
         });
-        self.current.insert(id.clone(), self.calls.len() - 1);
+        self.current.insert(id.to_owned(), self.calls.len() - 1);
     }
 
     fn end(&mut self, id: &str, outcome: CallOutcome) {
@@ -224,22 +192,52 @@ impl State {
     }
 }
 
-fn answered(call: &mut Call, response: &Network::Response) {
-    call.status = u16::try_from(response.status).ok();
+fn answered(call: &mut Call, response: &Value) {
+    call.status = response["status"]
+        .as_u64()
+        .and_then(|status| u16::try_from(status).ok());
     // The extra event has the headers of the wire; it may have come first.
     if call.response_headers.is_empty() {
-        call.response_headers = header_map(&response.headers);
+        call.response_headers = header_map(&response["headers"]);
     }
 }
 
-/// The browser joins the values of a repeated header with line feeds.
-fn header_map(headers: &Network::Headers) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    let Some(serde_json::Value::Object(object)) = &headers.0 else {
-        return map;
+fn printed(parameters: &Value) -> ConsoleLine {
+    let argument = |argument: &Value| match &argument["value"] {
+        Value::Null => text(&argument["description"]),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     };
-    for (name, value) in object {
-        let Ok(name) = HeaderName::try_from(name.trim_start_matches(':')) else {
+    let arguments = parameters["args"].as_array().into_iter().flatten();
+    ConsoleLine {
+        level: text(&parameters["type"]),
+        text: arguments.map(argument).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn thrown(parameters: &Value) -> ConsoleLine {
+    let details = &parameters["exceptionDetails"];
+    let description = &details["exception"]["description"];
+    ConsoleLine {
+        level: "exception".to_owned(),
+        text: text(if description.is_null() {
+            &details["text"]
+        } else {
+            description
+        }),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The browser joins the values of a repeated header with line feeds.
+fn header_map(headers: &Value) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers.as_object().into_iter().flatten() {
+        // Pseudo-headers of HTTP/2 are no headers.
+        let Ok(name) = HeaderName::try_from(name) else {
             continue;
         };
         for value in value.as_str().unwrap_or_default().split('\n') {

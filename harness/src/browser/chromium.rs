@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use headless_chrome::Browser;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{
     gateway::Gateway,
     profile::{Launch, arguments},
+    protocol::Connection,
 };
 use crate::{
     process::{Child, ScratchDirectory},
@@ -21,9 +21,6 @@ use crate::{
 
 /// How long Chromium may take until it can be driven; it takes about a second.
 const START_LIMIT: Duration = Duration::from_secs(30);
-
-/// The library closes a connection that was silent for this long, so it must never be.
-const IDLE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why no Chromium could be had.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +38,7 @@ pub enum ChromiumError {
 
 /// A running Chromium of one kind, with its own profile directory and gateway.
 pub(super) struct Chromium {
-    pub(super) browser: Browser,
+    pub(super) connection: Connection,
     pub(super) gateway: Gateway,
     pub(super) profile: Profile,
     _child: Child,
@@ -85,9 +82,11 @@ impl Chromium {
             .map_err(|_| {
                 ChromiumError::Silent(format!("nothing within {} s", START_LIMIT.as_secs()))
             })??;
-        let browser = connect(address).await?;
+        let connection = Connection::open(&address)
+            .await
+            .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
         Ok(Self {
-            browser,
+            connection,
             gateway,
             profile,
             _child: child,
@@ -113,13 +112,6 @@ async fn debugger_address(child: &mut Child) -> Result<String, ChromiumError> {
         said.push(line);
     }
     Err(ChromiumError::Silent(said.join("\n")))
-}
-
-async fn connect(address: String) -> Result<Browser, ChromiumError> {
-    tokio::task::spawn_blocking(move || Browser::connect_with_timeout(address, IDLE_LIMIT))
-        .await
-        .map_err(|error| ChromiumError::Protocol(error.to_string()))?
-        .map_err(|error| ChromiumError::Protocol(error.to_string()))
 }
 
 /// Asked of the executable once for each start: `Chromium 156.0.8078.79 built on …`.

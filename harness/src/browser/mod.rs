@@ -10,6 +10,7 @@ mod gateway;
 mod page;
 mod pool;
 mod profile;
+mod protocol;
 
 use std::{sync::LazyLock, time::Duration};
 

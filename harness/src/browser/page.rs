@@ -2,24 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use headless_chrome::{
-    Browser, Tab,
-    protocol::cdp::{
-        Input, Network, Page as PageDomain, Runtime, Storage, Target::CreateTarget, types::Method,
-    },
+use base64::{Engine, engine::general_purpose::STANDARD};
+use headless_chrome::protocol::cdp::{
+    Input, Network, Page as PageDomain, Runtime, Storage, Target, types::Method,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    ChromiumError,
     calls::{Activity, Call, CallOutcome, ConsoleLine},
+    protocol::Connection,
 };
 use crate::rig::Profile;
 
 /// An open page. All waiting is for events of the browser, never for a time to pass.
 pub struct Page {
-    tab: Arc<Tab>,
+    connection: Connection,
+    session: String,
+    target: String,
+    /// The off-the-record context of this visit, which ends with it.
+    context: Option<String>,
     activity: Arc<Activity>,
 }
 
@@ -51,48 +53,66 @@ pub enum PageError {
 }
 
 impl Page {
-    pub(super) async fn open(browser: &Browser, profile: Profile) -> Result<Self, ChromiumError> {
-        let browser = browser.clone();
-        blocking(move || Self::open_blocking(&browser, profile))
-            .await
-            .map_err(|error| ChromiumError::Protocol(error.to_string()))
-    }
-
-    fn open_blocking(browser: &Browser, profile: Profile) -> Result<Self, PageError> {
+    pub(super) async fn open(connection: &Connection, profile: Profile) -> Result<Self, PageError> {
         let context = match profile {
-            // The off-the-record context of this visit; it has no disk and ends with the process.
-            Profile::Incognito => Some(browser.new_context().map_err(refused)?.get_id().to_owned()),
+            Profile::Incognito => Some(
+                connection
+                    .ask(
+                        None,
+                        Target::CreateBrowserContext {
+                            dispose_on_detach: Some(true),
+                            proxy_server: None,
+                            proxy_bypass_list: None,
+                            origins_with_universal_network_access: None,
+                        },
+                    )
+                    .await?
+                    .browser_context_id,
+            ),
             _ => None,
         };
-        let tab = browser
-            .new_tab_with_options(CreateTarget {
-                url: "about:blank".to_owned(),
-                left: None,
-                top: None,
-                width: None,
-                height: None,
-                window_state: None,
-                browser_context_id: context,
-                enable_begin_frame_control: None,
-                new_window: None,
-                background: None,
-                for_tab: None,
-                hidden: None,
-            })
-            .map_err(refused)?;
+        let target = connection
+            .ask(None, blank(context.clone()))
+            .await?
+            .target_id;
+        let session = connection
+            .ask(
+                None,
+                Target::AttachToTarget {
+                    target_id: target.clone(),
+                    flatten: Some(true),
+                },
+            )
+            .await?
+            .session_id;
         let activity = Arc::new(Activity::default());
         let observer = Arc::clone(&activity);
-        tab.add_event_listener(Arc::new(move |event: &_| observer.observe(event)))
-            .map_err(refused)?;
-        let page = Self { tab, activity };
-        page.ask(Network::Enable {
-            max_total_buffer_size: None,
-            max_resource_buffer_size: None,
-            max_post_data_size: Some(1024 * 1024),
-            report_direct_socket_traffic: None,
-            enable_durable_messages: None,
-        })?;
-        page.ask(Runtime::Enable(None))?;
+        connection.listen(
+            &session,
+            Some(Box::new(move |event, parameters| {
+                observer.observe(event, parameters);
+            })),
+        );
+        let page = Self {
+            connection: connection.clone(),
+            session,
+            target,
+            context,
+            activity,
+        };
+        tokio::try_join!(
+            page.ask(Network::Enable {
+                max_total_buffer_size: None,
+                max_resource_buffer_size: None,
+                max_post_data_size: Some(1024 * 1024),
+                report_direct_socket_traffic: None,
+                enable_durable_messages: None,
+            }),
+            page.ask(PageDomain::Enable {
+                enable_file_chooser_opened_event: None,
+            }),
+            page.ask(Runtime::Enable(None)),
+        )?;
         Ok(page)
     }
 
@@ -101,19 +121,8 @@ impl Page {
     /// # Errors
     /// When nothing could be loaded, or not in time.
     pub async fn visit(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
-        let (page, url) = (self.handle(), url.to_owned());
-        blocking(move || page.visit_blocking(&url, limit)).await
-    }
-
-    fn visit_blocking(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
         let loads = self.activity.loads();
-        let navigation = self.ask(PageDomain::Navigate {
-            url: url.to_owned(),
-            referrer: None,
-            transition_Type: None,
-            frame_id: None,
-            referrer_policy: None,
-        })?;
+        let navigation = self.ask(navigate(url)).await?;
         if let Some(reason) = navigation.error_text {
             return Err(PageError::Navigation {
                 url: url.to_owned(),
@@ -128,37 +137,38 @@ impl Page {
                 (loaded > loads && document.outcome != CallOutcome::Pending)
                     .then(|| document.clone())
             })
+            .await
             .ok_or_else(|| PageError::Late {
                 what: format!("the load of {url}"),
                 limit,
             })
     }
 
-    /// Waits for the first call, not counting the first `skip` that fit, whose method and URL `wanted` accepts, to end.
+    /// Waits until the call that `wanted` accepts, not counting the first `skip` such calls, has ended.
     ///
     /// # Errors
-    /// When no such call has ended in time.
+    /// When no such call has ended in time; `what` says in words what was waited for.
     pub async fn call(
         &self,
         skip: usize,
         what: &str,
         limit: Duration,
-        wanted: impl Fn(&Call) -> bool + Send + 'static,
+        wanted: impl Fn(&Call) -> bool,
     ) -> Result<Call, PageError> {
-        let (page, what) = (self.handle(), what.to_owned());
-        blocking(move || {
-            page.activity
-                .wait(limit, |calls, _| {
-                    calls
-                        .iter()
-                        .filter(|call| wanted(call))
-                        .nth(skip)
-                        .filter(|call| call.outcome != CallOutcome::Pending)
-                        .cloned()
-                })
-                .ok_or(PageError::Late { what, limit })
-        })
-        .await
+        self.activity
+            .wait(limit, |calls, _| {
+                calls
+                    .iter()
+                    .filter(|call| wanted(call))
+                    .nth(skip)
+                    .filter(|call| call.outcome != CallOutcome::Pending)
+                    .cloned()
+            })
+            .await
+            .ok_or_else(|| PageError::Late {
+                what: what.to_owned(),
+                limit,
+            })
     }
 
     /// Everything the page has asked for so far.
@@ -176,18 +186,18 @@ impl Page {
     /// # Errors
     /// When the browser has no body for the call, as for one that failed.
     pub async fn body(&self, call: &Call) -> Result<Vec<u8>, PageError> {
-        use base64::{Engine, engine::general_purpose::STANDARD};
-
-        let (page, request_id) = (self.handle(), call.id.clone());
-        blocking(move || {
-            let answer = page.ask(Network::GetResponseBody { request_id })?;
-            if answer.base_64_encoded {
-                STANDARD.decode(&answer.body).map_err(refused)
-            } else {
-                Ok(answer.body.into_bytes())
-            }
-        })
-        .await
+        let answer = self
+            .ask(Network::GetResponseBody {
+                request_id: call.id.clone(),
+            })
+            .await?;
+        if answer.base_64_encoded {
+            STANDARD
+                .decode(&answer.body)
+                .map_err(|error| PageError::Browser(error.to_string()))
+        } else {
+            Ok(answer.body.into_bytes())
+        }
     }
 
     /// Runs a script in the page, as the body of an async function, and returns what it returns.
@@ -195,29 +205,26 @@ impl Page {
     /// # Errors
     /// When it throws, or returns what is no JSON.
     pub async fn run(&self, script: &str) -> Result<Value, PageError> {
-        let (page, script) = (self.handle(), script.to_owned());
-        blocking(move || page.run_blocking(&script)).await
-    }
-
-    fn run_blocking(&self, script: &str) -> Result<Value, PageError> {
-        let answer = self.ask(Runtime::Evaluate {
-            expression: format!("(async () => {{ {script}\n}})()"),
-            object_group: None,
-            include_command_line_api: None,
-            silent: None,
-            context_id: None,
-            return_by_value: Some(true),
-            generate_preview: None,
-            user_gesture: Some(true),
-            await_promise: Some(true),
-            throw_on_side_effect: None,
-            timeout: None,
-            disable_breaks: None,
-            repl_mode: None,
-            allow_unsafe_eval_blocked_by_csp: Some(true),
-            unique_context_id: None,
-            serialization_options: None,
-        })?;
+        let answer = self
+            .ask(Runtime::Evaluate {
+                expression: format!("(async () => {{ {script}\n}})()"),
+                object_group: None,
+                include_command_line_api: None,
+                silent: None,
+                context_id: None,
+                return_by_value: Some(true),
+                generate_preview: None,
+                user_gesture: Some(true),
+                await_promise: Some(true),
+                throw_on_side_effect: None,
+                timeout: None,
+                disable_breaks: None,
+                repl_mode: None,
+                allow_unsafe_eval_blocked_by_csp: Some(true),
+                unique_context_id: None,
+                serialization_options: None,
+            })
+            .await?;
         match answer.exception_details {
             Some(details) => Err(PageError::Script(
                 details
@@ -240,12 +247,11 @@ impl Page {
             quoted(selector)
         );
         self.run(&script).await?;
-        let (page, text) = (self.handle(), text.to_owned());
-        blocking(move || {
-            page.ask(Input::InsertText { text })?;
-            Ok(())
+        self.ask(Input::InsertText {
+            text: text.to_owned(),
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Clicks in the middle of an element with the mouse.
@@ -253,34 +259,29 @@ impl Page {
     /// # Errors
     /// When no such element turns up in time.
     pub async fn click(&self, selector: &str, limit: Duration) -> Result<(), PageError> {
+        use Input::DispatchMouseEventTypeOption::{MouseMoved, MousePressed, MouseReleased};
+
         let point = self.point_of(selector, limit).await?;
-        let page = self.handle();
-        blocking(move || {
-            page.tab.click_point(point).map_err(refused)?;
-            Ok(())
-        })
-        .await
+        self.ask(mouse(MouseMoved, point)).await?;
+        self.ask(mouse(MousePressed, point)).await?;
+        self.ask(mouse(MouseReleased, point)).await?;
+        Ok(())
     }
 
-    /// Presses a key, such as `Enter`, wherever the focus is.
+    /// Presses Enter wherever the focus is.
     ///
     /// # Errors
-    /// When there is no such key.
-    pub async fn press(&self, key: &str) -> Result<(), PageError> {
-        let (page, key) = (self.handle(), key.to_owned());
-        blocking(move || {
-            page.tab.press_key(&key).map_err(refused)?;
-            Ok(())
-        })
-        .await
+    /// When the browser does not answer.
+    pub async fn press_enter(&self) -> Result<(), PageError> {
+        use Input::DispatchKeyEventTypeOption::{KeyDown, KeyUp};
+
+        self.ask(enter(KeyDown)).await?;
+        self.ask(enter(KeyUp)).await?;
+        Ok(())
     }
 
-    /// Waits until the selector matches and scrolls the element into view.
-    async fn point_of(
-        &self,
-        selector: &str,
-        limit: Duration,
-    ) -> Result<headless_chrome::browser::tab::point::Point, PageError> {
+    /// Waits until the selector matches, scrolls the element into view, and tells where its middle is.
+    async fn point_of(&self, selector: &str, limit: Duration) -> Result<(f64, f64), PageError> {
         let script = format!(
             "const find = () => document.querySelector({});
              const found = find() ?? await new Promise(resolve => {{
@@ -300,7 +301,7 @@ impl Page {
         );
         let point = self.run(&script).await?;
         match (point[0].as_f64(), point[1].as_f64()) {
-            (Some(x), Some(y)) => Ok(headless_chrome::browser::tab::point::Point { x, y }),
+            (Some(x), Some(y)) => Ok((x, y)),
             _ => Err(PageError::Late {
                 what: format!("an element `{selector}`"),
                 limit,
@@ -324,83 +325,148 @@ impl Page {
     /// # Errors
     /// When the browser does not answer.
     pub async fn screenshot(&self) -> Result<Vec<u8>, PageError> {
-        let page = self.handle();
-        blocking(move || {
-            page.tab
-                .capture_screenshot(
-                    PageDomain::CaptureScreenshotFormatOption::Png,
-                    None,
-                    None,
-                    true,
-                )
-                .map_err(refused)
-        })
-        .await
+        let picture = self
+            .ask(PageDomain::CaptureScreenshot {
+                format: Some(PageDomain::CaptureScreenshotFormatOption::Png),
+                quality: None,
+                clip: None,
+                from_surface: None,
+                capture_beyond_viewport: None,
+                optimize_for_speed: None,
+            })
+            .await?;
+        STANDARD
+            .decode(&picture.data)
+            .map_err(|error| PageError::Browser(error.to_string()))
     }
 
     /// Removes what the visit left in the browser, and closes the page.
     pub(super) async fn wipe_and_close(self) -> Result<(), PageError> {
-        blocking(move || {
-            let mut origins: Vec<String> = self
-                .activity
-                .calls()
-                .iter()
-                .filter_map(|call| url::Url::parse(&call.url).ok())
-                .filter(|url| url.has_host())
-                .map(|url| url.origin().ascii_serialization())
-                .collect();
-            origins.sort();
-            origins.dedup();
-            self.ask(PageDomain::Navigate {
-                url: "about:blank".to_owned(),
-                referrer: None,
-                transition_Type: None,
-                frame_id: None,
-                referrer_policy: None,
-            })?;
-            for origin in origins {
-                self.ask(Storage::ClearDataForOrigin {
-                    origin,
-                    storage_Types: "all".to_owned(),
-                })?;
-            }
-            self.ask(Network::ClearBrowserCookies(None))?;
-            self.ask(Network::ClearBrowserCache(None))?;
-            self.tab.close_target().map_err(refused)?;
-            Ok(())
-        })
-        .await
-    }
-
-    fn ask<C>(&self, command: C) -> Result<C::ReturnObject, PageError>
-    where
-        C: Method + Serialize + std::fmt::Debug,
-        C::ReturnObject: DeserializeOwned,
-    {
-        self.tab.call_method(command).map_err(refused)
-    }
-
-    fn handle(&self) -> Self {
-        Self {
-            tab: Arc::clone(&self.tab),
-            activity: Arc::clone(&self.activity),
+        if self.context.is_none() {
+            self.wipe().await?;
         }
+        self.connection.listen(&self.session, None);
+        self.connection
+            .ask(
+                None,
+                Target::CloseTarget {
+                    target_id: self.target.clone(),
+                },
+            )
+            .await?;
+        if let Some(browser_context_id) = self.context {
+            let dispose = Target::DisposeBrowserContext { browser_context_id };
+            self.connection.ask(None, dispose).await?;
+        }
+        Ok(())
+    }
+
+    async fn wipe(&self) -> Result<(), PageError> {
+        let mut origins: Vec<String> = self
+            .activity
+            .calls()
+            .iter()
+            .filter_map(|call| url::Url::parse(&call.url).ok())
+            .filter(url::Url::has_host)
+            .map(|url| url.origin().ascii_serialization())
+            .collect();
+        origins.sort();
+        origins.dedup();
+        // A page that is still there could write again.
+        self.ask(navigate("about:blank")).await?;
+        for origin in origins {
+            self.ask(Storage::ClearDataForOrigin {
+                origin,
+                storage_Types: "all".to_owned(),
+            })
+            .await?;
+        }
+        self.ask(Network::ClearBrowserCookies(None)).await?;
+        self.ask(Network::ClearBrowserCache(None)).await?;
+        Ok(())
+    }
+
+    async fn ask<C: Method + Serialize>(&self, command: C) -> Result<C::ReturnObject, PageError> {
+        self.connection.ask(Some(&self.session), command).await
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> PageError {
-    PageError::Browser(error.to_string())
+fn blank(browser_context_id: Option<String>) -> Target::CreateTarget {
+    Target::CreateTarget {
+        url: "about:blank".to_owned(),
+        left: None,
+        top: None,
+        width: None,
+        height: None,
+        window_state: None,
+        browser_context_id,
+        enable_begin_frame_control: None,
+        new_window: None,
+        background: None,
+        for_tab: None,
+        hidden: None,
+    }
+}
+
+fn navigate(url: &str) -> PageDomain::Navigate {
+    PageDomain::Navigate {
+        url: url.to_owned(),
+        referrer: None,
+        transition_Type: None,
+        frame_id: None,
+        referrer_policy: None,
+    }
+}
+
+fn mouse(
+    kind: Input::DispatchMouseEventTypeOption,
+    (x, y): (f64, f64),
+) -> Input::DispatchMouseEvent {
+    let button = match kind {
+        Input::DispatchMouseEventTypeOption::MouseMoved => Input::MouseButton::None,
+        _ => Input::MouseButton::Left,
+    };
+    Input::DispatchMouseEvent {
+        Type: kind,
+        x,
+        y,
+        button: Some(button),
+        click_count: Some(1),
+        modifiers: None,
+        timestamp: None,
+        buttons: None,
+        force: None,
+        tangential_pressure: None,
+        tilt_x: None,
+        tilt_y: None,
+        twist: None,
+        delta_x: None,
+        delta_y: None,
+        pointer_Type: None,
+    }
+}
+
+fn enter(kind: Input::DispatchKeyEventTypeOption) -> Input::DispatchKeyEvent {
+    const CODE: u32 = 13;
+    Input::DispatchKeyEvent {
+        Type: kind,
+        key: Some("Enter".to_owned()),
+        text: Some("\r".to_owned()),
+        code: Some("Enter".to_owned()),
+        windows_virtual_key_code: Some(CODE),
+        native_virtual_key_code: Some(CODE),
+        modifiers: None,
+        timestamp: None,
+        unmodified_text: None,
+        key_identifier: None,
+        auto_repeat: None,
+        is_keypad: None,
+        is_system_key: None,
+        location: None,
+        commands: None,
+    }
 }
 
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
-}
-
-/// The library blocks its thread until the browser answers, so it gets one of its own.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PageError> + Send + 'static,
-) -> Result<T, PageError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| PageError::Browser(error.to_string()))?
 }

@@ -81,7 +81,9 @@ impl Lease {
     /// # Errors
     /// When Chromium does not answer.
     pub(crate) async fn open(&self) -> Result<Page, ChromiumError> {
-        Page::open(&self.chromium.browser, self.chromium.profile).await
+        Page::open(&self.chromium.connection, self.chromium.profile)
+            .await
+            .map_err(|error| ChromiumError::Protocol(error.to_string()))
     }
 
     /// Closes the page, wipes what it left behind, cuts its connections, and gives the Chromium back. One that

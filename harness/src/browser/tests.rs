@@ -185,7 +185,7 @@ async fn only_an_automated_browser_says_that_it_is_one(
 #[tokio::test]
 async fn what_a_page_does_not_do_is_an_error_that_says_what() {
     let (lease, page) = borrow(Profile::Regular).await;
-    let late = std::time::Duration::from_millis(50);
+    let late = Duration::from_millis(50);
     assert!(matches!(
         page.click("#none", late).await,
         Err(PageError::Late { what, .. }) if what.contains("#none")

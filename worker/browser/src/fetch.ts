@@ -1,19 +1,26 @@
 import { normalMethod, protectedCall } from './protection'
 import { collect, learn, take } from './signals'
-import { getter, replace } from './wrap'
+import { getter, replace, type Realm } from './wrap'
 
-/** Instruments `fetch` of a window: protected calls carry signals in the `fp-data` header. */
-export function instrumentFetch(win: Window & typeof globalThis): void {
+/** A request about to leave. */
+interface Departure {
+  request: Request
+  /** `_` tells the worker that the page itself wanted credentials on a call to another origin. */
+  flag: '' | '_'
+}
+
+/** `fetch`: protected calls carry signals in the `fp-data` header. */
+export function instrumentFetch(win: Realm): void {
   const NativeRequest = win.Request
   const urlOf = getter<string>(NativeRequest.prototype, 'url')
 
-  replace(win, 'fetch', (_self, args, native) => {
-    const call = prepare(args[0], args[1] as RequestInit | undefined)
-    if (!call) return native()
-    const { request, flag } = call
+  replace(win, 'fetch', (_self, args, original) => {
+    const departure = prepare(args[0], args[1] as RequestInit | undefined)
+    if (!departure) return original()
+    const { request, flag } = departure
     const leave = (data: string | null): Promise<Response> => {
       if (data) request.headers.set('fp-data', flag + data)
-      return (native([request]) as Promise<Response>).then((response) => {
+      return (original([request]) as Promise<Response>).then((response) => {
         learn(response.headers.get('fp-agent-data'))
         return response
       })
@@ -23,8 +30,8 @@ export function instrumentFetch(win: Window & typeof globalThis): void {
     return data ? leave(data) : Promise.race([collect(), aborted(request.signal)]).then(leave)
   })
 
-  /** The request the platform would make, if it needs signals. Its body is read now, as the platform would. */
-  function prepare(input: unknown, init: RequestInit | undefined): { request: Request; flag: string } | null {
+  /** The request the platform would make of the arguments, if it needs signals. Its body is read now, as it would be. */
+  function prepare(input: unknown, init: RequestInit | undefined): Departure | null {
     try {
       const given = isRequest(input) ? input : null
       const method = normalMethod(String(init?.method ?? given?.method ?? 'GET'))
@@ -33,7 +40,7 @@ export function instrumentFetch(win: Window & typeof globalThis): void {
 
       const overrides: PropertyDescriptorMap = {}
       const override = (name: keyof RequestInit, value: unknown): void => {
-        overrides[name] = { value, enumerable: true }
+        overrides[name] = { value }
       }
       const included = (init?.credentials ?? given?.credentials) === 'include'
       if (target.crossOrigin) override('credentials', 'include')
@@ -51,14 +58,14 @@ export function instrumentFetch(win: Window & typeof globalThis): void {
       const request = new NativeRequest(input as RequestInfo, Object.create(init ?? null, overrides) as RequestInit)
       return { request, flag: target.crossOrigin && included ? '_' : '' }
     } catch {
-      return null // The call is wrong, and the platform says so in its own words.
+      return null // The call is wrong, and the platform will say so in its own words.
     }
   }
 
   /** True for a request of any window: `instanceof` knows only this one's. */
   function isRequest(input: unknown): input is Request {
     try {
-      return typeof input === 'object' && urlOf(input) !== undefined
+      return !!urlOf(input)
     } catch {
       return false
     }

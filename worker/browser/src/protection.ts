@@ -4,7 +4,7 @@ import { catches, parsePattern } from './patterns'
 
 /** A call the worker will ask signals of. */
 export interface ProtectedCall {
-  url: string
+  url: URL
   /** Whether it goes to another origin than the page's. */
   crossOrigin: boolean
 }
@@ -18,14 +18,19 @@ const apis = (config.protectedApis ?? []).flatMap(({ method, url }) => {
 export const anyProtected = apis.length > 0
 
 /**
- * Decides as the worker does whether a call needs signals. `url` may be relative to `base`, the base URL of the
- * document that calls. What the worker answers itself is exempt: the agent must be able to load.
+ * Decides as the worker does whether a call needs signals; `base` is what a relative URL is relative to. What the
+ * worker answers itself is exempt: the agent must be able to load.
  */
 export function protectedCall(url: string, base: string, method: string): ProtectedCall | null {
-  const target = new URL(url, base)
+  let target: URL
+  try {
+    target = new URL(url, base)
+  } catch {
+    return null // The platform will refuse it in its own words.
+  }
   if (target.href.startsWith(`${endpoint}/`)) return null
   if (!apis.some((api) => api.method === method && catches(api.pattern, target))) return null
-  return { url: target.href, crossOrigin: target.origin !== self.origin }
+  return { url: target, crossOrigin: target.origin !== self.origin }
 }
 
 /** A method as the platform sends it: six names are put into upper case, all others stay as they are written. */

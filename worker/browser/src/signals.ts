@@ -1,87 +1,136 @@
-// The signals of a call: collected for it alone, or taken from a stock of one that is never older than a second.
+// The signals of a call: taken from a stock of one that is never older than a second, or collected for it.
 //
-// The stock is what makes calls possible that cannot wait: a synchronous XHR, a beacon, a form, a call made while
-// the page unloads. It also lets every other call leave at the moment it would have left without instrumentation.
+// The stock is for calls that cannot wait: a synchronous XHR, a beacon, a form, a call made while the page unloads.
+// It also lets every other call leave at the very moment it would have left without instrumentation.
 import { endpoint, importLoader, type Agent, type Loader } from './loader'
 import { log } from './log'
 
-/** How long a call waits for the agent to start, and then for it to collect. Past it the call leaves without signals. */
+/** How long a call waits for the agent to start, and then for it to collect; past it the call leaves without signals. */
 const PATIENCE_MS = 4000
+
+/** How long it waits once an agent has been silent for that long. */
+const SHORT_PATIENCE_MS = 200
 
 /** The worker refuses signals older than 3 s; a second here leaves two for the way. */
 const STOCK_AGE_MS = 1000
 
-const loader: Promise<Loader | null> = importLoader().catch((reason: unknown) => {
-  log('debug', 'the agent could not be loaded', reason)
-  return null
-})
+/** For a call that has waited already: what a slow agent gave is better than nothing. */
+const OLDEST_MS = 2500
 
-const agent: Promise<Agent | null> = loader
-  .then((module) => module && module.start({ endpoints: endpoint, integrationInfo: ['edgeproof/instrumentor'] }))
-  .catch((reason: unknown) => {
-    log('debug', 'the agent did not start', reason)
-    return null
-  })
+/** How often the stock is renewed while the page is looked at. */
+const RENEWAL_MS = 800
 
-const started = patient(agent)
-let stock: { data: string; at: number } | null = null
-let stocking = false
-
-/** Signals for a call that leaves now; `null` when it must wait for `collect`. */
-export function take(): string | null {
-  const fresh = stock && performance.now() - stock.at < STOCK_AGE_MS ? stock.data : null
-  stock = null
-  void refill()
-  return fresh
+interface Stock {
+  data: string
+  /** When it was asked for, on the page's clock. */
+  at: number
 }
 
-/** Signals for a call that can wait; `null` when the agent has none to give in time. Never rejects. */
-export async function collect(): Promise<string | null> {
-  const running = await started
-  return running && patient(running.collect()).catch((reason: unknown) => {
+let loader: Promise<Loader | null> | undefined
+let agent: Agent | null = null
+let started: Promise<void> = Promise.resolve()
+let patience = PATIENCE_MS
+let stock: Stock | null = null
+/** Ends the waits of calls that would be lost with the page. */
+const waits = new Set<() => void>()
+let leaving = false
+let renewing: Promise<void> | null = null
+
+/** Starts the agent at once, so that it is ready as early as can be. */
+export function startAgent(): void {
+  loader = importLoader()
+  started = loader
+    .then((module) => module?.start({ endpoints: endpoint, integrationInfo: ['edgeproof/instrumentor'] }))
+    .then((running) => {
+      agent = running ?? null
+      keepStocked()
+    })
+    .catch(quietly('the agent did not start'))
+  document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
+    if (!blockedURI.startsWith(endpoint)) return
+    log('error', `${effectiveDirective} of the page's policy keeps the agent out: protected calls leave without signals`)
+  })
+  addEventListener('pagehide', () => leave(true), true)
+  addEventListener('pageshow', () => leave(false), true)
+}
+
+/** Whether `take` would give signals now. */
+export const stocked = (oldest = STOCK_AGE_MS): boolean => !!stock && performance.now() - stock.at < oldest
+
+/** Signals for a call that leaves now; `null` when it must wait for more. None are given out twice. */
+export function take(hasWaited = false): string | null {
+  const data = stocked(hasWaited ? OLDEST_MS : STOCK_AGE_MS) ? stock!.data : null
+  stock = null
+  void restock()
+  return data
+}
+
+/** Signals for a call that can wait; `null` when the agent gives none in time. Never rejects. */
+export const collect = async (): Promise<string | null> => (await gather())?.data ?? null
+
+/** Fills the stock; with an agent that answers at once this is done when the running task ends. */
+export function restock(): Promise<void> {
+  return (renewing ??= gather().then((gathered) => {
+    stock = gathered ?? stock
+    renewing = null
+  }))
+}
+
+async function gather(): Promise<Stock | null> {
+  try {
+    if (!agent) await patient(started, PATIENCE_MS - performance.now())
+    if (!agent) return null
+    // Dated before the collection: the agent may date the signals at any moment of it.
+    const at = performance.now()
+    const data = await patient(agent.collect(), patience)
+    patience = data === undefined ? SHORT_PATIENCE_MS : PATIENCE_MS
+    // Anything else could not travel in a header, and the page's call would fail for our sake.
+    return /^[\w-]+$/.test(data ?? '') ? { data: data!, at } : null
+  } catch (reason) {
     log('debug', 'the agent did not collect', reason)
     return null
-  })
-}
-
-/** Hands the answer of an identification to the agent. */
-export function learn(data: string | null): void {
-  if (!data) return
-  loader
-    .then((module) => module?.handleAgentData(data))
-    .catch((reason: unknown) => log('debug', 'the agent refused its data', reason))
-}
-
-/** Puts fresh signals into the stock. With an agent that answers at once this is done when the current task ends. */
-async function refill(): Promise<void> {
-  if (stocking) return
-  stocking = true
-  try {
-    const data = await collect()
-    if (data) stock = { data, at: performance.now() }
-  } finally {
-    stocking = false
   }
 }
 
-/** Keeps the stock fresh for as long as somebody looks at the page. */
-export function keepStocked(): void {
-  void agent.then((running) => {
-    if (!running) return
-    void refill()
-    setInterval(() => {
-      if (!document.hidden) void refill()
-    }, STOCK_AGE_MS / 2)
-    // What the page does on its way out runs after these listeners, and after the promises they settle.
-    for (const leaving of ['visibilitychange', 'pagehide', 'beforeunload', 'pageshow']) {
-      addEventListener(leaving, () => void refill(), true)
-    }
-  })
+/** Hands the answer of an identification to the agent. */
+export function learn(data: string | null | undefined): void {
+  if (data) void loader?.then((module) => module?.handleAgentData(data)).catch(quietly('the agent refused its data'))
 }
 
-function patient<T>(promise: Promise<T>): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(null), PATIENCE_MS)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+function keepStocked(): void {
+  void restock()
+  setInterval(() => document.hidden || void restock(), RENEWAL_MS)
+  // For what the page does in its own listener, which runs after this one and the promises it settles.
+  addEventListener('visibilitychange', () => void restock(), true)
+}
+
+/** A page that is left cannot wait: what would, leaves now, with signals if the agent answers at once. */
+function leave(now: boolean): void {
+  leaving = now
+  void restock()
+  if (leaving) for (const end of waits) end()
+}
+
+const quietly = (what: string) => (reason: unknown) => log('debug', what, reason)
+
+/** Resolves as the promise does, or with `undefined` when that takes too long. */
+async function patient<T>(promise: Promise<T>, limit: number): Promise<T | undefined> {
+  if (leaving) return Promise.race([promise, moment()])
+  let end: () => void = () => undefined
+  const over = new Promise<undefined>((resolve) => {
+    end = () => void moment().then(resolve)
+    waits.add(end)
   })
+  const timer = setTimeout(end, Math.max(0, limit))
+  try {
+    return await Promise.race([promise, over])
+  } finally {
+    clearTimeout(timer)
+    waits.delete(end)
+  }
+}
+
+/** As long as a promise takes that is settled already, through all who pass it on. */
+async function moment(): Promise<undefined> {
+  for (let turn = 0; turn < 32; turn++) await null
 }

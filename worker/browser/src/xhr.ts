@@ -1,131 +1,118 @@
 import { normalMethod, protectedCall, type ProtectedCall } from './protection'
 import { collect, learn, take } from './signals'
-import { getter, replace } from './wrap'
+import { getter, replace, replaceGetter, type Original, type Realm } from './wrap'
 
-/** What is known of a request between `open` and the next `open`. */
+/** What is known of a request from one `open` to the next. */
 interface Opened {
   target: ProtectedCall | null
   async: boolean
-  /** Sent by the page, held here until there are signals. */
+  /** Sent by the page, and held here until there are signals. */
   held: boolean
-  /** What `readyState` says while the platform's own state lags behind: after a held call was aborted or timed out. */
+  /** What `readyState` says after a held request was aborted or timed out, which the platform never saw begin. */
   readyState?: number
   /** Undoes what was changed on the object for the sake of the call. */
   restore: Array<() => void>
 }
 
-/** Instruments XMLHttpRequest of a window: protected calls carry signals in the `fp-data` header. */
-export function instrumentXhr(win: Window & typeof globalThis): void {
+/** XMLHttpRequest: protected calls carry signals in the `fp-data` header, taken when they are sent. */
+export function instrumentXhr(win: Realm): void {
   const prototype = win.XMLHttpRequest.prototype
   const setHeader = prototype.setRequestHeader
-  const requests = new WeakMap<object, Opened>()
   const stateOf = getter<number>(prototype, 'readyState')
+  const requests = new WeakMap<XMLHttpRequest, Opened>()
 
-  replace(prototype, 'open', (self, args, native) => {
-    native()
-    const xhr = self as XMLHttpRequest
+  replace(prototype, 'open', (xhr: XMLHttpRequest, args, original) => {
+    const result = original()
     for (const undo of requests.get(xhr)?.restore ?? []) undo()
-    // With two arguments a request is asynchronous; a third one that is missing or false makes it synchronous.
-    const request: Opened = { target: null, async: args.length < 3 || !!args[2], held: false, restore: [] }
-    requests.set(xhr, request)
-    try {
-      request.target = protectedCall(String(args[1]), win.document.baseURI, normalMethod(String(args[0])))
-    } catch {
-      // A URL the platform could open and we cannot read is no pattern's.
-    }
+    requests.set(xhr, {
+      target: protectedCall(String(args[1]), win.document.baseURI, normalMethod(String(args[0]))),
+      // With two arguments a request is asynchronous; a third that is missing or false makes it synchronous.
+      async: args.length < 3 || !!args[2],
+      held: false,
+      restore: [],
+    })
+    return result
   })
 
-  replace(prototype, 'send', (self, args, native) => {
-    const xhr = self as XMLHttpRequest
+  replace(prototype, 'send', (xhr: XMLHttpRequest, args, original) => {
     const request = requests.get(xhr)
     if (request?.held) throw invalidState('send')
-    if (!request?.target || stateOf(xhr) !== 1) return native()
+    if (!request?.target || stateOf(xhr) !== XMLHttpRequest.OPENED) return original()
     const data = take()
-    if (data || !request.async) return leave(xhr, request, data, native)
-    hold(xhr, request, args, native)
-    return undefined
+    if (!data && request.async) return hold(xhr, request, args[0], original)
+    return leave(xhr, request, data, original)
   })
 
-  replace(prototype, 'setRequestHeader', (self, _args, native) => {
-    if (requests.get(self as object)?.held) throw invalidState('setRequestHeader')
-    return native()
+  replace(prototype, 'setRequestHeader', (xhr: XMLHttpRequest, _args, original) => {
+    if (requests.get(xhr)?.held) throw invalidState('setRequestHeader')
+    return original()
   })
 
-  replace(prototype, 'abort', (self, _args, native) => {
-    const request = requests.get(self as object)
-    native()
+  replace(prototype, 'abort', (xhr: XMLHttpRequest, _args, original) => {
+    const request = requests.get(xhr)
+    const result = original()
     if (request?.held) {
-      end(self as XMLHttpRequest, request, 'abort')
-      request.readyState = 0
+      end(xhr, request, 'abort')
+      request.readyState = XMLHttpRequest.UNSENT
     }
+    return result
   })
 
-  Object.defineProperty(prototype, 'readyState', {
-    ...Object.getOwnPropertyDescriptor(prototype, 'readyState'),
-    get: new Proxy(Object.getOwnPropertyDescriptor(prototype, 'readyState')?.get as () => number, {
-      apply: (target, self) => requests.get(self as object)?.readyState ?? Reflect.apply(target, self, []),
-    }),
-  })
+  replaceGetter(prototype, 'readyState', (xhr: XMLHttpRequest, _args, original) => requests.get(xhr)?.readyState ?? original())
 
   /** Sends with the signals there are. */
-  function leave(xhr: XMLHttpRequest, request: Opened, data: string | null, native: (args?: unknown[]) => unknown, args?: unknown[]): unknown {
-    if (data && request.target) {
+  function leave(xhr: XMLHttpRequest, request: Opened, data: string | null, original: Original, args?: unknown[]): unknown {
+    if (data) {
       const included = xhr.withCredentials
-      if (request.target.crossOrigin && !included) {
+      if (request.target?.crossOrigin && !included) {
         xhr.withCredentials = true
         request.restore.push(() => (xhr.withCredentials = false))
       }
-      setHeader.call(xhr, 'fp-data', (request.target.crossOrigin && included ? '_' : '') + data)
-      if (request.async) xhr.addEventListener('loadend', () => learn(agentData(xhr)), { once: true })
+      setHeader.call(xhr, 'fp-data', (request.target?.crossOrigin && included ? '_' : '') + data)
+      xhr.addEventListener('loadend', () => learn(agentData(xhr)), { once: true })
     }
-    const result = native(args)
-    if (!request.async) learn(agentData(xhr))
-    return result
+    return original(args)
   }
 
-  /** Holds a sent request until the agent has signals, as little visible to the page as can be. */
-  function hold(xhr: XMLHttpRequest, request: Opened, args: unknown[], native: (args?: unknown[]) => unknown): void {
-    const since = performance.now()
-    const body = snapshot(args[0])
+  /** Holds a sent request until there are signals, as little visible to the page as can be. */
+  function hold(xhr: XMLHttpRequest, request: Opened, body: unknown, original: Original): void {
     const { timeout } = xhr
+    const since = performance.now()
+    const kept = snapshot(body)
+    const waiting = (): boolean => request.held && requests.get(xhr) === request
+    const timer = timeout && setTimeout(() => waiting() && end(xhr, request, 'timeout'), timeout)
     request.held = true
-    const timer = timeout && setTimeout(() => {
-      if (current()) end(xhr, request, 'timeout')
-    }, timeout)
-    const current = (): boolean => request.held && requests.get(xhr) === request
-
     void collect().then((data) => {
       clearTimeout(timer)
-      if (!current()) return
+      if (!waiting()) return
       request.held = false
       if (timeout) {
+        // The platform counts from now on, the page from when it sent.
         xhr.timeout = Math.max(1, timeout - (performance.now() - since))
         request.restore.push(() => (xhr.timeout = timeout))
       }
-      leave(xhr, request, data, native, [body])
+      leave(xhr, request, data, original, [kept])
     })
   }
 
   /** Ends a held request as the platform ends one that is under way. */
   function end(xhr: XMLHttpRequest, request: Opened, how: 'abort' | 'timeout'): void {
     request.held = false
-    request.readyState = 4
+    request.readyState = XMLHttpRequest.DONE
     xhr.dispatchEvent(new Event('readystatechange'))
     for (const event of [how, 'loadend']) xhr.dispatchEvent(new ProgressEvent(event))
   }
 
-  /** A body as it is now: what the page does to it after `send` no longer counts. */
+  /** A body as it is now: what the page does to it after `send` does not count. */
   function snapshot(body: unknown): unknown {
-    if (body instanceof win.FormData) {
-      const copy = new win.FormData()
-      for (const [name, value] of body) copy.append(name, value as string)
-      return copy
-    }
-    if (body instanceof win.URLSearchParams) return new win.URLSearchParams(body)
-    if (body instanceof win.Document) return body.cloneNode(true)
     if (body instanceof win.ArrayBuffer) return body.slice(0)
     if (ArrayBuffer.isView(body)) return body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength)
-    return body
+    if (body instanceof win.URLSearchParams) return new win.URLSearchParams(body)
+    if (body instanceof win.Document) return body.cloneNode(true)
+    if (!(body instanceof win.FormData)) return body
+    const copy = new win.FormData()
+    for (const [name, value] of body) copy.append(name, value as string)
+    return copy
   }
 
   const invalidState = (method: string): DOMException =>
@@ -135,7 +122,7 @@ export function instrumentXhr(win: Window & typeof globalThis): void {
     )
 }
 
-/** Read from all headers at once: asking for a hidden one by name makes the browser complain on the console. */
-function agentData(xhr: XMLHttpRequest): string | null {
-  return /^fp-agent-data: *(.*)$/im.exec(xhr.getAllResponseHeaders() ?? '')?.[1]?.trim() ?? null
+/** Read from all headers at once: asking for one that is not exposed makes the browser complain on the console. */
+function agentData(xhr: XMLHttpRequest): string | undefined {
+  return /^fp-agent-data: *(\S+)/im.exec(xhr.getAllResponseHeaders())?.[1]
 }
