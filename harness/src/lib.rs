@@ -23,8 +23,11 @@
 
 pub mod body;
 pub mod browser;
+pub mod build;
+pub mod clock;
 pub mod cloudflare;
 pub mod edge;
+pub mod fingerprint;
 pub mod internet;
 pub mod origin;
 mod process;

@@ -1,4 +1,4 @@
-//! The way of a visitor's request through the edge: refused, or rewritten, routed, answered.
+//! The front door: takes requests in, from visitors and from workers of other zones, or refuses them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,23 +6,25 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{ACCEPT_ENCODING, HOST},
-    uri::{Authority, Scheme as UriScheme},
+    HeaderValue, Request, Response, StatusCode, Uri,
+    header::{ACCEPT, CONTENT_LENGTH, HOST},
+    uri::{Authority, PathAndQuery, Scheme as UriScheme},
 };
 use hyper::body::Incoming;
 
 use super::{
+    body_limit,
     connection::Facts,
-    headers::{self, Told},
-    limits, pages,
-    pages::ErrorCode,
+    headers, limits, normalise,
+    origin_side::{Leaving, OriginSide},
+    pages::{self, Asker, ErrorCode},
+    quota::Quota,
     ray::Ray,
-    request_cf::{self, Location},
-    routes::{RouteTable, Scheme, Target},
-    under_way,
-    workers::{self, Workers},
-    zones::{Resolution, Zones},
+    request_cf::{Location, Protocol},
+    routes::{RouteTable, Scheme},
+    tunnel::Tunnels,
+    workers::Workers,
+    zones::{Resolution, Zone, Zones},
 };
 use crate::{
     body::{self, Body},
@@ -36,222 +38,263 @@ pub(super) struct Front {
     pub(super) routes: RouteTable,
     pub(super) workers: BTreeMap<String, SocketAddr>,
     pub(super) runtime: Workers,
-    pub(super) internet: Internet,
+    pub(super) origin_side: OriginSide,
     pub(super) visitors: HashMap<IpAddr, Location>,
     pub(super) colo: String,
+    pub(super) quota: Quota,
+    pub(super) tunnels: Tunnels,
     pub(super) trace: Trace,
 }
 
-/// A visitor's request, read and not yet changed.
-struct Arrival<'a> {
-    facts: &'a Facts,
-    ray: Ray,
-    hop: Hop,
-    host: String,
-    request: Request<Body>,
+/// A request that was taken in.
+pub(super) struct Arrival<'a> {
+    pub(super) zone: &'a Zone,
+    /// Lower case, without a port.
+    pub(super) host: &'a str,
+    pub(super) scheme: Scheme,
+    pub(super) protocol: Protocol,
+    /// Who asks, as the headers will say it.
+    pub(super) ip: IpAddr,
+    pub(super) ray: Ray,
+    pub(super) hop: Hop,
+    pub(super) asker: Asker,
+    /// How many workers may still run for it.
+    pub(super) workers_left: u8,
+    /// With an absolute URI, as it came.
+    pub(super) request: Request<Body>,
 }
 
 impl Front {
-    /// Answers one request; whatever goes wrong is an answer too.
-    pub(super) async fn answer(&self, facts: &Facts, request: Request<Incoming>) -> Response<Body> {
-        let ray = Ray::new(&self.colo);
+    /// Answers one request of a visitor; whatever goes wrong is an answer too.
+    pub(super) async fn answer(
+        &self,
+        facts: &Facts,
+        mut request: Request<Incoming>,
+    ) -> Response<Body> {
+        let upgrade = hyper::upgrade::on(&mut request);
         let mut request = request.map(body::stream);
+        let ray = Ray::new(&self.colo);
         let host = make_absolute(&mut request, facts.scheme);
         headers::join_cookies(request.headers_mut());
-        let hop = self
-            .trace
-            .begin(Party::Visitor, Party::Edge, head(&request));
-        hop.belongs_to(ray.as_str());
-        let arriving = hop.clone();
-        let request = request.map(|body| counted(body, arriving, Counted::Request));
-        let direct = host
-            .as_deref()
-            .is_some_and(|host| matches!(self.zones.resolve(host), Resolution::DnsOnly(_)));
-        let arrival = Arrival {
-            facts,
-            ray: ray.clone(),
-            hop: hop.clone(),
-            host: host.unwrap_or_default(),
-            request,
+        let mut answer = match host.as_deref().map(|host| (host, self.zones.resolve(host))) {
+            Some((host, Resolution::DnsOnly(_))) => self.pass_by(host, request).await,
+            resolved => self.receive(facts, ray, resolved, request).await,
         };
-        let mut answer = if direct {
-            self.pass_by(arrival).await
-        } else {
-            let mut answer = self.serve(arrival).await;
-            headers::rewrite_answer(answer.headers_mut(), &ray);
-            answer
-        };
-        headers::remove_hop_by_hop(answer.headers_mut());
-        answered(&hop, &answer);
-        answer.map(|body| counted(body, hop, Counted::Response))
+        self.tunnels.join(upgrade, &mut answer);
+        answer
     }
 
     /// A DNS-only name: the edge is not on the way, this socket is only the wire to the origin.
-    async fn pass_by(&self, arrival: Arrival<'_>) -> Response<Body> {
-        arrival.hop.decided(format!(
-            "{} is DNS-only: straight to the origin",
-            arrival.host
-        ));
-        match self.internet.send(arrival.request, Party::Visitor).await {
-            Ok(answer) => answer,
+    async fn pass_by(&self, host: &str, request: Request<Body>) -> Response<Body> {
+        match self.internet().send(request, Party::Visitor).await {
+            Ok(mut answer) => {
+                headers::remove_hop_by_hop(answer.headers_mut());
+                answer
+            }
             // A visitor who reaches no origin gets no page from it; the nearest that HTTP has is a bad gateway.
-            Err(_) => {
-                let mut answer = Response::new(body::empty());
+            Err(unreachable) => {
+                let mut answer = Response::new(body::full(format!("{host}: {unreachable}\n")));
                 *answer.status_mut() = StatusCode::BAD_GATEWAY;
                 answer
             }
         }
     }
 
-    async fn serve(&self, mut arrival: Arrival<'_>) -> Response<Body> {
-        if let Some(refused) = self.refuse(&arrival) {
-            return refused;
-        }
-        let asked = arrival.request.headers().clone();
-        let unknown = Location::default();
-        let location = self.visitors.get(&arrival.facts.ip).unwrap_or(&unknown);
-        headers::rewrite_for_worker(
-            arrival.request.headers_mut(),
-            Told {
-                ip: arrival.facts.ip,
-                country: location.country.as_deref().unwrap_or("XX"),
-                scheme: arrival.facts.scheme,
-                ray: &arrival.ray,
-            },
-        );
-        let target = Target {
-            scheme: arrival.facts.scheme,
-            host: &arrival.host,
-            path_and_query: arrival
-                .request
-                .uri()
-                .path_and_query()
-                .map_or("/", |path| path.as_str()),
-        };
-        let route = self.routes.choose(target);
-        match route.map(|route| (&route.pattern, route.worker.as_deref())) {
-            Some((pattern, Some(worker))) => {
-                let decision = format!("route {pattern} runs {worker}");
-                arrival.hop.decided(&decision);
-                let cf = request_cf::blob(&request_cf::request_cf(
-                    location,
-                    &arrival.facts.protocol,
-                    &self.colo,
-                    asked.get(ACCEPT_ENCODING),
-                ));
-                self.run(worker, &decision, arrival, cf, &asked).await
-            }
-            Some((pattern, None)) => {
-                arrival.hop.decided(format!(
-                    "route {pattern} has no worker: straight to the origin"
-                ));
-                self.to_origin(arrival, &asked).await
-            }
-            None => {
-                arrival
-                    .hop
-                    .decided("no route matches: straight to the origin");
-                self.to_origin(arrival, &asked).await
-            }
-        }
-    }
-
-    /// The answer to a request that the edge does not take in.
-    fn refuse(&self, arrival: &Arrival<'_>) -> Option<Response<Body>> {
-        let headers = arrival.request.headers();
-        let bytes = limits::header_bytes(headers);
-        if bytes > limits::REQUEST_HEADER_BYTES {
-            arrival.hop.decided(format!(
-                "{bytes} bytes of request headers, the limit is {}",
-                limits::REQUEST_HEADER_BYTES
-            ));
-            return Some(pages::refusal(StatusCode::PAYLOAD_TOO_LARGE));
-        }
-        if arrival.host.is_empty() {
-            arrival.hop.decided("the request names no host");
-            return Some(pages::refusal(StatusCode::BAD_REQUEST));
-        }
-        if let Some(prohibited) = headers::prohibited(headers) {
-            arrival.hop.decided(format!("error 1000: {prohibited}"));
-            return Some(pages::error(
-                ErrorCode::Prohibited,
-                headers,
-                Some(&arrival.ray),
-            ));
-        }
-        if self.zones.resolve(&arrival.host) == Resolution::Unknown {
-            arrival
-                .hop
-                .decided(format!("error 1001: {} is in no zone", arrival.host));
-            return Some(pages::error(
-                ErrorCode::UnknownHost,
-                headers,
-                Some(&arrival.ray),
-            ));
-        }
-        None
-    }
-
-    async fn run(
+    async fn receive(
         &self,
-        worker: &str,
-        decision: &str,
-        arrival: Arrival<'_>,
-        cf: HeaderValue,
-        asked: &HeaderMap,
+        facts: &Facts,
+        ray: Ray,
+        resolved: Option<(&str, Resolution<'_>)>,
+        request: Request<Body>,
     ) -> Response<Body> {
         let hop = self
             .trace
-            .begin(Party::Edge, Party::Worker, head(&arrival.request));
-        hop.decided(decision);
-        let visit = self.internet.visits().enter(Visit {
-            ray: arrival.ray.as_str().to_owned(),
-            worker: worker.to_owned(),
-        });
-        let leaving = hop.clone();
-        let request = arrival
-            .request
-            .map(|body| counted(body, leaving, Counted::Request));
-        let Some(&address) = self.workers.get(worker) else {
-            hop.decided(format!("{decision}, which is not deployed: error 1101"));
-            return pages::error(ErrorCode::WorkerThrew, asked, Some(&arrival.ray));
+            .begin(Party::Visitor, Party::Edge, RequestHead::of(&request));
+        hop.belongs_to(ray.as_str());
+        let asker = Asker {
+            accept: request.headers().get(ACCEPT).cloned(),
+            ray: Some(ray.clone()),
         };
-        match self
-            .runtime
-            .ask(address, request, arrival.facts.scheme, cf)
-            .await
-        {
-            Ok(answer) if workers::is_exception(answer.status(), answer.headers()) => {
-                answered(&hop, &answer);
-                hop.decided(format!("{decision}, which threw: error 1101"));
-                pages::error(ErrorCode::WorkerThrew, asked, Some(&arrival.ray))
+        let mut answer = match refusal(resolved, &request) {
+            Ok((host, zone)) => {
+                let mut arrival = Arrival {
+                    zone,
+                    host,
+                    scheme: facts.scheme,
+                    protocol: facts.protocol.clone(),
+                    ip: facts.ip,
+                    ray: ray.clone(),
+                    hop: hop.clone(),
+                    asker,
+                    workers_left: headers::MOST_WORKERS,
+                    request,
+                };
+                headers::remove_forged(arrival.request.headers_mut());
+                self.take_in(arrival).await
             }
-            Ok(answer) => {
-                answered(&hop, &answer);
-                answer.map(|body| {
-                    // The worker is at work until its answer has ended.
-                    let body = under_way::until_end(body::stream(body), visit);
-                    counted(body, hop, Counted::Response)
-                })
+            Err(refusal) => {
+                hop.decided(refusal.to_string());
+                refusal.answer(&asker)
             }
-            Err(error) => {
-                hop.decided(format!("{decision}; {error}: error 1101"));
-                pages::error(ErrorCode::WorkerThrew, asked, Some(&arrival.ray))
-            }
-        }
+        };
+        headers::rewrite_answer(answer.headers_mut(), &ray);
+        hop.answered(ResponseHead::of(&answer));
+        answer.map(|body| counted(body, hop, Counted::Response))
     }
 
-    async fn to_origin(&self, mut arrival: Arrival<'_>, asked: &HeaderMap) -> Response<Body> {
-        headers::rewrite_for_origin(arrival.request.headers_mut(), arrival.facts.ip);
-        match self.internet.send(arrival.request, Party::Edge).await {
-            Ok(answer) => answer,
-            Err(unreachable) => pages::error(
-                ErrorCode::Unreachable(unreachable),
-                asked,
-                Some(&arrival.ray),
-            ),
+    /// Serves a request within the size that the zone's plan allows for its body.
+    async fn take_in(&self, arrival: Arrival<'_>) -> Response<Body> {
+        let (zone, hop) = (arrival.zone, arrival.hop.clone());
+        let limit = zone.settings.plan.body_bytes();
+        let (parts, body) = arrival.request.into_parts();
+        let (body, exceeded) = body_limit::limited(body, limit);
+        let request = Request::from_parts(parts, counted(body, hop.clone(), Counted::Request));
+        let answer = self.serve(Arrival { request, ..arrival }).await;
+        if exceeded.happened() {
+            let refusal = Refusal::BodyTooLarge(limit);
+            hop.decided(refusal.to_string());
+            return refusal.answer(&Asker::default());
+        }
+        answer
+    }
+
+    /// Answers a subrequest that a worker of another zone sends to `zone`.
+    pub(super) async fn enter(
+        &self,
+        zone: &Zone,
+        request: Request<Body>,
+        asker: Asker,
+    ) -> Response<Body> {
+        let host = request
+            .uri()
+            .host()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let hop = self
+            .trace
+            .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+        let ray = asker.ray.clone().unwrap_or_else(|| Ray::new(&self.colo));
+        let arrival = Arrival {
+            zone,
+            host: &host,
+            scheme: scheme_of(request.uri()),
+            protocol: Protocol::between_zones(),
+            ip: headers::OTHER_ZONE_IP,
+            ray: ray.clone(),
+            hop: hop.clone(),
+            asker,
+            workers_left: headers::workers_left(request.headers()),
+            request,
+        };
+        let mut answer = self.take_in(arrival).await;
+        headers::rewrite_answer(answer.headers_mut(), &ray);
+        hop.answered(ResponseHead::of(&answer));
+        answer.map(|body| counted(body, hop, Counted::Response))
+    }
+
+    /// Sends a request that no worker takes to the origin.
+    pub(super) async fn to_origin(&self, mut arrival: Arrival<'_>) -> Response<Body> {
+        headers::rewrite_for_origin(arrival.request.headers_mut(), arrival.ip);
+        let normalization = arrival.zone.settings.normalization;
+        if normalization.incoming && normalization.to_origin {
+            normalise_uri(&mut arrival.request, normalization);
+        }
+        let leaving = Leaving {
+            request: arrival.request,
+            from: Party::Edge,
+            zone: Some(&arrival.zone.name),
+            options: super::cache::CacheOptions::default(),
+            asker: &arrival.asker,
+        };
+        self.origin_side.fetch(leaving).await
+    }
+
+    pub(super) fn internet(&self) -> &Internet {
+        &self.origin_side.internet
+    }
+
+    /// How many subrequests the invocation may make, by the settings of the zone whose worker it is.
+    pub(super) fn most_subrequests(&self, zone: Option<&str>) -> usize {
+        let zone = self
+            .zones
+            .all()
+            .iter()
+            .find(|candidate| Some(candidate.name.as_str()) == zone);
+        zone.map_or_else(
+            || super::Settings::default().subrequests,
+            |zone| zone.settings.subrequests,
+        )
+    }
+}
+
+/// Why a request is not taken in.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("the request names no host, or several")]
+    NoHost,
+    #[error("{0} bytes of request headers, the limit is {max}", max = limits::REQUEST_HEADER_BYTES)]
+    HeadersTooLarge(usize),
+    #[error("a URL of {0} bytes, the limit is {1}")]
+    UrlTooLong(usize, usize),
+    #[error("the path has a `%` without two hexadecimal digits")]
+    BadEscape,
+    #[error("error 1000: {0}")]
+    Prohibited(headers::Prohibited),
+    #[error("error 1001: the host is in no zone")]
+    UnknownHost,
+    #[error("a body of more than {0} bytes, which is the limit of the zone's plan")]
+    BodyTooLarge(u64),
+}
+
+impl Refusal {
+    fn answer(&self, asker: &Asker) -> Response<Body> {
+        match self {
+            Self::NoHost | Self::BadEscape => pages::refusal(StatusCode::BAD_REQUEST),
+            Self::HeadersTooLarge(_) => pages::headers_too_large(),
+            Self::BodyTooLarge(_) => pages::refusal(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UrlTooLong(..) => pages::refusal(StatusCode::URI_TOO_LONG),
+            Self::Prohibited(_) => pages::error(ErrorCode::Prohibited, asker),
+            Self::UnknownHost => pages::error(ErrorCode::UnknownHost, asker),
         }
     }
+}
+
+/// The host and the zone of a request, or why the edge does not take it in. Cheap and certain reasons come first.
+fn refusal<'a>(
+    resolved: Option<(&'a str, Resolution<'a>)>,
+    request: &Request<Body>,
+) -> Result<(&'a str, &'a Zone), Refusal> {
+    let headers = request.headers();
+    let bytes = limits::header_bytes(headers);
+    if bytes > limits::REQUEST_HEADER_BYTES {
+        return Err(Refusal::HeadersTooLarge(bytes));
+    }
+    let (host, resolution) = resolved.ok_or(Refusal::NoHost)?;
+    if let Some(prohibited) = headers::prohibited(headers) {
+        return Err(Refusal::Prohibited(prohibited));
+    }
+    let Resolution::Proxied(zone) = resolution else {
+        return Err(Refusal::UnknownHost);
+    };
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
+    let longest = zone.settings.url_bytes;
+    if target.len() > longest {
+        return Err(Refusal::UrlTooLong(target.len(), longest));
+    }
+    if !normalise::is_well_escaped(target) {
+        return Err(Refusal::BadEscape);
+    }
+    let limit = zone.settings.plan.body_bytes();
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|announced| announced > limit) {
+        return Err(Refusal::BodyTooLarge(limit));
+    }
+    Ok((host, zone))
 }
 
 /// Makes the URI absolute and `Host` present, so that both versions of HTTP look the same; gives the host in lower
@@ -259,7 +302,15 @@ impl Front {
 fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Option<String> {
     let authority = match request.uri().authority() {
         Some(authority) => authority.clone(),
-        None => Authority::try_from(request.headers().get(HOST)?.as_bytes()).ok()?,
+        None => {
+            let mut hosts = request.headers().get_all(HOST).iter();
+            let host = hosts.next()?;
+            // Two hosts are two opinions of who is asked (RFC 9112 §3.2).
+            if hosts.next().is_some() {
+                return None;
+            }
+            Authority::try_from(host.as_bytes()).ok()?
+        }
     };
     // An absolute target wins over `Host` (RFC 9112 §3.2.2).
     let value = HeaderValue::from_str(authority.as_str()).ok()?;
@@ -273,24 +324,46 @@ fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Option<String> 
     parts.authority = Some(authority);
     parts
         .path_and_query
-        .get_or_insert(http::uri::PathAndQuery::from_static("/"));
+        .get_or_insert(PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from_parts(parts).ok()?;
     Some(host)
 }
 
-fn head(request: &Request<Body>) -> RequestHead {
-    RequestHead {
-        method: request.method().clone(),
-        url: request.uri().to_string(),
-        headers: request.headers().clone(),
-        body_bytes: 0,
+/// Replaces the path by its normalised form.
+pub(super) fn normalise_uri(request: &mut Request<Body>, normalization: normalise::Normalization) {
+    let raw = request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
+    let normalised = normalization.apply(raw);
+    if normalised == raw {
+        return;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    // What normalisation makes is ASCII without spaces, which a URI can always hold.
+    parts.path_and_query = PathAndQuery::try_from(normalised).ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
 }
 
-fn answered<B>(hop: &Hop, answer: &Response<B>) {
-    hop.answered(ResponseHead {
-        status: answer.status(),
-        headers: answer.headers().clone(),
-        body_bytes: 0,
-    });
+fn scheme_of(uri: &Uri) -> Scheme {
+    if uri.scheme() == Some(&UriScheme::HTTP) {
+        Scheme::Http
+    } else {
+        Scheme::Https
+    }
+}
+
+impl Arrival<'_> {
+    /// The visit to a worker that this request becomes.
+    pub(super) fn visit(&self, worker: &str) -> Visit {
+        Visit {
+            ray: self.ray.as_str().to_owned(),
+            worker: worker.to_owned(),
+            ip: self.ip,
+            workers_left: self.workers_left,
+            subrequests: crate::internet::Subrequests::default(),
+        }
+    }
 }

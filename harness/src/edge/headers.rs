@@ -2,16 +2,24 @@
 //!
 //! Source of the rules: Cloudflare's documentation, Fundamentals › HTTP headers, and error 1000.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        ACCEPT_ENCODING, CONNECTION, HOST, HeaderName as Name, SERVER, TE, TRANSFER_ENCODING,
-        UPGRADE,
+        ACCEPT_ENCODING, CONNECTION, EXPECT, HOST, HeaderName as Name, SERVER, TE,
+        TRANSFER_ENCODING, UPGRADE,
     },
 };
 
 use super::{ray::Ray, routes::Scheme};
-use std::net::IpAddr;
+
+/// How many workers may run one through the other for one visitor request (documentation, error 1019).
+pub const MOST_WORKERS: u8 = 16;
+
+/// What another zone sees as the visitor of a worker's subrequest.
+pub const OTHER_ZONE_IP: IpAddr =
+    IpAddr::V6(Ipv6Addr::new(0x2a06, 0x98c0, 0x3600, 0, 0, 0, 0, 0x0103));
 
 /// The header of the `forwardedProtoHeader` of workerd's socket: which scheme the visitor spoke.
 pub const FORWARDED_PROTO_HEADER: &str = "x-edgeproof-proto";
@@ -28,6 +36,8 @@ const X_FORWARDED_FOR: Name = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: Name = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: Name = HeaderName::from_static("x-real-ip");
 const CDN_LOOP: Name = HeaderName::from_static("cdn-loop");
+const CF_WORKER: Name = HeaderName::from_static("cf-worker");
+const CF_EW_VIA: Name = HeaderName::from_static("cf-ew-via");
 
 /// The longest `X-Forwarded-For` that a visitor may send (error 1000).
 const LONGEST_FORWARDED_FOR: usize = 100;
@@ -64,6 +74,8 @@ pub struct Told<'a> {
     pub scheme: Scheme,
     /// The ray.
     pub ray: &'a Ray,
+    /// Whether `X-Forwarded-For` is there although the visitor sent none.
+    pub forwarded_for: bool,
 }
 
 /// A header that makes the edge refuse a request with error 1000.
@@ -96,40 +108,35 @@ pub fn prohibited(headers: &HeaderMap) -> Option<Prohibited> {
     }
 }
 
-/// Rewrites a visitor's headers to what a worker sees.
-///
-/// `X-Forwarded-For` is only there where the visitor sent one; the origin always gets it. That a worker does not see
-/// it otherwise is what users report, not what the documentation says.
-pub fn rewrite_for_worker(headers: &mut HeaderMap, told: Told<'_>) {
-    remove_hop_by_hop(headers);
+/// Takes away what a visitor sent under the names that only the edge uses.
+pub fn remove_forged(headers: &mut HeaderMap) {
     for name in NEVER_FROM_A_VISITOR {
         headers.remove(name);
     }
+}
+
+/// Rewrites the headers of an arriving request to what a worker sees.
+pub fn rewrite_for_worker(headers: &mut HeaderMap, told: Told<'_>) {
+    remove_hop_by_hop(headers);
+    // The edge itself tells the visitor to go on, when the body is wanted.
+    headers.remove(EXPECT);
     if let Some(sent) = headers.get(X_FORWARDED_FOR) {
         let appended = [sent.as_bytes(), b", ", told.ip.to_string().as_bytes()].concat();
         if let Ok(appended) = HeaderValue::from_bytes(&appended) {
             headers.insert(X_FORWARDED_FOR, appended);
         }
+    } else if told.forwarded_for {
+        headers.insert(X_FORWARDED_FOR, address(told.ip));
     }
     let ip = address(told.ip);
     headers.insert(CF_CONNECTING_IP, ip.clone());
     headers.insert(X_REAL_IP, ip);
-    headers.insert(
-        X_FORWARDED_PROTO,
-        HeaderValue::from_static(told.scheme.as_str()),
-    );
     headers.insert(CF_RAY, told.ray.header());
     headers.insert(
         CF_IPCOUNTRY,
         HeaderValue::from_str(told.country).unwrap_or(HeaderValue::from_static("XX")),
     );
-    headers.insert(
-        CF_VISITOR,
-        HeaderValue::from_static(match told.scheme {
-            Scheme::Http => r#"{"scheme":"http"}"#,
-            Scheme::Https => r#"{"scheme":"https"}"#,
-        }),
-    );
+    tell_scheme(headers, told.scheme);
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"));
     if !headers.contains_key(UPGRADE) {
         headers.insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
@@ -142,7 +149,84 @@ pub fn rewrite_for_origin(headers: &mut HeaderMap, ip: IpAddr) {
         headers.insert(X_FORWARDED_FOR, address(ip));
     }
     headers.remove(X_REAL_IP);
-    headers.insert(CDN_LOOP, HeaderValue::from_static("cloudflare; loops=1"));
+    headers.insert(CDN_LOOP, HeaderValue::from_static("cloudflare"));
+}
+
+/// Which way a worker's subrequest goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Toward {
+    /// To a name of the zone that owns the worker: its origin.
+    SameZone,
+    /// To another zone of this edge, through its front door.
+    OtherZone,
+    /// To a name that is not behind this edge.
+    Elsewhere,
+}
+
+/// What the edge knows about a worker's subrequest.
+#[derive(Clone, Copy, Debug)]
+pub struct Subrequest<'a> {
+    /// Which way it goes.
+    pub toward: Toward,
+    /// The zone that owns the worker.
+    pub zone: Option<&'a str>,
+    /// The visitor on whose behalf it is made, where that is known.
+    pub ip: Option<IpAddr>,
+    /// What is left of [`MOST_WORKERS`] for the invocation that makes it, itself included.
+    pub workers_left: u8,
+}
+
+/// Rewrites the headers of a worker's subrequest.
+///
+/// Towards its own zone a worker can choose the visitor's address by `X-Real-IP`; towards names that are not behind
+/// Cloudflare only `X-Real-IP` itself can be chosen. Where the visitor is not known, what the worker copied stays.
+pub fn rewrite_subrequest(headers: &mut HeaderMap, subrequest: Subrequest<'_>) {
+    let chosen = headers
+        .get(X_REAL_IP)
+        .and_then(|ip| ip.to_str().ok()?.parse().ok());
+    match subrequest.toward {
+        Toward::SameZone => {
+            if let Some(ip) = chosen.or(subrequest.ip) {
+                let ip = address(ip);
+                headers.insert(CF_CONNECTING_IP, ip.clone());
+                headers.entry(X_FORWARDED_FOR).or_insert(ip);
+            }
+        }
+        // The front door of the other zone says the rest.
+        Toward::OtherZone => {
+            headers.insert(CF_CONNECTING_IP, address(OTHER_ZONE_IP));
+        }
+        Toward::Elsewhere => {
+            headers.remove(CF_IPCOUNTRY);
+            if let Some(ip) = subrequest.ip {
+                let ip = address(ip);
+                headers.insert(CF_CONNECTING_IP, ip.clone());
+                headers.entry(X_REAL_IP).or_insert(ip);
+            }
+        }
+    }
+    if let Some(zone) = subrequest
+        .zone
+        .and_then(|zone| HeaderValue::from_str(zone).ok())
+    {
+        headers.insert(CF_WORKER, zone);
+    } else {
+        headers.remove(CF_WORKER);
+    }
+    let left = subrequest.workers_left.saturating_sub(1);
+    headers.insert(CF_EW_VIA, HeaderValue::from(u16::from(left)));
+    let loops = format!("cloudflare; loops={}", MOST_WORKERS.saturating_sub(left));
+    if let Ok(loops) = HeaderValue::from_str(&loops) {
+        headers.insert(CDN_LOOP, loops);
+    }
+}
+
+/// What is left of [`MOST_WORKERS`] for a request that comes from a worker of another zone.
+pub fn workers_left(headers: &HeaderMap) -> u8 {
+    headers
+        .get(CF_EW_VIA)
+        .and_then(|left| left.to_str().ok()?.parse().ok())
+        .unwrap_or(MOST_WORKERS)
 }
 
 /// Rewrites the headers of an answer to what the visitor gets.
@@ -201,6 +285,20 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// The address in `CF-Connecting-IP`.
+pub(super) fn connecting_ip(headers: &HeaderMap) -> Option<IpAddr> {
+    headers.get(CF_CONNECTING_IP)?.to_str().ok()?.parse().ok()
+}
+
+fn tell_scheme(headers: &mut HeaderMap, scheme: Scheme) {
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
+    let visitor = match scheme {
+        Scheme::Http => r#"{"scheme":"http"}"#,
+        Scheme::Https => r#"{"scheme":"https"}"#,
+    };
+    headers.insert(CF_VISITOR, HeaderValue::from_static(visitor));
+}
+
 fn address(ip: IpAddr) -> HeaderValue {
     // Digits, dots and colons only.
     HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
@@ -218,6 +316,7 @@ mod tests {
             country: "DE",
             scheme: Scheme::Https,
             ray,
+            forwarded_for: false,
         }
     }
 
@@ -261,10 +360,9 @@ mod tests {
     #[case("x-edgeproof-cf")]
     #[case("x-edgeproof-proto")]
     fn what_only_the_edge_says_is_taken_away(#[case] name: &str) {
-        let ray = Ray::new("FRA");
-        let mut headers = map(&[(name, "forged")]);
-        rewrite_for_worker(&mut headers, told(&ray));
-        assert!(!headers.contains_key(name));
+        let mut headers = map(&[(name, "forged"), ("x-kept", "1")]);
+        remove_forged(&mut headers);
+        assert_eq!(headers, map(&[("x-kept", "1")]));
     }
 
     #[test]
@@ -335,5 +433,62 @@ mod tests {
         let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2")]);
         join_cookies(&mut headers);
         assert_eq!(headers, map(&[("cookie", "a=1; b=2")]));
+    }
+
+    const ZONE: Option<&str> = Some("shop.example");
+
+    // Documentation, Fundamentals › HTTP headers: CF-Connecting-IP in Worker subrequests, CF-Worker, CF-EW-Via.
+    #[rstest]
+    #[case::same_zone(Toward::SameZone, &[], "cf-connecting-ip", Some("203.0.113.7"))]
+    #[case::same_zone_chosen(Toward::SameZone, &[("x-real-ip", "192.0.2.9")], "cf-connecting-ip", Some("192.0.2.9"))]
+    #[case::same_zone_nonsense(Toward::SameZone, &[("x-real-ip", "me")], "cf-connecting-ip", Some("203.0.113.7"))]
+    #[case::same_zone(Toward::SameZone, &[], "x-forwarded-for", Some("203.0.113.7"))]
+    #[case::same_zone(Toward::SameZone, &[("cf-ipcountry", "DE")], "cf-ipcountry", Some("DE"))]
+    #[case::other_zone(Toward::OtherZone, &[("cf-connecting-ip", "192.0.2.9")], "cf-connecting-ip", Some("2a06:98c0:3600::103"))]
+    #[case::elsewhere(Toward::Elsewhere, &[("cf-connecting-ip", "192.0.2.9")], "cf-connecting-ip", Some("203.0.113.7"))]
+    #[case::elsewhere(Toward::Elsewhere, &[], "x-real-ip", Some("203.0.113.7"))]
+    #[case::elsewhere_chosen(Toward::Elsewhere, &[("x-real-ip", "192.0.2.9")], "x-real-ip", Some("192.0.2.9"))]
+    #[case::elsewhere(Toward::Elsewhere, &[("cf-ipcountry", "DE")], "cf-ipcountry", None)]
+    #[case::forged(Toward::SameZone, &[("cf-worker", "forged")], "cf-worker", Some("shop.example"))]
+    #[case::observed(Toward::Elsewhere, &[], "cf-ew-via", Some("15"))]
+    #[case::observed(Toward::Elsewhere, &[], "cdn-loop", Some("cloudflare; loops=1"))]
+    fn a_subrequest_carries_what_the_edge_says(
+        #[case] toward: Toward,
+        #[case] written: &[(&str, &str)],
+        #[case] name: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut headers = map(written);
+        rewrite_subrequest(
+            &mut headers,
+            Subrequest {
+                toward,
+                zone: ZONE,
+                ip: Some(IpAddr::from([203, 0, 113, 7])),
+                workers_left: MOST_WORKERS,
+            },
+        );
+        assert_eq!(
+            headers.get(name).map(HeaderValue::as_bytes),
+            expected.map(str::as_bytes)
+        );
+    }
+
+    #[test]
+    fn workers_that_call_each_other_count_down_to_nothing() {
+        let mut headers = HeaderMap::new();
+        let mut runs = 0;
+        while workers_left(&headers) > 0 {
+            runs += 1;
+            let left = workers_left(&headers);
+            let subrequest = Subrequest {
+                toward: Toward::OtherZone,
+                zone: ZONE,
+                ip: None,
+                workers_left: left,
+            };
+            rewrite_subrequest(&mut headers, subrequest);
+        }
+        assert_eq!(runs, 16);
     }
 }

@@ -5,6 +5,9 @@ use http::HeaderMap;
 /// Bytes of request headers that pass; one more is answered with 413 (limit raised on 2025-10-16).
 pub const REQUEST_HEADER_BYTES: usize = 128 * 1024;
 
+/// Bytes of headers that an origin may answer with; one more makes the answer 520.
+pub const ANSWER_HEADER_BYTES: usize = 128 * 1024;
+
 /// How many headers a message may have. Cloudflare publishes no such limit; this one keeps a head of tiny headers from
 /// costing more memory than its bytes, and hyper answers 431 beyond it.
 pub(crate) const HEADER_COUNT: usize = 4096;

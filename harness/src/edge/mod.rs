@@ -4,16 +4,25 @@
 //! is hyper. A visitor's connection starts with a PROXY protocol preamble ([`preamble()`]) that carries the address the
 //! visitor is to have.
 
+mod body_limit;
+mod cache;
 mod certificates;
 mod connection;
+mod dispatch;
+mod egress;
 mod front;
 pub mod headers;
 pub mod limits;
+pub mod normalise;
+mod origin_side;
 pub mod pages;
 mod preamble;
+mod quota;
 mod ray;
 mod request_cf;
 mod routes;
+mod settings;
+pub(crate) mod tunnel;
 mod under_way;
 mod workers;
 mod zones;
@@ -25,13 +34,18 @@ use std::{
     time::Duration,
 };
 
+pub use cache::{Cache, CacheOptions, Lookup, Stored, is_eligible, lifetime};
 pub use certificates::{CertificateAuthority, CertificateError};
 pub use headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 use hyper_util::server::graceful::GracefulShutdown;
 pub use preamble::preamble;
 pub use ray::Ray;
 pub use request_cf::{Location, Protocol, blob, request_cf};
-pub use routes::{Mismatch, Pattern, PatternError, Route, RouteTable, Scheme, Target};
+pub use routes::{
+    Considered, ExplainError, Explanation, Mismatch, Pattern, PatternError, Route, RouteError,
+    RouteTable, Scheme, Target, check, explain,
+};
+pub use settings::{Plan, Settings};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
 pub use zones::{Resolution, Zone, Zones};
@@ -70,17 +84,20 @@ pub enum EdgeError {
     /// The certificates could not be made.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
+    /// A route or a custom domain that Cloudflare would refuse.
+    #[error("Cloudflare would refuse it with code {}", .0.code())]
+    Route(#[from] RouteError),
     /// The data centre is not three letters.
     #[error("`{0}` is not a data centre; it has three capital letters, such as FRA")]
     Colo(String),
 }
 
 /// A running edge. Dropping it closes its socket and every connection.
-#[derive(Debug)]
 pub struct Edge {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: Option<tokio::task::JoinHandle<()>>,
+    internet: Internet,
 }
 
 impl Edge {
@@ -92,6 +109,8 @@ impl Edge {
         if options.colo.len() != 3 || !options.colo.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return Err(EdgeError::Colo(options.colo));
         }
+        let workers = options.workers.keys().map(String::as_str).collect();
+        check(&options.zones, &options.routes, &workers)?;
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .map_err(EdgeError::Bind)?;
@@ -106,11 +125,22 @@ impl Edge {
             routes: RouteTable::new(options.routes),
             workers: options.workers,
             runtime: workers::Workers::new(),
-            internet: options.internet,
+            origin_side: origin_side::OriginSide {
+                internet: options.internet.clone(),
+                cache: Cache::default(),
+                trace: options.trace.clone(),
+            },
             visitors: options.visitors,
             colo: options.colo,
+            quota: quota::Quota::default(),
+            tunnels: tunnel::Tunnels::default(),
             trace: options.trace,
         });
+        options
+            .internet
+            .route_through(Some(Arc::new(egress::Egress {
+                front: Arc::downgrade(&front),
+            })));
         let (stop, stopped) = watch::channel(false);
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let task = tokio::spawn(accept(listener, front, acceptor, stopped));
@@ -118,6 +148,7 @@ impl Edge {
             address,
             stop,
             task: Some(task),
+            internet: options.internet,
         })
     }
 
@@ -136,8 +167,17 @@ impl Edge {
     }
 }
 
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Edge {
     fn drop(&mut self) {
+        self.internet.route_through(None);
         if let Some(task) = &self.task {
             task.abort();
         }

@@ -4,7 +4,7 @@
 
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde_json::json;
 
@@ -13,6 +13,14 @@ use crate::{
     body::{self, Body},
     internet::Unreachable,
 };
+
+/// The header that only pages of the edge have: the error's number.
+const CF_ERROR_TYPE: &str = "cf-error-type";
+
+/// Whether an answer with these headers is a page of the edge and not the answer that was asked for.
+pub(super) fn is_own(headers: &HeaderMap) -> bool {
+    headers.contains_key(CF_ERROR_TYPE)
+}
 
 /// What went wrong, by Cloudflare's own number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +41,15 @@ pub enum ErrorCode {
     Unreachable(Unreachable),
     /// 520: the answer is not one the edge passes on, such as one with over 128 KB of headers.
     BadAnswer,
+}
+
+/// Who gets a page.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    /// The form that is asked for.
+    pub accept: Option<HeaderValue>,
+    /// The request's ray.
+    pub ray: Option<Ray>,
 }
 
 /// Who is at fault, as the JSON form says it.
@@ -125,11 +142,10 @@ impl ErrorCode {
     }
 }
 
-/// The page for `code`, in the form the headers of the request ask for.
-pub fn error(code: ErrorCode, asked: &HeaderMap, ray: Option<&Ray>) -> Response<Body> {
-    let ray = ray.map_or("", Ray::id);
-    let form = form(asked);
-    let (content_type, text) = match form {
+/// The page for `code`, in the form that is asked for.
+pub fn error(code: ErrorCode, asker: &Asker) -> Response<Body> {
+    let ray = asker.ray.as_ref().map_or("", Ray::id);
+    let (content_type, text) = match form(asker.accept.as_ref()) {
         Form::Html => ("text/html; charset=UTF-8", html(code, ray)),
         Form::Json(content_type) => (content_type, json_problem(code, ray)),
         Form::Markdown => ("text/markdown; charset=utf-8", markdown(code, ray)),
@@ -142,7 +158,7 @@ pub fn error(code: ErrorCode, asked: &HeaderMap, ray: Option<&Ray>) -> Response<
         CACHE_CONTROL,
         HeaderValue::from_static("private, max-age=0, no-store"),
     );
-    headers.insert("cf-error-type", HeaderValue::from(code.number()));
+    headers.insert(CF_ERROR_TYPE, HeaderValue::from(code.number()));
     headers.insert(
         "cf-error-origin",
         HeaderValue::from_static(code.category().as_str()),
@@ -153,14 +169,20 @@ pub fn error(code: ErrorCode, asked: &HeaderMap, ray: Option<&Ray>) -> Response<
     page
 }
 
-/// The page for a request that the edge refuses by its form: 400, 413, 414.
+/// The page for a request that the edge refuses by its form: 400, 413 for a body, 414.
 pub fn refusal(status: StatusCode) -> Response<Body> {
-    let title = match status {
-        // The page's own words where they differ from the registered phrase.
-        StatusCode::PAYLOAD_TOO_LARGE => "413 Request Entity Too Large".to_owned(),
-        StatusCode::URI_TOO_LONG => "414 Request-URI Too Large".to_owned(),
-        other => other.to_string(),
-    };
+    plain(status, &status.to_string())
+}
+
+/// The page for a request with too many bytes of headers. The status is 413, although HTTP has 431 for it.
+pub fn headers_too_large() -> Response<Body> {
+    plain(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "413 Request Header Fields Too Large",
+    )
+}
+
+fn plain(status: StatusCode, title: &str) -> Response<Body> {
     let mut page = Response::new(body::full(format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
          <hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
@@ -173,7 +195,7 @@ pub fn refusal(status: StatusCode) -> Response<Body> {
 
 /// The answer to a subrequest where there is no edge to make a page.
 pub(crate) fn unreachable(unreachable: Unreachable) -> Response<Body> {
-    error(ErrorCode::Unreachable(unreachable), &HeaderMap::new(), None)
+    error(ErrorCode::Unreachable(unreachable), &Asker::default())
 }
 
 impl Category {
@@ -189,12 +211,11 @@ impl Category {
 }
 
 /// The first form in `Accept` that the edge has; HTML where there is none, also for `*/*`.
-fn form(asked: &HeaderMap) -> Form {
-    asked
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
+fn form(accept: Option<&HeaderValue>) -> Form {
+    accept
+        .and_then(|accept| accept.to_str().ok())
+        .unwrap_or_default()
+        .split(',')
         .find_map(|range| match range.split(';').next().map(str::trim) {
             Some("application/json") => Some(Form::Json("application/json; charset=utf-8")),
             Some("application/problem+json") => {
@@ -260,10 +281,11 @@ mod tests {
 
     use super::*;
 
-    fn asking(accept: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, accept.parse().unwrap());
-        headers
+    fn asking(accept: &str) -> Asker {
+        Asker {
+            accept: Some(accept.parse().unwrap()),
+            ray: Some(Ray::from("0123456789abcdef-FRA".to_owned())),
+        }
     }
 
     #[rstest]
@@ -277,7 +299,7 @@ mod tests {
     #[case("text/markdown", "text/markdown; charset=utf-8")]
     #[case("image/png", "text/html; charset=UTF-8")]
     fn the_form_follows_accept(#[case] accept: &str, #[case] expected: &str) {
-        let page = error(ErrorCode::WorkerThrew, &asking(accept), None);
+        let page = error(ErrorCode::WorkerThrew, &asking(accept));
         assert_eq!(page.headers()[CONTENT_TYPE], expected);
     }
 
@@ -296,14 +318,13 @@ mod tests {
         #[case] status: u16,
         #[case] number: u16,
     ) {
-        let ray = Ray::new("FRA");
-        let page = error(code, &asking("application/json"), Some(&ray));
+        let page = error(code, &asking("application/json"));
         assert_eq!(page.status().as_u16(), status);
         let bytes = page.into_body().collect().await.unwrap().to_bytes();
         let problem: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(problem["status"], status);
         assert_eq!(problem["error_code"], number);
-        assert_eq!(problem["instance"], ray.id());
+        assert_eq!(problem["instance"], "0123456789abcdef");
     }
 
     #[rstest]
@@ -314,7 +335,7 @@ mod tests {
         #[case] unreachable: Unreachable,
         #[case] expected: bool,
     ) {
-        let page = error(ErrorCode::Unreachable(unreachable), &HeaderMap::new(), None);
+        let page = error(ErrorCode::Unreachable(unreachable), &Asker::default());
         assert_eq!(page.headers().contains_key(RETRY_AFTER), expected);
     }
 }

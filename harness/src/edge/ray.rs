@@ -35,6 +35,13 @@ impl Ray {
     }
 }
 
+impl From<String> for Ray {
+    /// A ray that another part of the edge made.
+    fn from(text: String) -> Self {
+        Self { text }
+    }
+}
+
 impl fmt::Display for Ray {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -83,17 +83,33 @@ impl Workers {
     }
 }
 
-/// Whether an answer is workerd's own for a worker that threw or will never answer.
+/// How a worker failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It threw, or will never answer.
+    Threw,
+    /// The runtime has no room for it.
+    Overloaded,
+}
+
+/// Whether an answer is workerd's own for a worker that failed.
 ///
-/// Measured on workerd 1.20261117.1: status 500, `Connection: close`, 21 bytes of text and no content type. A worker's
-/// own answer with the same text has a content type, or keeps the connection open.
-pub(super) fn is_exception(status: StatusCode, headers: &HeaderMap) -> bool {
-    status == StatusCode::INTERNAL_SERVER_ERROR
-        && headers
+/// Measured on workerd 1.20261117.1: `Connection: close`, the status's own phrase as text, and no content type. A worker's own
+/// answer with the same text has a content type, or keeps the connection open. Status 503 comes where workerd is
+/// overloaded (its source, `io/worker-entrypoint.c++`).
+pub(super) fn failure(status: StatusCode, headers: &HeaderMap) -> Option<Failure> {
+    let is_plain = |length: &str| {
+        headers
             .get(CONNECTION)
             .is_some_and(|value| value == "close")
-        && headers
-            .get(CONTENT_LENGTH)
-            .is_some_and(|value| value == "21")
-        && !headers.contains_key(CONTENT_TYPE)
+            && headers
+                .get(CONTENT_LENGTH)
+                .is_some_and(|value| value == length)
+            && !headers.contains_key(CONTENT_TYPE)
+    };
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR if is_plain("21") => Some(Failure::Threw),
+        StatusCode::SERVICE_UNAVAILABLE if is_plain("19") => Some(Failure::Overloaded),
+        _ => None,
+    }
 }

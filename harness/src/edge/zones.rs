@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::settings::Settings;
+
 /// A zone of the account: a domain and the names in it that have a DNS record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Zone {
@@ -9,6 +11,10 @@ pub struct Zone {
     pub name: String,
     /// The names, each with whether it is proxied (orange cloud) or DNS-only.
     pub hosts: BTreeMap<String, bool>,
+    /// Custom domains: exact names, each with the worker that is their origin. They need no entry among the hosts.
+    pub custom_domains: BTreeMap<String, String>,
+    /// How the zone's edge behaves.
+    pub settings: Settings,
 }
 
 /// Where a name leads.
@@ -37,14 +43,28 @@ impl Zones {
             .map(|zone| Zone {
                 name: zone.name.to_ascii_lowercase(),
                 hosts: zone.hosts.into_iter().map(lower).collect(),
+                custom_domains: zone
+                    .custom_domains
+                    .into_iter()
+                    .map(|(host, worker)| (host.to_ascii_lowercase(), worker))
+                    .collect(),
+                settings: zone.settings,
             })
             .collect();
         Self { zones }
     }
 
+    /// All zones.
+    pub fn all(&self) -> &[Zone] {
+        &self.zones
+    }
+
     /// Where `host` (lower case) leads.
     pub fn resolve(&self, host: &str) -> Resolution<'_> {
         for zone in &self.zones {
+            if zone.custom_domains.contains_key(host) {
+                return Resolution::Proxied(zone);
+            }
             match zone.hosts.get(host) {
                 Some(true) => return Resolution::Proxied(zone),
                 Some(false) => return Resolution::DnsOnly(zone),
@@ -68,6 +88,7 @@ mod tests {
                 ("Direct.shop.example".to_owned(), false),
             ]
             .into(),
+            ..Zone::default()
         }]);
         assert!(
             matches!(zones.resolve("shop.example"), Resolution::Proxied(zone) if zone.name == "shop.example")

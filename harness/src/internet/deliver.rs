@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::{AnswerFault, Destination, FaultKind, Internet, Peer, Unreachable, faulty_body};
 use crate::{
     body::{self, Body},
-    edge::{Scheme, Target},
+    edge::{Scheme, Target, limits::HEADER_COUNT},
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
 };
 
@@ -34,6 +34,7 @@ pub(super) fn client() -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .set_host(false)
+        .http1_max_headers(HEADER_COUNT)
         .build(connector)
 }
 
@@ -49,18 +50,17 @@ impl Internet {
     ) -> Result<Response<Body>, Unreachable> {
         let peer = request.uri().host().and_then(|host| self.peer(host));
         let party = peer.as_ref().map_or(Party::Elsewhere, |peer| peer.party);
-        let hop = self.shared.trace.begin(from, party, head(&request));
+        let hop = self
+            .shared
+            .trace
+            .begin(from, party, RequestHead::of(&request));
         let answer = match timeout(READ_TIMEOUT, self.deliver(request, peer, &hop)).await {
             Ok(answer) => answer,
             Err(_) => Err(Unreachable::ReadTimeout(READ_TIMEOUT)),
         };
         match answer {
             Ok(answer) => {
-                hop.answered(ResponseHead {
-                    status: answer.status(),
-                    headers: answer.headers().clone(),
-                    body_bytes: 0,
-                });
+                hop.answered(ResponseHead::of(&answer));
                 Ok(answer.map(|body| counted(body, hop, Counted::Response)))
             }
             Err(unreachable) => {
@@ -145,15 +145,6 @@ fn at(uri: &Uri, address: SocketAddr) -> Option<Uri> {
     parts.scheme = Some(UriScheme::HTTP);
     parts.authority = Some(Authority::try_from(address.to_string()).ok()?);
     Uri::from_parts(parts).ok()
-}
-
-fn head(request: &Request<Body>) -> RequestHead {
-    RequestHead {
-        method: request.method().clone(),
-        url: request.uri().to_string(),
-        headers: request.headers().clone(),
-        body_bytes: 0,
-    }
 }
 
 fn target(uri: &Uri) -> Option<Target<'_>> {

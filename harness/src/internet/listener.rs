@@ -10,12 +10,12 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Internet, InternetError};
+use super::{CfOptions, Dropped, Internet, InternetError};
 use crate::{
     body::{self, Body},
     edge::{
         CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, headers::remove_hop_by_hop, limits::HEADER_COUNT,
-        pages,
+        pages, tunnel::Tunnels,
     },
     trace::Party,
 };
@@ -67,12 +67,13 @@ impl Internet {
 async fn accept(internet: Internet, caller: Arc<Caller>, listener: TcpListener) {
     // The connections end with this task: the set aborts what is left when it is dropped.
     let mut connections = JoinSet::new();
+    let tunnels = Tunnels::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // An error here concerns one connection that never came to be.
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(internet.clone(), Arc::clone(&caller), stream));
+                    connections.spawn(serve(internet.clone(), Arc::clone(&caller), tunnels.clone(), stream));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -80,12 +81,18 @@ async fn accept(internet: Internet, caller: Arc<Caller>, listener: TcpListener) 
     }
 }
 
-async fn serve(internet: Internet, caller: Arc<Caller>, stream: TcpStream) {
+async fn serve(internet: Internet, caller: Arc<Caller>, tunnels: Tunnels, stream: TcpStream) {
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let (internet, caller) = (internet.clone(), Arc::clone(&caller));
-        async move { Ok::<_, std::convert::Infallible>(answer(&internet, caller, request).await) }
+        let tunnels = tunnels.clone();
+        async move {
+            let upgrade = hyper::upgrade::on(&mut request);
+            let mut answer = answer(&internet, caller, request.map(body::stream)).await?;
+            tunnels.join(upgrade, &mut answer);
+            Ok::<_, Dropped>(answer)
+        }
     });
     // How a connection ends is seen in its last hop; there is nobody else to tell.
     let _ = http1::Builder::new()
@@ -99,9 +106,8 @@ async fn serve(internet: Internet, caller: Arc<Caller>, stream: TcpStream) {
 async fn answer(
     internet: &Internet,
     caller: Arc<Caller>,
-    request: Request<Incoming>,
-) -> Response<Body> {
-    let mut request = request.map(body::stream);
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Dropped> {
     let Some(host) = request
         .uri()
         .authority()
@@ -111,24 +117,24 @@ async fn answer(
             "the worker's outgoing requests must be in absolute form (style = proxy)\n",
         ));
         *answer.status_mut() = StatusCode::BAD_REQUEST;
-        return answer;
+        return Ok(answer);
     };
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);
     headers.remove(FORWARDED_PROTO_HEADER);
-    headers.remove(CF_BLOB_HEADER);
     // Decision: what the worker wrote into `Host` does not leave: the name of the URL decides, as on the real edge.
     if let Ok(host) = HeaderValue::from_str(&host) {
         headers.insert(HOST, host);
     }
-    if !headers.contains_key("cf-ray")
-        && let Some(visit) = internet.visits().only(&caller.worker)
-        && let Ok(ray) = HeaderValue::from_str(&visit.ray)
-    {
-        headers.insert("cf-ray", ray);
+    let cf = headers.remove(CF_BLOB_HEADER);
+    if let Some(cf) = cf.and_then(|cf| serde_json::from_slice(cf.as_bytes()).ok()) {
+        request.extensions_mut().insert(CfOptions(cf));
+    }
+    if let Some(gateway) = internet.gateway() {
+        return gateway.pass(caller, request).await;
     }
     match internet.send(request, Party::Worker).await {
-        Ok(answer) => answer,
-        Err(unreachable) => pages::unreachable(unreachable),
+        Ok(answer) => Ok(answer),
+        Err(unreachable) => Ok(pages::unreachable(unreachable)),
     }
 }

@@ -21,7 +21,7 @@ pub use fault::{AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, Fa
 use http::{Request, Response};
 pub use listener::{Caller, Outbound};
 pub use unreachable::Unreachable;
-pub use visits::{Visit, VisitGuard, Visits};
+pub use visits::{Subrequests, Visit, VisitGuard, Visits};
 
 use crate::{
     body::Body,
@@ -87,7 +87,27 @@ struct Shared {
     faults: RwLock<Arc<fault::Faults>>,
     visits: Visits,
     client: deliver::HttpClient,
+    gateway: RwLock<Option<Arc<dyn Gateway>>>,
 }
+
+/// Takes a worker's subrequest before it reaches its destination: the egress of the edge.
+pub(crate) trait Gateway: Send + Sync {
+    /// Answers the subrequest, itself or through [`Internet::send`].
+    fn pass(
+        &self,
+        caller: Arc<Caller>,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Dropped>> + Send>>;
+}
+
+/// The connection is closed without an answer, which makes the worker's `fetch()` reject.
+#[derive(Debug, thiserror::Error)]
+#[error("the subrequest gets no answer")]
+pub(crate) struct Dropped;
+
+/// The `cf` object a worker gave its `fetch()`: an extension of the subrequest.
+#[derive(Clone, Debug)]
+pub(crate) struct CfOptions(pub(crate) serde_json::Value);
 
 impl Internet {
     /// An internet where no name resolves yet.
@@ -99,6 +119,7 @@ impl Internet {
                 faults: RwLock::default(),
                 visits: Visits::default(),
                 client: deliver::client(),
+                gateway: RwLock::default(),
             }),
         }
     }
@@ -137,6 +158,23 @@ impl Internet {
     /// The visitor requests that are in a worker right now.
     pub fn visits(&self) -> &Visits {
         &self.shared.visits
+    }
+
+    /// From now on every subrequest goes through `gateway` first; straight to its destination where there is none.
+    pub(crate) fn route_through(&self, gateway: Option<Arc<dyn Gateway>>) {
+        *self
+            .shared
+            .gateway
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = gateway;
+    }
+
+    fn gateway(&self) -> Option<Arc<dyn Gateway>> {
+        self.shared
+            .gateway
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn peer(&self, host: &str) -> Option<Peer> {

@@ -1,14 +1,54 @@
 //! The visitor requests that a worker is working on, so that its subrequests can be told whose they are.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Semaphore;
+
+/// How many subrequests of one invocation may wait for the head of an answer; the next one queues.
+const WAITING_SUBREQUESTS: usize = 6;
 
 /// A visitor's request inside a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Visit {
     /// Its `CF-Ray`.
     pub ray: String,
     /// The worker that has it.
     pub worker: String,
+    /// The visitor's address.
+    pub ip: IpAddr,
+    /// How many workers may still run one through the other, this one included: 16 for a visitor's own request.
+    pub workers_left: u8,
+    /// What its subrequests have used up.
+    pub subrequests: Subrequests,
+}
+
+/// The subrequests of one invocation. Clones share the count.
+#[derive(Clone, Debug)]
+pub struct Subrequests {
+    made: Arc<AtomicUsize>,
+    pub(crate) waiting: Arc<Semaphore>,
+}
+
+impl Default for Subrequests {
+    fn default() -> Self {
+        Self {
+            made: Arc::default(),
+            waiting: Arc::new(Semaphore::new(WAITING_SUBREQUESTS)),
+        }
+    }
+}
+
+impl Subrequests {
+    /// Counts one more; gives how many there are now.
+    pub(crate) fn add(&self) -> usize {
+        self.made.fetch_add(1, Ordering::Relaxed) + 1
+    }
 }
 
 /// All visits under way. Clones share them.
@@ -35,15 +75,24 @@ impl Visits {
         }
     }
 
-    /// The one visit that `worker` is working on; nothing where there are several, or none.
+    /// The visit that a subrequest of `worker` belongs to: the one with the subrequest's ray, or else the only one.
     ///
-    /// The runtime does not say which request a fresh `fetch()` belongs to, so only this case is certain.
-    pub fn only(&self, worker: &str) -> Option<Visit> {
+    /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has several visits, or none
+    /// any more, such a subrequest belongs to nobody.
+    pub fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Visit> {
         let open = self.lock();
-        let mut of_worker = open.iter().filter(|(_, visit)| visit.worker == worker);
-        match (of_worker.next(), of_worker.next()) {
-            (Some((_, visit)), None) => Some(visit.clone()),
-            _ => None,
+        // The latest first: a worker that was reached through itself works on the innermost request.
+        let mut of_worker = open
+            .iter()
+            .rev()
+            .map(|(_, visit)| visit)
+            .filter(|visit| visit.worker == worker);
+        match ray {
+            Some(ray) => of_worker.find(|visit| visit.ray == ray).cloned(),
+            None => match (of_worker.next(), of_worker.next()) {
+                (Some(visit), None) => Some(visit.clone()),
+                _ => None,
+            },
         }
     }
 
@@ -62,20 +111,38 @@ impl Drop for VisitGuard {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_subrequest_is_only_attributed_while_its_worker_has_one_visit() {
-        let visits = Visits::default();
-        let visit = |ray: &str, worker: &str| Visit {
+    fn visit(ray: &str, worker: &str, workers_left: u8) -> Visit {
+        Visit {
             ray: ray.to_owned(),
             worker: worker.to_owned(),
-        };
-        assert_eq!(visits.only("flow"), None);
-        let _first = visits.enter(visit("1", "flow"));
-        let _other = visits.enter(visit("2", "api"));
-        assert_eq!(visits.only("flow"), Some(visit("1", "flow")));
-        let second = visits.enter(visit("3", "flow"));
-        assert_eq!(visits.only("flow"), None);
+            ip: [203, 0, 113, 7].into(),
+            workers_left,
+            subrequests: Subrequests::default(),
+        }
+    }
+
+    #[test]
+    fn a_fresh_subrequest_is_only_attributed_while_its_worker_has_one_visit() {
+        let visits = Visits::default();
+        let ray = || visits.of_subrequest("flow", None).map(|visit| visit.ray);
+        assert_eq!(ray(), None);
+        let _first = visits.enter(visit("1", "flow", 16));
+        let _other = visits.enter(visit("2", "api", 16));
+        assert_eq!(ray().as_deref(), Some("1"));
+        let second = visits.enter(visit("3", "flow", 16));
+        assert_eq!(ray(), None);
         drop(second);
-        assert_eq!(visits.only("flow"), Some(visit("1", "flow")));
+        assert_eq!(ray().as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_subrequest_with_a_ray_belongs_to_the_innermost_visit_of_that_ray() {
+        let visits = Visits::default();
+        let _outer = visits.enter(visit("1", "flow", 16));
+        let _inner = visits.enter(visit("1", "flow", 15));
+        let _other = visits.enter(visit("2", "flow", 16));
+        let found = visits.of_subrequest("flow", Some("1"));
+        assert_eq!(found.map(|visit| visit.workers_left), Some(15));
+        assert!(visits.of_subrequest("flow", Some("unknown")).is_none());
     }
 }

@@ -5,6 +5,11 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 use http::Method;
 use serde::Deserialize;
 
+use crate::{
+    fingerprint::{self, Ruleset},
+    internet::Fault,
+};
+
 /// Everything a rig is built from. Maps are keyed by the names the user gave.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -13,8 +18,14 @@ pub struct Description {
     pub zones: BTreeMap<String, Zone>,
     /// What is deployed in front of them, by worker name.
     pub deployments: BTreeMap<String, Deployment>,
+    /// The rulesets of the Fingerprint workspace, by name.
+    pub rulesets: BTreeMap<String, Ruleset>,
+    /// The rest of the Fingerprint workspace.
+    pub fingerprint: fingerprint::Settings,
     /// Who visits, by a name of the user's choice.
     pub visitors: BTreeMap<String, Visitor>,
+    /// What goes wrong on the way to the parts of the rig.
+    pub faults: Vec<Fault>,
 }
 
 /// A Cloudflare zone: its hosts, and the settings of its edge.

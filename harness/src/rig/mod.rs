@@ -1,8 +1,16 @@
 //! A running world: every part built from one description, stopped together.
 
+mod client;
 mod description;
+mod environment;
+mod running;
+mod visit;
 
+pub use client::{Client, ClientError};
 pub use description::{
     Deployment, Description, FailureMode, Host, Profile, ProtectedApi, ProtectedApiError, Visitor,
     Zone,
 };
+pub use environment::{Environment, EnvironmentError};
+pub use running::{Rig, RigError};
+pub use visit::BrowserVisit;

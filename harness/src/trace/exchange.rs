@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 /// One end of a hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +59,29 @@ pub struct ResponseHead {
     pub headers: HeaderMap,
     /// Bytes of body that passed this hop, known once the body ended.
     pub body_bytes: u64,
+}
+
+impl RequestHead {
+    /// The head of a request whose URI is absolute.
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            method: request.method().clone(),
+            url: request.uri().to_string(),
+            headers: request.headers().clone(),
+            body_bytes: 0,
+        }
+    }
+}
+
+impl ResponseHead {
+    /// The head of an answer.
+    pub fn of<B>(answer: &Response<B>) -> Self {
+        Self {
+            status: answer.status(),
+            headers: answer.headers().clone(),
+            body_bytes: 0,
+        }
+    }
 }
 
 /// One hop of a request.

@@ -1,9 +1,13 @@
 //! Routes: which worker a URL runs.
 
+mod check;
+mod explain;
 mod pattern;
 
 use std::cmp::Reverse;
 
+pub use check::{RouteError, check};
+pub use explain::{Considered, ExplainError, Explanation, explain};
 pub use pattern::{Mismatch, Pattern, PatternError, Scheme, Target};
 
 use crate::rig::FailureMode;

@@ -118,6 +118,18 @@ impl Pattern {
         self.mismatch(target).is_none()
     }
 
+    /// Whether `target` would match if paths were not case-sensitive.
+    pub(super) fn matches_ignoring_path_case(&self, target: Target<'_>) -> bool {
+        let lenient = Self {
+            path: self.path.to_ascii_lowercase(),
+            ..self.clone()
+        };
+        lenient.matches(Target {
+            path_and_query: &target.path_and_query.to_ascii_lowercase(),
+            ..target
+        })
+    }
+
     /// How specific the pattern is: the higher one wins.
     ///
     /// The formula is the one miniflare says it took from Cloudflare's configuration service. It knows labels and

@@ -1,0 +1,157 @@
+//! What the edge does with a worker's subrequest: whose it is, how far it may go, and which headers it carries.
+//!
+//! Source: Cloudflare's documentation, Workers › Runtime APIs › Fetch, Workers › Observability › Errors (1019) and
+//! Fundamentals › HTTP headers.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Weak},
+};
+
+use http::{HeaderMap, HeaderValue, Request, Response};
+
+use super::{
+    cache::CacheOptions,
+    front::Front,
+    headers::{self, Subrequest, Toward},
+    origin_side::Leaving,
+    pages::Asker,
+    ray::Ray,
+    zones::Resolution,
+};
+use crate::{
+    body::Body,
+    internet::{Caller, CfOptions, Dropped, Gateway, Visit},
+    trace::{Party, RequestHead},
+};
+
+/// Where the subrequests of the workers enter the edge.
+pub(super) struct Egress {
+    pub(super) front: Weak<Front>,
+}
+
+impl Gateway for Egress {
+    fn pass(
+        &self,
+        caller: Arc<Caller>,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Dropped>> + Send>> {
+        let front = self.front.upgrade();
+        Box::pin(async move { front.ok_or(Dropped)?.subrequest(&caller, request).await })
+    }
+}
+
+impl Front {
+    async fn subrequest(
+        &self,
+        caller: &Caller,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, Dropped> {
+        let ray = request.headers().get(headers::CF_RAY);
+        let ray = ray.and_then(|ray| ray.to_str().ok());
+        let visit = self.internet().visits().of_subrequest(&caller.worker, ray);
+        if let Some(visit) = &visit {
+            request
+                .headers_mut()
+                .insert(headers::CF_RAY, Ray::from(visit.ray.clone()).header());
+            self.count(caller, visit, &request)?;
+        }
+        let options = request
+            .extensions_mut()
+            .remove::<CfOptions>()
+            .map_or_else(CacheOptions::default, |cf| CacheOptions::from_cf(&cf.0));
+        let waiting = visit
+            .as_ref()
+            .map(|visit| Arc::clone(&visit.subrequests.waiting));
+        // The semaphore is never closed; without a visit there is nothing to count against.
+        let _permit = match &waiting {
+            Some(waiting) => waiting.acquire().await.ok(),
+            None => None,
+        };
+        Ok(self
+            .send_out(caller, visit.as_ref(), request, options)
+            .await)
+    }
+
+    async fn send_out(
+        &self,
+        caller: &Caller,
+        visit: Option<&Visit>,
+        mut request: Request<Body>,
+        options: CacheOptions,
+    ) -> Response<Body> {
+        let host = request
+            .uri()
+            .host()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let zone = caller.zone.as_deref();
+        let resolution = self.zones.resolve(&host);
+        let toward = match resolution {
+            Resolution::Proxied(target) if Some(target.name.as_str()) == zone => Toward::SameZone,
+            Resolution::Proxied(_) => Toward::OtherZone,
+            Resolution::DnsOnly(_) | Resolution::Unknown => Toward::Elsewhere,
+        };
+        headers::rewrite_subrequest(
+            request.headers_mut(),
+            Subrequest {
+                toward,
+                zone,
+                ip: visit.map(|visit| visit.ip),
+                workers_left: visit.map_or(headers::MOST_WORKERS, |visit| visit.workers_left),
+            },
+        );
+        let asker = asker(request.headers());
+        match resolution {
+            Resolution::Proxied(target) if toward == Toward::OtherZone => {
+                self.enter(target, request, asker).await
+            }
+            // A worker never runs for its own zone's routes, but a custom domain is an origin like any other.
+            Resolution::Proxied(target) if target.custom_domains.contains_key(&host) => {
+                self.run_custom_domain(target, &host, request, asker).await
+            }
+            _ => {
+                let leaving = Leaving {
+                    request,
+                    from: Party::Worker,
+                    zone,
+                    options,
+                    asker: &asker,
+                };
+                self.origin_side.fetch(leaving).await
+            }
+        }
+    }
+
+    /// Over the limit a `fetch()` rejects: nothing is answered.
+    fn count(
+        &self,
+        caller: &Caller,
+        visit: &Visit,
+        request: &Request<Body>,
+    ) -> Result<(), Dropped> {
+        let made = visit.subrequests.add();
+        if made <= self.most_subrequests(caller.zone.as_deref()) {
+            return Ok(());
+        }
+        let hop = self
+            .trace
+            .begin(Party::Worker, Party::Edge, RequestHead::of(request));
+        hop.decided(format!(
+            "too many subrequests: this is number {made} of the invocation"
+        ));
+        Err(Dropped)
+    }
+}
+
+fn asker(headers: &HeaderMap) -> Asker {
+    let ray = headers.get(headers::CF_RAY).map(HeaderValue::to_str);
+    Asker {
+        accept: headers.get(http::header::ACCEPT).cloned(),
+        ray: match ray {
+            Some(Ok(ray)) => Some(Ray::from(ray.to_owned())),
+            _ => None,
+        },
+    }
+}
