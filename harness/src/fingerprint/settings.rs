@@ -21,6 +21,7 @@ pub struct Settings {
     /// Where the workspace is.
     pub region: Region,
     /// The rulesets, by a name of the user's choice.
+    #[serde(skip)]
     pub rulesets: BTreeMap<String, Ruleset>,
     /// Fields of every event that are what the scenario says, whatever was measured.
     pub signals: Stated,

@@ -6,6 +6,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::{
+    edge,
     fingerprint::{self, Ruleset},
     internet::Fault,
 };
@@ -33,7 +34,14 @@ pub struct Description {
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     /// The names that resolve in this zone, each with what answers behind the edge.
+    #[serde(default)]
     pub hosts: BTreeMap<String, Host>,
+    /// Names that a worker answers by itself, each with the worker.
+    #[serde(default)]
+    pub custom_domains: BTreeMap<String, String>,
+    /// How the zone's edge behaves.
+    #[serde(default)]
+    pub edge: edge::Settings,
 }
 
 /// What stands behind one name of a zone.

@@ -415,6 +415,8 @@ fn zones(description: &Description) -> Vec<edge::Zone> {
             .iter()
             .map(|(name, host)| (name.clone(), host.proxied))
             .collect(),
+        custom_domains: zone.custom_domains.clone(),
+        settings: zone.edge.clone(),
     };
     description.zones.iter().map(zone).collect()
 }

@@ -1,0 +1,95 @@
+//! The report for people who were not there: one file, readable offline.
+
+mod matrix;
+mod waterfall;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::failure;
+use crate::{
+    run::{
+        record::{CaseRecord, Verdict},
+        results::Results,
+    },
+    scenario::{problem::Look, time::shown},
+};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The results as one HTML page.
+pub fn text(results: &Results) -> String {
+    let summary = &results.summary;
+    page(html! {
+        header {
+            h1 { "edgeproof" }
+            p.sums {
+                @for (count, word) in [
+                    (summary.passed, "passed"),
+                    (summary.failed, "failed"),
+                    (summary.errors, "error"),
+                    (summary.skipped, "skipped"),
+                ] {
+                    @if count > 0 { span class=(word) { (count) " " (word) } " " }
+                }
+                span { "in " (shown(summary.took())) }
+            }
+        }
+        (matrix::tables(&results.cases))
+        main {
+            @for case in &results.cases { (section(case)) }
+        }
+        footer { "edgeproof " (results.edgeproof) }
+    })
+    .into_string()
+}
+
+fn page(body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { "edgeproof" }
+                link rel="icon" href="data:,";
+                // The style sheet is a file of this repository.
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    }
+}
+
+fn section(case: &CaseRecord) -> Markup {
+    let word = case.verdict.word();
+    let open = matches!(case.verdict, Verdict::Failed(_) | Verdict::Error(_));
+    html! {
+        details id=(case.name) class=(word) open[open] {
+            summary {
+                span.verdict { (word) }
+                span.title { (case.title) }
+                code { (case.name) }
+                span.took { (shown(case.took())) }
+            }
+            @match &case.verdict {
+                Verdict::Passed => {}
+                Verdict::Skipped(reason) => p { (reason) },
+                Verdict::Error(message) => pre { (message) },
+                Verdict::Failed(failures) => {
+                    @for failure in failures { pre { (failure::text(failure, Look::PLAIN)) } }
+                }
+            }
+            @if !case.refs.is_empty() {
+                p.refs {
+                    "See "
+                    @for reference in &case.refs { a href=(reference) { (reference) } " " }
+                }
+            }
+            (waterfall::draw(&case.hops))
+            @if !case.log.is_empty() {
+                h3 { "The worker's log" }
+                pre { @for line in &case.log { (line) "\n" } }
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Reports: pure functions of the stream of events, or of its result.
+
+pub mod failure;
+#[cfg(test)]
+mod golden;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod tap;
+pub mod terminal;
+#[cfg(test)]
+mod tests;

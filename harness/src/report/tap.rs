@@ -1,0 +1,49 @@
+//! The Test Anything Protocol, version 13.
+
+use std::fmt::Write as _;
+
+use super::failure;
+use crate::{
+    run::{
+        record::{CaseRecord, Verdict},
+        results::Results,
+    },
+    scenario::problem::Look,
+};
+
+/// The results as TAP.
+pub fn text(results: &Results) -> String {
+    let mut text = format!("TAP version 13\n1..{}\n", results.cases.len());
+    for (index, case) in results.cases.iter().enumerate() {
+        write_case(&mut text, index + 1, case);
+    }
+    text
+}
+
+fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
+    let ok = matches!(case.verdict, Verdict::Passed | Verdict::Skipped(_));
+    let result = if ok { "ok" } else { "not ok" };
+    let title = format!("{} {}", case.name, case.title).replace('#', "\\#");
+    let _ = write!(text, "{result} {number} - {title}");
+    match &case.verdict {
+        Verdict::Skipped(reason) => {
+            let _ = writeln!(text, " # SKIP {}", reason.replace('\n', " "));
+        }
+        _ => text.push('\n'),
+    }
+    match &case.verdict {
+        Verdict::Failed(failures) => {
+            for failure in failures {
+                comment(text, &failure::text(failure, Look::PLAIN));
+            }
+        }
+        Verdict::Error(message) => comment(text, message),
+        Verdict::Passed | Verdict::Skipped(_) => {}
+    }
+}
+
+fn comment(text: &mut String, content: &str) {
+    for line in content.lines() {
+        let _ = writeln!(text, "{}", format!("# {line}").trim_end());
+    }
+}

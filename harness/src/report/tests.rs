@@ -1,0 +1,63 @@
+//! Golden texts: a report changes only on purpose. `UPDATE_GOLDEN=1 cargo test -p edgeproof golden` writes them anew.
+
+use std::{fs, path::Path};
+
+use rstest::rstest;
+
+use super::{golden, html, json, junit, tap, terminal::Terminal};
+use crate::{
+    run::{event::Event, results::Results},
+    scenario::problem::Look,
+};
+
+fn terminal(results: &Results) -> String {
+    let mut out = Vec::new();
+    let mut terminal = Terminal::new(&mut out, Look::PLAIN);
+    for case in &results.cases {
+        terminal
+            .report(&Event::Finished(Box::new(case.clone())))
+            .unwrap();
+    }
+    terminal.report(&Event::Ended(results.summary)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[rstest]
+#[case::terminal("terminal.txt", terminal(&golden::results()))]
+#[case::json("report.json", json::text(&golden::results()).unwrap())]
+#[case::junit("report.xml", junit::text(&golden::results()).unwrap())]
+#[case::tap("report.tap", tap::text(&golden::results()))]
+#[case::html("report.html", html::text(&golden::results()))]
+fn a_report_is_as_its_golden_text(#[case] name: &str, #[case] text: String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures/golden/reports")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &text).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap();
+    assert!(
+        golden == text,
+        "{} differs; it would now be:\n{text}",
+        path.display()
+    );
+}
+
+#[test]
+fn results_survive_being_written_and_read() {
+    let results = golden::results();
+    let text = json::text(&results).unwrap();
+    assert_eq!(serde_json::from_str::<Results>(&text).unwrap(), results);
+}
+
+#[test]
+fn shards_are_joined_in_the_order_of_names() {
+    let all = golden::results();
+    let (left, right) = all.cases.split_at(2);
+    let shard = |cases: &[_]| Results::new(cases.to_vec(), 700);
+    let merged = Results::merged([shard(right), shard(left)]);
+    assert_eq!(merged.cases.len(), all.cases.len());
+    assert!(merged.cases.is_sorted_by_key(|case| &case.name));
+    assert_eq!((merged.summary.failed, merged.summary.took_ms), (1, 700));
+}

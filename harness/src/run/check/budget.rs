@@ -1,0 +1,53 @@
+//! What the visitor sent, and how much of the header budget it takes.
+
+use http::HeaderMap;
+
+use super::{Mismatch, check_headers, header_text};
+use crate::{
+    run::observed::Observed,
+    scenario::expect::{Budget, ExpectRequest},
+};
+
+/// What Cloudflare lets through of request headers: 128 KB in total, none per header (since 2025-10-16).
+pub const HEADER_BUDGET: usize = 131_072;
+
+/// Bytes of headers, counted as the edge counts them: name, value and the four bytes `: ` and line end of HTTP/1.1.
+pub fn header_bytes(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
+}
+
+pub(super) fn check(expect: &ExpectRequest, observed: &Observed) -> Vec<Mismatch> {
+    let Some(call) = &observed.call else {
+        return Vec::new();
+    };
+    let mut mismatches = check_headers("the request's", &expect.headers, &call.sent_headers);
+    for (index, budget) in expect.budget.iter().enumerate() {
+        mismatches.extend(check_budget(budget, &call.sent_headers, index));
+    }
+    mismatches
+}
+
+fn check_budget(budget: &Budget, headers: &HeaderMap, index: usize) -> Option<Mismatch> {
+    let (what, bytes) = match &budget.header {
+        Some(name) => (
+            format!("`{}`", name.0),
+            header_text(headers, name).map_or(0, |value| value.len()),
+        ),
+        None => ("all request headers".to_owned(), header_bytes(headers)),
+    };
+    // Header sizes are far below 2^53, where f64 is exact.
+    let percent = bytes as f64 / HEADER_BUDGET as f64 * 100.0;
+    (!budget.percent.holds(percent)).then(|| {
+        Mismatch::new(
+            &["budget", &index.to_string()],
+            format!(
+                "{what} takes {} % of the 128 KB of request headers",
+                budget.percent
+            ),
+            format!("it takes {percent:.1} % ({bytes} bytes)"),
+        )
+    })
+}

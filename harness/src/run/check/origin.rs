@@ -1,0 +1,148 @@
+//! What the origin saw.
+
+use bytes::Bytes;
+
+use super::{Mismatch, check_headers};
+use crate::{
+    origin::RecordedRequest,
+    run::{observed::Observed, redact::shorten},
+    scenario::{expect::ExpectOrigin, text::Range},
+};
+
+/// Judges what the origin saw of a step: of the step's own call, or of the call that is named.
+pub(super) fn check(expect: &ExpectOrigin, observed: &Observed) -> Vec<Mismatch> {
+    let seen: Vec<&RecordedRequest> = match &expect.call {
+        Some(call) => observed
+            .origin_all
+            .iter()
+            .filter(|request| call.matches(&request.method, &request.url))
+            .collect(),
+        None => observed.origin.iter().collect(),
+    };
+    let sent = observed
+        .call
+        .as_ref()
+        .and_then(|call| call.sent_body.as_ref());
+    check_seen(expect, &seen, &observed.origin_all, sent)
+}
+
+/// Judges the requests that are meant.
+pub(super) fn check_seen(
+    expect: &ExpectOrigin,
+    seen: &[&RecordedRequest],
+    all: &[RecordedRequest],
+    sent: Option<&Bytes>,
+) -> Vec<Mismatch> {
+    let what = match &expect.call {
+        Some(call) => format!("`{call}`"),
+        None => "this call".to_owned(),
+    };
+    let mut mismatches = counts(expect, seen.len(), &what);
+    if seen.is_empty() {
+        let wants_content =
+            !expect.headers.is_empty() || expect.body.is_some() || expect.body_as_sent;
+        if mismatches.is_empty() && wants_content {
+            let claim = format!("the origin sees {what}");
+            mismatches.push(Mismatch::new(&[], claim, "it was not reached"));
+        }
+        for mismatch in &mut mismatches {
+            mismatch.nearest = nearest(expect, all);
+        }
+        return mismatches;
+    }
+    for request in seen {
+        mismatches.extend(content(expect, request, sent));
+    }
+    mismatches
+}
+
+fn counts(expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    if let Some(reached) = expect.reached
+        && reached != (seen > 0)
+    {
+        mismatches.push(if reached {
+            Mismatch::new(
+                &["reached"],
+                format!("{what} reaches the origin"),
+                "it did not",
+            )
+        } else {
+            Mismatch::new(
+                &["reached"],
+                format!("{what} does not reach the origin"),
+                format!("it did, {}", times(seen)),
+            )
+        });
+    }
+    let count: Option<&Range> = expect.times.as_ref();
+    // A scenario makes far fewer calls than f64 counts exactly.
+    if let Some(count) = count.filter(|count| !count.holds(seen as f64)) {
+        mismatches.push(Mismatch::new(
+            &["times"],
+            format!("{what} reaches the origin {count} times"),
+            format!("it did {}", times(seen)),
+        ));
+    }
+    mismatches
+}
+
+fn times(count: usize) -> String {
+    match count {
+        0 => "not once".to_owned(),
+        1 => "once".to_owned(),
+        more => format!("{more} times"),
+    }
+}
+
+fn content(
+    expect: &ExpectOrigin,
+    request: &RecordedRequest,
+    sent: Option<&Bytes>,
+) -> Vec<Mismatch> {
+    let mut mismatches = check_headers(
+        "at the origin, the request's",
+        &expect.headers,
+        &request.headers,
+    );
+    let body = String::from_utf8_lossy(&request.body.start);
+    if let Some(matcher) = &expect.body
+        && !matcher.holds(Some(&body))
+    {
+        mismatches.push(Mismatch::new(
+            &["body"],
+            format!("the origin gets the body {matcher}"),
+            format!("it got `{}`", shorten(&body)),
+        ));
+    }
+    if expect.body_as_sent {
+        let claim = "the origin gets the body byte for byte as the visitor sent it";
+        match sent {
+            Some(sent) if blake3::hash(sent).to_hex().as_str() == request.body.hash() => {}
+            Some(sent) => mismatches.push(Mismatch::new(
+                &["body_as_sent"],
+                claim,
+                format!(
+                    "the visitor sent {} bytes, the origin got {}: `{}`",
+                    sent.len(),
+                    request.body.length,
+                    shorten(&body)
+                ),
+            )),
+            None => mismatches.push(Mismatch::new(
+                &["body_as_sent"],
+                claim,
+                "what the visitor sent is not known",
+            )),
+        }
+    }
+    mismatches
+}
+
+/// What the origin saw that comes nearest to the call that is missing.
+fn nearest(expect: &ExpectOrigin, all: &[RecordedRequest]) -> Option<String> {
+    let wanted = expect.call.as_ref()?.to_string();
+    all.iter()
+        .map(|request| format!("{} {}", request.method, request.url))
+        .max_by(|left, right| strsim::jaro(&wanted, left).total_cmp(&strsim::jaro(&wanted, right)))
+}

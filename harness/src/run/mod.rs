@@ -1,0 +1,11 @@
+//! Runs scenarios: what is expected is judged by what each hop recorded.
+
+pub mod check;
+pub mod event;
+pub mod journey;
+pub mod observed;
+pub mod record;
+pub mod redact;
+pub mod results;
+pub mod runner;
+pub mod summary;

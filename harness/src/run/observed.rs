@@ -1,0 +1,68 @@
+//! What was seen of a step: the material every expectation is judged by.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::{origin::RecordedRequest, trace::Exchange};
+
+/// What was seen of one step.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The call the step made or caused; none where it caused none.
+    pub call: Option<Call>,
+    /// The live page, as HTML.
+    pub live_page: Option<String>,
+    /// The page as the origin serves it without an edge in between.
+    pub origin_page: Option<Bytes>,
+    /// The hops of the call.
+    pub hops: Vec<Exchange>,
+    /// What the origin saw of the call.
+    pub origin: Vec<RecordedRequest>,
+    /// Everything the origin has seen so far.
+    pub origin_all: Vec<RecordedRequest>,
+    /// What the workers have written to their console so far.
+    pub log: Vec<String>,
+}
+
+/// A call and its answer, as the visitor saw them.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: String,
+    /// The headers the visitor sent.
+    pub sent_headers: HeaderMap,
+    /// The body the visitor sent, where it is known.
+    pub sent_body: Option<Bytes>,
+    /// The status.
+    pub status: StatusCode,
+    /// The headers of the answer.
+    pub headers: HeaderMap,
+    /// The body of the answer.
+    pub body: Bytes,
+    /// How long the head of the answer took.
+    pub took: Duration,
+}
+
+/// What was seen of a whole scenario.
+#[derive(Clone, Debug, Default)]
+pub struct ObservedAtEnd {
+    /// Every hop.
+    pub hops: Vec<Exchange>,
+    /// Everything the origin saw.
+    pub origin: Vec<RecordedRequest>,
+    /// The identification events, in order.
+    pub events: Vec<serde_json::Value>,
+    /// What the workers wrote to their console.
+    pub log: Vec<String>,
+}
+
+impl Call {
+    /// `POST https://shop.example/api/login`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.url)
+    }
+}

@@ -1,0 +1,251 @@
+//! Runs cases side by side and reports them in their order.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
+
+use super::{
+    event::Event,
+    record::{CaseRecord, Verdict},
+    summary::Summary,
+};
+use crate::scenario::load::Case;
+
+/// How long a case may take if its file says nothing.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
+
+/// How cases are run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// How many at a time, at least one.
+    pub jobs: usize,
+    /// Stop after the first that does not pass; the others are skipped.
+    pub fail_fast: bool,
+}
+
+/// Runs all cases with `execute` and tells `report` what happens. A case that panics is an error of the harness, and
+/// one that exceeds its time limit too: what hung is not known.
+pub async fn run<E, F>(
+    cases: Vec<Case>,
+    options: RunOptions,
+    execute: E,
+    mut report: impl FnMut(&Event),
+) -> Summary
+where
+    E: Fn(Arc<Case>) -> F + Clone + Send + 'static,
+    F: Future<Output = CaseRecord> + Send + 'static,
+{
+    let started = Instant::now();
+    let total = cases.len();
+    let jobs = options.jobs.max(1);
+    report(&Event::Started { cases: total, jobs });
+
+    let (sender, mut messages) = mpsc::unbounded_channel();
+    let places = Arc::new(Semaphore::new(jobs));
+    let mut tasks = JoinSet::new();
+    for (index, case) in cases.into_iter().enumerate() {
+        let (sender, places, execute) = (sender.clone(), Arc::clone(&places), execute.clone());
+        tasks.spawn(async move {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                let reason = "an earlier scenario did not pass".to_owned();
+                let record = CaseRecord::without_run(&case, Verdict::Skipped(reason));
+                let _ = sender.send((index, Message::Finished(record)));
+                return;
+            };
+            let _ = sender.send((index, Message::Running(case.name.clone())));
+            let record = one(Arc::new(case), execute).await;
+            let bad = matches!(record.verdict, Verdict::Failed(_) | Verdict::Error(_));
+            if bad && options.fail_fast {
+                places.close();
+            }
+            drop(place);
+            let _ = sender.send((index, Message::Finished(record)));
+        });
+    }
+    drop(sender);
+
+    let mut summary = Summary::default();
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    while let Some((index, message)) = messages.recv().await {
+        match message {
+            Message::Running(name) => report(&Event::Running { name }),
+            Message::Finished(record) => {
+                waiting.insert(index, record);
+            }
+        }
+        while let Some(record) = waiting.remove(&next) {
+            summary.count(&record);
+            report(&Event::Finished(Box::new(record)));
+            next += 1;
+        }
+    }
+    summary.took_ms = milliseconds(started.elapsed());
+    report(&Event::Ended(summary));
+    summary
+}
+
+enum Message {
+    Running(String),
+    Finished(CaseRecord),
+}
+
+/// Runs one case in a task of its own, so that a panic in it is its verdict and nobody else's.
+async fn one<E, F>(case: Arc<Case>, execute: E) -> CaseRecord
+where
+    E: Fn(Arc<Case>) -> F + Send + 'static,
+    F: Future<Output = CaseRecord> + Send + 'static,
+{
+    let started = Instant::now();
+    let limit = case
+        .scenario
+        .timeout
+        .map_or(DEFAULT_LIMIT, |timeout| timeout.0);
+    let mut task = JoinSet::new();
+    task.spawn(tokio::time::timeout(limit, execute(Arc::clone(&case))));
+    let verdict = match task.join_next().await {
+        Some(Ok(Ok(record))) => return record,
+        Some(Ok(Err(_))) => Verdict::Error(format!(
+            "it was not done after {}; a scenario that may take longer says `timeout:`",
+            crate::scenario::time::shown(limit)
+        )),
+        Some(Err(panic)) => Verdict::Error(format!("the harness panicked: {}", panic_text(panic))),
+        None => Verdict::Error("the task of the scenario was lost".to_owned()),
+    };
+    let mut record = CaseRecord::without_run(&case, verdict);
+    record.took_ms = milliseconds(started.elapsed());
+    record
+}
+
+fn panic_text(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "it did not say why".to_owned()),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Whole milliseconds.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::scenario::load::load_text;
+
+    fn cases(names: &[&str]) -> Vec<Case> {
+        names
+            .iter()
+            .flat_map(|name| {
+                let text = format!("scenario: {name}\ntimeout: 200ms\nsteps: []\n");
+                load_text(std::path::Path::new(&format!("{name}.yaml")), &text).unwrap()
+            })
+            .collect()
+    }
+
+    fn passed(case: &Case) -> CaseRecord {
+        CaseRecord::without_run(case, Verdict::Passed)
+    }
+
+    async fn outcome<E, F>(names: &[&str], options: RunOptions, execute: E) -> Vec<String>
+    where
+        E: Fn(Arc<Case>) -> F + Clone + Send + 'static,
+        F: Future<Output = CaseRecord> + Send + 'static,
+    {
+        let mut seen = Vec::new();
+        run(cases(names), options, execute, |event| {
+            if let Event::Finished(record) = event {
+                seen.push(format!("{} {}", record.name, record.verdict.word()));
+            }
+        })
+        .await;
+        seen
+    }
+
+    const TWO: RunOptions = RunOptions {
+        jobs: 2,
+        fail_fast: false,
+    };
+
+    #[tokio::test]
+    async fn cases_are_reported_in_their_order_whichever_ends_first() {
+        let (done, first) = tokio::sync::watch::channel(false);
+        let done = Arc::new(done);
+        let seen = outcome(&["a", "b"], TWO, move |case| {
+            let (done, mut first) = (Arc::clone(&done), first.clone());
+            async move {
+                if case.name == "b" {
+                    done.send_replace(true);
+                } else {
+                    // `a` ends only after `b` has.
+                    first.wait_for(|done| *done).await.unwrap();
+                }
+                passed(&case)
+            }
+        })
+        .await;
+        assert_eq!(seen, ["a passed", "b passed"]);
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_asked_for_run_at_a_time() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let counter = Arc::clone(&most);
+        outcome(&["a", "b", "c", "d", "e"], TWO, move |case| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&counter));
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                passed(&case)
+            }
+        })
+        .await;
+        assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_a_hang_are_errors_of_the_harness() {
+        let seen = outcome(&["hang", "panic", "fine"], TWO, |case| async move {
+            match case.name.as_str() {
+                "hang" => std::future::pending().await,
+                "panic" => panic!("a bug"),
+                _ => passed(&case),
+            }
+        })
+        .await;
+        assert_eq!(seen, ["hang error", "panic error", "fine passed"]);
+    }
+
+    #[tokio::test]
+    async fn fail_fast_skips_what_has_not_begun() {
+        let options = RunOptions {
+            jobs: 1,
+            fail_fast: true,
+        };
+        let seen = outcome(&["a", "b", "c"], options, |case| async move {
+            let verdict = match case.name.as_str() {
+                "a" => Verdict::Failed(Vec::new()),
+                _ => Verdict::Passed,
+            };
+            CaseRecord::without_run(&case, verdict)
+        })
+        .await;
+        assert_eq!(seen, ["a failed", "b skipped", "c skipped"]);
+    }
+}

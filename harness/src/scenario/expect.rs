@@ -1,0 +1,161 @@
+//! Expectations: what must be true of a step, and at the end.
+
+use std::collections::BTreeMap;
+
+use http::HeaderName;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::{
+    call::CallPattern,
+    status::StatusMatcher,
+    text::{Range, TextMatcher},
+    time::Time,
+};
+
+/// What must be true of the call that a step made or caused.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// The status the visitor got.
+    pub status: Option<StatusMatcher>,
+    /// Headers of the answer, by name.
+    pub headers: BTreeMap<Header, TextMatcher>,
+    /// The body of the answer.
+    pub body: Option<TextMatcher>,
+    /// Elements of the page: of the live page in a browser, of the body otherwise.
+    pub page: Vec<Element>,
+    /// The page is byte for byte the origin's, but for one element that this selector finds.
+    pub unchanged_except: Option<String>,
+    /// How soon the head of the answer came at the latest.
+    pub within: Option<Time>,
+    /// What the visitor sent, as the edge received it.
+    pub request: Option<ExpectRequest>,
+    /// What the origin saw of this call.
+    pub origin: Option<ExpectOrigin>,
+    /// What the worker did with this call.
+    pub worker: Option<ExpectWorker>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
+}
+
+/// What must be true when all steps are done.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectAtEnd {
+    /// What the origin saw; each says which call it is about.
+    pub origin: Vec<ExpectOrigin>,
+    /// What the worker did in the whole scenario.
+    pub worker: Option<ExpectWorker>,
+    /// The identification events, in order, each including what is written here; `[]` is none.
+    pub events: Option<Vec<Json>>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
+}
+
+/// An element of a page.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Element {
+    /// The CSS selector.
+    pub select: String,
+    /// How many elements it finds; at least one where it is absent.
+    pub count: Option<Range>,
+    /// The text of the first.
+    pub text: Option<TextMatcher>,
+    /// Attributes of the first, by name.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, TextMatcher>,
+}
+
+/// What the visitor sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectRequest {
+    /// Headers of the request, by name.
+    pub headers: BTreeMap<Header, TextMatcher>,
+    /// What one header, or all of them, take of the 128 KB that Cloudflare lets through.
+    pub budget: Vec<Budget>,
+}
+
+/// A share of the header budget.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The header; all of them where it is absent.
+    pub header: Option<Header>,
+    /// Per cent of 131,072 bytes.
+    pub percent: Range,
+}
+
+/// What the origin saw.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectOrigin {
+    /// Which call; the step's own where it is absent.
+    pub call: Option<CallPattern>,
+    /// Whether it got there.
+    pub reached: Option<bool>,
+    /// How often it got there.
+    pub times: Option<Range>,
+    /// Headers it had on arrival.
+    pub headers: BTreeMap<Header, TextMatcher>,
+    /// The body it had on arrival.
+    pub body: Option<TextMatcher>,
+    /// The body is byte for byte the one the visitor sent.
+    pub body_as_sent: bool,
+}
+
+/// What the worker did.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectWorker {
+    /// Whether a worker ran at all.
+    pub ran: Option<bool>,
+    /// What it asked of others, and how often.
+    pub asked: Vec<Asked>,
+    /// Lines of its log: each of these conditions must hold for at least one line.
+    pub log: Vec<TextMatcher>,
+    /// The whole log.
+    pub whole_log: Option<TextMatcher>,
+}
+
+/// A request of the worker's own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Which.
+    pub call: CallPattern,
+    /// How often; at least once where it is absent.
+    pub times: Option<Range>,
+    /// Headers it had.
+    #[serde(default)]
+    pub headers: BTreeMap<Header, TextMatcher>,
+}
+
+/// The name of a header, in any case.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Header(pub HeaderName);
+
+impl TryFrom<String> for Header {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        HeaderName::from_bytes(text.as_bytes())
+            .map(Self)
+            .map_err(|_| format!("`{text}` cannot be the name of a header"))
+    }
+}
+
+impl PartialOrd for Header {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Header {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.as_str().cmp(other.0.as_str())
+    }
+}

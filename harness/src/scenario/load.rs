@@ -1,0 +1,282 @@
+//! Finds scenario files and reads them.
+
+use std::{
+    io,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    file::Scenario,
+    layers, matrix,
+    names::unknown_names,
+    node::Node,
+    problem::{Look, Problem},
+    read,
+    source::Sources,
+    yaml,
+};
+
+/// One scenario that can be run.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its name: the path below `scenarios`, and the values of the matrix, joined with `::`.
+    pub name: String,
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// What it says.
+    pub scenario: Scenario,
+    /// Where it says it.
+    pub node: Node,
+    /// The files behind the places in `node`.
+    pub sources: Arc<Sources>,
+}
+
+/// Why scenarios could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A path that was asked for is not there, or cannot be read.
+    #[error("`{path}` cannot be read")]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// One or more files have mistakes.
+    #[error("{} in the scenario files", counted(.0.len()))]
+    Mistakes(Vec<Mistake>),
+}
+
+/// A mistake and the files it can be shown in.
+#[derive(Debug)]
+pub struct Mistake {
+    /// What is wrong, and where.
+    pub problem: Problem,
+    /// The files.
+    pub sources: Arc<Sources>,
+}
+
+impl Mistake {
+    /// The mistake with its line and a caret.
+    pub fn render(&self, look: Look) -> String {
+        self.problem.render(&self.sources, look)
+    }
+}
+
+fn counted(mistakes: usize) -> String {
+    match mistakes {
+        1 => "one mistake".to_owned(),
+        more => format!("{more} mistakes"),
+    }
+}
+
+/// All scenario files at or below the paths, sorted. Files whose name begins with `_` are parts of others.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LoadError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let unreadable = |source| LoadError::Unreadable {
+            path: path.clone(),
+            source,
+        };
+        let kind = path.metadata().map_err(unreadable)?;
+        if kind.is_dir() {
+            collect(path, &mut files)?;
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), LoadError> {
+    let unreadable = |source| LoadError::Unreadable {
+        path: folder.to_owned(),
+        source,
+    };
+    for entry in folder.read_dir().map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            collect(&path, files)?;
+        } else if is_scenario(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_scenario(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    !name.starts_with('_') && (name.ends_with(".yaml") || name.ends_with(".yml"))
+}
+
+/// Reads all of these files; one that has a mistake does not hide the mistakes of the others.
+pub fn load(files: &[PathBuf]) -> Result<Vec<Case>, LoadError> {
+    let mut cases = Vec::new();
+    let mut mistakes = Vec::new();
+    for file in files {
+        match load_file(file) {
+            Ok(more) => cases.extend(more),
+            Err(LoadError::Mistakes(more)) => mistakes.extend(more),
+            Err(unreadable) => return Err(unreadable),
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(cases)
+    } else {
+        Err(LoadError::Mistakes(mistakes))
+    }
+}
+
+/// Reads one file.
+pub fn load_file(path: &Path) -> Result<Vec<Case>, LoadError> {
+    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    load_text(path, &text)
+}
+
+/// Reads the text of a file that is, or is as if it were, at `path`.
+pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
+    let mut sources = Sources::default();
+    let file = sources.add(path, text.to_owned());
+    let assembled = yaml::parse(file, text)
+        .map_err(|problem| vec![problem])
+        .and_then(|node| layers::assemble(path, node, &mut sources))
+        .and_then(|node| matrix::expand(&node));
+    let sources = Arc::new(sources);
+    let combinations = assembled.map_err(|problems| mistakes(problems, &sources))?;
+    let mut cases = Vec::new();
+    let mut problems = Vec::new();
+    for combination in combinations {
+        match scenario(&combination.node) {
+            Ok(scenario) => cases.push(Case {
+                name: std::iter::once(name(path))
+                    .chain(combination.labels)
+                    .collect::<Vec<_>>()
+                    .join("::"),
+                file: path.to_owned(),
+                scenario,
+                node: combination.node,
+                sources: Arc::clone(&sources),
+            }),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(cases);
+    }
+    // A mistake outside the matrix is in every combination.
+    problems.sort_by_key(|problem| (problem.at.file, problem.at.start));
+    problems.dedup();
+    Err(mistakes(problems, &sources))
+}
+
+/// Reads what one combination says, names included.
+fn scenario(node: &Node) -> Result<Scenario, Vec<Problem>> {
+    let scenario: Scenario = read::read(node)?;
+    let unknown = unknown_names(&scenario, node);
+    if unknown.is_empty() {
+        Ok(scenario)
+    } else {
+        Err(unknown)
+    }
+}
+
+fn mistakes(problems: Vec<Problem>, sources: &Arc<Sources>) -> LoadError {
+    let mistake = |problem| Mistake {
+        problem,
+        sources: Arc::clone(sources),
+    };
+    LoadError::Mistakes(problems.into_iter().map(mistake).collect())
+}
+
+/// The name of a file: its path below the last folder called `scenarios`, without the ending, joined with `::`.
+pub fn name(path: &Path) -> String {
+    let parts: Vec<String> = path
+        .with_extension("")
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
+            _ => None,
+        })
+        .collect();
+    let below = parts
+        .iter()
+        .rposition(|part| part == "scenarios")
+        .map_or(parts.len().saturating_sub(1), |folder| folder + 1);
+    parts[below.min(parts.len().saturating_sub(1))..].join("::")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("scenarios/flow/incognito.yaml", "flow::incognito")]
+    #[case("/home/ann/scenarios/a/scenarios/x/y.yml", "x::y")]
+    #[case("login.yaml", "login")]
+    #[case("checks/login.yaml", "login")]
+    fn a_case_is_named_by_its_path(#[case] path: &str, #[case] expected: &str) {
+        assert_eq!(name(Path::new(path)), expected);
+    }
+
+    fn mistakes(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.yaml");
+        std::fs::write(&path, text).unwrap();
+        match load_file(&path) {
+            Err(LoadError::Mistakes(mistakes)) => mistakes
+                .iter()
+                .map(|mistake| {
+                    let place = mistake.sources.place(mistake.problem.at).unwrap();
+                    let help = mistake.problem.help.clone().unwrap_or_default();
+                    format!(
+                        "{}:{} {} ({help})\n",
+                        place.line, place.column, mistake.problem.message
+                    )
+                })
+                .collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_that_refer_to_nothing_are_found_while_reading() {
+        let text = "\
+scenario: x
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup }, shop.test: {} } } }
+  deployments: { flow: { ruleset: no-incognto } }
+  rulesets: { no-incognito: {} }
+  visitors: { ann: { profile: incognito }, bob: {} }
+steps:
+  - visit: https://shop.exmaple/
+    as: anne
+  - click: a
+    as: bob
+  - request: GET https://shop.example/
+  - request: GET https://shop.example/
+    as: ann
+";
+        assert_eq!(
+            mistakes(text),
+            "\
+3:80 `shop.test` is not in the zone `shop.example` (name it `shop.example` or `….shop.example`, or give it a zone of its own)
+3:80 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own)
+4:35 there is no ruleset `no-incognto` (did you mean `no-incognito`?)
+8:12 no zone has the host `shop.exmaple` (did you mean `shop.example`?)
+9:9 there is no visitor `anne` (did you mean `ann`?)
+10:12 `click` needs a browser, and this visitor is an HTTP client (give the visitor a profile: regular, incognito or automated)
+12:5 who takes this step is not said (add `as:`; known here: ann, bob)
+13:14 `request` is for HTTP clients, and this visitor is a browser (describe one more visitor, without a profile, and name it with `as:`)
+"
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! Names that must exist: visitors, rulesets, hosts. Wrong ones are found while reading.
+
+use url::Url;
+
+use super::{
+    file::Scenario,
+    node::Node,
+    problem::Problem,
+    read::nearest,
+    step::{Action, Step},
+};
+use crate::rig::Profile;
+
+/// Every name in the scenario that refers to nothing.
+pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
+    let mut names = Names {
+        scenario,
+        node,
+        problems: Vec::new(),
+    };
+    names.rulesets();
+    names.hosts_of_zones();
+    for (index, step) in scenario.steps.iter().enumerate() {
+        names.visitor(index, step);
+        names.host(index, step);
+    }
+    names.problems
+}
+
+struct Names<'a> {
+    scenario: &'a Scenario,
+    node: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl Names<'_> {
+    fn problem(&mut self, path: &[&str], message: String, help: String) {
+        let at = self
+            .node
+            .at_path(path.iter().copied())
+            .map_or(self.node.at, |node| node.at);
+        self.problems.push(Problem {
+            message,
+            at,
+            label: "here".to_owned(),
+            help: Some(help),
+        });
+    }
+
+    fn rulesets(&mut self) {
+        let given = &self.scenario.given;
+        let known: Vec<&String> = given.rulesets.keys().collect();
+        for (worker, deployment) in &given.deployments {
+            if let Some(ruleset) = &deployment.ruleset
+                && !given.rulesets.contains_key(ruleset)
+            {
+                self.problem(
+                    &["given", "deployments", worker, "ruleset"],
+                    format!("there is no ruleset `{ruleset}`"),
+                    nearest(ruleset, &known),
+                );
+            }
+        }
+    }
+
+    fn hosts_of_zones(&mut self) {
+        for (zone, described) in &self.scenario.given.zones {
+            for (host, answers) in &described.hosts {
+                let path = ["given", "zones", zone, "hosts", host];
+                if host != zone && !host.ends_with(&format!(".{zone}")) {
+                    self.problem(
+                        &path,
+                        format!("`{host}` is not in the zone `{zone}`"),
+                        format!("name it `{zone}` or `….{zone}`, or give it a zone of its own"),
+                    );
+                }
+                if answers.site.is_some() == answers.app.is_some() {
+                    self.problem(
+                        &path,
+                        format!("`{host}` needs something that answers: either `site` or `app`"),
+                        "`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn visitor(&mut self, index: usize, step: &Step) {
+        let index = index.to_string();
+        let visitors = self.scenario.given.visitors();
+        let known: Vec<&String> = visitors.keys().collect();
+        let action = step.action.name();
+        let visitor = match &step.visitor {
+            Some(name) => match visitors.get(name) {
+                Some(visitor) => visitor,
+                None => {
+                    let message = format!("there is no visitor `{name}`");
+                    return self.problem(&["steps", &index, "as"], message, nearest(name, &known));
+                }
+            },
+            None => match visitors.values().next() {
+                Some(visitor) if visitors.len() == 1 => visitor,
+                _ => {
+                    let message = "who takes this step is not said".to_owned();
+                    return self.problem(
+                        &["steps", &index],
+                        message,
+                        format!("add `as:`; {}", nearest("", &known)),
+                    );
+                }
+            },
+        };
+        if step.action.needs_browser() && visitor.profile == Profile::Http {
+            self.problem(
+                &["steps", &index, action],
+                format!("`{action}` needs a browser, and this visitor is an HTTP client"),
+                "give the visitor a profile: regular, incognito or automated".to_owned(),
+            );
+        }
+        if !step.action.needs_browser() && visitor.profile != Profile::Http {
+            self.problem(
+                &["steps", &index, action],
+                format!("`{action}` is for HTTP clients, and this visitor is a browser"),
+                "describe one more visitor, without a profile, and name it with `as:`".to_owned(),
+            );
+        }
+    }
+
+    fn host(&mut self, index: usize, step: &Step) {
+        let (url, path) = match &step.action {
+            Action::Visit(url) => (url, "visit"),
+            Action::Request(request) => (&request.url, "request"),
+            _ => return,
+        };
+        if url.contains("${") {
+            return;
+        }
+        let index = index.to_string();
+        let path = ["steps", &index, path];
+        let host = Url::parse(url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned));
+        let Some(host) = host else {
+            return self.problem(
+                &path,
+                format!("`{url}` is not an absolute URL"),
+                "write it as `https://shop.example/path`".to_owned(),
+            );
+        };
+        let known: Vec<&str> = self.scenario.given.hosts().collect();
+        if !known.contains(&host.as_str()) {
+            let help = nearest(&host, &known);
+            self.problem(&path, format!("no zone has the host `{host}`"), help);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The files a scenario was read from, and places in them.
+
+use std::path::{Path, PathBuf};
+
+/// The text of every file that was read. A [`Span`] is meaningful with the sources it came from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: Vec<SourceFile>,
+}
+
+/// One file of the user's.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Where it is, as the user wrote it.
+    pub path: PathBuf,
+    /// Its content.
+    pub text: String,
+}
+
+/// A stretch of one file, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// Which file of the [`Sources`].
+    pub file: u32,
+    /// First byte.
+    pub start: usize,
+    /// Number of bytes.
+    pub length: usize,
+}
+
+/// A place as people name it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// A few lines of a file with one stretch of them marked: enough to show a message without the file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Excerpt {
+    /// Where the stretch begins.
+    pub place: Place,
+    /// The number of the first line in `text`.
+    pub first_line: usize,
+    /// The lines.
+    pub text: String,
+    /// First marked byte in `text`.
+    pub start: usize,
+    /// Number of marked bytes.
+    pub length: usize,
+}
+
+impl Sources {
+    /// Keeps one more file and returns its number.
+    pub fn add(&mut self, path: &Path, text: String) -> u32 {
+        self.files.push(SourceFile {
+            path: path.to_owned(),
+            text,
+        });
+        // A scenario has a handful of files; the number of files on a disk fits as well.
+        u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The file with this number.
+    pub fn file(&self, number: u32) -> Option<&SourceFile> {
+        self.files.get(number as usize)
+    }
+
+    /// The lines around a span, to be shown away from the file.
+    pub fn excerpt(&self, span: Span) -> Option<Excerpt> {
+        let file = self.file(span.file)?;
+        let place = self.place(span)?;
+        let end = (span.start + span.length).min(file.text.len());
+        let line_start = file.text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        let first = file.text[..line_start.saturating_sub(1)]
+            .rfind('\n')
+            .map_or(0, |at| at + 1);
+        let last = file
+            .text
+            .get(end..)?
+            .find('\n')
+            .map_or(file.text.len(), |at| end + at);
+        Some(Excerpt {
+            first_line: place.line - file.text[first..line_start].matches('\n').count(),
+            place,
+            text: file.text[first..last].to_owned(),
+            start: span.start - first,
+            length: end - span.start,
+        })
+    }
+
+    /// Where a span begins.
+    pub fn place(&self, span: Span) -> Option<Place> {
+        let file = self.file(span.file)?;
+        let before = file.text.get(..span.start)?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Some(Place {
+            file: file.path.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0, (1, 1))]
+    #[case(3, (2, 1))]
+    #[case(5, (2, 2))] // behind a character of two bytes
+    fn a_place_counts_lines_and_characters_from_one(
+        #[case] start: usize,
+        #[case] expected: (usize, usize),
+    ) {
+        let mut sources = Sources::default();
+        let file = sources.add(Path::new("a.yaml"), "ab\né: 1\n".to_owned());
+        let span = Span {
+            file,
+            start,
+            length: 1,
+        };
+        let place = sources.place(span).unwrap();
+        assert_eq!((place.line, place.column), expected);
+    }
+}

@@ -1,0 +1,118 @@
+//! Steps: what happens, in order.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use super::{call::CallPattern, expect::Expect, request::Request, time::Time};
+
+/// One step: one action, who takes it, and what must be true afterwards.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// Who does it; the only visitor where it is absent.
+    pub visitor: Option<String>,
+    /// The call of the page that this action causes; the expectations are about it.
+    pub call: Option<CallPattern>,
+    /// What must be true of the call.
+    pub expect: Option<Expect>,
+    /// Values to keep for later steps, by the name that `${name}` then stands for.
+    pub capture: BTreeMap<String, String>,
+    /// How long the step may take.
+    pub timeout: Option<Time>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A browser opens a page.
+    Visit(String),
+    /// Texts are typed into fields, by CSS selector.
+    Fill(IndexMap<String, String>),
+    /// An element is clicked, by CSS selector.
+    Click(String),
+    /// JavaScript runs in the page.
+    Run(String),
+    /// An HTTP client sends a request.
+    Request(Box<Request>),
+}
+
+/// A step as it stands in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    visit: Option<String>,
+    fill: Option<IndexMap<String, String>>,
+    click: Option<String>,
+    run: Option<String>,
+    request: Option<Request>,
+    #[serde(rename = "as")]
+    visitor: Option<String>,
+    call: Option<CallPattern>,
+    expect: Option<Expect>,
+    #[serde(default)]
+    capture: BTreeMap<String, String>,
+    timeout: Option<Time>,
+}
+
+/// Why a step could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum StepError {
+    #[error(
+        "a step does one thing: `visit`, `fill`, `click`, `run` or `request`; this one does nothing"
+    )]
+    Nothing,
+    #[error("a step does one thing; this one does several: {0}")]
+    Several(String),
+}
+
+impl TryFrom<Written> for Step {
+    type Error = StepError;
+
+    fn try_from(written: Written) -> Result<Self, StepError> {
+        let mut actions = Vec::new();
+        actions.extend(written.visit.map(|url| ("visit", Action::Visit(url))));
+        actions.extend(written.fill.map(|fields| ("fill", Action::Fill(fields))));
+        actions.extend(written.click.map(|at| ("click", Action::Click(at))));
+        actions.extend(written.run.map(|script| ("run", Action::Run(script))));
+        actions.extend(
+            written
+                .request
+                .map(|request| ("request", Action::Request(Box::new(request)))),
+        );
+        let names: Vec<&str> = actions.iter().map(|(name, _)| *name).collect();
+        if names.len() > 1 {
+            return Err(StepError::Several(names.join(", ")));
+        }
+        let (_, action) = actions.pop().ok_or(StepError::Nothing)?;
+        Ok(Self {
+            action,
+            visitor: written.visitor,
+            call: written.call,
+            expect: written.expect,
+            capture: written.capture,
+            timeout: written.timeout,
+        })
+    }
+}
+
+impl Action {
+    /// The word that names it in a file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Visit(_) => "visit",
+            Self::Fill(_) => "fill",
+            Self::Click(_) => "click",
+            Self::Run(_) => "run",
+            Self::Request(_) => "request",
+        }
+    }
+
+    /// Whether only a browser can do it.
+    pub fn needs_browser(&self) -> bool {
+        !matches!(self, Self::Request(_))
+    }
+}

@@ -1,0 +1,410 @@
+//! Conditions on one text: a header, a body, the text of an element, a line of a log.
+
+use std::fmt;
+
+use regex::Regex;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value as Json;
+
+use super::{json, request::OneOrMany};
+
+/// What a text must be. Written as the text itself, or as a mapping of conditions that must all hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextMatcher {
+    conditions: Vec<Condition>,
+}
+
+/// One condition.
+#[derive(Clone, Debug)]
+enum Condition {
+    Equals(String),
+    Not(TextMatcher),
+    Contains(String),
+    StartsWith(String),
+    EndsWith(String),
+    Matches(Regex),
+    OneOf(Vec<String>),
+    Present(bool),
+    Length(Range),
+    Json(Json),
+}
+
+/// A number between two bounds, both included. Written as the number itself, or as `{ min, max }`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Range {
+    /// The smallest that will do.
+    pub min: Option<f64>,
+    /// The largest that will do.
+    pub max: Option<f64>,
+}
+
+/// The conditions as they stand in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct Written {
+    equals: Option<Scalar>,
+    not: Option<TextMatcher>,
+    contains: Option<OneOrMany>,
+    starts_with: Option<Scalar>,
+    ends_with: Option<Scalar>,
+    matches: Option<Pattern>,
+    one_of: Option<Vec<Scalar>>,
+    present: Option<bool>,
+    length: Option<Range>,
+    json: Option<Json>,
+}
+
+impl TextMatcher {
+    /// Exactly this text.
+    pub fn equals(text: impl Into<String>) -> Self {
+        Self {
+            conditions: vec![Condition::Equals(text.into())],
+        }
+    }
+
+    /// Whether the text meets every condition; `None` is a text that is not there.
+    pub fn holds(&self, actual: Option<&str>) -> bool {
+        self.conditions
+            .iter()
+            .all(|condition| condition.holds(actual))
+    }
+
+    /// The same conditions with every text put through `change`; a regular expression that no longer reads stays.
+    #[must_use]
+    pub fn map(&self, change: &dyn Fn(&str) -> String) -> Self {
+        Self {
+            conditions: self
+                .conditions
+                .iter()
+                .map(|condition| condition.map(change))
+                .collect(),
+        }
+    }
+
+    /// The text that is expected, where nothing but one text will do.
+    pub fn exact(&self) -> Option<&str> {
+        match self.conditions.as_slice() {
+            [Condition::Equals(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Condition {
+    fn holds(&self, actual: Option<&str>) -> bool {
+        let has = |test: &dyn Fn(&str) -> bool| actual.is_some_and(test);
+        match self {
+            Self::Equals(text) => actual == Some(text),
+            Self::Not(matcher) => !matcher.holds(actual),
+            Self::Contains(part) => has(&|actual| actual.contains(part.as_str())),
+            Self::StartsWith(start) => has(&|actual| actual.starts_with(start.as_str())),
+            Self::EndsWith(end) => has(&|actual| actual.ends_with(end.as_str())),
+            Self::Matches(pattern) => has(&|actual| pattern.is_match(actual)),
+            Self::OneOf(texts) => has(&|actual| texts.iter().any(|text| text == actual)),
+            Self::Present(present) => actual.is_some() == *present,
+            // A length in bytes is far below 2^53, where f64 is exact.
+            Self::Length(range) => has(&|actual| range.holds(actual.len() as f64)),
+            Self::Json(json) => has(&|actual| {
+                serde_json::from_str(actual)
+                    .is_ok_and(|actual| json::difference(json, &actual).is_none())
+            }),
+        }
+    }
+
+    fn map(&self, change: &dyn Fn(&str) -> String) -> Self {
+        match self {
+            Self::Equals(text) => Self::Equals(change(text)),
+            Self::Not(matcher) => Self::Not(matcher.map(change)),
+            Self::Contains(text) => Self::Contains(change(text)),
+            Self::StartsWith(text) => Self::StartsWith(change(text)),
+            Self::EndsWith(text) => Self::EndsWith(change(text)),
+            Self::Matches(pattern) => Self::Matches(
+                Regex::new(&change(pattern.as_str())).unwrap_or_else(|_| pattern.clone()),
+            ),
+            Self::OneOf(texts) => Self::OneOf(texts.iter().map(|text| change(text)).collect()),
+            Self::Json(json) => Self::Json(json::map_texts(json, change)),
+            Self::Present(_) | Self::Length(_) => self.clone(),
+        }
+    }
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl fmt::Display for TextMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.conditions.is_empty() {
+            return f.write_str("anything");
+        }
+        for (index, condition) in self.conditions.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", and ")?;
+            }
+            condition.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Equals(text) => write!(f, "`{text}`"),
+            Self::Not(matcher) => write!(f, "not ({matcher})"),
+            Self::Contains(text) => write!(f, "a text that contains `{text}`"),
+            Self::StartsWith(text) => write!(f, "a text that starts with `{text}`"),
+            Self::EndsWith(text) => write!(f, "a text that ends with `{text}`"),
+            Self::Matches(pattern) => write!(f, "a text that matches /{pattern}/"),
+            Self::OneOf(texts) => write!(f, "one of `{}`", texts.join("`, `")),
+            Self::Present(true) => f.write_str("present, whatever it says"),
+            Self::Present(false) => f.write_str("not present"),
+            Self::Length(range) => write!(f, "{range} bytes long"),
+            Self::Json(json) => write!(f, "JSON that includes {json}"),
+        }
+    }
+}
+
+impl Range {
+    /// Only this number.
+    pub fn exactly(number: f64) -> Self {
+        Self {
+            min: Some(number),
+            max: Some(number),
+        }
+    }
+
+    /// Whether the number lies between the bounds.
+    pub fn holds(&self, number: f64) -> bool {
+        self.min.is_none_or(|min| number >= min) && self.max.is_none_or(|max| number <= max)
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (Some(min), Some(max)) if min.to_bits() == max.to_bits() => write!(f, "{min}"),
+            (Some(min), Some(max)) => write!(f, "from {min} to {max}"),
+            (Some(min), None) => write!(f, "at least {min}"),
+            (None, Some(max)) => write!(f, "at most {max}"),
+            (None, None) => f.write_str("any number of"),
+        }
+    }
+}
+
+impl From<Written> for TextMatcher {
+    fn from(written: Written) -> Self {
+        let mut conditions = Vec::new();
+        conditions.extend(written.equals.map(|text| Condition::Equals(text.0)));
+        conditions.extend(written.not.map(Condition::Not));
+        let parts = written.contains.map(|parts| parts.0).unwrap_or_default();
+        conditions.extend(parts.into_iter().map(Condition::Contains));
+        conditions.extend(
+            written
+                .starts_with
+                .map(|text| Condition::StartsWith(text.0)),
+        );
+        conditions.extend(written.ends_with.map(|text| Condition::EndsWith(text.0)));
+        conditions.extend(written.matches.map(|pattern| Condition::Matches(pattern.0)));
+        conditions.extend(
+            written
+                .one_of
+                .map(|texts| Condition::OneOf(texts.into_iter().map(|text| text.0).collect())),
+        );
+        conditions.extend(written.present.map(Condition::Present));
+        conditions.extend(written.length.map(Condition::Length));
+        conditions.extend(written.json.map(Condition::Json));
+        Self { conditions }
+    }
+}
+
+impl<'de> Deserialize<'de> for TextMatcher {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = TextMatcher;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a mapping of conditions such as `contains`")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<TextMatcher, E> {
+                Ok(TextMatcher::equals(text))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<TextMatcher, E> {
+                Ok(TextMatcher::equals(number.to_string()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<TextMatcher, E> {
+                Ok(TextMatcher::equals(number.to_string()))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<TextMatcher, E> {
+                Ok(TextMatcher::equals(value.to_string()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextMatcher, A::Error> {
+                Written::deserialize(MapAccessDeserializer::new(map)).map(TextMatcher::from)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl<'de> Deserialize<'de> for Range {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Bounds {
+            min: Option<f64>,
+            max: Option<f64>,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Range;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or `min` and `max`")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Range, E> {
+                Ok(Range::exactly(number as f64))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Range, E> {
+                Ok(Range::exactly(number))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Range, A::Error> {
+                let Bounds { min, max } = Bounds::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Range { min, max })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A text, also where YAML reads the word as a number or a boolean.
+struct Scalar(String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+                Ok(Scalar(value.to_string()))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Pattern(Regex);
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Regex::new(&text)
+            .map(Self)
+            .map_err(|error| format!("not a regular expression: {}", one_line(&error)))
+    }
+}
+
+fn one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines()
+        .last()
+        .unwrap_or_default()
+        .trim_start_matches("error: ")
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::scenario::{read::read, yaml};
+
+    fn matcher(text: &str) -> TextMatcher {
+        read(&yaml::parse(0, text).unwrap()).unwrap()
+    }
+
+    #[rstest]
+    #[case("r1", Some("r1"), true)]
+    #[case("r1", Some("r2"), false)]
+    #[case("r1", None, false)]
+    #[case("12", Some("12"), true)]
+    #[case("true", Some("true"), true)]
+    #[case("{contains: json}", Some("application/json"), true)]
+    #[case("{contains: [a, json]}", Some("xjson"), false)]
+    #[case("{not: {contains: json}}", Some("text/html"), true)]
+    #[case("{not: {contains: json}}", None, true)]
+    #[case("{present: false}", None, true)]
+    #[case("{present: false}", Some(""), false)]
+    #[case("{present: true, not: x}", Some("x"), false)]
+    #[case("{matches: '^a+$'}", Some("aaa"), true)]
+    #[case("{matches: '^a+$'}", None, false)]
+    #[case("{one_of: [a, 2]}", Some("2"), true)]
+    #[case("{starts_with: a, ends_with: c}", Some("abc"), true)]
+    #[case("{length: {max: 2}}", Some("abc"), false)]
+    #[case("{length: 3}", Some("abc"), true)]
+    #[case("{json: {a: 1}}", Some(r#"{"a":1,"b":2}"#), true)]
+    #[case("{json: {a: 1}}", Some("not json"), false)]
+    fn a_text_meets_every_condition_or_fails(
+        #[case] written: &str,
+        #[case] actual: Option<&str>,
+        #[case] holds: bool,
+    ) {
+        assert_eq!(matcher(written).holds(actual), holds);
+    }
+
+    #[rstest]
+    #[case("{contain: x}", "unknown key `contain`", "did you mean `contains`?")]
+    fn a_misspelt_condition_names_the_nearest(
+        #[case] text: &str,
+        #[case] message: &str,
+        #[case] help: &str,
+    ) {
+        let problems = read::<TextMatcher>(&yaml::parse(0, text).unwrap()).unwrap_err();
+        assert_eq!(problems[0].message, message);
+        assert_eq!(problems[0].help.as_deref(), Some(help));
+    }
+
+    #[test]
+    fn a_regular_expression_that_cannot_be_read_says_why() {
+        let problems = read::<TextMatcher>(&yaml::parse(0, "{matches: '('}").unwrap()).unwrap_err();
+        assert_eq!(
+            problems[0].message,
+            "not a regular expression: unclosed group"
+        );
+    }
+}
