@@ -55,7 +55,7 @@ impl Front {
             request
                 .headers_mut()
                 .insert(headers::CF_RAY, Ray::from(visit.ray.clone()).header());
-            self.count(caller, visit, &request)?;
+            self.count(visit, &request)?;
         }
         let options = request
             .extensions_mut()
@@ -86,7 +86,9 @@ impl Front {
             .host()
             .unwrap_or_default()
             .to_ascii_lowercase();
-        let zone = caller.zone.as_deref();
+        let zone = visit
+            .map(|visit| visit.zone.as_str())
+            .or(caller.zone.as_deref());
         let resolution = self.zones.resolve(&host);
         let toward = match resolution {
             Resolution::Proxied(target) if Some(target.name.as_str()) == zone => Toward::SameZone,
@@ -125,14 +127,9 @@ impl Front {
     }
 
     /// Over the limit a `fetch()` rejects: nothing is answered.
-    fn count(
-        &self,
-        caller: &Caller,
-        visit: &Visit,
-        request: &Request<Body>,
-    ) -> Result<(), Dropped> {
+    fn count(&self, visit: &Visit, request: &Request<Body>) -> Result<(), Dropped> {
         let made = visit.subrequests.add();
-        if made <= self.most_subrequests(caller.zone.as_deref()) {
+        if made <= self.most_subrequests(&visit.zone) {
             return Ok(());
         }
         let hop = self

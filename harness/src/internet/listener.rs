@@ -25,7 +25,7 @@ use crate::{
 pub struct Caller {
     /// The worker's name.
     pub worker: String,
-    /// The zone that owns it: what `CF-Worker` says on its subrequests.
+    /// The zone that owns it: what `CF-Worker` says on subrequests that belong to no visit.
     pub zone: Option<String>,
 }
 

@@ -150,7 +150,7 @@ impl Rig {
 
         let edge = Edge::start(EdgeOptions {
             zones: zones(&description),
-            routes: routes(&expansions)?,
+            routes: routes(&description, &expansions)?,
             workers: runtime.as_ref().map_or_else(BTreeMap::new, |runtime| {
                 let addresses = runtime.addresses().iter();
                 addresses
@@ -421,8 +421,12 @@ fn zones(description: &Description) -> Vec<edge::Zone> {
     description.zones.iter().map(zone).collect()
 }
 
-fn routes(expansions: &BTreeMap<String, Expansion>) -> Result<Vec<Route>, RigError> {
-    let mut routes = Vec::new();
+fn routes(
+    description: &Description,
+    expansions: &BTreeMap<String, Expansion>,
+) -> Result<Vec<Route>, RigError> {
+    let zones = description.zones.values();
+    let mut routes: Vec<Route> = zones.flat_map(|zone| zone.routes.clone()).collect();
     for (worker, expansion) in expansions {
         for pattern in &expansion.routes {
             routes.push(Route {
@@ -431,7 +435,7 @@ fn routes(expansions: &BTreeMap<String, Expansion>) -> Result<Vec<Route>, RigErr
                     source,
                 })?,
                 worker: Some(worker.clone()),
-                over_daily_limit: super::FailureMode::Open,
+                over_daily_limit: super::FailureMode::Closed,
             });
         }
     }
@@ -442,7 +446,7 @@ fn locations(description: &Description) -> HashMap<IpAddr, Location> {
     let location = |visitor: &Visitor| {
         let location = Location {
             country: Some(visitor.country.clone()),
-            ..Location::default()
+            ..visitor.location.clone()
         };
         (visitor.ip, location)
     };
