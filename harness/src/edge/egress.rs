@@ -12,7 +12,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::{
-    cache::CacheOptions,
+    cache::{self, CacheOptions},
     front::Front,
     headers::{self, Subrequest, Toward},
     origin_side::Leaving,
@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     body::Body,
-    internet::{Caller, CfOptions, Dropped, Gateway, Visit},
-    trace::{Party, RequestHead},
+    internet::{CacheApi, Caller, CfOptions, Dropped, Gateway, Visit},
+    trace::{Party, RequestHead, ResponseHead},
 };
 
 /// Where the subrequests of the workers enter the edge.
@@ -48,6 +48,9 @@ impl Front {
         caller: &Caller,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, Dropped> {
+        if request.extensions_mut().remove::<CacheApi>().is_some() {
+            return Ok(self.cache_operation(caller, request).await);
+        }
         let ray = request.headers().get(headers::CF_RAY);
         let ray = ray.and_then(|ray| ray.to_str().ok());
         let visit = self.internet().visits().of_subrequest(&caller.worker, ray);
@@ -72,6 +75,23 @@ impl Front {
         Ok(self
             .send_out(caller, visit.as_ref(), request, options)
             .await)
+    }
+
+    async fn cache_operation(&self, caller: &Caller, request: Request<Body>) -> Response<Body> {
+        let head = RequestHead::of(&request);
+        let hop = self.trace.begin(Party::Worker, Party::Edge, head);
+        let visit = self.internet().visits().of_subrequest(&caller.worker, None);
+        if let Some(visit) = &visit {
+            hop.belongs_to(&visit.ray);
+        }
+        let zone = visit
+            .map(|visit| visit.zone)
+            .or_else(|| caller.zone.clone());
+        let zone = zone.unwrap_or_default();
+        let (answer, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
+        hop.decided(done);
+        hop.answered(ResponseHead::of(&answer));
+        answer
     }
 
     async fn send_out(
