@@ -26,6 +26,8 @@ pub struct Given {
     pub faults: Vec<Fault>,
     /// Fields of every identification event that are what is stated here, whatever was measured.
     pub signals: Stated,
+    /// The rest of the Fingerprint workspace.
+    pub fingerprint: fingerprint::Settings,
 }
 
 /// The name of the visitor that is there when none is described.
@@ -40,7 +42,7 @@ impl Given {
             rulesets: self.rulesets.clone(),
             fingerprint: fingerprint::Settings {
                 signals: self.signals.clone(),
-                ..fingerprint::Settings::default()
+                ..self.fingerprint.clone()
             },
             visitors: self.visitors(),
             faults: self.faults.clone(),
