@@ -24,6 +24,7 @@
 pub mod body;
 pub mod browser;
 pub mod build;
+pub mod cli;
 pub mod clock;
 pub mod cloudflare;
 pub mod edge;

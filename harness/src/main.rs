@@ -1,2 +1,28 @@
 //! The command.
-fn main() {}
+
+use std::{env, io::IsTerminal, process::ExitCode};
+
+use edgeproof::{
+    cli::{self, Context},
+    exit,
+};
+
+fn main() -> ExitCode {
+    let context = Context {
+        arguments: env::args_os().collect(),
+        width: terminal_width(),
+        interactive: std::io::stderr().is_terminal() && env::var_os("CI").is_none(),
+    };
+    ExitCode::from(match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(cli::main(&context)),
+        Err(_) => exit::HARNESS,
+    })
+}
+
+/// Columns of the terminal, or of a page where there is none.
+fn terminal_width() -> usize {
+    env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .unwrap_or(100)
+}

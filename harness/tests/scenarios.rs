@@ -1,3 +1,105 @@
-//! Every scenario file as one test.
+//! Every scenario file as tests, one a case, in the way `cargo test` and `cargo nextest` expect of a test binary.
+//!
+//! Listing starts no process. A case asked for by its exact name loads one file only.
 
-fn main() {}
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, LazyLock, OnceLock},
+};
+
+use edgeproof::{
+    report::failure,
+    rig::{Environment, EnvironmentError},
+    run::{execute::execute, record::Verdict, runner},
+    scenario::{
+        load::{self, Case, LoadError},
+        problem::Look,
+    },
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+
+/// Shared by all cases of this process; made when the first one runs.
+static ENVIRONMENT: OnceLock<Result<Arc<Environment>, String>> = OnceLock::new();
+
+static RUNTIME: LazyLock<Option<Runtime>> = LazyLock::new(|| Runtime::new().ok());
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = trials(&arguments);
+    // Not `exit()`: it would leave the browsers running.
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trials(arguments: &Arguments) -> Vec<Trial> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let files = match &arguments.filter {
+        Some(name) if arguments.exact => {
+            file_of(&folder, name).map_or(Ok(Vec::new()), |file| Ok(vec![file]))
+        }
+        _ => load::find(&[folder]),
+    };
+    match files {
+        Ok(files) => files.iter().flat_map(|file| of_file(file)).collect(),
+        Err(error) => vec![broken("scenarios", &error)],
+    }
+}
+
+/// The file of a case: the longest beginning of its name that is one.
+fn file_of(folder: &Path, name: &str) -> Option<PathBuf> {
+    let parts: Vec<&str> = name.split("::").collect();
+    (1..=parts.len()).rev().find_map(|length| {
+        let path: PathBuf = parts[..length].iter().collect();
+        ["yaml", "yml"]
+            .iter()
+            .map(|ending| folder.join(&path).with_extension(ending))
+            .find(|file| file.is_file())
+    })
+}
+
+fn of_file(file: &Path) -> Vec<Trial> {
+    match load::load_file(file) {
+        Ok(cases) => cases
+            .into_iter()
+            .map(|case| Trial::ignorable_test(case.name.clone(), move || test(case)))
+            .collect(),
+        Err(error) => vec![broken(&load::name(file), &error)],
+    }
+}
+
+/// A file that cannot be read is a test that fails and says why.
+fn broken(name: &str, error: &LoadError) -> Trial {
+    let mut text = format!("{error}\n");
+    if let LoadError::Mistakes(mistakes) = error {
+        text.extend(mistakes.iter().map(|mistake| mistake.render(Look::PLAIN)));
+    }
+    Trial::test(name, move || Err(Failed::from(text)))
+}
+
+fn test(case: Case) -> Result<libtest_mimic::Completion, Failed> {
+    let environment = ENVIRONMENT
+        .get_or_init(|| {
+            Environment::prepare(None)
+                .map(Arc::new)
+                .map_err(|error: EnvironmentError| error.to_string())
+        })
+        .clone()?;
+    let runtime = RUNTIME.as_ref().ok_or("no runtime could be started")?;
+    let record = runtime.block_on(runner::one(Arc::new(case), move |case: Arc<Case>| {
+        let environment = Arc::clone(&environment);
+        async move { execute(&case, &environment).await }
+    }));
+    match record.verdict {
+        Verdict::Passed => Ok(libtest_mimic::Completion::Completed),
+        Verdict::Skipped(reason) => Ok(libtest_mimic::Completion::ignored_with(reason)),
+        Verdict::Error(message) => Err(Failed::from(message)),
+        Verdict::Failed(failures) => {
+            let texts: Vec<String> = failures
+                .iter()
+                .map(|failure| failure::text(failure, Look::PLAIN))
+                .collect();
+            Err(Failed::from(texts.join("\n")))
+        }
+    }
+}

@@ -1,1 +1,116 @@
-//! The shell of the worker.
+//! The shell of the worker: the only code that touches the Workers runtime.
+//!
+//! `entry.js` makes a [`Visit`] of each request and drives it to its answer. Every decision on the way is taken by
+//! `edgeproof-worker-core`; here stand the runtime calls between two decisions.
+
+mod coroutine;
+mod incoming;
+mod page;
+mod protected;
+mod runtime;
+mod scripts;
+
+use std::{cell::OnceCell, rc::Rc};
+
+use edgeproof_worker_core::{
+    configuration::Configuration,
+    log::{LogEntry, LogLevel},
+    protection::Answer,
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    coroutine::{Coroutine, Step},
+    incoming::Incoming,
+    runtime::{Request, Response},
+};
+
+/// One request on its way to its answer.
+#[wasm_bindgen]
+pub struct Visit {
+    coroutine: Coroutine,
+    answer: JsValue,
+}
+
+#[wasm_bindgen]
+impl Visit {
+    /// A visit of this request. Nothing happens before the first `step`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(request: Request, env: JsValue) -> Self {
+        Self::of(async move { incoming(request, &env)?.answer().await })
+    }
+
+    /// Goes on with what became of the promise that was waited for: the next promise, or `undefined` at the end.
+    pub fn step(&mut self, settled: JsValue, is_rejected: bool) -> JsValue {
+        let settled = if is_rejected {
+            Err(settled)
+        } else {
+            Ok(settled)
+        };
+        match self.coroutine.step(settled) {
+            Step::Await(promise) => promise.into(),
+            Step::Done(answer) => {
+                self.answer = answer;
+                JsValue::UNDEFINED
+            }
+        }
+    }
+
+    /// The answer, at the end.
+    pub fn answer(self) -> JsValue {
+        self.answer
+    }
+
+    fn of(answer: impl Future<Output = Result<Response, JsValue>> + 'static) -> Self {
+        Self {
+            coroutine: Coroutine::new(async move {
+                answer
+                    .await
+                    .map_or_else(|error| failed(&error), JsValue::from)
+            }),
+            answer: JsValue::UNDEFINED,
+        }
+    }
+}
+
+/// A visit of a request whose first visit ended in a trap: the failure mode decides.
+#[wasm_bindgen]
+pub fn recover(request: Request, env: JsValue) -> Visit {
+    Visit::of(async move { incoming(request, &env)?.recover().await })
+}
+
+fn incoming(request: Request, env: &JsValue) -> Result<Incoming, JsValue> {
+    let head = runtime::head(&request)
+        .ok_or_else(|| JsValue::from_str("the URL is not one of the web"))?;
+    Ok(Incoming {
+        configuration: configuration(env),
+        head,
+        request,
+    })
+}
+
+/// The configuration of this isolate, read from the variables of its first request.
+fn configuration(env: &JsValue) -> Rc<Configuration> {
+    thread_local! {
+        static CONFIGURATION: OnceCell<Rc<Configuration>> = const { OnceCell::new() };
+    }
+    CONFIGURATION.with(|configuration| {
+        let read = || {
+            let configuration = Configuration::read(|name| runtime::variable(env, name));
+            for problem in &configuration.problems {
+                let entry = LogEntry::new(LogLevel::Error, "configuration", problem.to_string());
+                runtime::write(configuration.log_level, &entry, None);
+            }
+            Rc::new(configuration)
+        };
+        Rc::clone(configuration.get_or_init(read))
+    })
+}
+
+/// The last resort, when the runtime refused a call that nothing can be done without.
+fn failed(error: &JsValue) -> JsValue {
+    let entry = LogEntry::new(LogLevel::Error, "fail", runtime::message(error));
+    runtime::write(LogLevel::Error, &entry, None);
+    runtime::respond(&Answer::text(500, "Internal Server Error"))
+        .map_or(JsValue::UNDEFINED, JsValue::from)
+}

@@ -4,19 +4,22 @@ use std::{
     convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
 use http::Request;
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::Watcher},
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
 };
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::watch,
     time::timeout,
 };
 use tokio_rustls::{
@@ -44,12 +47,23 @@ pub(super) struct Facts {
     pub(super) protocol: Protocol,
 }
 
-/// Serves one connection until it ends.
+/// Tells the connections that the edge stops.
+#[derive(Clone, Debug)]
+pub(super) struct Stop(pub(super) watch::Receiver<bool>);
+
+impl Stop {
+    /// Comes back when the edge stops, or is gone.
+    pub(super) async fn asked(mut self) {
+        let _ = self.0.wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// Serves one connection until it ends, or until the edge stops and the requests under way are answered.
 pub(super) async fn serve(
     front: Arc<Front>,
     tls: TlsAcceptor,
     mut stream: TcpStream,
-    watcher: Watcher,
+    stop: Stop,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let visitor = within(preamble::read(&mut stream)).await?;
@@ -62,9 +76,9 @@ pub(super) async fn serve(
         let stream = within(tls.accept(stream)).await?;
         let facts = facts_of(visitor, Some(stream.get_ref().1));
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        serve_http(front, facts, http2, stream, watcher).await
+        serve_http(front, facts, http2, stream, stop).await
     } else {
-        serve_http(front, facts_of(visitor, None), false, stream, watcher).await
+        serve_http(front, facts_of(visitor, None), false, stream, stop).await
     }
 }
 
@@ -79,7 +93,7 @@ async fn serve_http<S>(
     facts: Facts,
     http2: bool,
     stream: S,
-    watcher: Watcher,
+    stop: Stop,
 ) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -89,28 +103,47 @@ where
         let (front, facts) = (Arc::clone(&front), Arc::clone(&facts));
         async move { Ok::<_, Infallible>(front.answer(&facts, request).await) }
     });
-    let builder = protocol(http2);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    watcher.watch(connection).await.map_err(io::Error::other)
+    // Not hyper-util's builder for both: with upgrades it would speak HTTP/2 on plain connections too.
+    let stream = TokioIo::new(stream);
+    let ended = if http2 {
+        let mut connection = pin!(http2_builder().serve_connection(stream, service));
+        tokio::select! {
+            ended = &mut connection => ended,
+            () = stop.asked() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    } else {
+        let connection = http1_builder().serve_connection(stream, service);
+        let mut connection = pin!(connection.with_upgrades());
+        tokio::select! {
+            ended = &mut connection => ended,
+            () = stop.asked() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    };
+    ended.map_err(io::Error::other)
 }
 
-fn protocol(http2: bool) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(limits::HEADER_COUNT)
         .max_buf_size(LARGEST_HEAD);
     builder
-        .http2()
+}
+
+fn http2_builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_header_list_size(LARGEST_HEAD as u32);
-    if http2 {
-        builder.http2_only()
-    } else {
-        builder.http1_only()
-    }
+    builder
 }
 
 fn facts_of(visitor: SocketAddr, tls: Option<&ServerConnection>) -> Facts {

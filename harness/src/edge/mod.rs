@@ -30,6 +30,7 @@ mod zones;
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -37,7 +38,7 @@ use std::{
 pub use cache::{Cache, CacheOptions, Lookup, Stored, is_eligible, lifetime};
 pub use certificates::{CertificateAuthority, CertificateError};
 pub use headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
-use hyper_util::server::graceful::GracefulShutdown;
+pub use normalise::{Normalization, NormalizationType};
 pub use preamble::preamble;
 pub use ray::Ray;
 pub use request_cf::{Location, Protocol, blob, request_cf};
@@ -143,6 +144,7 @@ impl Edge {
             })));
         let (stop, stopped) = watch::channel(false);
         let acceptor = TlsAcceptor::from(Arc::new(tls));
+        let stopped = connection::Stop(stopped);
         let task = tokio::spawn(accept(listener, front, acceptor, stopped));
         Ok(Self {
             address,
@@ -188,29 +190,32 @@ async fn accept(
     listener: TcpListener,
     front: Arc<front::Front>,
     tls: TlsAcceptor,
-    mut stopped: watch::Receiver<bool>,
+    stop: connection::Stop,
 ) {
-    let graceful = GracefulShutdown::new();
     // The connections end with this task: the set aborts what is left when it is dropped.
     let mut connections = JoinSet::new();
+    let mut stopped = pin!(stop.clone().asked());
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // An error here concerns one connection that never came to be.
                 if let Ok((stream, _)) = accepted {
-                    let (front, tls, watcher) = (Arc::clone(&front), tls.clone(), graceful.watcher());
+                    let (front, tls, stop) = (Arc::clone(&front), tls.clone(), stop.clone());
                     connections.spawn(async move {
                         // A visitor who breaks off has nobody to be told.
-                        let _ = connection::serve(front, tls, stream, watcher).await;
+                        let _ = connection::serve(front, tls, stream, stop).await;
                     });
                 }
             }
             Some(_) = connections.join_next() => {}
-            _ = stopped.changed() => break,
+            () = &mut stopped => break,
         }
     }
     drop(listener);
-    let _ = timeout(GRACE, graceful.shutdown()).await;
+    let _ = timeout(GRACE, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
 }
 
 #[cfg(test)]

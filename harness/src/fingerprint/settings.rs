@@ -39,7 +39,6 @@ pub struct Settings {
     #[serde(skip)]
     pub rulesets: BTreeMap<String, Ruleset>,
     /// Fields of every event that are what the scenario says, whatever was measured.
-    #[serde(skip)]
     pub signals: Stated,
     /// The same for the visits from one address; they win over those of every event.
     pub signals_of: BTreeMap<IpAddr, Stated>,

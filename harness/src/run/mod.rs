@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod event;
+pub mod execute;
 pub mod journey;
 pub mod observed;
 pub mod record;

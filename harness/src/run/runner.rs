@@ -99,7 +99,7 @@ enum Message {
 }
 
 /// Runs one case in a task of its own, so that a panic in it is its verdict and nobody else's.
-async fn one<E, F>(case: Arc<Case>, execute: E) -> CaseRecord
+pub async fn one<E, F>(case: Arc<Case>, execute: E) -> CaseRecord
 where
     E: Fn(Arc<Case>) -> F + Send + 'static,
     F: Future<Output = CaseRecord> + Send + 'static,

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{expect::ExpectAtEnd, given::Given, step::Step, time::Time};
+use super::{expect::ExpectAtEnd, step::Step, time::Time};
+use crate::rig::{Description, Visitor};
 
 /// A scenario file, after includes, defaults and the matrix have been worked in.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,14 +25,49 @@ pub struct Scenario {
     pub skip: Option<String>,
     /// How long it may take altogether.
     pub timeout: Option<Time>,
-    /// What it starts from.
+    /// What it starts from: the rig.
     #[serde(default)]
-    pub given: Given,
+    pub given: Description,
     /// What happens.
     pub steps: Vec<Step>,
     /// What must be true when all steps are done.
     #[serde(default)]
     pub expect: ExpectAtEnd,
+}
+
+/// The name of the visitor that is there when none is described: one HTTP client.
+pub const DEFAULT_VISITOR: &str = "visitor";
+
+impl Scenario {
+    /// Somebody has to take the steps.
+    pub(super) fn with_a_visitor(mut self) -> Self {
+        if self.given.visitors.is_empty() {
+            self.given
+                .visitors
+                .insert(DEFAULT_VISITOR.to_owned(), Visitor::default());
+        }
+        self
+    }
+
+    /// Who takes a step: the one it names, or the only one there is.
+    pub fn visitor_of<'a>(&'a self, step: &'a Step) -> Option<&'a str> {
+        match &step.visitor {
+            Some(name) => Some(name),
+            None if self.given.visitors.len() == 1 => {
+                self.given.visitors.keys().next().map(String::as_str)
+            }
+            None => None,
+        }
+    }
+
+    /// All names that resolve.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.given
+            .zones
+            .values()
+            .flat_map(|zone| zone.hosts.keys())
+            .map(String::as_str)
+    }
 }
 
 /// What a failure means.

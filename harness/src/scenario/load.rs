@@ -178,7 +178,7 @@ pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
 
 /// Reads what one combination says, names included.
 fn scenario(node: &Node) -> Result<Scenario, Vec<Problem>> {
-    let scenario: Scenario = read::read(node)?;
+    let scenario = read::read::<Scenario>(node)?.with_a_visitor();
     let unknown = unknown_names(&scenario, node);
     if unknown.is_empty() {
         Ok(scenario)

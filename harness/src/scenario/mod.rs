@@ -3,7 +3,6 @@
 pub mod call;
 pub mod expect;
 pub mod file;
-pub mod given;
 pub mod json;
 pub mod layers;
 pub mod load;

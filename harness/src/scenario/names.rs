@@ -88,28 +88,22 @@ impl Names<'_> {
 
     fn visitor(&mut self, index: usize, step: &Step) {
         let index = index.to_string();
-        let visitors = self.scenario.given.visitors();
+        let visitors = &self.scenario.given.visitors;
         let known: Vec<&String> = visitors.keys().collect();
         let action = step.action.name();
-        let visitor = match &step.visitor {
-            Some(name) => match visitors.get(name) {
-                Some(visitor) => visitor,
-                None => {
-                    let message = format!("there is no visitor `{name}`");
-                    return self.problem(&["steps", &index, "as"], message, nearest(name, &known));
-                }
-            },
-            None => match visitors.values().next() {
-                Some(visitor) if visitors.len() == 1 => visitor,
-                _ => {
-                    let message = "who takes this step is not said".to_owned();
-                    return self.problem(
-                        &["steps", &index],
-                        message,
-                        format!("add `as:`; {}", nearest("", &known)),
-                    );
-                }
-            },
+        let Some(name) = self.scenario.visitor_of(step) else {
+            return self.problem(
+                &["steps", &index],
+                "who takes this step is not said".to_owned(),
+                format!("add `as:`; {}", nearest("", &known)),
+            );
+        };
+        let Some(visitor) = visitors.get(name) else {
+            return self.problem(
+                &["steps", &index, "as"],
+                format!("there is no visitor `{name}`"),
+                nearest(name, &known),
+            );
         };
         if step.action.needs_browser() && visitor.profile == Profile::Http {
             self.problem(
@@ -148,7 +142,7 @@ impl Names<'_> {
                 "write it as `https://shop.example/path`".to_owned(),
             );
         };
-        let known: Vec<&str> = self.scenario.given.hosts().collect();
+        let known: Vec<&str> = self.scenario.hosts().collect();
         if !known.contains(&host.as_str()) {
             let help = nearest(&host, &known);
             self.problem(&path, format!("no zone has the host `{host}`"), help);

@@ -34,10 +34,23 @@ pub enum Action {
     Fill(IndexMap<String, String>),
     /// An element is clicked, by CSS selector.
     Click(String),
+    /// A key is pressed.
+    Press(Press),
     /// JavaScript runs in the page.
     Run(String),
     /// An HTTP client sends a request.
     Request(Box<Request>),
+}
+
+/// A key of the keyboard.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Press {
+    /// Its name, such as `Enter`.
+    pub key: String,
+    /// The field that has the focus, by CSS selector; whatever has it already where this is absent.
+    #[serde(rename = "in")]
+    pub field: Option<String>,
 }
 
 /// A step as it stands in a file.
@@ -47,6 +60,7 @@ struct Written {
     visit: Option<String>,
     fill: Option<IndexMap<String, String>>,
     click: Option<String>,
+    press: Option<Press>,
     run: Option<String>,
     request: Option<Request>,
     #[serde(rename = "as")]
@@ -62,7 +76,7 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StepError {
     #[error(
-        "a step does one thing: `visit`, `fill`, `click`, `run` or `request`; this one does nothing"
+        "a step does one thing: `visit`, `fill`, `click`, `press`, `run` or `request`; this one does nothing"
     )]
     Nothing,
     #[error("a step does one thing; this one does several: {0}")]
@@ -77,6 +91,7 @@ impl TryFrom<Written> for Step {
         actions.extend(written.visit.map(|url| ("visit", Action::Visit(url))));
         actions.extend(written.fill.map(|fields| ("fill", Action::Fill(fields))));
         actions.extend(written.click.map(|at| ("click", Action::Click(at))));
+        actions.extend(written.press.map(|press| ("press", Action::Press(press))));
         actions.extend(written.run.map(|script| ("run", Action::Run(script))));
         actions.extend(
             written
@@ -106,6 +121,7 @@ impl Action {
             Self::Visit(_) => "visit",
             Self::Fill(_) => "fill",
             Self::Click(_) => "click",
+            Self::Press(_) => "press",
             Self::Run(_) => "run",
             Self::Request(_) => "request",
         }

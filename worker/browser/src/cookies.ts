@@ -9,17 +9,16 @@ const LIFE_SECONDS = 5
 /** A browser refuses cookies of more than 4096 bytes, name included. */
 const CHUNK = 4000
 
-/** Whether a navigation there is protected, and cookies set here reach it. */
-export function needsCookies(url: string): boolean {
-  const target = protectedCall(url, document.baseURI, 'GET')
-  return !!target && !target.crossOrigin
-}
-
-/** Gives a navigation its signals; `false` when there are none at hand. */
-export function attachCookies(url: string, hasWaited = false): boolean {
+/**
+ * Gives a navigation what it needs; `false` when it needs signals and there are none at hand. `hasWaited` is for one
+ * that was held. Cookies set here reach no other origin, so what goes there is let go.
+ */
+export function prepareNavigation(url: string, base: string, hasWaited = false): boolean {
+  const target = protectedCall(url, base, 'GET')
+  if (!target || target.crossOrigin) return true
   const data = take(hasWaited)
   if (!data) return false
-  const { pathname, protocol } = new URL(url)
+  const { pathname, protocol } = target.url
   // A semicolon would end the attribute; the part before it is a path above this one.
   const path = pathname.split(';')[0] ?? '/'
   const attributes = `; path=${path}; max-age=${LIFE_SECONDS}; samesite=strict${protocol === 'https:' ? '; secure' : ''}`

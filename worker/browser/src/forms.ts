@@ -3,7 +3,7 @@
 // The field is put into the form's data while the platform gathers it (the `formdata` event), so the document is
 // never changed, every submission has its own signals, and every way to submit passes here. What the platform
 // gathers must be there at once; when the stock is empty the submission is held before it begins, and repeated.
-import { attachCookies, needsCookies } from './cookies'
+import { prepareNavigation } from './cookies'
 import { protectedCall } from './protection'
 import { restock, stocked, take } from './signals'
 import { getter, lookalike, replace, type Realm } from './wrap'
@@ -139,9 +139,8 @@ function onFormData(event: FormDataEvent): void {
   const to = destination(form, submitter)
   if (to.method === 'get' && !/^(_self)?$/.test(to.target)) {
     // In this window the navigation itself is seen; another window's is prepared here.
-    const url = new URL(to.action)
-    url.search = new URLSearchParams(event.formData as unknown as URLSearchParams).toString()
-    if (needsCookies(url.href)) attachCookies(url.href)
+    const query = new URLSearchParams(event.formData as unknown as URLSearchParams)
+    prepareNavigation(`${to.action.split(/[?#]/)[0]}?${query}`, document.baseURI)
   }
   if (!carries(form, submitter)) return
   const data = take(repeated?.form === form)

@@ -1,4 +1,4 @@
-import { attachCookies, needsCookies } from './cookies'
+import { prepareNavigation } from './cookies'
 import { resubmitStarved } from './forms'
 import { restock } from './signals'
 import { replace, type Realm } from './wrap'
@@ -16,15 +16,15 @@ export function instrumentNavigation(win: Realm): void {
       if (event.cancelable && resubmitStarved()) event.preventDefault()
       return
     }
-    const attached = url === released || !needsCookies(url) || attachCookies(url)
+    const ready = url === released || prepareNavigation(url, url)
     released = null
     const history = event.navigationType
     // A traversal or a reload cannot be repeated as it was, and a download would become a page.
-    if (attached || !event.cancelable || event.downloadRequest !== null) return
+    if (ready || !event.cancelable || event.downloadRequest !== null) return
     if (history !== 'push' && history !== 'replace') return
     event.preventDefault()
     void restock().then(() => {
-      attachCookies(url, true)
+      prepareNavigation(url, url, true)
       released = url
       const { committed, finished } = navigable.navigate(url, { history })
       for (const promise of [committed, finished]) promise?.catch(() => undefined)
@@ -39,18 +39,17 @@ export function instrumentNavigation(win: Realm): void {
         const event = happened as MouseEvent
         const link = event.composedPath().find(isLink)
         const elsewhere = event.button > 0 || event.ctrlKey || event.metaKey || event.shiftKey
-        if (link && (elsewhere || !/^(_self)?$/.test(link.target)) && needsCookies(link.href)) attachCookies(link.href)
+        if (link && (elsewhere || !/^(_self)?$/.test(link.target))) prepareNavigation(link.href, link.href)
       },
       true,
     )
   }
   replace(win, 'open', (_self, args, original) => {
-    const url = args[0] ? URL.parse(String(args[0]), win.document.baseURI)?.href : null
-    if (url && needsCookies(url)) attachCookies(url)
+    if (args[0]) prepareNavigation(String(args[0]), win.document.baseURI)
     return original()
   })
 }
 
 function isLink(target: EventTarget): target is HTMLAnchorElement {
-  return /^(a|area)$/i.test((target as Element).nodeName ?? '') && !!(target as HTMLAnchorElement).href
+  return /^(A|AREA)$/.test((target as Element).nodeName)
 }

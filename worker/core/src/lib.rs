@@ -1,1 +1,32 @@
-//! Every decision of the worker as pure Rust.
+//! Every decision of the worker as pure Rust: no I/O, no JavaScript types.
+//!
+//! A request's head goes through [`matching`]; a protected call through [`signals`], [`identification`] and [`protection`];
+//! a page through [`injection`]. The shell performs what comes out and holds no decision of its own.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that cannot go on has failed"
+    )
+)]
+
+pub mod action;
+pub mod configuration;
+pub mod cors;
+pub mod edge;
+pub mod edge_headers;
+pub mod event;
+pub mod form;
+pub mod headers;
+pub mod identification;
+pub mod injection;
+pub mod log;
+pub mod matching;
+pub mod pattern;
+pub mod protection;
+pub mod request;
+pub mod script;
+pub mod signals;
+pub mod tampering;

@@ -1,0 +1,44 @@
+//! `edgeproof doctor`: what is installed, which versions, and what is missing.
+
+use std::{io::Write, path::Path, process::Command};
+
+use super::CliError;
+use crate::{
+    exit,
+    tools::{self, Tool},
+};
+
+pub(super) fn doctor() -> Result<u8, CliError> {
+    let mut out = anstream::stdout();
+    let mut missing = None;
+    writeln!(out, "edgeproof  {}", env!("CARGO_PKG_VERSION"))?;
+    for tool in Tool::ALL {
+        let name = tool.name();
+        match tools::find(tool) {
+            Ok(path) => {
+                let version =
+                    version(&path).unwrap_or_else(|| "does not say its version".to_owned());
+                writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
+            }
+            Err(error) => {
+                writeln!(out, "{name:<9}  missing: {error}")?;
+                missing = Some(error);
+            }
+        }
+    }
+    match missing {
+        None => {
+            writeln!(out, "Everything is there. Next: edgeproof run scenarios/")?;
+            Ok(exit::PASSED)
+        }
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// The first line that `--version` prints.
+fn version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().next()?.trim();
+    (output.status.success() && !line.is_empty()).then(|| line.to_owned())
+}

@@ -1,0 +1,67 @@
+//! Why a command could not do its work. Each error has one exit code.
+
+use std::{error::Error as _, fmt::Write as _, io};
+
+use crate::{
+    exit,
+    rig::EnvironmentError,
+    scenario::{load::LoadError, problem::Look},
+    tools::ToolError,
+};
+
+/// Why a command could not do its work. A scenario that fails is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The scenario files cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// No scenario is left after selection, so nothing would be proved.
+    #[error("no scenario was selected; `edgeproof run --list` shows all of them")]
+    NothingSelected,
+    /// What scenarios run on could not be had.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A tool is missing.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// The worker could not be built.
+    #[error(transparent)]
+    Build(#[from] crate::build::BuildError),
+    /// Nothing can be written.
+    #[error("the output could not be written")]
+    Output(#[from] io::Error),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CliError {
+    /// The exit code it ends the command with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Load(_) => exit::USAGE,
+            Self::NothingSelected => exit::NOTHING,
+            Self::Environment(_) | Self::Tool(_) | Self::Build(_) | Self::Output(_) => {
+                exit::HARNESS
+            }
+            Self::Interrupted => exit::INTERRUPTED,
+        }
+    }
+
+    /// The error as it is shown: mistakes with their lines, anything else with its causes.
+    pub fn text(&self, look: Look) -> String {
+        let mut text = String::new();
+        if let Self::Load(LoadError::Mistakes(mistakes)) = self {
+            for mistake in mistakes {
+                let _ = writeln!(text, "{}", mistake.render(look));
+            }
+        }
+        let _ = writeln!(text, "edgeproof: {self}");
+        let mut cause = self.source();
+        while let Some(source) = cause {
+            let _ = writeln!(text, "  because: {source}");
+            cause = source.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,79 @@
+//! The command line: one file a command.
+
+mod build;
+mod doctor;
+mod error;
+mod run;
+
+use std::{ffi::OsString, io::Write};
+
+use clap::{Parser, Subcommand};
+
+pub use error::CliError;
+
+use crate::{exit, scenario::problem::Look};
+
+/// What a command knows of its surroundings. It is read once, in `main`.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The arguments, the name of the program first.
+    pub arguments: Vec<OsString>,
+    /// Columns to write in.
+    pub width: usize,
+    /// Whether somebody is watching, so that progress is worth showing.
+    pub interactive: bool,
+}
+
+/// Proves an edge protection before it is deployed.
+#[derive(Debug, Parser)]
+#[command(name = "edgeproof", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs scenarios: boots the whole world for each and judges what every hop recorded.
+    Run(run::Options),
+    /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
+    Build(build::Options),
+    /// Says what is installed, which versions, and what is missing.
+    Doctor,
+}
+
+/// Runs the command and returns its exit code, one of [`crate::exit`].
+pub async fn main(context: &Context) -> u8 {
+    let arguments = match Arguments::try_parse_from(&context.arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, not mistakes. Where nothing can be written there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::PASSED
+            };
+        }
+    };
+    let done = match &arguments.command {
+        Command::Run(options) => run::run(context, options).await,
+        Command::Build(options) => build::build(options),
+        Command::Doctor => doctor::doctor(),
+    };
+    done.unwrap_or_else(|error| {
+        let look = context.look(&anstream::stderr());
+        let _ = write!(anstream::stderr(), "{}", error.text(look));
+        error.exit_code()
+    })
+}
+
+impl Context {
+    /// How messages to this stream are drawn.
+    fn look<S: anstream::stream::RawStream>(&self, stream: &anstream::AutoStream<S>) -> Look {
+        Look {
+            colour: stream.current_choice() != anstream::ColorChoice::Never,
+            width: self.width,
+        }
+    }
+}

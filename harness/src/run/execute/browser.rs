@@ -1,0 +1,182 @@
+//! Steps of visitors with a browser.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+
+use super::{
+    HarnessFault,
+    session::{ByVisitor, Outcome, Trouble},
+};
+use crate::{
+    browser::{self, CallOutcome, Page, PageError},
+    rig::{BrowserVisit, Rig},
+    run::observed::Call,
+    scenario::{call::CallPattern, step::Action},
+};
+
+/// The browsers of one case: one a visitor, opened when the visitor first needs it.
+#[derive(Default)]
+pub(super) struct Browsers {
+    open: ByVisitor<Browser>,
+}
+
+/// One visitor's browser.
+pub(super) struct Browser {
+    visit: BrowserVisit,
+}
+
+impl Browsers {
+    pub(super) async fn of(&mut self, rig: &Rig, visitor: &str) -> Result<&Browser, HarnessFault> {
+        if !self.open.contains_key(visitor) {
+            let visit = rig.browser(visitor).await?;
+            self.open.insert(visitor.to_owned(), Browser { visit });
+        }
+        self.open
+            .get(visitor)
+            .ok_or_else(|| format!("the browser of `{visitor}` is gone").into())
+    }
+
+    pub(super) async fn close(&mut self) {
+        for (_, browser) in std::mem::take(&mut self.open) {
+            browser.visit.leave().await;
+        }
+    }
+}
+
+impl Browser {
+    /// Does one thing in the page, waits for the call it causes, and looks at what came of it.
+    pub(super) async fn act(
+        &self,
+        action: &Action,
+        call: Option<&CallPattern>,
+        limit: Duration,
+        wants_page: bool,
+    ) -> Result<Outcome, Trouble> {
+        let page: &Page = &self.visit;
+        // Calls that were there before the action are not its doing.
+        let skip = call.map_or(0, |pattern| {
+            page.calls()
+                .iter()
+                .filter(|call| is_meant(pattern, call))
+                .count()
+        });
+        let document = self.do_it(action, limit).await?;
+        let seen = match call {
+            Some(pattern) => Some(self.caused(pattern, skip, limit).await?),
+            None => document,
+        };
+        let call = match seen {
+            Some(seen) => Some(self.call(&seen).await?),
+            None => None,
+        };
+        let live_page = match wants_page {
+            true => Some(page.html().await.map_err(trouble)?),
+            false => None,
+        };
+        Ok(Outcome { call, live_page })
+    }
+
+    async fn do_it(
+        &self,
+        action: &Action,
+        limit: Duration,
+    ) -> Result<Option<browser::Call>, Trouble> {
+        let page: &Page = &self.visit;
+        match action {
+            Action::Visit(url) => return page.visit(url, limit).await.map(Some).map_err(trouble),
+            Action::Fill(fields) => {
+                for (selector, text) in fields {
+                    page.fill(selector, text, limit).await.map_err(trouble)?;
+                }
+            }
+            Action::Click(selector) => page.click(selector, limit).await.map_err(trouble)?,
+            Action::Press(press) => {
+                if let Some(field) = &press.field {
+                    page.click(field, limit).await.map_err(trouble)?;
+                }
+                page.press(&press.key).await.map_err(trouble)?;
+            }
+            Action::Run(script) => {
+                page.run(script).await.map_err(trouble)?;
+            }
+            Action::Request(_) => {
+                return Err(Trouble::Fault("a browser sends no bare requests".into()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The call of the page that the action caused, once it has been answered.
+    async fn caused(
+        &self,
+        pattern: &CallPattern,
+        skip: usize,
+        limit: Duration,
+    ) -> Result<browser::Call, Trouble> {
+        let wanted = pattern.clone();
+        self.visit
+            .call(
+                skip,
+                &format!("the page's call `{pattern}`"),
+                limit,
+                move |call| is_meant(&wanted, call),
+            )
+            .await
+            .map_err(trouble)
+    }
+
+    async fn call(&self, seen: &browser::Call) -> Result<Call, Trouble> {
+        let unmet = |actual: String| Trouble::Unmet {
+            claim: format!("`{} {}` is answered", seen.method, seen.url),
+            actual,
+        };
+        if let CallOutcome::Failed(reason) = &seen.outcome {
+            return Err(unmet(format!("the browser says {reason}")));
+        }
+        let status = seen
+            .status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .ok_or_else(|| unmet("no answer came".to_owned()))?;
+        // The browser has no body for answers without one.
+        let body = self.visit.body(seen).await.unwrap_or_default();
+        Ok(Call {
+            method: Method::from_bytes(seen.method.as_bytes())?,
+            url: seen.url.clone(),
+            sent_headers: seen.request_headers.clone(),
+            sent_body: seen.posted.clone().map(Bytes::from),
+            status,
+            headers: seen.response_headers.clone(),
+            body: Bytes::from(body),
+            took: Duration::ZERO,
+        })
+    }
+}
+
+fn is_meant(pattern: &CallPattern, call: &browser::Call) -> bool {
+    Method::from_bytes(call.method.as_bytes())
+        .is_ok_and(|method| pattern.matches(&method, &call.url))
+}
+
+/// What a page did not do is a verdict; a browser that does not answer is a fault.
+fn trouble(error: PageError) -> Trouble {
+    match error {
+        PageError::Browser(_) => Trouble::Fault(error.into()),
+        PageError::Navigation { url, reason } => Trouble::Unmet {
+            claim: format!("{url} loads"),
+            actual: reason,
+        },
+        PageError::Late { what, limit } => Trouble::Unmet {
+            claim: format!(
+                "{what} happens within {}",
+                crate::scenario::time::shown(limit)
+            ),
+            actual: "it did not".to_owned(),
+        },
+        PageError::Script(reason) => Trouble::Unmet {
+            claim: "the script runs in the page".to_owned(),
+            actual: reason,
+        },
+    }
+}

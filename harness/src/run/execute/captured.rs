@@ -1,0 +1,97 @@
+//! Values that earlier steps kept, and where they are filled in.
+
+use std::collections::BTreeMap;
+
+use crate::scenario::{
+    expect::{Expect, ExpectOrigin},
+    json,
+    request::{OneOrMany, Request, RequestBody},
+    step::Action,
+    template,
+};
+
+/// Captured values by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Captured(pub(super) BTreeMap<String, String>);
+
+impl Captured {
+    /// The text with every captured value in its place.
+    pub(super) fn text(&self, text: &str) -> String {
+        template::fill(text, &|name| self.0.get(name).cloned())
+    }
+
+    /// The action with every captured value in its place.
+    pub(super) fn action(&self, action: &Action) -> Action {
+        if self.0.is_empty() {
+            return action.clone();
+        }
+        match action {
+            Action::Visit(url) => Action::Visit(self.text(url)),
+            Action::Fill(fields) => Action::Fill(
+                fields
+                    .iter()
+                    .map(|(selector, text)| (selector.clone(), self.text(text)))
+                    .collect(),
+            ),
+            Action::Click(selector) => Action::Click(self.text(selector)),
+            Action::Press(press) => Action::Press(press.clone()),
+            Action::Run(script) => Action::Run(self.text(script)),
+            Action::Request(request) => Action::Request(Box::new(self.request(request))),
+        }
+    }
+
+    fn request(&self, request: &Request) -> Request {
+        Request {
+            url: self.text(&request.url),
+            headers: request
+                .headers
+                .iter()
+                .map(|(name, OneOrMany(values))| {
+                    let values = values.iter().map(|value| self.text(value)).collect();
+                    (name.clone(), OneOrMany(values))
+                })
+                .collect(),
+            body: request.body.as_ref().map(|body| self.body(body)),
+            ..request.clone()
+        }
+    }
+
+    fn body(&self, body: &RequestBody) -> RequestBody {
+        match body {
+            RequestBody::Text(text) => RequestBody::Text(self.text(text)),
+            RequestBody::Json(value) => {
+                RequestBody::Json(json::map_texts(value, &|text| self.text(text)))
+            }
+            RequestBody::Form(fields) => RequestBody::Form(
+                fields
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.text(value)))
+                    .collect(),
+            ),
+            RequestBody::Bytes(bytes) => RequestBody::Bytes(*bytes),
+        }
+    }
+
+    /// The expectations with every captured value in its place.
+    pub(super) fn expect(&self, expect: &Expect) -> Expect {
+        let mut expect = expect.clone();
+        if self.0.is_empty() {
+            return expect;
+        }
+        let change = |text: &str| self.text(text);
+        for matcher in expect.headers.values_mut() {
+            *matcher = matcher.map(&change);
+        }
+        expect.body = expect.body.map(|matcher| matcher.map(&change));
+        expect.origin = expect.origin.map(|origin| ExpectOrigin {
+            headers: origin
+                .headers
+                .iter()
+                .map(|(name, matcher)| (name.clone(), matcher.map(&change)))
+                .collect(),
+            body: origin.body.map(|matcher| matcher.map(&change)),
+            ..origin
+        });
+        expect
+    }
+}

@@ -1,0 +1,74 @@
+//! Runs one case: a rig of its own, its steps in order, every expectation judged by what was recorded.
+
+mod browser;
+mod captured;
+mod http_client;
+mod session;
+
+use std::{error::Error, time::Instant};
+
+use self::session::Session;
+use super::{
+    journey,
+    record::{CaseRecord, Verdict},
+    redact::Redactor,
+    runner::milliseconds,
+};
+use crate::{
+    rig::{Environment, Rig},
+    scenario::load::Case,
+};
+
+/// Why a step could not be taken. It says nothing about the worker under test.
+pub(super) type HarnessFault = Box<dyn Error + Send + Sync>;
+
+/// Runs a case and says what came of it. It never fails itself: a fault of the harness is a verdict.
+pub async fn execute(case: &Case, environment: &Environment) -> CaseRecord {
+    if let Some(reason) = &case.scenario.skip {
+        return CaseRecord::without_run(case, Verdict::Skipped(reason.clone()));
+    }
+    let started = Instant::now();
+    let mut record = match Rig::start(environment, case.scenario.given.clone()).await {
+        Ok(rig) => on(rig, case).await,
+        Err(error) => CaseRecord::without_run(case, Verdict::Error(with_causes(&error))),
+    };
+    record.took_ms = milliseconds(started.elapsed());
+    record
+}
+
+async fn on(rig: Rig, case: &Case) -> CaseRecord {
+    let redactor = Redactor::new([rig.fingerprint().keys().secret.clone()]);
+    let mut session = Session::new(&rig, case, &redactor);
+    let verdict = match session.run().await {
+        Ok(failures) if failures.is_empty() => Verdict::Passed,
+        Ok(failures) => Verdict::Failed(failures),
+        Err(fault) => Verdict::Error(redactor.text(&with_causes(fault.as_ref()))),
+    };
+    session.close().await;
+    let mut record = CaseRecord::without_run(case, verdict);
+    record.hops = journey::records(&rig.trace().exchanges(), &redactor);
+    record.log = log(&rig).iter().map(|line| redactor.text(line)).collect();
+    rig.stop().await;
+    record
+}
+
+/// What the workers wrote to their console.
+fn log(rig: &Rig) -> Vec<String> {
+    rig.log()
+        .into_iter()
+        .filter(|line| line.console)
+        .map(|line| line.message)
+        .collect()
+}
+
+/// An error with everything that led to it, in one line.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}

@@ -1,0 +1,306 @@
+//! The steps of one case, in order.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+
+use super::{HarnessFault, browser::Browsers, captured::Captured, http_client, log};
+use crate::{
+    origin::{Origin, RecordedRequest},
+    rig::{Host, Rig},
+    run::{
+        check::{self, Mismatch},
+        journey,
+        observed::{Call, Observed, ObservedAtEnd},
+        record::Failure,
+        redact::Redactor,
+    },
+    scenario::{
+        expect::Expect,
+        load::Case,
+        step::{Action, Step},
+    },
+    tools,
+    trace::Exchange,
+};
+
+/// How long a step may take if it says nothing: as long as a visitor would wait.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
+
+/// What a step led to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The call it made or caused.
+    pub(super) call: Option<Call>,
+    /// The live page afterwards.
+    pub(super) live_page: Option<String>,
+}
+
+/// Why a step led to nothing.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// What should have happened did not: a verdict on the worker under test.
+    Unmet {
+        /// What should have happened.
+        claim: String,
+        /// What happened.
+        actual: String,
+    },
+    /// The harness could not do its part.
+    Fault(HarnessFault),
+}
+
+impl<E: Into<HarnessFault>> From<E> for Trouble {
+    fn from(fault: E) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// One case under way.
+pub(super) struct Session<'a> {
+    rig: &'a Rig,
+    case: &'a Case,
+    redactor: &'a Redactor,
+    browsers: Browsers,
+    captured: Captured,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(rig: &'a Rig, case: &'a Case, redactor: &'a Redactor) -> Self {
+        Self {
+            rig,
+            case,
+            redactor,
+            browsers: Browsers::default(),
+            captured: Captured::default(),
+        }
+    }
+
+    /// Takes all steps and judges them. After a step that does not hold the later ones mean nothing, so they are not
+    /// taken.
+    pub(super) async fn run(&mut self) -> Result<Vec<Failure>, HarnessFault> {
+        for (index, step) in self.case.scenario.steps.iter().enumerate() {
+            let failures = self.step(index, step).await?;
+            if !failures.is_empty() {
+                return Ok(failures);
+            }
+        }
+        self.end()
+    }
+
+    /// Gives back the browsers.
+    pub(super) async fn close(&mut self) {
+        self.browsers.close().await;
+    }
+
+    async fn step(&mut self, index: usize, step: &Step) -> Result<Vec<Failure>, HarnessFault> {
+        let hops_before = self.rig.trace().exchanges().len();
+        let action = self.captured.action(&step.action);
+        let outcome = match self.act(step, &action).await {
+            Ok(outcome) => outcome,
+            Err(Trouble::Fault(fault)) => return Err(fault),
+            Err(Trouble::Unmet { claim, actual }) => {
+                return Ok(vec![self.unmet(index, &action, claim, actual, hops_before)]);
+            }
+        };
+        let Some(expect) = &step.expect else {
+            return Ok(Vec::new());
+        };
+        let expect = self.captured.expect(expect);
+        let observed = self.observed(outcome, &expect, hops_before).await?;
+        let failures = check::check(&expect, &observed)
+            .into_iter()
+            .map(|mismatch| {
+                let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
+                let mut failure = self.failure(&path, mismatch);
+                failure.message.clone_from(&expect.message);
+                failure.call = observed.call.as_ref().map(Call::name);
+                failure.journey = journey::records(&observed.hops, self.redactor);
+                failure
+            })
+            .collect();
+        Ok(failures)
+    }
+
+    /// Does what the step says, as its visitor.
+    async fn act(&mut self, step: &Step, action: &Action) -> Result<Outcome, Trouble> {
+        // Who takes a step was checked while reading.
+        let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
+        let limit = step.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        if let Action::Request(request) = action {
+            let call = http_client::send(self.rig, visitor, request, limit).await?;
+            return Ok(Outcome {
+                call: Some(call),
+                live_page: None,
+            });
+        }
+        let wants_page = step
+            .expect
+            .as_ref()
+            .is_some_and(|expect| !expect.page.is_empty());
+        let browser = self.browsers.of(self.rig, visitor).await?;
+        browser
+            .act(action, step.call.as_ref(), limit, wants_page)
+            .await
+    }
+
+    /// Gathers what the expectations are judged by.
+    async fn observed(
+        &self,
+        outcome: Outcome,
+        expect: &Expect,
+        hops_before: usize,
+    ) -> Result<Observed, HarnessFault> {
+        let exchanges = self.rig.trace().exchanges();
+        let since = exchanges.get(hops_before..).unwrap_or_default();
+        let hops = outcome
+            .call
+            .as_ref()
+            .map(|call| hops_of(since, call))
+            .unwrap_or_default();
+        let origin_all = self.rig.origin_requests();
+        let origin = origin_all
+            .iter()
+            .filter(|request| belongs_to(request, &hops))
+            .cloned()
+            .collect();
+        let origin_page = match (&expect.unchanged_except, &outcome.call) {
+            (Some(_), Some(call)) => Some(self.origin_page(call).await?),
+            _ => None,
+        };
+        Ok(Observed {
+            call: outcome.call,
+            live_page: outcome.live_page,
+            origin_page,
+            hops,
+            origin,
+            origin_all,
+            log: log(self.rig),
+        })
+    }
+
+    /// The page as the origin serves it, asked for without an edge in between and without a trace of it.
+    async fn origin_page(&self, call: &Call) -> Result<Bytes, HarnessFault> {
+        let url: http::Uri = call.url.parse()?;
+        let host = url.host().unwrap_or_default();
+        let zones = self.case.scenario.given.zones.values();
+        let origin = match zones.flat_map(|zone| zone.hosts.get(host)).next() {
+            Some(Host {
+                site: Some(site), ..
+            }) => Origin::site(&tools::home().join("fixtures/sites").join(site))?,
+            Some(Host { app: Some(app), .. }) => Origin::app(app)?,
+            _ => return Err(format!("nothing answers for `{host}`").into()),
+        };
+        let request = http::Request::builder()
+            .method(call.method.clone())
+            .uri(url)
+            .body(crate::body::empty())?;
+        let answer = origin.answer(request).await;
+        Ok(answer.into_body().collect().await?.to_bytes())
+    }
+
+    fn events(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
+        let records = self.rig.fingerprint().events();
+        let events = records.iter().map(|record| record.event.to_json());
+        Ok(events.collect::<Result<_, _>>()?)
+    }
+
+    fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
+        let expect = &self.case.scenario.expect;
+        let observed = ObservedAtEnd {
+            hops: self.rig.trace().exchanges(),
+            origin: self.rig.origin_requests(),
+            events: self.events()?,
+            log: log(self.rig),
+        };
+        let failures = check::check_end(expect, &observed)
+            .into_iter()
+            .map(|mismatch| {
+                let mut failure = self.failure(&["expect".to_owned()], mismatch);
+                failure.message.clone_from(&expect.message);
+                failure
+            });
+        Ok(failures.collect())
+    }
+
+    /// A failure of the step's own action.
+    fn unmet(
+        &self,
+        index: usize,
+        action: &Action,
+        claim: String,
+        actual: String,
+        hops_before: usize,
+    ) -> Failure {
+        let path = ["steps".to_owned(), index.to_string()];
+        let mismatch = Mismatch {
+            path: vec![action.name().to_owned()],
+            claim,
+            actual,
+            nearest: None,
+        };
+        let mut failure = self.failure(&path, mismatch);
+        let exchanges = self.rig.trace().exchanges();
+        let since = exchanges.get(hops_before..).unwrap_or_default();
+        failure.journey = journey::records(since, self.redactor);
+        failure
+    }
+
+    /// A failure at the nearest place of the file that the path leads to.
+    fn failure(&self, base: &[String], mismatch: Mismatch) -> Failure {
+        let path: Vec<&str> = base
+            .iter()
+            .chain(&mismatch.path)
+            .map(String::as_str)
+            .collect();
+        let node = (0..=path.len())
+            .rev()
+            .find_map(|length| self.case.node.at_path(path[..length].iter().copied()));
+        Failure {
+            claim: self.redactor.text(&mismatch.claim),
+            actual: self.redactor.text(&mismatch.actual),
+            excerpt: node.and_then(|node| self.case.sources.excerpt(node.at)),
+            message: None,
+            nearest: mismatch.nearest.map(|nearest| self.redactor.text(&nearest)),
+            call: None,
+            journey: Vec::new(),
+        }
+    }
+}
+
+/// The hops of a call: the visitor's own, and all that bear the same ray.
+fn hops_of(exchanges: &[Exchange], call: &Call) -> Vec<Exchange> {
+    let Some(visit) = journey::visit(exchanges, &call.method, &call.url) else {
+        return Vec::new();
+    };
+    match &visit.ray {
+        Some(ray) => journey::of_ray(exchanges, ray)
+            .into_iter()
+            .cloned()
+            .collect(),
+        None => vec![visit.clone()],
+    }
+}
+
+/// Whether the origin saw this request on behalf of these hops.
+fn belongs_to(request: &RecordedRequest, hops: &[Exchange]) -> bool {
+    let ray = |headers: &http::HeaderMap| {
+        headers
+            .get("cf-ray")
+            .and_then(|ray| ray.to_str().ok())
+            .map(str::to_owned)
+    };
+    match ray(&request.headers) {
+        Some(ray) => hops.iter().any(|hop| hop.ray.as_deref() == Some(&ray)),
+        // A worker may have removed it; then the hop to the origin tells.
+        None => hops.iter().any(|hop| {
+            hop.to == crate::trace::Party::Origin
+                && hop.request.method == request.method
+                && hop.request.url == request.url
+        }),
+    }
+}
+
+/// Browsers by visitor would be lost with the map; they are given back by [`Session::close`].
+pub(super) type ByVisitor<T> = BTreeMap<String, T>;

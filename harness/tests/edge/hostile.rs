@@ -1,0 +1,323 @@
+//! Clients that do not keep to the protocol: each is refused or bounded, and the edge goes on serving others.
+//!
+//! The protocol is hyper's; these tests show what that gives.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use edgeproof::{body, trace::Party};
+use http::HeaderValue;
+use http_body_util::BodyExt;
+use rstest::rstest;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::world::{World, get, text, world};
+
+/// A bound for what must happen soon; nothing waits for it when all is well.
+const SOON: Duration = Duration::from_secs(60);
+
+/// Sends bytes, and reads until the edge closes; the connection ends with `Connection: close` requests.
+async fn exchange(world: &World, bytes: &[u8]) -> String {
+    let mut stream = world.tcp().await;
+    // The edge may close before it has read everything; what it answered is what counts.
+    let _ = stream.write_all(bytes).await;
+    let mut answer = Vec::new();
+    let _ = timeout(SOON, stream.read_to_end(&mut answer))
+        .await
+        .unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn still_serves(world: &World) {
+    assert_eq!(
+        text(&world.get("/w/url").await),
+        "https://shop.example/w/url"
+    );
+}
+
+// RFC 9112: §2.2 (bare CR), §3 (request line), §3.2 (Host), §5.1 (space before the colon), §5.2 (obs-fold),
+// §6.1 (Transfer-Encoding), §6.3 (Content-Length), §7.1 (chunks).
+#[rstest]
+#[case::two_lengths(
+    b"POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"
+)]
+#[case::list_of_lengths(b"POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 1, 2\r\n\r\nab")]
+#[case::signed_length(b"POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: +1\r\n\r\na")]
+#[case::unknown_encoding(
+    b"POST / HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"
+)]
+#[case::chunked_is_not_last(
+    b"POST / HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"
+)]
+#[case::encoding_in_http_1_0(
+    b"POST / HTTP/1.0\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+)]
+#[case::folded_header(b"GET / HTTP/1.1\r\nHost: shop.example\r\nX-A: a\r\n b\r\n\r\n")]
+#[case::space_before_colon(b"GET / HTTP/1.1\r\nHost : shop.example\r\n\r\n")]
+#[case::bare_return(b"GET / HTTP/1.1\r\nHost: shop.example\r\nX-A: a\rX-B: b\r\n\r\n")]
+#[case::null_in_value(b"GET / HTTP/1.1\r\nHost: shop.example\r\nX-A: a\0b\r\n\r\n")]
+#[case::no_host(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")]
+#[case::two_hosts(
+    b"GET / HTTP/1.1\r\nHost: shop.example\r\nHost: other.example\r\nConnection: close\r\n\r\n"
+)]
+#[case::no_version(b"GET /\r\n\r\n")]
+#[case::space_in_target(b"GET /a b HTTP/1.1\r\nHost: shop.example\r\n\r\n")]
+#[tokio::test]
+async fn a_malformed_head_is_refused(#[case] bytes: &[u8]) {
+    let world = world().await;
+    let answer = exchange(&world, bytes).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400 ") || answer.starts_with("HTTP/1.0 400 "),
+        "{answer}"
+    );
+    assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
+    still_serves(&world).await;
+}
+
+#[rstest]
+#[case::size_overflows(b"FFFFFFFFFFFFFFFFF\r\n")]
+#[case::negative_size(b"-1\r\nab\r\n")]
+#[case::size_with_prefix(b"0x1\r\na\r\n")]
+#[case::no_size(b"\r\n\r\n")]
+#[case::no_end_of_chunk(b"1\r\nab\r\n0\r\n\r\n")]
+#[tokio::test]
+async fn a_malformed_chunk_ends_the_request(#[case] chunks: &[u8]) {
+    let world = world().await;
+    let head = b"POST /w/echo HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = exchange(&world, &[head, chunks].concat()).await;
+    assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    still_serves(&world).await;
+}
+
+#[tokio::test]
+async fn endless_chunk_extensions_end_the_request() {
+    let world = world().await;
+    let head =
+        b"POST /w/echo HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n1;";
+    let answer = exchange(&world, &[&head[..], &[b'x'; 100_000]].concat()).await;
+    assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    still_serves(&world).await;
+}
+
+/// Cloudflare answers 400; hyper drops the length, as RFC 9112 §6.3 allows, so that both sides agree on the body.
+#[tokio::test]
+async fn a_length_beside_chunks_smuggles_nothing() {
+    let world = world().await;
+    let answer = exchange(
+        &world,
+        b"POST /upload HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\
+          Connection: close\r\n\r\n5c\r\nGET /smuggled HTTP/1.1\r\nHost: shop.example\r\nX-A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n0\r\n\r\n",
+    )
+    .await;
+    assert!(
+        !answer.contains("GET https://shop.example/smuggled"),
+        "{answer}"
+    );
+    assert!(
+        !answer
+            .to_ascii_lowercase()
+            .contains("saw-content-length: 4")
+    );
+    assert!(world.origin.requests.load(Ordering::SeqCst) <= 1);
+    still_serves(&world).await;
+}
+
+#[tokio::test]
+async fn http_2_is_only_spoken_over_tls() {
+    let world = world().await;
+    assert_eq!(exchange(&world, PREFACE).await, "");
+    still_serves(&world).await;
+}
+
+/// RFC 9112 §2.2 lets a recipient take a lone LF as the end of a line.
+#[tokio::test]
+async fn lone_line_feeds_make_one_request_and_no_second() {
+    let world = world().await;
+    let answer = exchange(
+        &world,
+        b"GET /a HTTP/1.1\nHost: shop.example\nConnection: close\n\nGET /b HTTP/1.1\nHost: shop.example\n\n",
+    )
+    .await;
+    assert!(!answer.contains("GET https://shop.example/b"), "{answer}");
+    still_serves(&world).await;
+}
+
+#[rstest]
+#[case::one_huge(1, 4 << 20)]
+#[case::many_tiny(5000, 1)]
+#[tokio::test]
+async fn a_head_beyond_every_bound_is_refused_and_not_kept(
+    #[case] headers: usize,
+    #[case] length: usize,
+) {
+    let world = world().await;
+    let mut head = "GET / HTTP/1.1\r\nHost: shop.example\r\n".to_owned();
+    for number in 0..headers {
+        head.push_str(&format!("x-{number}: {}\r\n", "x".repeat(length)));
+    }
+    head.push_str("\r\n");
+    let answer = exchange(&world, head.as_bytes()).await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
+        "{answer}"
+    );
+    assert!(world.trace.exchanges().is_empty());
+    still_serves(&world).await;
+}
+
+#[rstest]
+#[case(b"x-forwarded-for", b"192.0.2.1, 192.0.2.2")]
+#[case(b"cf-worker", b"forged.example")]
+#[case(b"cf-ray", b"0000000000000000-XXX")]
+#[case(b"cf-ew-via", b"0")]
+#[case(b"cf-ipcountry", b"XX")]
+#[case(b"x-real-ip", b"192.0.2.1")]
+#[case(b"x-forwarded-proto", b"http")]
+#[case(b"x-edgeproof-proto", b"http")]
+#[tokio::test]
+async fn no_header_of_the_edge_can_be_forged(#[case] name: &'static [u8], #[case] value: &[u8]) {
+    let world = world().await;
+    let mut request = get("/w/pass");
+    let name = http::HeaderName::from_bytes(name).unwrap();
+    request
+        .headers_mut()
+        .insert(name.clone(), HeaderValue::from_bytes(value).unwrap());
+    let answer = world.ask(request).await;
+    let worker = &world.hops(Party::Edge, Party::Worker)[0];
+    let seen = worker.request.headers.get(&name);
+    if name == "x-forwarded-for" {
+        assert_eq!(seen.unwrap(), "192.0.2.1, 192.0.2.2, 203.0.113.7");
+    } else {
+        assert_ne!(seen.map(HeaderValue::as_bytes), Some(value));
+    }
+    assert_eq!(text(&answer), "GET https://shop.example/w/pass ");
+}
+
+#[tokio::test]
+async fn a_slow_head_holds_nobody_else_up() {
+    let world = world().await;
+    let mut slow = world.tcp().await;
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: shop")
+        .await
+        .unwrap();
+    still_serves(&world).await;
+    slow.write_all(b".example\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_slow_body_holds_nobody_else_up() {
+    let world = world().await;
+    let mut slow = world.tcp().await;
+    slow.write_all(b"POST /upload HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 9\r\nConnection: close\r\n\r\nslow")
+        .await
+        .unwrap();
+    still_serves(&world).await;
+    slow.write_all(b" body").await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("slow body"), "{answer}");
+}
+
+/// A frame of HTTP/2: type, flags, stream, content (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
+    let length = (content.len() as u32).to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [head, content.to_vec()].concat()
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+/// `:method: GET`, `:scheme: https`, `:path: /`, `:authority: shop.example`, without compression tables (RFC 7541).
+const HEAD_BLOCK: &[u8] = b"\x82\x87\x84\x01\x0cshop.example";
+
+/// Sends frames of HTTP/2 and reads frame types until the edge closes the connection.
+async fn http2_exchange(world: &World, frames: &[Vec<u8>]) -> Vec<u8> {
+    let stream = world.tls(b"h2").await;
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut bytes = PREFACE.to_vec();
+    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    bytes.extend(frames.concat());
+    let writing = async {
+        // The edge may have gone before everything is written.
+        let _ = writer.write_all(&bytes).await;
+        writer
+    };
+    let reading = async {
+        let mut kinds = Vec::new();
+        let mut head = [0; 9];
+        while reader.read_exact(&mut head).await.is_ok() {
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            let mut content = vec![0; length];
+            if reader.read_exact(&mut content).await.is_err() {
+                break;
+            }
+            kinds.push(head[3]);
+            if head[3] == GOAWAY {
+                break;
+            }
+        }
+        kinds
+    };
+    let (_, kinds) = timeout(SOON, async { tokio::join!(writing, reading) })
+        .await
+        .expect("the edge ends the connection");
+    kinds
+}
+
+#[tokio::test]
+async fn rapid_resets_end_the_connection() {
+    let world = world().await;
+    let mut frames = Vec::new();
+    for number in 0..20_000_u32 {
+        let stream = 2 * number + 1;
+        frames.push(frame(HEADERS, END_STREAM | END_HEADERS, stream, HEAD_BLOCK));
+        frames.push(frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
+    }
+    let kinds = http2_exchange(&world, &frames).await;
+    assert_eq!(kinds.last(), Some(&GOAWAY), "{kinds:?}");
+    assert!(world.origin.requests.load(Ordering::SeqCst) < 20_000);
+    still_serves(&world).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_continuations_ends_the_connection() {
+    let world = world().await;
+    let mut frames = vec![frame(HEADERS, END_STREAM, 1, HEAD_BLOCK)];
+    // A header without compression, again and again, and never an end.
+    let header = [&b"\0\x01x\x7f\x81\x7c"[..], &[b'x'; 16_000]].concat();
+    frames.extend((0..2000).map(|_| frame(CONTINUATION, 0, 1, &header)));
+    let kinds = http2_exchange(&world, &frames).await;
+    assert_eq!(kinds.last(), Some(&GOAWAY), "{kinds:?}");
+    assert!(world.trace.exchanges().is_empty());
+    still_serves(&world).await;
+}
+
+#[tokio::test]
+async fn a_header_bomb_over_http_2_is_refused() {
+    let world = world().await;
+    let mut sender = world.http2().await;
+    let mut request = http::Request::get("https://shop.example/w/url");
+    for number in 0..2000 {
+        request = request.header(format!("x-{number}"), "x".repeat(400));
+    }
+    let request = request.body(body::empty()).unwrap();
+    if let Ok(answer) = sender.send_request(request).await {
+        assert!(matches!(answer.status().as_u16(), 413 | 431));
+        let _ = answer.into_body().collect().await;
+    }
+    assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
+    still_serves(&world).await;
+}

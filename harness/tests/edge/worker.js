@@ -1,0 +1,57 @@
+// A worker with one behaviour a path, for the tests of the edge.
+const behaviours = {
+  "/w/url": (request) => new Response(request.url),
+  "/w/cf": (request) => Response.json(request.cf),
+  "/w/pass": (request) => fetch(request),
+  "/w/same": () => fetch("https://shop.example/w/url"),
+  "/w/other": () => fetch("https://other.example/headers"),
+  "/w/elsewhere": () => fetch("https://vendor.test/headers"),
+  "/w/domain": () => fetch("https://domain.shop.example/from-worker"),
+  "/w/asset": () => fetch("https://shop.example/asset.js"),
+  "/w/forced": () => fetch("https://vendor.test/page", { cf: { cacheTtl: 60 } }),
+  "/w/chosen": () => fetch("https://shop.example/headers", { headers: { "x-real-ip": "192.0.2.99" } }),
+  "/w/unreachable": async (request) => {
+    const answer = await fetch(new URL(request.url).searchParams.get("url"));
+    return new Response(`${answer.status}`);
+  },
+  "/w/many": async () => {
+    let answered = 0;
+    try {
+      for (;;) {
+        await (await fetch("https://vendor.test/counted")).text();
+        answered += 1;
+      }
+    } catch (error) {
+      return new Response(`${answered} answered, then ${error.constructor.name}`);
+    }
+  },
+  "/w/throw": () => {
+    throw new Error("boom");
+  },
+  "/w/hang": () => new Promise(() => {}),
+  "/w/open": (request, context) => {
+    context.passThroughOnException();
+    throw new Error("boom");
+  },
+  "/w/open-after-reading": async (request, context) => {
+    context.passThroughOnException();
+    await request.text();
+    throw new Error("boom");
+  },
+  "/w/echo": (request) => new Response(request.body),
+  "/w/oversized": () => fetch("https://vendor.test/oversized"),
+  "/w/socket": () => {
+    const [visitor, own] = Object.values(new WebSocketPair());
+    own.accept();
+    own.addEventListener("message", ({ data }) => own.send(`echo ${data}`));
+    return new Response(null, { status: 101, webSocket: visitor });
+  },
+};
+
+export default {
+  fetch(request, env, context) {
+    const { pathname } = new URL(request.url);
+    const behaviour = behaviours[pathname];
+    return behaviour ? behaviour(request, context) : fetch(request);
+  },
+};

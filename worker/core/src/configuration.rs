@@ -1,0 +1,504 @@
+//! The worker's variables, read once per isolate.
+//!
+//! Nothing here fails: a variable that cannot be used becomes a [`Problem`] for the log, and each request that needs it
+//! follows the failure mode. So a wrong configuration takes no site down.
+//!
+//! Where the vendor publishes no format, these are assumed: `PROTECTED_APIS` is a JSON array of objects with `method`
+//! and `url` (a pattern), `IDENTIFICATION_PAGE_URLS` a JSON array of patterns, `FP_FAILURE_FALLBACK_ACTION` a JSON
+//! object. Each may be a text variable or a JSON binding.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    action::{Action, FallbackAction},
+    log::LogLevel,
+    pattern::{Pattern, PatternError},
+};
+
+/// Everything the worker is told.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Where identification happens: the base URL of the ingress for the region, without a trailing slash.
+    pub ingress: String,
+    /// The host of the agent's CDN.
+    pub cdn_host: String,
+    /// The first part of the path of the worker's own routes, without slashes; none when it cannot be used.
+    pub route_prefix: Option<String>,
+    /// The public key of the workspace.
+    pub public_key: Option<String>,
+    /// The secret key of the workspace.
+    pub secret_key: Option<SecretKey>,
+    /// The ruleset that decides; none is monitoring mode.
+    pub ruleset: Option<String>,
+    /// Whether requests for pages are analysed for automation.
+    pub edge_api: bool,
+    /// The calls that must carry signals.
+    pub protected_apis: Vec<ProtectedApi>,
+    /// The pages that get the instrumentation.
+    pub identification_pages: Vec<Pattern>,
+    /// What happens to a protected call that could not be identified.
+    pub fallback: Action,
+    /// How much is logged, here and in the page.
+    pub log_level: LogLevel,
+    /// How long any answer of the platform may take.
+    pub timeout: Duration,
+    /// What is wrong with the variables.
+    pub problems: Vec<Problem>,
+}
+
+/// An API whose calls must carry signals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtectedApi {
+    /// One of the five methods that can be protected.
+    pub method: Method,
+    /// Its URLs.
+    pub url: Pattern,
+}
+
+/// The methods that can be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// The method as it stands in a request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The secret key of a workspace. It shows itself to nobody but the platform.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretKey(String);
+
+impl SecretKey {
+    /// The value of the `Authorization` header for the platform.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SecretKey(…)")
+    }
+}
+
+/// Something that is wrong with a variable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A variable the worker cannot do its work without.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// A value that is not one of those that are allowed; the default is used.
+    #[error("{variable} is not valid: {expected}")]
+    Invalid {
+        /// Its name.
+        variable: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A pattern that cannot be used; the others are.
+    #[error("{variable}: pattern {position} cannot be used: {error}")]
+    Pattern {
+        /// The variable it stands in.
+        variable: &'static str,
+        /// Its place in the list, from 1.
+        position: usize,
+        /// Why.
+        error: PatternError,
+    },
+}
+
+/// The default of `FP_TIMEOUT_MS`.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(3000);
+
+const DEFAULT_INGRESS_HOST: &str = "api.fpjs.io";
+const DEFAULT_CDN_HOST: &str = "fpcdn.io";
+
+impl Configuration {
+    /// Reads the variables: `variable` gives a text variable as it is and a JSON binding as JSON text. An empty
+    /// variable counts as absent.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let mut reader = Reader {
+            variable,
+            problems: Vec::new(),
+        };
+        Self {
+            ingress: reader.ingress(),
+            cdn_host: reader.host("FP_CDN_HOST", DEFAULT_CDN_HOST),
+            route_prefix: reader.route_prefix(),
+            public_key: reader.required("FP_PUBLIC_KEY"),
+            secret_key: reader.secret_key(),
+            ruleset: reader.text("FP_RULESET_ID"),
+            edge_api: reader.text("FP_EDGE_API").as_deref() == Some("true"),
+            protected_apis: reader.protected_apis(),
+            identification_pages: reader.identification_pages(),
+            fallback: reader.fallback(),
+            log_level: reader.log_level(),
+            timeout: reader.timeout(),
+            problems: reader.problems,
+        }
+    }
+
+    /// Whether nothing is blocked: no ruleset decides.
+    pub fn is_monitoring(&self) -> bool {
+        self.ruleset.is_none()
+    }
+
+    /// Whether a call that cannot be identified goes on to the origin.
+    pub fn fails_open(&self) -> bool {
+        self.is_monitoring() || matches!(self.fallback, Action::Allow(_))
+    }
+}
+
+struct Reader<Variable> {
+    variable: Variable,
+    problems: Vec<Problem>,
+}
+
+impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+    }
+
+    fn required(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name);
+        if text.is_none() {
+            self.problems.push(Problem::Missing(name));
+        }
+        text
+    }
+
+    fn invalid(&mut self, variable: &'static str, expected: &'static str) {
+        self.problems.push(Problem::Invalid { variable, expected });
+    }
+
+    fn secret_key(&mut self) -> Option<SecretKey> {
+        let key = self.required("FP_SECRET_KEY")?;
+        if key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Some(SecretKey(key))
+        } else {
+            self.invalid("FP_SECRET_KEY", "visible ASCII characters");
+            None
+        }
+    }
+
+    fn ingress(&mut self) -> String {
+        let host = self.host("FP_INGRESS_BASE_HOST", DEFAULT_INGRESS_HOST);
+        let region = match self.text("FP_REGION").as_deref() {
+            None | Some("us") => "",
+            Some("eu") => "eu.",
+            Some("ap") => "ap.",
+            Some(_) => {
+                self.invalid("FP_REGION", "us, eu or ap; us is used");
+                ""
+            }
+        };
+        format!("https://{region}{host}")
+    }
+
+    /// A host, with a port where one is needed. A scheme or a path in it would send keys to another place.
+    fn host(&mut self, name: &'static str, default: &str) -> String {
+        let Some(host) = self.text(name) else {
+            return default.to_owned();
+        };
+        let parsed = url::Url::parse(&format!("https://{host}/"));
+        let is_host = parsed.is_ok_and(|url| url.path() == "/" && url.username().is_empty())
+            && !host.contains(['/', '\\', '?', '#', '@']);
+        if is_host {
+            host
+        } else {
+            self.invalid(
+                name,
+                "a host name without scheme and path; the default is used",
+            );
+            default.to_owned()
+        }
+    }
+
+    fn route_prefix(&mut self) -> Option<String> {
+        const NAME: &str = "WORKER_ROUTE_PREFIX";
+        let prefix = self.required(NAME)?;
+        let prefix = prefix.trim_end_matches('/');
+        let is_segment = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        if prefix.split('/').all(is_segment) {
+            Some(prefix.to_owned())
+        } else {
+            self.invalid(
+                NAME,
+                "path segments of letters, digits and -._~, without a slash at the start",
+            );
+            None
+        }
+    }
+
+    fn json<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        expected: &'static str,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let read = serde_json::from_str(&text).ok();
+        if read.is_none() {
+            self.invalid(name, expected);
+        }
+        read
+    }
+
+    fn pattern(&mut self, variable: &'static str, position: usize, text: &str) -> Option<Pattern> {
+        Pattern::parse(text)
+            .map_err(|error| {
+                self.problems.push(Problem::Pattern {
+                    variable,
+                    position: position + 1,
+                    error,
+                });
+            })
+            .ok()
+    }
+
+    fn protected_apis(&mut self) -> Vec<ProtectedApi> {
+        #[derive(Deserialize)]
+        struct Entry {
+            method: Method,
+            url: String,
+        }
+        const NAME: &str = "PROTECTED_APIS";
+        const EXPECTED: &str =
+            "a JSON array of objects with method (GET, POST, PUT, PATCH or DELETE) and url";
+        let entries: Vec<serde_json::Value> = self.json(NAME, EXPECTED).unwrap_or_default();
+        let mut apis = Vec::with_capacity(entries.len());
+        for (position, entry) in entries.into_iter().enumerate() {
+            // One unusable entry leaves the others in force.
+            match serde_json::from_value::<Entry>(entry) {
+                Ok(Entry { method, url }) => {
+                    if let Some(url) = self.pattern(NAME, position, &url) {
+                        apis.push(ProtectedApi { method, url });
+                    }
+                }
+                Err(_) => self.invalid(NAME, EXPECTED),
+            }
+        }
+        apis
+    }
+
+    fn identification_pages(&mut self) -> Vec<Pattern> {
+        const NAME: &str = "IDENTIFICATION_PAGE_URLS";
+        let texts: Vec<String> = self
+            .json(NAME, "a JSON array of URL patterns")
+            .unwrap_or_default();
+        texts
+            .iter()
+            .enumerate()
+            .filter_map(|(position, text)| self.pattern(NAME, position, text))
+            .collect()
+    }
+
+    fn fallback(&mut self) -> Action {
+        let fallback: FallbackAction = self
+            .json(
+                "FP_FAILURE_FALLBACK_ACTION",
+                "a JSON object with type allow or block; calls that cannot be identified get 403",
+            )
+            .unwrap_or_default();
+        fallback.0
+    }
+
+    fn log_level(&mut self) -> LogLevel {
+        let Some(text) = self.text("FP_LOG_LEVEL") else {
+            return LogLevel::default();
+        };
+        LogLevel::parse(&text).unwrap_or_else(|| {
+            self.invalid("FP_LOG_LEVEL", "error, warn, info or debug; error is used");
+            LogLevel::default()
+        })
+    }
+
+    fn timeout(&mut self) -> Duration {
+        let Some(text) = self.text("FP_TIMEOUT_MS") else {
+            return DEFAULT_TIMEOUT;
+        };
+        match text.parse::<u32>() {
+            Ok(milliseconds @ 1..) => Duration::from_millis(milliseconds.into()),
+            _ => {
+                self.invalid(
+                    "FP_TIMEOUT_MS",
+                    "a whole number of milliseconds above 0; 3000 is used",
+                );
+                DEFAULT_TIMEOUT
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Configuration {
+        let mut all = BTreeMap::from([
+            ("WORKER_ROUTE_PREFIX", "fp"),
+            ("FP_PUBLIC_KEY", "pk"),
+            ("FP_SECRET_KEY", "sk"),
+        ]);
+        all.extend(variables.iter().copied());
+        Configuration::read(|name| all.get(name).map(|&text| text.to_owned()))
+    }
+
+    #[test]
+    fn the_defaults_are_the_vendors() {
+        let configuration = read(&[]);
+        assert_eq!(configuration.ingress, "https://api.fpjs.io");
+        assert_eq!(configuration.cdn_host, "fpcdn.io");
+        assert_eq!(configuration.log_level, LogLevel::Error);
+        assert_eq!(configuration.timeout, Duration::from_secs(3));
+        assert_eq!(configuration.fallback, FallbackAction::default().0);
+        assert!(configuration.is_monitoring() && !configuration.edge_api);
+        assert_eq!(configuration.problems, []);
+    }
+
+    #[rstest]
+    #[case("us", "https://api.fpjs.io", 0)]
+    #[case("eu", "https://eu.api.fpjs.io", 0)]
+    #[case("ap", "https://ap.api.fpjs.io", 0)]
+    #[case("mars", "https://api.fpjs.io", 1)]
+    fn the_region_chooses_the_host(
+        #[case] region: &str,
+        #[case] ingress: &str,
+        #[case] problems: usize,
+    ) {
+        let configuration = read(&[("FP_REGION", region)]);
+        assert_eq!(configuration.ingress, ingress);
+        assert_eq!(configuration.problems.len(), problems);
+    }
+
+    #[rstest]
+    #[case("https://evil.example")]
+    #[case("evil.example/path")]
+    #[case("user@evil.example")]
+    #[case("evil.example?x")]
+    #[case("evil example")]
+    fn a_host_is_only_a_host(#[case] host: &str) {
+        let configuration = read(&[("FP_INGRESS_BASE_HOST", host)]);
+        assert_eq!(configuration.ingress, "https://api.fpjs.io");
+        assert_eq!(configuration.problems.len(), 1);
+    }
+
+    #[rstest]
+    #[case("fp", Some("fp"))]
+    #[case("fp/v1/", Some("fp/v1"))]
+    #[case("/fp", None)]
+    #[case("f p", None)]
+    #[case("fp/../x", None)]
+    #[case("\"><script>", None)]
+    #[case("", None)]
+    fn a_route_prefix_is_plain_segments(#[case] prefix: &str, #[case] expected: Option<&str>) {
+        let configuration = read(&[("WORKER_ROUTE_PREFIX", prefix)]);
+        assert_eq!(configuration.route_prefix.as_deref(), expected);
+        assert_eq!(
+            configuration.problems.len(),
+            usize::from(expected.is_none())
+        );
+    }
+
+    #[test]
+    fn an_unusable_entry_leaves_the_others_in_force() {
+        let configuration = read(&[
+            (
+                "PROTECTED_APIS",
+                r#"[{"method":"POST","url":"a.example/x*y"},{"method":"HEAD","url":"a.example/x"},
+                    {"method":"POST","url":"a.example/x"}]"#,
+            ),
+            ("IDENTIFICATION_PAGE_URLS", r#"["/relative","a.example/"]"#),
+        ]);
+        assert_eq!(configuration.protected_apis.len(), 1);
+        assert_eq!(configuration.identification_pages.len(), 1);
+        assert_eq!(
+            configuration
+                .problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            [
+                "PROTECTED_APIS: pattern 1 cannot be used: * may only stand at the start of the host and at the end of the path",
+                "PROTECTED_APIS is not valid: a JSON array of objects with method (GET, POST, PUT, PATCH or DELETE) and url",
+                "IDENTIFICATION_PAGE_URLS: pattern 1 cannot be used: a pattern starts with a host, such as shop.example/api/*",
+            ]
+        );
+    }
+
+    #[rstest]
+    #[case("not json")]
+    #[case(r#"{"type":"block"}"#)]
+    #[case(r#"{"type":"perhaps"}"#)]
+    fn a_failure_mode_that_cannot_be_read_is_closed(#[case] text: &str) {
+        let configuration = read(&[
+            ("FP_RULESET_ID", "rs_1"),
+            ("FP_FAILURE_FALLBACK_ACTION", text),
+        ]);
+        assert!(!configuration.fails_open());
+        assert_eq!(configuration.problems.len(), 1);
+    }
+
+    #[rstest]
+    #[case("250", 250)]
+    #[case("0", 3000)]
+    #[case("-1", 3000)]
+    #[case("soon", 3000)]
+    fn the_timeout_is_in_milliseconds(#[case] text: &str, #[case] milliseconds: u64) {
+        let configuration = read(&[("FP_TIMEOUT_MS", text)]);
+        assert_eq!(configuration.timeout, Duration::from_millis(milliseconds));
+    }
+
+    #[test]
+    fn the_secret_key_does_not_show_itself() {
+        let configuration = read(&[("FP_SECRET_KEY", "very-secret")]);
+        assert!(!format!("{configuration:?}").contains("very-secret"));
+        assert_eq!(
+            configuration.secret_key.unwrap().bearer(),
+            "Bearer very-secret"
+        );
+    }
+
+    #[test]
+    fn a_missing_key_is_a_problem_and_no_failure() {
+        let configuration = read(&[("FP_SECRET_KEY", "")]);
+        assert_eq!(configuration.problems, [Problem::Missing("FP_SECRET_KEY")]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_variable_makes_the_reader_fail(text in ".{0,80}") {
+            let configuration = Configuration::read(|_| Some(text.clone()));
+            prop_assert!(configuration.ingress.starts_with("https://"));
+        }
+    }
+}

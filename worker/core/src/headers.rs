@@ -1,0 +1,146 @@
+//! Header fields as the decisions see them, and the edits they ask for.
+
+/// Header fields in the order they came. Names compare without case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// Reads `name: value` lines, the form in which the shell hands headers over in one call. A field holds no line
+    /// break, so lines cannot be confused; a line without a colon is left out.
+    pub fn from_lines(lines: &str) -> Self {
+        Self(
+            lines
+                .lines()
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+                .collect(),
+        )
+    }
+
+    /// The first value of a field.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the field is there.
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Every field, the name in lower case.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl<Name: Into<String>, Value: Into<String>> FromIterator<(Name, Value)> for Headers {
+    fn from_iter<Fields: IntoIterator<Item = (Name, Value)>>(fields: Fields) -> Self {
+        Self(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.into().to_ascii_lowercase(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+/// One change to the header fields of a message that passes through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// Every value of the field goes.
+    Remove(String),
+    /// The field has this value and no other.
+    Set(String, String),
+    /// The value joins those the field has.
+    Append(String, String),
+}
+
+impl HeaderEdit {
+    /// An edit that removes a field.
+    pub fn remove(name: impl Into<String>) -> Self {
+        Self::Remove(name.into())
+    }
+
+    /// An edit that sets a field.
+    pub fn set(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::Set(name.into(), value.into())
+    }
+
+    /// An edit that appends to a field.
+    pub fn append(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::Append(name.into(), value.into())
+    }
+
+    /// Whether the runtime takes it: a name or value it refuses would be an exception in the middle of an answer.
+    pub fn is_legal(&self) -> bool {
+        match self {
+            Self::Remove(name) => is_name(name),
+            Self::Set(name, value) | Self::Append(name, value) => is_name(name) && is_value(value),
+        }
+    }
+}
+
+/// Whether the text is a field name (RFC 9110 §5.1: a token).
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Whether the text can be a field value: no line break, no NUL, nothing outside Latin-1, which is what the Fetch
+/// standard takes.
+pub fn is_value(text: &str) -> bool {
+    text.chars()
+        .all(|character| !matches!(character, '\0' | '\r' | '\n') && u32::from(character) <= 0xff)
+}
+
+/// The members of a comma-separated list, trimmed, empty ones left out.
+pub fn list(value: &str) -> impl Iterator<Item = &str> {
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|member| !member.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn names_compare_without_case_and_values_keep_theirs() {
+        let headers =
+            Headers::from_lines("Content-Type: Text/HTML\nx-colon: a: b\nempty: \nbroken");
+        assert_eq!(headers.get("content-TYPE"), Some("Text/HTML"));
+        assert_eq!(headers.get("X-Colon"), Some("a: b"));
+        assert_eq!(headers.get("empty"), Some(""));
+        assert!(!headers.contains("broken"));
+    }
+
+    #[rstest]
+    #[case(HeaderEdit::set("x-a", "b"), true)]
+    #[case(HeaderEdit::set("x-a", "caf\u{e9}"), true)]
+    #[case(HeaderEdit::set("x a", "b"), false)]
+    #[case(HeaderEdit::set("", "b"), false)]
+    #[case(HeaderEdit::append("x-a", "b\r\nset-cookie: c"), false)]
+    #[case(HeaderEdit::append("x-a", "\u{20ac}"), false)]
+    #[case(HeaderEdit::remove("x:a"), false)]
+    fn an_edit_the_runtime_refuses_is_known_beforehand(
+        #[case] edit: HeaderEdit,
+        #[case] legal: bool,
+    ) {
+        assert_eq!(edit.is_legal(), legal);
+    }
+
+    #[test]
+    fn a_list_has_no_empty_members() {
+        assert_eq!(list(" a,, B ,c").collect::<Vec<_>>(), ["a", "B", "c"]);
+    }
+}

@@ -1,0 +1,122 @@
+//! A request that reached the worker, and the way it takes.
+
+use std::rc::Rc;
+
+use edgeproof_worker_core::{
+    configuration::Configuration,
+    cors::{self, Preflight},
+    headers::HeaderEdit,
+    identification::Failure,
+    log::{LogEntry, LogLevel},
+    matching::{Route, route},
+    protection::{self, Answer, Step},
+    request::RequestHead,
+};
+use wasm_bindgen::JsValue;
+
+use crate::runtime::{self, Request, Response};
+
+/// A request that reached the worker.
+pub(crate) struct Incoming {
+    pub(crate) configuration: Rc<Configuration>,
+    pub(crate) head: RequestHead,
+    pub(crate) request: Request,
+}
+
+impl Incoming {
+    /// Answers the request.
+    pub(crate) async fn answer(&self) -> Result<Response, JsValue> {
+        match route(&self.configuration, &self.head) {
+            Route::Script(script) => self.script(script).await,
+            Route::BrowserCache(path) => self.browser_cache(&path).await,
+            Route::Protected => self.protected().await,
+            Route::Preflight => self.preflight().await,
+            Route::Page(pattern) => self.page(pattern).await,
+            Route::Other => {
+                self.forward(&protection::without_own_headers(&self.head))
+                    .await
+            }
+        }
+    }
+
+    /// Answers the request after a trap, without what may have led to it.
+    pub(crate) async fn recover(&self) -> Result<Response, JsValue> {
+        self.log(&LogEntry::new(
+            LogLevel::Error,
+            "recover",
+            "the worker broke off and was started anew",
+        ));
+        if route(&self.configuration, &self.head) == Route::Protected {
+            let protection =
+                protection::decide(&self.configuration, &self.head, None, Err(Failure::Broken));
+            if let Step::Answer(answer) = &protection.step {
+                return runtime::respond(answer);
+            }
+        }
+        self.forward(&protection::without_own_headers(&self.head))
+            .await
+    }
+
+    /// Sends the request on, its head changed.
+    pub(crate) async fn forward(&self, edits: &[HeaderEdit]) -> Result<Response, JsValue> {
+        self.forward_with(edits, &JsValue::UNDEFINED).await
+    }
+
+    /// Sends the request on with another body; `undefined` stands for its own. An origin that cannot be reached is an
+    /// answer, as it is behind Cloudflare.
+    pub(crate) async fn forward_with(
+        &self,
+        edits: &[HeaderEdit],
+        body: &JsValue,
+    ) -> Result<Response, JsValue> {
+        match runtime::forward(&self.request, edits, body).await {
+            Ok(response) => Ok(response),
+            Err(error) => self.bad_gateway(&error),
+        }
+    }
+
+    /// The answer where the origin has none.
+    pub(crate) fn bad_gateway(&self, error: &JsValue) -> Result<Response, JsValue> {
+        let reason = format!(
+            "the origin could not be reached: {}",
+            runtime::message(error)
+        );
+        self.log(&LogEntry::new(LogLevel::Error, "bad gateway", reason));
+        runtime::respond(&Answer::text(502, "Bad Gateway"))
+    }
+
+    /// The answer to a request whose body broke off.
+    pub(crate) fn bad_request(&self, error: &JsValue) -> Result<Response, JsValue> {
+        let reason = format!("the body could not be read: {}", runtime::message(error));
+        self.log(&LogEntry::new(LogLevel::Warn, "bad request", reason));
+        runtime::respond(&Answer::text(400, "Bad Request"))
+    }
+
+    /// The deadline of calls to the platform, in milliseconds.
+    pub(crate) fn deadline(&self) -> f64 {
+        self.configuration.timeout.as_secs_f64() * 1000.0
+    }
+
+    /// Writes a log line about this request.
+    pub(crate) fn log(&self, entry: &LogEntry) {
+        runtime::write(self.configuration.log_level, entry, self.head.ray());
+    }
+
+    async fn preflight(&self) -> Result<Response, JsValue> {
+        let mut edits = protection::without_own_headers(&self.head);
+        match cors::preflight(&self.head, &self.configuration.identification_pages) {
+            Preflight::Answer(headers) => runtime::respond(&Answer {
+                status: 204,
+                headers,
+                body: None,
+            }),
+            Preflight::Ask(asked) => {
+                edits.extend(asked);
+                let response = self.forward(&edits).await?;
+                let answer = runtime::response_headers(&response);
+                runtime::changed(&response, &cors::complete(&self.head, &answer, false))
+            }
+            Preflight::Forward => self.forward(&edits).await,
+        }
+    }
+}

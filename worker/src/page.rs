@@ -1,0 +1,88 @@
+//! Identification pages, and every other answer that gets a script.
+
+use edgeproof_worker_core::{
+    edge, edge_headers,
+    event::Intelligence,
+    identification::Failure,
+    injection::{self, Found, Scanner, Width},
+    log::{LogEntry, LogLevel},
+    pattern::Pattern,
+    protection,
+};
+use wasm_bindgen::JsValue;
+
+use crate::{
+    incoming::Incoming,
+    runtime::{self, Peeked, Response, as_number},
+};
+
+/// How many bytes of a page wasm looks at in one go.
+const LOOK: u32 = 1024;
+
+impl Incoming {
+    pub(crate) async fn page(&self, pattern: &Pattern) -> Result<Response, JsValue> {
+        let mut edits = protection::without_own_headers(&self.head);
+        if edge::is_wanted(&self.configuration, &self.head, pattern) {
+            match self.analyse().await {
+                Ok(known) => edits.extend(edge_headers::state(&known)),
+                Err(failure) => {
+                    let reason = format!("without analysis: {failure}");
+                    self.log(&LogEntry::new(LogLevel::Error, "allow", reason));
+                }
+            }
+        }
+        let response = self.forward(&edits).await?;
+        self.inject(response, None).await
+    }
+
+    async fn analyse(&self) -> Result<Intelligence, Failure> {
+        let request = edge::request(&self.configuration, &self.head)?;
+        let (status, body) = runtime::post(&request, self.deadline()).await?;
+        edge::judge(status, &body)
+    }
+
+    /// Injects the worker's scripts, should the answer be a page that wants them.
+    pub(crate) async fn inject(
+        &self,
+        response: Response,
+        agent_data: Option<&str>,
+    ) -> Result<Response, JsValue> {
+        let Some(wanted) = injection::wanted(&self.configuration, &self.head, agent_data) else {
+            return Ok(response);
+        };
+        let answer = runtime::response_headers(&response);
+        let width = match injection::check(&self.head, response.status(), &answer) {
+            Ok(width) if !response.body().is_null() => width,
+            _ => return Ok(response),
+        };
+        let page = Peeked::new(&response.body())?;
+        let found = match look(&page, width).await {
+            Ok(found) => found,
+            Err(error) => return self.bad_gateway(&error),
+        };
+        let injection =
+            found.and_then(|found| injection::plan(&wanted, &self.head, &answer, &found));
+        let Some(injection) = injection else {
+            let length = injection::length(&answer).map(as_number);
+            return runtime::replaced(&response, &[], &page.without(&[], length)?);
+        };
+        self.log(&injection.log);
+        let body = page.insert(
+            injection.position,
+            &injection.inserted,
+            injection.length.map(as_number),
+        )?;
+        runtime::replaced(&response, &injection.edits, &body)
+    }
+}
+
+/// Looks at the start of a page, no further than the place for the scripts asks for.
+async fn look(page: &Peeked, width: Width) -> Result<Option<Found>, JsValue> {
+    let mut scanner = Scanner::new(width);
+    while let Some(bytes) = page.next(LOOK).await? {
+        if scanner.push(&bytes.to_vec()) {
+            break;
+        }
+    }
+    Ok(scanner.finish())
+}

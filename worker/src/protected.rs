@@ -1,0 +1,101 @@
+//! A protected call: its signals, its identification, and what becomes of it.
+
+use edgeproof_worker_core::{
+    form::{Form, FormScanner},
+    identification::{self, Failure, Identified},
+    protection::{self, Protection, Step},
+    signals::{self, Signals},
+};
+use wasm_bindgen::JsValue;
+
+use crate::{
+    incoming::Incoming,
+    runtime::{self, Peeked, Response, as_number},
+};
+
+/// How many bytes of a form wasm takes in one go.
+const LOOK: u32 = 64 * 1024;
+
+impl Incoming {
+    pub(crate) async fn protected(&self) -> Result<Response, JsValue> {
+        let form = match self.form().await {
+            Ok(form) => form,
+            Err(error) => return self.bad_request(&error),
+        };
+        let found = form.as_ref().map(|(form, _)| form);
+        let signals = signals::find(&self.head.headers, found);
+        let identified = match &signals {
+            Some(signals) => self.identify(signals).await,
+            None => Err(Failure::NoSignals),
+        };
+        let protection = protection::decide(
+            &self.configuration,
+            &self.head,
+            signals.as_ref(),
+            identified,
+        );
+        self.log(&protection.log);
+        match &protection.step {
+            Step::Answer(answer) => runtime::respond(answer),
+            Step::Forward(edits) => {
+                let body = match &form {
+                    Some((form, body)) => self.without_field(form, body)?,
+                    None => JsValue::UNDEFINED,
+                };
+                let response = self.forward_with(edits, &body).await?;
+                self.complete(response, &protection).await
+            }
+        }
+    }
+
+    /// What the form of the call holds, and its body; none when the call carries no form.
+    async fn form(&self) -> Result<Option<(Form, Peeked)>, JsValue> {
+        let body = self.request.body();
+        let content_type = self.head.headers.get("content-type").unwrap_or_default();
+        let Some(mut scanner) = FormScanner::new(content_type).filter(|_| !body.is_null()) else {
+            return Ok(None);
+        };
+        let body = Peeked::new(&body)?;
+        while let Some(bytes) = body.next(LOOK).await? {
+            if scanner.push(&bytes.to_vec()) {
+                break;
+            }
+        }
+        Ok(Some((scanner.finish(body.is_ended()), body)))
+    }
+
+    /// The body of the call without the field that carried signals.
+    fn without_field(&self, form: &Form, body: &Peeked) -> Result<JsValue, JsValue> {
+        let cuts: Vec<usize> = form
+            .cuts
+            .iter()
+            .flat_map(|cut| [cut.start, cut.end])
+            .collect();
+        let length = self.head.headers.get("content-length");
+        let length = length
+            .and_then(|length| length.parse().ok())
+            .map(|length| form.length(length));
+        body.without(&cuts, length.map(as_number))
+    }
+
+    async fn identify(&self, signals: &Signals) -> Result<Identified, Failure> {
+        let request = identification::request(&self.configuration, &self.head, &signals.data)?;
+        let (status, body) = runtime::post(&request, self.deadline()).await?;
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
+        let now = js_sys::Date::now() as i64;
+        identification::judge(&self.head, status, &body, now)
+    }
+
+    /// The origin's answer with what the platform tells the browser.
+    async fn complete(
+        &self,
+        response: Response,
+        protection: &Protection,
+    ) -> Result<Response, JsValue> {
+        let answer = runtime::response_headers(&response);
+        let edits = protection.answer_edits(&self.head, &answer);
+        let response = runtime::changed(&response, &edits)?;
+        self.inject(response, protection.agent_data.as_deref())
+            .await
+    }
+}

@@ -1,0 +1,170 @@
+// Calls into the Workers runtime that would be many small ones from wasm: each function here is one crossing, and the
+// bytes of bodies stay on this side. No decision is taken here.
+
+// Header fields as `name: value` lines. A field holds no line break.
+export function headerLines(headers) {
+  let lines = "";
+  for (const [name, value] of headers) {
+    lines += `${name}: ${value}\n`;
+  }
+  return lines;
+}
+
+// The request with changed header fields, lines of `-name`, `=name: value` and `+name: value`, and, where one is given,
+// another body.
+export function withRequestHeaders(request, edits, body) {
+  if (edits === "" && body === undefined) {
+    return request;
+  }
+  const headers = new Headers(request.headers);
+  edit(headers, edits);
+  return new Request(request, body === undefined ? { headers } : { headers, body });
+}
+
+// The response with changed header fields and, where one is given, another body.
+export function withResponseHeaders(response, edits, body) {
+  const changed = new Response(body === undefined ? response.body : body, response);
+  edit(changed.headers, edits);
+  return changed;
+}
+
+export function answer(status, edits, body) {
+  const headers = new Headers();
+  edit(headers, edits);
+  return new Response(body, { status, headers });
+}
+
+function edit(headers, edits) {
+  for (const line of edits.split("\n")) {
+    const colon = line.indexOf(": ");
+    const name = colon < 0 ? line.slice(1) : line.slice(1, colon);
+    switch (line[0]) {
+      case "-":
+        headers.delete(name);
+        break;
+      case "=":
+        headers.set(name, line.slice(colon + 2));
+        break;
+      case "+":
+        headers.append(name, line.slice(colon + 2));
+        break;
+    }
+  }
+}
+
+// Posts JSON to the platform; status and text of the answer. The deadline covers both.
+export async function postJson(url, authorization, body, deadline) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Authorization: authorization },
+    body,
+    redirect: "manual",
+    signal: AbortSignal.timeout(deadline),
+  });
+  return [response.status, await response.text()];
+}
+
+// Asks another host in the visitor's place.
+export function fetchFrom(url, request, edits, deadline, cacheSeconds) {
+  const headers = new Headers(request.headers);
+  edit(headers, edits);
+  const init = { method: request.method, headers, redirect: "manual", signal: AbortSignal.timeout(deadline) };
+  if (cacheSeconds > 0) {
+    init.cf = { cacheTtl: cacheSeconds };
+  }
+  return fetch(url, init);
+}
+
+// A body that is looked at from its start and then passed on, the rest of it untouched.
+export class Peeked {
+  constructor(body) {
+    this.body = body;
+    this.reader = body.getReader();
+    this.pieces = [];
+    this.length = 0;
+    this.seen = 0;
+    this.isEnded = false;
+  }
+
+  // Waits for the next piece of the body; false at its end.
+  async fill() {
+    const { done, value } = await this.reader.read();
+    if (done) {
+      this.isEnded = true;
+      return false;
+    }
+    this.pieces.push(value);
+    this.length += value.byteLength;
+    return true;
+  }
+
+  // The next bytes that were not looked at, at most so many; undefined when they have not arrived.
+  look(size) {
+    let start = 0;
+    for (const piece of this.pieces) {
+      const end = start + piece.byteLength;
+      if (this.seen < end) {
+        const from = this.seen - start;
+        const bytes = piece.subarray(from, from + size);
+        this.seen += bytes.byteLength;
+        return bytes;
+      }
+      start = end;
+    }
+    return undefined;
+  }
+
+  // The body with `inserted` at `position`. `length` is its new length, where that is known.
+  insert(position, inserted, length) {
+    const held = this.held();
+    return this.passOn([held.subarray(0, position), inserted, held.subarray(position)], length);
+  }
+
+  // The body without these pairs of start and end, in order.
+  without(cuts, length) {
+    const held = this.held();
+    const pieces = [];
+    let start = 0;
+    for (let cut = 0; cut < cuts.length; cut += 2) {
+      pieces.push(held.subarray(start, cuts[cut]));
+      start = cuts[cut + 1];
+    }
+    pieces.push(held.subarray(start));
+    return this.passOn(pieces, length);
+  }
+
+  held() {
+    return this.pieces.length === 1 ? this.pieces[0] : concatenated(this.pieces);
+  }
+
+  // The pieces and then the rest of the body. Where nothing is left to wait for, it is bytes rather than a stream.
+  passOn(pieces, length) {
+    const start = concatenated(pieces);
+    if (this.isEnded || start.byteLength === length) {
+      return start;
+    }
+    const { readable, writable } =
+      length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
+    // What breaks off here breaks off for the reader too, and there is nobody else to tell.
+    this.pour(start, writable).catch(() => {});
+    return readable;
+  }
+
+  async pour(start, writable) {
+    const writer = writable.getWriter();
+    await writer.write(start);
+    writer.releaseLock();
+    this.reader.releaseLock();
+    await this.body.pipeTo(writable);
+  }
+}
+
+function concatenated(pieces) {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.byteLength;
+  }
+  return bytes;
+}

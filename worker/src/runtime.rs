@@ -1,0 +1,311 @@
+//! Bindings to the Workers runtime: only what the worker calls.
+
+use edgeproof_worker_core::{
+    headers::{HeaderEdit, Headers},
+    identification::{Failure, PlatformRequest},
+    log::{LogEntry, LogLevel},
+    protection::Answer,
+    request::RequestHead,
+};
+use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use crate::coroutine::settled;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The runtime's `Headers`.
+    #[derive(Clone)]
+    pub type HeaderFields;
+
+    /// The runtime's `Request`.
+    #[derive(Clone)]
+    pub type Request;
+
+    #[wasm_bindgen(method, getter)]
+    fn method(this: &Request) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    fn url(this: &Request) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    fn headers(this: &Request) -> HeaderFields;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn body(this: &Request) -> JsValue;
+
+    /// The runtime's `Response`.
+    #[derive(Clone)]
+    pub type Response;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn status(this: &Response) -> u16;
+
+    #[wasm_bindgen(method, getter)]
+    fn headers(this: &Response) -> HeaderFields;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn body(this: &Response) -> JsValue;
+
+    #[wasm_bindgen(catch)]
+    fn fetch(request: &Request) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(js_namespace = console)]
+    fn error(line: &str);
+
+    #[wasm_bindgen(js_namespace = console)]
+    fn warn(line: &str);
+
+    #[wasm_bindgen(js_namespace = console)]
+    fn log(line: &str);
+
+    #[wasm_bindgen(js_namespace = JSON, catch)]
+    fn stringify(value: &JsValue) -> Result<JsString, JsValue>;
+}
+
+#[wasm_bindgen(module = "/src/runtime.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = headerLines)]
+    fn header_lines(headers: &HeaderFields) -> String;
+
+    #[wasm_bindgen(js_name = withRequestHeaders, catch)]
+    fn with_request_headers(
+        request: &Request,
+        edits: &str,
+        body: &JsValue,
+    ) -> Result<Request, JsValue>;
+
+    #[wasm_bindgen(js_name = withResponseHeaders, catch)]
+    fn with_response_headers(
+        response: &Response,
+        edits: &str,
+        body: &JsValue,
+    ) -> Result<Response, JsValue>;
+
+    #[wasm_bindgen(js_name = answer, catch)]
+    fn new_answer(status: u16, edits: &str, body: Option<&str>) -> Result<Response, JsValue>;
+
+    #[wasm_bindgen(js_name = postJson, catch)]
+    fn post_json(
+        url: &str,
+        authorization: &str,
+        body: &str,
+        deadline: f64,
+    ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(js_name = fetchFrom, catch)]
+    fn fetch_from(
+        url: &str,
+        request: &Request,
+        edits: &str,
+        deadline: f64,
+        cache_seconds: u32,
+    ) -> Result<Promise, JsValue>;
+
+    /// A body that is looked at from its start and then passed on.
+    pub(crate) type Peeked;
+
+    #[wasm_bindgen(constructor, catch)]
+    pub(crate) fn new(body: &JsValue) -> Result<Peeked, JsValue>;
+
+    #[wasm_bindgen(method)]
+    fn fill(this: &Peeked) -> Promise;
+
+    #[wasm_bindgen(method)]
+    fn look(this: &Peeked, size: u32) -> Option<Uint8Array>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn insert(
+        this: &Peeked,
+        position: usize,
+        inserted: &[u8],
+        length: Option<f64>,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn without(
+        this: &Peeked,
+        cuts: &[usize],
+        length: Option<f64>,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, getter, js_name = isEnded)]
+    pub(crate) fn is_ended(this: &Peeked) -> bool;
+}
+
+/// The head of a request; none when its URL is not one of the web.
+pub(crate) fn head(request: &Request) -> Option<RequestHead> {
+    let headers = Headers::from_lines(&header_lines(&request.headers()));
+    RequestHead::new(request.method(), &request.url(), headers)
+}
+
+/// The header fields of a response.
+pub(crate) fn response_headers(response: &Response) -> Headers {
+    Headers::from_lines(&header_lines(&response.headers()))
+}
+
+/// A variable: a text as it is, a JSON binding as JSON.
+pub(crate) fn variable(env: &JsValue, name: &str) -> Option<String> {
+    let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    if value.is_undefined() || value.is_null() {
+        return None;
+    }
+    value
+        .as_string()
+        .or_else(|| stringify(&value).ok().and_then(|json| json.as_string()))
+}
+
+/// Sends a request on, its head changed, with its own body where `body` is undefined.
+pub(crate) async fn forward(
+    request: &Request,
+    edits: &[HeaderEdit],
+    body: &JsValue,
+) -> Result<Response, JsValue> {
+    let request = with_request_headers(request, &lines(edits), body)?;
+    Ok(settled(fetch(&request)?).await?.unchecked_into())
+}
+
+/// Asks another host in the visitor's place. `deadline` is in milliseconds; 0 seconds leave caching to the answer.
+pub(crate) async fn ask(
+    url: &str,
+    request: &Request,
+    edits: &[HeaderEdit],
+    deadline: f64,
+    cache_seconds: u32,
+) -> Result<Response, Failure> {
+    let response = async {
+        settled(fetch_from(
+            url,
+            request,
+            &lines(edits),
+            deadline,
+            cache_seconds,
+        )?)
+        .await
+    };
+    response
+        .await
+        .map(JsCast::unchecked_into)
+        .map_err(|error| failure(&error))
+}
+
+/// Posts to the platform; status and body of its answer. `deadline` is in milliseconds.
+pub(crate) async fn post(
+    request: &PlatformRequest,
+    deadline: f64,
+) -> Result<(u16, String), Failure> {
+    let posted = async {
+        settled(post_json(
+            &request.url,
+            &request.authorization,
+            &request.body,
+            deadline,
+        )?)
+        .await
+    };
+    let answer: Array = posted
+        .await
+        .map_err(|error| failure(&error))?
+        .unchecked_into();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a status has three digits"
+    )]
+    let status = answer.get(0).as_f64().unwrap_or_default() as u16;
+    Ok((status, answer.get(1).as_string().unwrap_or_default()))
+}
+
+/// Why a call to the platform ended in an exception.
+fn failure(error: &JsValue) -> Failure {
+    let name = Reflect::get(error, &JsValue::from_str("name")).ok();
+    match name.and_then(|name| name.as_string()).as_deref() {
+        Some("TimeoutError" | "AbortError") => Failure::Deadline,
+        _ => Failure::Unreachable,
+    }
+}
+
+/// A response of the worker's own.
+pub(crate) fn respond(answer: &Answer) -> Result<Response, JsValue> {
+    let edits: Vec<HeaderEdit> = answer
+        .headers
+        .iter()
+        .map(|(name, value)| HeaderEdit::append(name, value))
+        .collect();
+    new_answer(answer.status, &lines(&edits), answer.body.as_deref())
+}
+
+/// A response with a changed head.
+pub(crate) fn changed(response: &Response, edits: &[HeaderEdit]) -> Result<Response, JsValue> {
+    if edits.is_empty() {
+        return Ok(response.clone());
+    }
+    with_response_headers(response, &lines(edits), &JsValue::UNDEFINED)
+}
+
+/// A response with a changed head and another body.
+pub(crate) fn replaced(
+    response: &Response,
+    edits: &[HeaderEdit],
+    body: &JsValue,
+) -> Result<Response, JsValue> {
+    with_response_headers(response, &lines(edits), body)
+}
+
+impl Peeked {
+    /// The next bytes, at most `size`; none at the end of the body.
+    pub(crate) async fn next(&self, size: u32) -> Result<Option<Uint8Array>, JsValue> {
+        loop {
+            if let Some(bytes) = self.look(size) {
+                return Ok(Some(bytes));
+            }
+            if settled(self.fill()).await?.is_falsy() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// The text of an exception.
+pub(crate) fn message(error: &JsValue) -> String {
+    let message = Reflect::get(error, &JsValue::from_str("message")).ok();
+    message
+        .and_then(|message| message.as_string())
+        .or_else(|| error.as_string())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// A length as JavaScript takes it.
+#[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
+pub(crate) fn as_number(length: u64) -> f64 {
+    length as f64
+}
+
+/// Writes a line where the configured level asks for it.
+pub(crate) fn write(configured: LogLevel, entry: &LogEntry, ray: Option<&str>) {
+    if entry.level > configured {
+        return;
+    }
+    let line = entry.line(ray);
+    match entry.level {
+        LogLevel::Error => error(&line),
+        LogLevel::Warn => warn(&line),
+        LogLevel::Info | LogLevel::Debug => log(&line),
+    }
+}
+
+/// Edits as lines, the form the runtime's side reads. What it would refuse is left out.
+fn lines(edits: &[HeaderEdit]) -> String {
+    let mut lines = String::new();
+    for edit in edits.iter().filter(|edit| edit.is_legal()) {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        match edit {
+            HeaderEdit::Remove(name) => lines.extend(["-", name]),
+            HeaderEdit::Set(name, value) => lines.extend(["=", name, ": ", value]),
+            HeaderEdit::Append(name, value) => lines.extend(["+", name, ": ", value]),
+        }
+    }
+    lines
+}

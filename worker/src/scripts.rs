@@ -1,0 +1,88 @@
+//! The routes under the worker's own prefix.
+
+use edgeproof_worker_core::{
+    identification::Failure,
+    log::{LogEntry, LogLevel},
+    matching::Script,
+    protection::Answer,
+    script,
+};
+use wasm_bindgen::JsValue;
+
+use crate::{
+    incoming::Incoming,
+    runtime::{self, Response},
+};
+
+const INSTRUMENTOR: &str = include_str!(concat!(env!("OUT_DIR"), "/instrumentor.js"));
+const AGENT_PROCESSOR: &str = include_str!(concat!(env!("OUT_DIR"), "/agent-processor.js"));
+
+/// How long the runtime keeps the agent's loader, in seconds.
+const LOADER_CACHE: u32 = 60;
+
+impl Incoming {
+    pub(crate) async fn script(&self, script: Script) -> Result<Response, JsValue> {
+        match script {
+            Script::Instrumentor => self.own_script(script, INSTRUMENTOR),
+            Script::AgentProcessor => self.own_script(script, AGENT_PROCESSOR),
+            Script::Loader => self.loader().await,
+        }
+    }
+
+    fn own_script(&self, script: Script, bundled: &str) -> Result<Response, JsValue> {
+        let prefix = self
+            .configuration
+            .route_prefix
+            .as_deref()
+            .unwrap_or_default();
+        runtime::respond(&Answer {
+            status: 200,
+            headers: script::HEADERS
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+            body: Some(script::source(&self.configuration, prefix, script, bundled)),
+        })
+    }
+
+    async fn loader(&self) -> Result<Response, JsValue> {
+        let Some(key) = &self.configuration.public_key else {
+            return self.unavailable("the agent", &Failure::NotConfigured("FP_PUBLIC_KEY"));
+        };
+        let url = script::loader_url(&self.configuration, key, self.head.url.query());
+        let edits = script::platform_edits();
+        match runtime::ask(&url, &self.request, &edits, self.deadline(), LOADER_CACHE).await {
+            Ok(response) => {
+                let headers = runtime::response_headers(&response);
+                let edits: Vec<_> = script::loader_cache_control(&headers).into_iter().collect();
+                runtime::changed(&response, &edits)
+            }
+            Err(failure) => self.unavailable("the agent", &failure),
+        }
+    }
+
+    pub(crate) async fn browser_cache(&self, path: &str) -> Result<Response, JsValue> {
+        let Some(url) = script::browser_cache_url(&self.configuration, path) else {
+            return runtime::respond(&Answer::text(400, "Bad Request"));
+        };
+        let edits = script::platform_edits();
+        match runtime::ask(&url, &self.request, &edits, self.deadline(), 0).await {
+            Ok(response) => Ok(response),
+            Err(failure) => self.unavailable("the browser cache", &failure),
+        }
+    }
+
+    /// The answer where the platform has none. The page goes on without it.
+    fn unavailable(&self, what: &str, failure: &Failure) -> Result<Response, JsValue> {
+        self.log(&LogEntry::new(
+            LogLevel::Error,
+            "unavailable",
+            format!("{what}: {failure}"),
+        ));
+        let status = if *failure == Failure::Deadline {
+            504
+        } else {
+            502
+        };
+        runtime::respond(&Answer::text(status, failure.to_string()))
+    }
+}
