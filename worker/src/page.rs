@@ -37,7 +37,7 @@ impl Incoming {
 
     async fn analyse(&self) -> Result<Intelligence, Failure> {
         let request = edge::request(&self.configuration, &self.head)?;
-        let (status, body) = runtime::post(&request, self.deadline()).await?;
+        let (status, body) = runtime::post(&request, &self.request, self.deadline()).await?;
         edge::judge(status, &body)
     }
 

@@ -79,8 +79,8 @@ impl Incoming {
     }
 
     async fn identify(&self, signals: &Signals) -> Result<Identified, Failure> {
-        let request = identification::request(&self.configuration, &self.head, &signals.data)?;
-        let (status, body) = runtime::post(&request, self.deadline()).await?;
+        let request = identification::request(&self.configuration, &self.head, signals)?;
+        let (status, body) = runtime::post(&request, &self.request, self.deadline()).await?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
         let now = js_sys::Date::now() as i64;
         identification::judge(&self.head, status, &body, now)

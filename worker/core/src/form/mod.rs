@@ -36,7 +36,10 @@ impl Form {
     fn cut(&mut self, range: Range<usize>, value: impl FnOnce() -> String) {
         self.data.get_or_insert_with(value);
         match self.cuts.last_mut() {
-            Some(last) if last.end >= range.start => last.end = range.end,
+            Some(last) if last.end >= range.start => {
+                last.start = last.start.min(range.start);
+                last.end = range.end;
+            }
             _ => self.cuts.push(range),
         }
     }
