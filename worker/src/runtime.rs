@@ -108,7 +108,7 @@ extern "C" {
     pub(crate) type Peeked;
 
     #[wasm_bindgen(constructor, catch)]
-    pub(crate) fn new(body: &JsValue) -> Result<Peeked, JsValue>;
+    pub(crate) fn new(message: &JsValue, length: Option<f64>) -> Result<Peeked, JsValue>;
 
     #[wasm_bindgen(method)]
     fn fill(this: &Peeked) -> Promise;

@@ -27,10 +27,9 @@ pub struct Form {
 }
 
 impl Form {
-    /// The length of a body of `sent` bytes without the field.
-    pub fn length(&self, sent: u64) -> u64 {
-        let cut: usize = self.cuts.iter().map(ExactSizeIterator::len).sum();
-        sent.saturating_sub(cut as u64)
+    /// How many bytes do not go on.
+    pub fn cut_bytes(&self) -> u64 {
+        self.cuts.iter().map(|cut| cut.len() as u64).sum()
     }
 
     fn cut(&mut self, range: Range<usize>, value: impl FnOnce() -> String) {
@@ -106,7 +105,7 @@ mod tests {
         for cut in form.cuts.iter().rev() {
             rest.drain(cut.clone());
         }
-        assert_eq!(rest.len() as u64, form.length(body.len() as u64));
+        assert_eq!(rest.len() as u64 + form.cut_bytes(), body.len() as u64);
         (form.data, rest)
     }
 
