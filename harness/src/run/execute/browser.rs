@@ -13,7 +13,10 @@ use crate::{
     browser::{self, CallOutcome, Page, PageError},
     rig::{BrowserVisit, Rig},
     run::observed::Call,
-    scenario::{call::CallPattern, step::Action},
+    scenario::{
+        call::CallPattern,
+        step::{Action, Key},
+    },
 };
 
 /// The browsers of one case: one a visitor, opened when the visitor first needs it.
@@ -96,7 +99,9 @@ impl Browser {
                 if let Some(field) = &press.field {
                     page.click(field, limit).await.map_err(trouble)?;
                 }
-                page.press(&press.key).await.map_err(trouble)?;
+                match press.key {
+                    Key::Enter => page.press_enter().await.map_err(trouble)?,
+                }
             }
             Action::Run(script) => {
                 page.run(script).await.map_err(trouble)?;
