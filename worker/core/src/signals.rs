@@ -1,4 +1,6 @@
-//! The signals of a protected call: the content of `fp-data`, as a header or as a form field.
+//! The signals of a protected call: the content of `fp-data`, as a header, as a form field, or spread over cookies.
+
+pub mod cookies;
 
 use crate::{form::Form, headers::Headers};
 
@@ -22,17 +24,25 @@ pub enum Source {
     },
     /// In a form field.
     Form,
+    /// In cookies of the instrumentor's, as a navigation carries them.
+    Cookies,
 }
 
-/// The signals of a call with these headers and this form. The header wins; a form field counts even when it is empty.
+/// The signals of a call with these headers and this form. The header wins, then the form, whose field counts even when
+/// it is empty.
 pub fn find(headers: &Headers, form: Option<&Form>) -> Option<Signals> {
-    headers.get("fp-data").and_then(from_header).or_else(|| {
+    let from_form = || {
         let data = form?.data.clone()?;
         Some(Signals {
             data,
             source: Source::Form,
         })
-    })
+    };
+    headers
+        .get("fp-data")
+        .and_then(from_header)
+        .or_else(from_form)
+        .or_else(|| cookies::from_cookies(headers.get("cookie")?))
 }
 
 /// The signals in a header value; none in an empty one.
@@ -78,8 +88,11 @@ mod tests {
     #[case("fp-data: a", Some("b"), Some("a"))]
     #[case("fp-data: ", Some("b"), Some("b"))]
     #[case("", Some(""), Some(""))]
+    #[case("cookie: a=b; fp-data-0=1.c", Some("b"), Some("b"))]
+    #[case("cookie: a=b; fp-data-0=1.c", None, Some("c"))]
+    #[case("cookie: fp-data-0=1.c\nfp-data: a", None, Some("a"))]
     #[case("", None, None)]
-    fn the_header_wins_over_the_form(
+    fn the_header_wins_over_the_form_and_the_form_over_cookies(
         #[case] headers: &str,
         #[case] field: Option<&str>,
         #[case] expected: Option<&str>,
