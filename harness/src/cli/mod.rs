@@ -3,6 +3,7 @@
 mod build;
 mod doctor;
 mod error;
+mod rules;
 mod run;
 
 use std::{ffi::OsString, io::Write};
@@ -10,6 +11,7 @@ use std::{ffi::OsString, io::Write};
 use clap::{Parser, Subcommand};
 
 pub use error::CliError;
+pub use rules::RulesError;
 
 use crate::{exit, scenario::problem::Look};
 
@@ -38,6 +40,8 @@ enum Command {
     Run(run::Options),
     /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
     Build(build::Options),
+    /// Works with rulesets of the Fingerprint platform.
+    Rules(rules::Options),
     /// Says what is installed, which versions, and what is missing.
     Doctor,
 }
@@ -59,6 +63,7 @@ pub async fn main(context: &Context) -> u8 {
     let done = match &arguments.command {
         Command::Run(options) => run::run(context, options).await,
         Command::Build(options) => build::build(options),
+        Command::Rules(options) => rules::rules(options),
         Command::Doctor => doctor::doctor(),
     };
     done.unwrap_or_else(|error| {
