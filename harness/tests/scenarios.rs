@@ -94,12 +94,8 @@ fn test(case: Case) -> Result<libtest_mimic::Completion, Failed> {
         Verdict::Passed => Ok(libtest_mimic::Completion::Completed),
         Verdict::Skipped(reason) => Ok(libtest_mimic::Completion::ignored_with(reason)),
         Verdict::Error(message) => Err(Failed::from(message)),
-        Verdict::Failed(failures) => {
-            let texts: Vec<String> = failures
-                .iter()
-                .map(|failure| failure::text(failure, Look::PLAIN))
-                .collect();
-            Err(Failed::from(texts.join("\n")))
-        }
+        Verdict::Failed(failures) => Err(Failed::from(
+            failure::texts(&failures, Look::PLAIN).join("\n"),
+        )),
     }
 }

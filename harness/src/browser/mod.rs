@@ -7,6 +7,7 @@
 mod calls;
 mod chromium;
 mod gateway;
+mod key;
 mod page;
 mod pool;
 mod profile;

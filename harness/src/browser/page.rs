@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     calls::{Activity, Call, CallOutcome, ConsoleLine},
+    key::Key,
     protocol::Connection,
 };
 use crate::rig::Profile;
@@ -47,6 +48,9 @@ pub enum PageError {
         /// For how long.
         limit: Duration,
     },
+    /// The keyboard has no such key.
+    #[error("`{0}` is no key; Enter, Tab, Escape, Space and single characters are")]
+    Key(String),
     /// The script threw.
     #[error("the page's script threw: {0}")]
     Script(String),
@@ -268,15 +272,16 @@ impl Page {
         Ok(())
     }
 
-    /// Presses Enter wherever the focus is.
+    /// Presses a key wherever the focus is: `Enter`, `Tab`, `Escape`, `Space`, or a character.
     ///
     /// # Errors
-    /// When the browser does not answer.
-    pub async fn press_enter(&self) -> Result<(), PageError> {
+    /// When there is no such key.
+    pub async fn press(&self, name: &str) -> Result<(), PageError> {
         use Input::DispatchKeyEventTypeOption::{KeyDown, KeyUp};
 
-        self.ask(enter(KeyDown)).await?;
-        self.ask(enter(KeyUp)).await?;
+        let key = Key::named(name).ok_or_else(|| PageError::Key(name.to_owned()))?;
+        self.ask(key.event(KeyDown)).await?;
+        self.ask(key.event(KeyUp)).await?;
         Ok(())
     }
 
@@ -443,27 +448,6 @@ fn mouse(
         delta_x: None,
         delta_y: None,
         pointer_Type: None,
-    }
-}
-
-fn enter(kind: Input::DispatchKeyEventTypeOption) -> Input::DispatchKeyEvent {
-    const CODE: u32 = 13;
-    Input::DispatchKeyEvent {
-        Type: kind,
-        key: Some("Enter".to_owned()),
-        text: Some("\r".to_owned()),
-        code: Some("Enter".to_owned()),
-        windows_virtual_key_code: Some(CODE),
-        native_virtual_key_code: Some(CODE),
-        modifiers: None,
-        timestamp: None,
-        unmodified_text: None,
-        key_identifier: None,
-        auto_repeat: None,
-        is_keypad: None,
-        is_system_key: None,
-        location: None,
-        commands: None,
     }
 }
 

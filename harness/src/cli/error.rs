@@ -27,6 +27,9 @@ pub enum CliError {
     /// The worker could not be built.
     #[error(transparent)]
     Build(#[from] crate::build::BuildError),
+    /// A URL cannot be explained.
+    #[error(transparent)]
+    Route(#[from] super::RouteCommandError),
     /// A ruleset or an event cannot be read.
     #[error(transparent)]
     Rules(#[from] super::RulesError),
@@ -42,7 +45,7 @@ impl CliError {
     /// The exit code it ends the command with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Load(_) | Self::Rules(_) => exit::USAGE,
+            Self::Load(_) | Self::Route(_) | Self::Rules(_) => exit::USAGE,
             Self::NothingSelected => exit::NOTHING,
             Self::Environment(_) | Self::Tool(_) | Self::Build(_) | Self::Output(_) => {
                 exit::HARNESS

@@ -3,6 +3,7 @@
 mod build;
 mod doctor;
 mod error;
+mod route;
 mod rules;
 mod run;
 
@@ -11,6 +12,7 @@ use std::{ffi::OsString, io::Write};
 use clap::{Parser, Subcommand};
 
 pub use error::CliError;
+pub use route::RouteCommandError;
 pub use rules::RulesError;
 
 use crate::{exit, scenario::problem::Look};
@@ -40,6 +42,8 @@ enum Command {
     Run(run::Options),
     /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
     Build(build::Options),
+    /// Says which route wins for a URL, why, why the others do not, and which worker runs.
+    Route(route::Options),
     /// Works with rulesets of the Fingerprint platform.
     Rules(rules::Options),
     /// Says what is installed, which versions, and what is missing.
@@ -63,6 +67,7 @@ pub async fn main(context: &Context) -> u8 {
     let done = match &arguments.command {
         Command::Run(options) => run::run(context, options).await,
         Command::Build(options) => build::build(options),
+        Command::Route(options) => route::route(options),
         Command::Rules(options) => rules::rules(options),
         Command::Doctor => doctor::doctor(),
     };

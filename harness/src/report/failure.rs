@@ -10,8 +10,21 @@ use crate::{
     },
 };
 
-/// The whole failure, the same in every report.
-pub fn text(failure: &Failure, look: Look) -> String {
+/// All failures of a case, the same in every report. Where several are about one call, its way is told once, last.
+pub fn texts(failures: &[Failure], look: Look) -> Vec<String> {
+    failures
+        .iter()
+        .enumerate()
+        .map(|(index, failure)| {
+            let told_later = failures[index + 1..]
+                .iter()
+                .any(|later| later.call.is_some() && later.call == failure.call);
+            text(failure, look, !told_later)
+        })
+        .collect()
+}
+
+fn text(failure: &Failure, look: Look, with_journey: bool) -> String {
     let mut text = draw(
         &format!("not so: {}", failure.claim),
         failure.excerpt.as_ref(),
@@ -25,21 +38,23 @@ pub fn text(failure: &Failure, look: Look) -> String {
     if let Some(nearest) = &failure.nearest {
         line(&mut text, 2, &format!("nearest recorded call: {nearest}"));
     }
-    if let Some(call) = &failure.call {
+    if let Some(call) = failure.call.as_ref().filter(|_| with_journey) {
         if failure.journey.is_empty() {
             line(&mut text, 2, &format!("{call} never reached the edge"));
         } else {
             line(&mut text, 2, &format!("where {call} went:"));
+            let mut said = None;
             for hop in &failure.journey {
-                line(&mut text, 4 + 2 * hop.depth, &hop_line(hop));
+                line(&mut text, 4 + 2 * hop.depth, &hop_line(hop, said));
+                said = hop.decision.as_deref();
             }
         }
     }
     text
 }
 
-/// `worker → origin  POST https://…  200  3ms  why`.
-pub fn hop_line(hop: &HopRecord) -> String {
+/// `worker → origin  POST https://…  200  3ms  why`. A decision that was said of the hop before is not said again.
+fn hop_line(hop: &HopRecord, said: Option<&str>) -> String {
     let mut text = format!("{} → {}", hop.from, hop.to);
     if hop.depth > 1 {
         // The calls of a worker are its own; those before it are the visitor's.
@@ -54,7 +69,9 @@ pub fn hop_line(hop: &HopRecord) -> String {
     if let Some(took) = hop.took_us {
         let _ = write!(text, "  {}", shown(std::time::Duration::from_micros(took)));
     }
-    if let Some(decision) = &hop.decision {
+    if let Some(decision) = hop.decision.as_deref()
+        && said != Some(decision)
+    {
         let _ = write!(text, "  {decision}");
     }
     if let Some(fault) = &hop.fault {

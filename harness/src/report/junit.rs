@@ -58,11 +58,7 @@ fn test_case(case: &CaseRecord) -> TestCase {
                 .map(|failure| failure.claim.as_str())
                 .collect();
             status.set_message(format!("not so: {}", claims.join("; ")));
-            let texts: Vec<String> = failures
-                .iter()
-                .map(|failure| failure::text(failure, Look::PLAIN))
-                .collect();
-            status.set_description(texts.join("\n"));
+            status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
             status
         }
     };

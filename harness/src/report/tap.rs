@@ -33,8 +33,8 @@ fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
     }
     match &case.verdict {
         Verdict::Failed(failures) => {
-            for failure in failures {
-                comment(text, &failure::text(failure, Look::PLAIN));
+            for failure in failure::texts(failures, Look::PLAIN) {
+                comment(text, &failure);
             }
         }
         Verdict::Error(message) => comment(text, message),

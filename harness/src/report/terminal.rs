@@ -68,8 +68,8 @@ impl<W: Write> Terminal<W> {
             }
             Verdict::Failed(failures) => {
                 self.failed.push(record.name.clone());
-                for failure in failures {
-                    writeln!(self.out, "{}", failure::text(failure, self.look))?;
+                for text in failure::texts(failures, self.look) {
+                    writeln!(self.out, "{text}")?;
                 }
             }
         }

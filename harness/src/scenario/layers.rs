@@ -3,7 +3,7 @@
 //! A layer says what holds unless the file says otherwise. Mappings are merged key by key; everything else is replaced.
 //! The order, weakest first: defaults of the outermost folder, of the inner ones, the included files, the file itself.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::{
     node::{Node, Value},
@@ -162,7 +162,7 @@ fn included(
     if depth == 0 {
         return Err(problem(name, "files include each other too deeply"));
     }
-    let target = path.parent().unwrap_or(Path::new("")).join(text);
+    let target = lexical(&path.parent().unwrap_or(Path::new("")).join(text));
     let content = std::fs::read_to_string(&target).map_err(|error| {
         problem(
             name,
@@ -171,6 +171,22 @@ fn included(
     })?;
     let file = sources.add(&target, content.clone());
     Ok((target, yaml::parse(file, &content)?))
+}
+
+/// The path without `a/..`, for people; the files of a suite are not behind links.
+fn lexical(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        let above = matches!(short.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::ParentDir if above => {
+                short.pop();
+            }
+            Component::CurDir => {}
+            other => short.push(other),
+        }
+    }
+    short
 }
 
 fn problem(node: &Node, message: &str) -> Problem {

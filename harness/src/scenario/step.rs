@@ -46,11 +46,18 @@ pub enum Action {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Press {
-    /// Its name, such as `Enter`.
-    pub key: String,
+    /// Which.
+    pub key: Key,
     /// The field that has the focus, by CSS selector; whatever has it already where this is absent.
     #[serde(rename = "in")]
     pub field: Option<String>,
+}
+
+/// The keys that can be pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Key {
+    /// Submits a form by its first button.
+    Enter,
 }
 
 /// A step as it stands in a file.

@@ -186,6 +186,17 @@ impl Range {
     }
 }
 
+impl Range {
+    /// The range as a count of times: `once`, `2 times`, `at most 3 times`.
+    pub fn times(&self) -> String {
+        match (self.min, self.max) {
+            (Some(0.0), Some(0.0)) => "not once".to_owned(),
+            (Some(1.0), Some(1.0)) => "once".to_owned(),
+            _ => format!("{self} times"),
+        }
+    }
+}
+
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.min, self.max) {

@@ -31,21 +31,47 @@ pub fn parse(file: u32, text: &str) -> Result<Node, Problem> {
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
         Ok(raw) => Ok(node(file, raw)),
         Err(error) => {
-            let error = error.without_snippet();
+            let message = error.without_snippet().to_string();
+            let start = error.location().map_or(0, |place| offset(text, place));
             Err(Problem {
-                message: error.to_string(),
-                at: error.location().map_or(
-                    Span {
-                        file,
-                        ..Span::default()
-                    },
-                    |location| span(file, location),
-                ),
+                // The place is shown, so it need not be said.
+                message: message
+                    .split(" at line ")
+                    .next()
+                    .unwrap_or(&message)
+                    .to_owned(),
+                at: Span {
+                    file,
+                    start,
+                    length: text[start..].chars().next().map_or(0, char::len_utf8),
+                },
                 label: "here".to_owned(),
                 help: None,
             })
         }
     }
+}
+
+/// The byte at a line and a column, both counted from one.
+fn offset(text: &str, place: Location) -> usize {
+    let number = |value: u64| {
+        usize::try_from(value)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(1)
+    };
+    let line_start = match number(place.line()) {
+        0 => 0,
+        line => text
+            .match_indices('\n')
+            .nth(line - 1)
+            .map_or(text.len(), |(newline, _)| newline + 1),
+    };
+    let rest = &text[line_start..];
+    line_start
+        + rest
+            .char_indices()
+            .nth(number(place.column()))
+            .map_or(rest.len(), |(column, _)| column)
 }
 
 enum Raw {
@@ -149,5 +175,50 @@ impl<'de> Visitor<'de> for RawVisitor {
             map.push(entry);
         }
         Ok(Raw::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_yaml_is_shown_where_it_stops_being_yaml() {
+        let text = "a: é\nb: c: d\n";
+        let problem = parse(0, text).unwrap_err();
+        assert_eq!(&text[problem.at.start..][..2], ": ");
+        assert_eq!(
+            problem.message,
+            "mapping values are not allowed in this context"
+        );
+    }
+
+    #[test]
+    fn words_are_no_booleans() {
+        let node = parse(0, "a: [y, no, on, true]\n").unwrap();
+        let kinds: Vec<_> = (0..4)
+            .map(|index| node.at_path(["a", &index.to_string()]).unwrap().kind())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "the text `y`",
+                "the text `no`",
+                "the text `on`",
+                "the boolean `true`"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_files_are_refused_and_nothing_worse(text in "[ -~é\n]{0,80}") {
+            match parse(0, &text) {
+                Ok(_) => {}
+                Err(problem) => prop_assert!(text.is_char_boundary(problem.at.start)),
+            }
+        }
     }
 }

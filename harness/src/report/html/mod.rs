@@ -76,7 +76,7 @@ fn section(case: &CaseRecord) -> Markup {
                 Verdict::Skipped(reason) => p { (reason) },
                 Verdict::Error(message) => pre { (message) },
                 Verdict::Failed(failures) => {
-                    @for failure in failures { pre { (failure::text(failure, Look::PLAIN)) } }
+                    @for text in failure::texts(failures, Look::PLAIN) { pre { (text) } }
                 }
             }
             @if !case.refs.is_empty() {

@@ -80,7 +80,7 @@ fn counts(expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
     if let Some(count) = count.filter(|count| !count.holds(seen as f64)) {
         mismatches.push(Mismatch::new(
             &["times"],
-            format!("{what} reaches the origin {count} times"),
+            format!("{what} reaches the origin {}", count.times()),
             format!("it did {}", times(seen)),
         ));
     }

@@ -68,7 +68,7 @@ fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
     };
     if !enough {
         let claim = match &asked.times {
-            Some(times) => format!("the worker asks `{}` {times} times", asked.call),
+            Some(times) => format!("the worker asks `{}` {}", asked.call, times.times()),
             None => format!("the worker asks `{}`", asked.call),
         };
         let mut mismatch = Mismatch::new(

@@ -13,7 +13,10 @@ use crate::{
     browser::{self, CallOutcome, Page, PageError},
     rig::{BrowserVisit, Rig},
     run::observed::Call,
-    scenario::{call::CallPattern, step::Action},
+    scenario::{
+        call::CallPattern,
+        step::{Action, Key},
+    },
 };
 
 /// The browsers of one case: one a visitor, opened when the visitor first needs it.
@@ -96,7 +99,9 @@ impl Browser {
                 if let Some(field) = &press.field {
                     page.click(field, limit).await.map_err(trouble)?;
                 }
-                page.press(&press.key).await.map_err(trouble)?;
+                match press.key {
+                    Key::Enter => page.press("Enter").await.map_err(trouble)?,
+                }
             }
             Action::Run(script) => {
                 page.run(script).await.map_err(trouble)?;
@@ -162,7 +167,7 @@ fn is_meant(pattern: &CallPattern, call: &browser::Call) -> bool {
 /// What a page did not do is a verdict; a browser that does not answer is a fault.
 fn trouble(error: PageError) -> Trouble {
     match error {
-        PageError::Browser(_) => Trouble::Fault(error.into()),
+        PageError::Browser(_) | PageError::Key(_) => Trouble::Fault(error.into()),
         PageError::Navigation { url, reason } => Trouble::Unmet {
             claim: format!("{url} loads"),
             actual: reason,

@@ -31,7 +31,10 @@ fn noise(length: usize) -> String {
         state ^= state << 5;
         char::from(b'!' + (state % 90) as u8)
     };
-    std::iter::repeat_with(&mut next).filter(|letter| !matches!(letter, '"' | '\\')).take(length).collect()
+    std::iter::repeat_with(&mut next)
+        .filter(|letter| !matches!(letter, '"' | '\\'))
+        .take(length)
+        .collect()
 }
 
 fn signals(nonce: u64) -> Signals {
@@ -75,7 +78,8 @@ fn send(criterion: &mut Criterion) {
         return;
     };
     let ruleset_id = platform.set_ruleset("ten", ruleset());
-    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let client: Client<HttpConnector, Full<Bytes>> =
+        Client::builder(TokioExecutor::new()).build_http();
     let uri = format!("http://{}/v4/send", platform.address());
     let authorization = format!("Bearer {}", platform.keys().secret);
     let body = json!({
@@ -107,8 +111,12 @@ fn send(criterion: &mut Criterion) {
         bencher.iter_custom(|requests| {
             let start = Instant::now();
             let each = requests.div_ceil(CONNECTIONS);
-            runtime.block_on(futures_util::future::join_all((0..CONNECTIONS).map(|_| ask(each))));
-            start.elapsed().mul_f64(requests as f64 / (each * CONNECTIONS) as f64)
+            runtime.block_on(futures_util::future::join_all(
+                (0..CONNECTIONS).map(|_| ask(each)),
+            ));
+            start
+                .elapsed()
+                .mul_f64(requests as f64 / (each * CONNECTIONS) as f64)
         });
     });
     group.finish();
@@ -128,8 +136,12 @@ fn rule(criterion: &mut Criterion) {
     let Ok(expression) = text.parse::<Expression>() else {
         return;
     };
-    criterion.bench_function("rule/evaluate", |bencher| bencher.iter(|| expression.holds(black_box(&event))));
-    criterion.bench_function("rule/parse", |bencher| bencher.iter(|| black_box(text).parse::<Expression>()));
+    criterion.bench_function("rule/evaluate", |bencher| {
+        bencher.iter(|| expression.holds(black_box(&event)))
+    });
+    criterion.bench_function("rule/parse", |bencher| {
+        bencher.iter(|| black_box(text).parse::<Expression>())
+    });
 }
 
 criterion_group!(benches, send, rule);
