@@ -27,6 +27,9 @@ pub enum CliError {
     /// The worker could not be built.
     #[error(transparent)]
     Build(#[from] crate::build::BuildError),
+    /// A URL cannot be explained.
+    #[error(transparent)]
+    Route(#[from] super::RouteCommandError),
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -53,7 +56,9 @@ impl CliError {
     /// The exit code it ends the command with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Load(_) | Self::Results { .. } | Self::NoSuchLint(_) => exit::USAGE,
+            Self::Load(_) | Self::Route(_) | Self::Results { .. } | Self::NoSuchLint(_) => {
+                exit::USAGE
+            }
             Self::NothingSelected => exit::NOTHING,
             Self::Environment(_)
             | Self::Tool(_)

@@ -6,6 +6,7 @@ mod doctor;
 mod error;
 mod progress;
 mod report;
+mod route;
 mod run;
 
 use std::{ffi::OsString, io::Write};
@@ -13,6 +14,7 @@ use std::{ffi::OsString, io::Write};
 use clap::{Parser, Subcommand};
 
 pub use error::CliError;
+pub use route::RouteCommandError;
 
 use crate::{exit, scenario::problem::Look};
 
@@ -48,6 +50,8 @@ enum Command {
     Report(report::Command),
     /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
     Build(build::Options),
+    /// Says which route wins for a URL, why, why the others do not, and which worker runs.
+    Route(route::Options),
     /// Says what is installed, which versions, and what is missing.
     Doctor,
 }
@@ -72,6 +76,7 @@ pub async fn main(context: &Context) -> u8 {
         Command::Explain(options) => check::explain(options),
         Command::Report(command) => report::report(command),
         Command::Build(options) => build::build(options),
+        Command::Route(options) => route::route(options),
         Command::Doctor => doctor::doctor(),
     };
     done.unwrap_or_else(|error| {

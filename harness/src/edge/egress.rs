@@ -12,7 +12,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::{
-    cache::CacheOptions,
+    cache::{self, CacheOptions},
     front::Front,
     headers::{self, Subrequest, Toward},
     origin_side::Leaving,
@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     body::Body,
-    internet::{Caller, CfOptions, Dropped, Gateway, Visit},
-    trace::{Party, RequestHead},
+    internet::{CacheApi, Caller, CfOptions, Dropped, Gateway, Visit},
+    trace::{Party, RequestHead, ResponseHead},
 };
 
 /// Where the subrequests of the workers enter the edge.
@@ -48,6 +48,9 @@ impl Front {
         caller: &Caller,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, Dropped> {
+        if request.extensions_mut().remove::<CacheApi>().is_some() {
+            return Ok(self.cache_operation(caller, request).await);
+        }
         let ray = request.headers().get(headers::CF_RAY);
         let ray = ray.and_then(|ray| ray.to_str().ok());
         let visit = self.internet().visits().of_subrequest(&caller.worker, ray);
@@ -55,7 +58,7 @@ impl Front {
             request
                 .headers_mut()
                 .insert(headers::CF_RAY, Ray::from(visit.ray.clone()).header());
-            self.count(caller, visit, &request)?;
+            self.count(visit, &request)?;
         }
         let options = request
             .extensions_mut()
@@ -74,6 +77,23 @@ impl Front {
             .await)
     }
 
+    async fn cache_operation(&self, caller: &Caller, request: Request<Body>) -> Response<Body> {
+        let head = RequestHead::of(&request);
+        let hop = self.trace.begin(Party::Worker, Party::Edge, head);
+        let visit = self.internet().visits().of_subrequest(&caller.worker, None);
+        if let Some(visit) = &visit {
+            hop.belongs_to(&visit.ray);
+        }
+        let zone = visit
+            .map(|visit| visit.zone)
+            .or_else(|| caller.zone.clone());
+        let zone = zone.unwrap_or_default();
+        let (answer, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
+        hop.decided(done);
+        hop.answered(ResponseHead::of(&answer));
+        answer
+    }
+
     async fn send_out(
         &self,
         caller: &Caller,
@@ -86,7 +106,9 @@ impl Front {
             .host()
             .unwrap_or_default()
             .to_ascii_lowercase();
-        let zone = caller.zone.as_deref();
+        let zone = visit
+            .map(|visit| visit.zone.as_str())
+            .or(caller.zone.as_deref());
         let resolution = self.zones.resolve(&host);
         let toward = match resolution {
             Resolution::Proxied(target) if Some(target.name.as_str()) == zone => Toward::SameZone,
@@ -125,14 +147,9 @@ impl Front {
     }
 
     /// Over the limit a `fetch()` rejects: nothing is answered.
-    fn count(
-        &self,
-        caller: &Caller,
-        visit: &Visit,
-        request: &Request<Body>,
-    ) -> Result<(), Dropped> {
+    fn count(&self, visit: &Visit, request: &Request<Body>) -> Result<(), Dropped> {
         let made = visit.subrequests.add();
-        if made <= self.most_subrequests(caller.zone.as_deref()) {
+        if made <= self.most_subrequests(&visit.zone) {
             return Ok(());
         }
         let hop = self

@@ -213,17 +213,14 @@ impl Front {
         &self.origin_side.internet
     }
 
-    /// How many subrequests the invocation may make, by the settings of the zone whose worker it is.
-    pub(super) fn most_subrequests(&self, zone: Option<&str>) -> usize {
-        let zone = self
-            .zones
-            .all()
-            .iter()
-            .find(|candidate| Some(candidate.name.as_str()) == zone);
-        zone.map_or_else(
-            || super::Settings::default().subrequests,
-            |zone| zone.settings.subrequests,
-        )
+    /// How many subrequests an invocation for this zone may make.
+    pub(super) fn most_subrequests(&self, zone: &str) -> usize {
+        let zones = self.zones.all().iter();
+        zones
+            .filter(|candidate| candidate.name == zone)
+            .map(|zone| zone.settings.subrequests)
+            .next()
+            .unwrap_or(usize::MAX)
     }
 }
 
@@ -361,6 +358,7 @@ impl Arrival<'_> {
         Visit {
             ray: self.ray.as_str().to_owned(),
             worker: worker.to_owned(),
+            zone: self.zone.name.clone(),
             ip: self.ip,
             workers_left: self.workers_left,
             subrequests: crate::internet::Subrequests::default(),

@@ -14,6 +14,9 @@ use http::{
 
 use super::{ray::Ray, routes::Scheme};
 
+/// The header that workerd adds to the operations of the Cache API, so that they are told apart from `fetch()`.
+pub const CACHE_API_HEADER: &str = "x-edgeproof-cache";
+
 /// How many workers may run one through the other for one visitor request (documentation, error 1019).
 pub const MOST_WORKERS: u8 = 16;
 
@@ -43,8 +46,9 @@ const CF_EW_VIA: Name = HeaderName::from_static("cf-ew-via");
 const LONGEST_FORWARDED_FOR: usize = 100;
 
 /// Headers that only the edge sets: what a visitor sends under these names goes no further.
-const NEVER_FROM_A_VISITOR: [&str; 9] = [
+const NEVER_FROM_A_VISITOR: [&str; 10] = [
     FORWARDED_PROTO_HEADER,
+    CACHE_API_HEADER,
     CF_BLOB_HEADER,
     "cf-worker",
     "cf-ew-via",

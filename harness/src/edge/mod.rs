@@ -37,7 +37,7 @@ use std::{
 
 pub use cache::{Cache, CacheOptions, Lookup, Stored, is_eligible, lifetime};
 pub use certificates::{CertificateAuthority, CertificateError};
-pub use headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+pub use headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 pub use normalise::{Normalization, NormalizationType};
 pub use preamble::preamble;
 pub use ray::Ray;

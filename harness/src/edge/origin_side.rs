@@ -46,7 +46,7 @@ impl OriginSide {
             mark(&mut answer, "DYNAMIC");
             return answer;
         };
-        let key = key(zone, request, &leaving.options);
+        let key = cache::key(zone, request.uri(), &leaving.options);
         let state = match self.cache.look_up(&key) {
             Lookup::Hit(stored, age) => {
                 let mut answer = stored.answer(age);
@@ -107,14 +107,6 @@ impl OriginSide {
         let hop = self.trace.begin(leaving.from, Party::Edge, head);
         hop.decided(format!("HIT in the cache of {zone}"));
         hop.answered(crate::trace::ResponseHead::of(answer));
-    }
-}
-
-/// What an answer is stored under: the zone and the URL of the request that left, or the worker's own key.
-fn key(zone: &str, request: &Request<Body>, options: &CacheOptions) -> String {
-    match &options.cache_key {
-        Some(key) => format!("{zone} {key}"),
-        None => format!("{zone} {}", request.uri()),
     }
 }
 

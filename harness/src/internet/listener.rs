@@ -10,12 +10,12 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{CfOptions, Dropped, Internet, InternetError};
+use super::{CacheApi, CfOptions, Dropped, Internet, InternetError};
 use crate::{
     body::{self, Body},
     edge::{
-        CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, headers::remove_hop_by_hop, limits::HEADER_COUNT,
-        pages, tunnel::Tunnels,
+        CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, headers::remove_hop_by_hop,
+        limits::HEADER_COUNT, pages, tunnel::Tunnels,
     },
     trace::Party,
 };
@@ -25,7 +25,7 @@ use crate::{
 pub struct Caller {
     /// The worker's name.
     pub worker: String,
-    /// The zone that owns it: what `CF-Worker` says on its subrequests.
+    /// The zone that owns it: what `CF-Worker` says on subrequests that belong to no visit.
     pub zone: Option<String>,
 }
 
@@ -126,12 +126,20 @@ async fn answer(
     if let Ok(host) = HeaderValue::from_str(&host) {
         headers.insert(HOST, host);
     }
+    let cache_api = headers.remove(CACHE_API_HEADER).is_some();
     let cf = headers.remove(CF_BLOB_HEADER);
     if let Some(cf) = cf.and_then(|cf| serde_json::from_slice(cf.as_bytes()).ok()) {
         request.extensions_mut().insert(CfOptions(cf));
     }
+    if cache_api {
+        request.extensions_mut().insert(CacheApi);
+    }
     if let Some(gateway) = internet.gateway() {
         return gateway.pass(caller, request).await;
+    }
+    if cache_api {
+        // There is no cache without an edge.
+        return Err(Dropped);
     }
     match internet.send(request, Party::Worker).await {
         Ok(answer) => Ok(answer),

@@ -105,6 +105,10 @@ pub(crate) trait Gateway: Send + Sync {
 #[error("the subrequest gets no answer")]
 pub(crate) struct Dropped;
 
+/// Marks an operation of the Cache API: an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheApi;
+
 /// The `cf` object a worker gave its `fetch()`: an extension of the subrequest.
 #[derive(Clone, Debug)]
 pub(crate) struct CfOptions(pub(crate) serde_json::Value);

@@ -20,6 +20,8 @@ pub struct Visit {
     pub ray: String,
     /// The worker that has it.
     pub worker: String,
+    /// The zone whose route or custom domain ran the worker: what `CF-Worker` says on its subrequests.
+    pub zone: String,
     /// The visitor's address.
     pub ip: IpAddr,
     /// How many workers may still run one through the other, this one included: 16 for a visitor's own request.
@@ -115,6 +117,7 @@ mod tests {
         Visit {
             ray: ray.to_owned(),
             worker: worker.to_owned(),
+            zone: "shop.example".to_owned(),
             ip: [203, 0, 113, 7].into(),
             workers_left,
             subrequests: Subrequests::default(),

@@ -39,6 +39,9 @@ pub struct Zone {
     /// Names that a worker answers by itself, each with the worker.
     #[serde(default)]
     pub custom_domains: BTreeMap<String, String>,
+    /// Routes beside those of the deployments, such as a pattern without a worker.
+    #[serde(default)]
+    pub routes: Vec<edge::Route>,
     /// How the zone's edge behaves.
     #[serde(default)]
     pub edge: edge::Settings,
@@ -108,6 +111,8 @@ pub struct Visitor {
     pub ip: IpAddr,
     /// ISO 3166-1 alpha-2 code of the country the edge reports.
     pub country: String,
+    /// What else the edge knows of the address: city, network and the like.
+    pub location: edge::Location,
 }
 
 /// How a visitor comes to the site.
@@ -132,6 +137,7 @@ impl Default for Visitor {
             // A documentation address (RFC 5737).
             ip: IpAddr::from([203, 0, 113, 7]),
             country: "DE".to_owned(),
+            location: edge::Location::default(),
         }
     }
 }

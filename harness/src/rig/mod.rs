@@ -13,4 +13,5 @@ pub use description::{
 };
 pub use environment::{Environment, EnvironmentError};
 pub use running::{Rig, RigError};
+pub(crate) use running::{routes, zones};
 pub use visit::BrowserVisit;

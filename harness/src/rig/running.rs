@@ -150,7 +150,8 @@ impl Rig {
 
         let edge = Edge::start(EdgeOptions {
             zones: zones(&description),
-            routes: routes(&expansions)?,
+            routes: routes(&description, &expansions)
+                .map_err(|(worker, source)| RigError::Route { worker, source })?,
             workers: runtime.as_ref().map_or_else(BTreeMap::new, |runtime| {
                 let addresses = runtime.addresses().iter();
                 addresses
@@ -407,7 +408,8 @@ fn worker_directory(environment: &Environment, deployment: &Deployment) -> PathB
         .map_or_else(|| environment.worker.clone(), PathBuf::from)
 }
 
-fn zones(description: &Description) -> Vec<edge::Zone> {
+/// The zones as the edge takes them.
+pub(crate) fn zones(description: &Description) -> Vec<edge::Zone> {
     let zone = |(name, zone): (&String, &super::Zone)| edge::Zone {
         name: name.clone(),
         hosts: zone
@@ -421,17 +423,19 @@ fn zones(description: &Description) -> Vec<edge::Zone> {
     description.zones.iter().map(zone).collect()
 }
 
-fn routes(expansions: &BTreeMap<String, Expansion>) -> Result<Vec<Route>, RigError> {
-    let mut routes = Vec::new();
+/// The routes of the zones, then those of the deployments, or the worker whose pattern is not one.
+pub(crate) fn routes(
+    description: &Description,
+    expansions: &BTreeMap<String, Expansion>,
+) -> Result<Vec<Route>, (String, PatternError)> {
+    let zones = description.zones.values();
+    let mut routes: Vec<Route> = zones.flat_map(|zone| zone.routes.clone()).collect();
     for (worker, expansion) in expansions {
         for pattern in &expansion.routes {
             routes.push(Route {
-                pattern: pattern.parse().map_err(|source| RigError::Route {
-                    worker: worker.clone(),
-                    source,
-                })?,
+                pattern: pattern.parse().map_err(|source| (worker.clone(), source))?,
                 worker: Some(worker.clone()),
-                over_daily_limit: super::FailureMode::Open,
+                over_daily_limit: super::FailureMode::Closed,
             });
         }
     }
@@ -442,7 +446,7 @@ fn locations(description: &Description) -> HashMap<IpAddr, Location> {
     let location = |visitor: &Visitor| {
         let location = Location {
             country: Some(visitor.country.clone()),
-            ..Location::default()
+            ..visitor.location.clone()
         };
         (visitor.ip, location)
     };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::Path};
 
-use crate::edge::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+use crate::edge::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 
 use super::bundle::{Bundle, Module, ModuleKind, Syntax};
 
@@ -26,13 +26,19 @@ pub struct WorkerConfig {
 pub(super) fn render(workers: &[WorkerConfig]) -> String {
     let mut text = String::from("using Workerd = import \"/workerd/workerd.capnp\";\n\n");
     text.push_str("const config :Workerd.Config = (\n  services = [\n");
+    let cache = quote(CACHE_API_HEADER);
     for (index, worker) in workers.iter().enumerate() {
+        let address = quote(&worker.internet.to_string());
         let _ = writeln!(
             text,
-            "    ( name = {}, worker = .worker{index} ),\n    ( name = \"internet{index}\", external = ( address = {}, http = ( style = proxy, cfBlobHeader = {} ) ) ),",
+            "    ( name = {}, worker = .worker{index} ),\n    ( name = \"internet{index}\", external = ( address = {address}, http = ( style = proxy, cfBlobHeader = {}, injectRequestHeaders = [ ( name = {cache} ) ] ) ) ),",
             quote(&worker.name),
-            quote(&worker.internet.to_string()),
             quote(CF_BLOB_HEADER),
+        );
+        // The Cache API goes the same way; the header tells its operations apart from `fetch()`, which cannot set it.
+        let _ = writeln!(
+            text,
+            "    ( name = \"cache{index}\", external = ( address = {address}, http = ( style = proxy, injectRequestHeaders = [ ( name = {cache}, value = \"1\" ) ] ) ) ),",
         );
     }
     text.push_str("  ],\n  sockets = [\n");
@@ -79,7 +85,7 @@ fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
     }
     let _ = writeln!(
         text,
-        "  ],\n  compatibilityDate = \"{COMPATIBILITY_DATE}\",\n  globalOutbound = \"internet{index}\",\n);"
+        "  ],\n  compatibilityDate = \"{COMPATIBILITY_DATE}\",\n  globalOutbound = \"internet{index}\",\n  cacheApiOutbound = \"cache{index}\",\n);"
     );
 }
 

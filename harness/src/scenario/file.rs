@@ -68,7 +68,7 @@ impl Scenario {
         self.given
             .zones
             .values()
-            .flat_map(|zone| zone.hosts.keys())
+            .flat_map(|zone| zone.hosts.keys().chain(zone.custom_domains.keys()))
             .map(String::as_str)
     }
 }

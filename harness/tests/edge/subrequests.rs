@@ -278,3 +278,26 @@ async fn a_body_over_the_plan_is_413() {
     assert_eq!(answer.status(), 413);
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn what_a_worker_puts_into_the_cache_it_finds_there() {
+    let world = world().await;
+    let first = world.get("/w/cache").await;
+    let second = world.get("/w/cache").await;
+    assert_eq!(text(&first), "made by the worker");
+    assert_eq!(text(&second), text(&first));
+    assert_eq!(second.headers()["cf-cache-status"], "HIT");
+    let done: Vec<_> = world
+        .hops(Party::Worker, Party::Edge)
+        .into_iter()
+        .filter_map(|hop| hop.decision)
+        .collect();
+    assert_eq!(
+        done,
+        [
+            "cache.match: MISS",
+            "cache.put: stored for 60 s",
+            "cache.match: HIT"
+        ]
+    );
+}

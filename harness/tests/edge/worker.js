@@ -40,6 +40,13 @@ const behaviours = {
   },
   "/w/echo": (request) => new Response(request.body),
   "/w/oversized": () => fetch("https://vendor.test/oversized"),
+  "/w/cache": async (request, context) => {
+    const stored = await caches.default.match(request.url);
+    if (stored) return stored;
+    const answer = new Response("made by the worker", { headers: { "cache-control": "max-age=60" } });
+    await caches.default.put(request.url, answer.clone());
+    return answer;
+  },
   "/w/socket": () => {
     const [visitor, own] = Object.values(new WebSocketPair());
     own.accept();

@@ -32,14 +32,14 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 
 /// The visitor's address in all of these tests.
-pub const VISITOR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
+pub(crate) const VISITOR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
 
-pub struct World {
+pub(crate) struct World {
     edge: Option<Edge>,
     address: SocketAddr,
-    pub internet: Internet,
-    pub trace: Trace,
-    pub origin: Arc<Origin>,
+    pub(crate) internet: Internet,
+    pub(crate) trace: Trace,
+    pub(crate) origin: Arc<Origin>,
     authority: Arc<CertificateAuthority>,
     _runtime: Runtime,
     _doors: Vec<Outbound>,
@@ -48,14 +48,14 @@ pub struct World {
 
 /// Everything that is not behind a worker. It counts what it was asked and what of its bodies was taken.
 #[derive(Default)]
-pub struct Origin {
-    pub requests: AtomicU64,
+pub(crate) struct Origin {
+    pub(crate) requests: AtomicU64,
     /// Bytes of request bodies it has read.
-    pub read: AtomicU64,
+    pub(crate) read: AtomicU64,
     /// Bytes of its endless answer that were taken from it.
-    pub given: Arc<AtomicU64>,
+    pub(crate) given: Arc<AtomicU64>,
     /// Told when its endless answer is given up.
-    pub given_up: Arc<tokio::sync::Notify>,
+    pub(crate) given_up: Arc<tokio::sync::Notify>,
 }
 
 struct OriginHandle(Arc<Origin>);
@@ -134,13 +134,13 @@ fn tell(seen: &HeaderMap, answer: &mut HeaderMap) {
     }
 }
 
-pub async fn world() -> World {
+pub(crate) async fn world() -> World {
     world_with(Settings::default()).await
 }
 
 /// Two zones: `shop.example` with the worker of `worker.js` below `/w/` and a custom domain, `other.example` with a
 /// worker on every path; `vendor.test` is not behind the edge.
-pub async fn world_with(settings: Settings) -> World {
+pub(crate) async fn world_with(settings: Settings) -> World {
     let trace = Trace::new();
     let internet = Internet::new(trace.clone());
     let origin = Arc::new(Origin::default());
@@ -271,7 +271,7 @@ fn worker(directory: &Path, name: &str, source: &str, internet: SocketAddr) -> W
 
 impl World {
     /// A connection of the visitor, with nothing but the preamble sent.
-    pub async fn tcp(&self) -> TcpStream {
+    pub(crate) async fn tcp(&self) -> TcpStream {
         let address = self.address;
         let mut stream = TcpStream::connect(address).await.unwrap();
         let visitor = SocketAddr::new(VISITOR, 50_000);
@@ -279,7 +279,7 @@ impl World {
         stream
     }
 
-    pub async fn tls(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
+    pub(crate) async fn tls(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
         let config = self.authority.client_config(&[protocol]).unwrap();
         TlsConnector::from(Arc::new(config))
             .connect(
@@ -291,7 +291,7 @@ impl World {
     }
 
     /// A connection that speaks HTTP/1.1 over TLS.
-    pub async fn http1(&self) -> conn::http1::SendRequest<Body> {
+    pub(crate) async fn http1(&self) -> conn::http1::SendRequest<Body> {
         let stream = TokioIo::new(self.tls(b"http/1.1").await);
         let (sender, driver) = conn::http1::Builder::new()
             .max_headers(1000)
@@ -303,7 +303,7 @@ impl World {
     }
 
     /// A connection that speaks HTTP/2.
-    pub async fn http2(&self) -> conn::http2::SendRequest<Body> {
+    pub(crate) async fn http2(&self) -> conn::http2::SendRequest<Body> {
         let stream = TokioIo::new(self.tls(b"h2").await);
         let (sender, driver) = conn::http2::handshake(TokioExecutor::new(), stream)
             .await
@@ -313,52 +313,52 @@ impl World {
     }
 
     /// Stops the edge in good order; the rest of the world stays.
-    pub async fn stop_edge(&mut self) {
+    pub(crate) async fn stop_edge(&mut self) {
         if let Some(edge) = self.edge.take() {
             edge.stop().await;
         }
     }
 
     /// Asks and reads the whole answer.
-    pub async fn ask(&self, request: Request<Body>) -> Response<Bytes> {
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Response<Bytes> {
         let answer = self.http1().await.send_request(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Response::from_parts(parts, bytes)
     }
 
-    pub async fn get(&self, path: &str) -> Response<Bytes> {
+    pub(crate) async fn get(&self, path: &str) -> Response<Bytes> {
         self.ask(get(path)).await
     }
 
     /// The hops between two parties, in order.
-    pub fn hops(&self, from: Party, to: Party) -> Vec<Exchange> {
+    pub(crate) fn hops(&self, from: Party, to: Party) -> Vec<Exchange> {
         let hops = self.trace.exchanges().into_iter();
         hops.filter(|hop| (hop.from, hop.to) == (from, to))
             .collect()
     }
 }
 
-pub fn get(path: &str) -> Request<Body> {
+pub(crate) fn get(path: &str) -> Request<Body> {
     Request::get(path)
         .header("host", "shop.example")
         .body(body::empty())
         .unwrap()
 }
 
-pub fn post(path: &str, body: Body) -> Request<Body> {
+pub(crate) fn post(path: &str, body: Body) -> Request<Body> {
     Request::post(path)
         .header("host", "shop.example")
         .body(body)
         .unwrap()
 }
 
-pub fn text(answer: &Response<Bytes>) -> &str {
+pub(crate) fn text(answer: &Response<Bytes>) -> &str {
     std::str::from_utf8(answer.body()).unwrap()
 }
 
 /// What the origin saw in a header.
-pub fn saw<'a>(answer: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
+pub(crate) fn saw<'a>(answer: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
     let value = answer.headers().get(format!("saw-{name}"))?;
     Some(value.to_str().unwrap())
 }

@@ -1,11 +1,24 @@
 //! The zone's cache. It stands behind the workers: what a visitor asks for reaches it only where no worker runs, or
 //! through a worker's `fetch()`.
 
+mod api;
 mod policy;
 mod recorder;
 mod store;
 
+pub(super) use api::operate;
 pub use policy::{CacheOptions, is_eligible, lifetime};
 pub(super) use recorder::recorded;
 pub(super) use store::CF_CACHE_STATUS;
 pub use store::{Cache, Lookup, Stored};
+
+/// The largest body that is stored. Cloudflare stores up to 512 MB; this bound keeps the memory of a rig flat.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+/// What an answer is stored under: the zone and the URL of the request that left, or the worker's own key.
+pub(super) fn key(zone: &str, url: &http::Uri, options: &CacheOptions) -> String {
+    match &options.cache_key {
+        Some(key) => format!("{zone} key {key}"),
+        None => format!("{zone} {url}"),
+    }
+}

@@ -8,11 +8,11 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 
-use super::store::{Cache, Stored};
+use super::{
+    LARGEST,
+    store::{Cache, Stored},
+};
 use crate::body::{Body, BodyError, stream};
-
-/// The largest body that is stored. Cloudflare stores up to 512 MB; this bound keeps the memory of a rig flat.
-const LARGEST: usize = 16 * 1024 * 1024;
 
 /// `body`, which becomes the body of `stored` under `key` when it has ended without an error.
 pub(crate) fn recorded(body: Body, cache: Cache, key: String, stored: Stored) -> Body {

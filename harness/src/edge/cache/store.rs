@@ -68,6 +68,12 @@ impl Cache {
         }
     }
 
+    /// Deletes what is under `key`; says whether there was something.
+    pub fn remove(&self, key: &str) -> bool {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.remove(key).is_some()
+    }
+
     /// Stores an answer; one that is there already is replaced.
     pub fn store(&self, key: String, stored: Stored) {
         let entry = Entry {

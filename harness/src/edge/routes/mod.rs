@@ -6,6 +6,8 @@ mod pattern;
 
 use std::cmp::Reverse;
 
+use serde::Deserialize;
+
 pub use check::{RouteError, check};
 pub use explain::{Considered, ExplainError, Explanation, explain};
 pub use pattern::{Mismatch, Pattern, PatternError, Scheme, Target};
@@ -13,14 +15,22 @@ pub use pattern::{Mismatch, Pattern, PatternError, Scheme, Target};
 use crate::rig::FailureMode;
 
 /// A route of a zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Route {
     /// Which URLs.
     pub pattern: Pattern,
     /// The worker they run; none sends them to the origin although a wider route has a worker.
+    #[serde(default)]
     pub worker: Option<String>,
     /// What happens once the daily limit of the free plan is reached: open bypasses the worker, closed is error 1027.
+    #[serde(default = "closed")]
     pub over_daily_limit: FailureMode,
+}
+
+/// The mode of a route that was made without one (`request_limit_fail_open: false` in Cloudflare's API).
+fn closed() -> FailureMode {
+    FailureMode::Closed
 }
 
 /// The routes of an account, the most specific first.
