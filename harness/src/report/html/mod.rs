@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("style.css");
 /// The results as one HTML page.
 pub fn text(results: &Results) -> String {
     let summary = &results.summary;
-    page(html! {
+    page(&html! {
         header {
             h1 { "edgeproof" }
             p.sums {
@@ -45,7 +45,7 @@ pub fn text(results: &Results) -> String {
     .into_string()
 }
 
-fn page(body: Markup) -> Markup {
+fn page(body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
