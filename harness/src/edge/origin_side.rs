@@ -1,5 +1,7 @@
 //! The edge's side towards origins: the cache, the limit on answers, and the pages for what cannot be reached.
 
+use std::time::Instant;
+
 use http::{HeaderValue, Method, Request, Response};
 
 use super::{
@@ -47,7 +49,7 @@ impl OriginSide {
             return answer;
         };
         let key = cache::key(zone, request.uri(), &leaving.options);
-        let state = match self.cache.look_up(&key) {
+        let state = match self.cache.look_up(&key, Instant::now()) {
             Lookup::Hit(stored, age) => {
                 let mut answer = stored.answer(age);
                 mark(&mut answer, "HIT");

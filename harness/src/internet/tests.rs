@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use http::{Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rstest::rstest;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::*;
 use crate::body;
@@ -99,17 +101,31 @@ async fn a_fault_keeps_the_request_from_its_destination_and_is_recorded(
     assert!(trace.exchanges()[0].fault.is_some());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_hanging_destination_is_given_up_after_100_seconds() {
-    let (internet, _) = internet();
+#[tokio::test]
+async fn a_hanging_destination_does_not_answer() {
+    let (internet, trace) = internet();
     internet
         .set_faults(faulty("{on: origin, fault: hang}"))
         .unwrap();
-    let unreachable = internet
-        .send(get("https://shop.example/"), Party::Worker)
-        .await
-        .unwrap_err();
-    assert_eq!(unreachable.status().as_u16(), 524);
+    let answer = internet.send(get("https://shop.example/"), Party::Worker);
+    assert!(timeout(Duration::from_millis(50), answer).await.is_err());
+    assert!(trace.exchanges()[0].response.is_none());
+}
+
+// Documentation, Support › 5xx errors, and error 1016.
+#[rstest]
+#[case(Unreachable::Reset, 520)]
+#[case(Unreachable::Refused, 521)]
+#[case(Unreachable::ConnectTimeout, 522)]
+#[case(Unreachable::ReadTimeout(Duration::from_secs(100)), 524)]
+#[case(Unreachable::Tls, 525)]
+#[case(Unreachable::Certificate, 526)]
+#[case(Unreachable::NameUnknown, 530)]
+fn every_way_to_be_unreachable_has_its_status(
+    #[case] unreachable: Unreachable,
+    #[case] expected: u16,
+) {
+    assert_eq!(unreachable.status().as_u16(), expected);
 }
 
 #[tokio::test]
@@ -144,7 +160,7 @@ async fn a_body_can_break_off() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_can_come_in_pieces_and_is_whole() {
     let (internet, _) = internet();
     internet

@@ -4,6 +4,8 @@
 //! `caches.default` is the zone's own cache, `caches.open(name)` one beside it (documentation, Workers › Reference ›
 //! How the Cache works). Conditional and range requests are answered with the whole stored answer.
 
+use std::time::Instant;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -45,7 +47,7 @@ pub(crate) async fn operate(
 }
 
 fn look_up(cache: &Cache, key: &str) -> (Response<Body>, String) {
-    let (mut answer, state) = match cache.look_up(key) {
+    let (mut answer, state) = match cache.look_up(key, Instant::now()) {
         Lookup::Hit(stored, age) => (stored.answer(age), "HIT"),
         Lookup::Expired => (bare(StatusCode::GATEWAY_TIMEOUT), "EXPIRED"),
         Lookup::Miss => (bare(StatusCode::GATEWAY_TIMEOUT), "MISS"),

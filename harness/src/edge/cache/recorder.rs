@@ -77,7 +77,7 @@ impl http_body::Body for Recorder {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use http::{HeaderMap, StatusCode};
     use http_body_util::{BodyExt, StreamBody};
@@ -101,7 +101,7 @@ mod tests {
         };
         let body = recorded(body, cache.clone(), "key".to_owned(), stored);
         let _ = body.collect().await;
-        cache.look_up("key")
+        cache.look_up("key", Instant::now())
     }
 
     #[tokio::test]
