@@ -37,7 +37,7 @@ impl Incoming {
 
     async fn analyse(&self) -> Result<Intelligence, Failure> {
         let request = edge::request(&self.configuration, &self.head)?;
-        let (status, body) = runtime::post(&request, self.deadline()).await?;
+        let (status, body) = runtime::post(&request, &self.request, self.deadline()).await?;
         edge::judge(status, &body)
     }
 
@@ -55,7 +55,8 @@ impl Incoming {
             Ok(width) if !response.body().is_null() => width,
             _ => return Ok(response),
         };
-        let page = Peeked::new(&response.body())?;
+        let length = injection::length(&answer).map(as_number);
+        let page = Peeked::new(&response, length)?;
         let found = match look(&page, width).await {
             Ok(found) => found,
             Err(error) => return self.bad_gateway(&error),
@@ -63,7 +64,6 @@ impl Incoming {
         let injection =
             found.and_then(|found| injection::plan(&wanted, &self.head, &answer, &found));
         let Some(injection) = injection else {
-            let length = injection::length(&answer).map(as_number);
             return runtime::replaced(&response, &[], &page.without(&[], length)?);
         };
         self.log(&injection.log);

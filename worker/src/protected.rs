@@ -50,12 +50,13 @@ impl Incoming {
 
     /// What the form of the call holds, and its body; none when the call carries no form.
     async fn form(&self) -> Result<Option<(Form, Peeked)>, JsValue> {
-        let body = self.request.body();
         let content_type = self.head.headers.get("content-type").unwrap_or_default();
-        let Some(mut scanner) = FormScanner::new(content_type).filter(|_| !body.is_null()) else {
+        let Some(mut scanner) =
+            FormScanner::new(content_type).filter(|_| !self.request.body().is_null())
+        else {
             return Ok(None);
         };
-        let body = Peeked::new(&body)?;
+        let body = Peeked::new(&self.request, self.length())?;
         while let Some(bytes) = body.next(LOOK).await? {
             if scanner.push(&bytes.to_vec()) {
                 break;
@@ -71,16 +72,19 @@ impl Incoming {
             .iter()
             .flat_map(|cut| [cut.start, cut.end])
             .collect();
-        let length = self.head.headers.get("content-length");
-        let length = length
-            .and_then(|length| length.parse().ok())
-            .map(|length| form.length(length));
-        body.without(&cuts, length.map(as_number))
+        let cut = as_number(form.cut_bytes());
+        body.without(&cuts, self.length().map(|length| length - cut))
+    }
+
+    /// The length of the body, where the visitor told it.
+    fn length(&self) -> Option<f64> {
+        let length = self.head.headers.get("content-length")?;
+        length.parse().ok().map(as_number)
     }
 
     async fn identify(&self, signals: &Signals) -> Result<Identified, Failure> {
-        let request = identification::request(&self.configuration, &self.head, &signals.data)?;
-        let (status, body) = runtime::post(&request, self.deadline()).await?;
+        let request = identification::request(&self.configuration, &self.head, signals)?;
+        let (status, body) = runtime::post(&request, &self.request, self.deadline()).await?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
         let now = js_sys::Date::now() as i64;
         identification::judge(&self.head, status, &body, now)

@@ -1,11 +1,12 @@
 // Calls into the Workers runtime that would be many small ones from wasm: each function here is one crossing, and the
 // bytes of bodies stay on this side. No decision is taken here.
 
-// Header fields as `name: value` lines. A field holds no line break.
+// Header fields as `name: value` lines. A field holds no line break. Of the signals, some 20 KB that wasm has no use for,
+// only the start is told.
 export function headerLines(headers) {
   let lines = "";
   for (const [name, value] of headers) {
-    lines += `${name}: ${value}\n`;
+    lines += `${name}: ${name === "fp-data" ? value.slice(0, 2) : value}\n`;
   }
   return lines;
 }
@@ -52,8 +53,13 @@ function edit(headers, edits) {
   }
 }
 
-// Posts JSON to the platform; status and text of the answer. The deadline covers both.
-export async function postJson(url, authorization, body, deadline) {
+// Posts JSON to the platform; status and text of the answer. The deadline covers both. Where a request is given, the
+// signals in its header, from a character on, become the first member of the body.
+export async function postJson(url, authorization, body, deadline, request, signalsFrom) {
+  if (request !== undefined) {
+    const signals = request.headers.get("fp-data").slice(signalsFrom);
+    body = `{"fingerprint_data":${JSON.stringify(signals)},${body.slice(1)}`;
+  }
   const response = await fetch(url, {
     method: "POST",
     headers: { "Content-Type": "application/json", Authorization: authorization },
@@ -75,26 +81,34 @@ export function fetchFrom(url, request, edits, deadline, cacheSeconds) {
   return fetch(url, init);
 }
 
-// A body that is looked at from its start and then passed on, the rest of it untouched.
+// Bodies up to this length are read in one go, which costs less than a stream of a few pieces.
+const SMALL = 64 * 1024;
+
+// The body of a request or a response that is looked at from its start and then passed on, the rest of it untouched.
 export class Peeked {
-  constructor(body) {
-    this.body = body;
-    this.reader = body.getReader();
+  constructor(message, length) {
+    this.message = message;
+    this.isSmall = length <= SMALL;
+    this.reader = this.isSmall ? undefined : message.body.getReader();
     this.pieces = [];
-    this.length = 0;
     this.seen = 0;
     this.isEnded = false;
   }
 
   // Waits for the next piece of the body; false at its end.
   async fill() {
+    if (this.isSmall) {
+      if (this.isEnded) return false;
+      this.pieces.push(new Uint8Array(await this.message.arrayBuffer()));
+      this.isEnded = true;
+      return true;
+    }
     const { done, value } = await this.reader.read();
     if (done) {
       this.isEnded = true;
       return false;
     }
     this.pieces.push(value);
-    this.length += value.byteLength;
     return true;
   }
 
@@ -155,7 +169,7 @@ export class Peeked {
     await writer.write(start);
     writer.releaseLock();
     this.reader.releaseLock();
-    await this.body.pipeTo(writable);
+    await this.message.body.pipeTo(writable);
   }
 }
 

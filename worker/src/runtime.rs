@@ -91,6 +91,8 @@ extern "C" {
         authorization: &str,
         body: &str,
         deadline: f64,
+        request: Option<&Request>,
+        signals_from: u32,
     ) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_name = fetchFrom, catch)]
@@ -106,7 +108,7 @@ extern "C" {
     pub(crate) type Peeked;
 
     #[wasm_bindgen(constructor, catch)]
-    pub(crate) fn new(body: &JsValue) -> Result<Peeked, JsValue>;
+    pub(crate) fn new(message: &JsValue, length: Option<f64>) -> Result<Peeked, JsValue>;
 
     #[wasm_bindgen(method)]
     fn fill(this: &Peeked) -> Promise;
@@ -189,19 +191,22 @@ pub(crate) async fn ask(
         .map_err(|error| failure(&error))
 }
 
-/// Posts to the platform; status and body of its answer. `deadline` is in milliseconds.
+/// Posts to the platform about a call; status and body of its answer. `deadline` is in milliseconds.
 pub(crate) async fn post(
     request: &PlatformRequest,
+    call: &Request,
     deadline: f64,
 ) -> Result<(u16, String), Failure> {
+    let PlatformRequest {
+        url,
+        authorization,
+        body,
+        signals_from,
+    } = request;
     let posted = async {
-        settled(post_json(
-            &request.url,
-            &request.authorization,
-            &request.body,
-            deadline,
-        )?)
-        .await
+        let call = signals_from.map(|_| call);
+        let start = signals_from.unwrap_or_default();
+        settled(post_json(url, authorization, body, deadline, call, start)?).await
     };
     let answer: Array = posted
         .await

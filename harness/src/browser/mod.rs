@@ -7,7 +7,6 @@
 mod calls;
 mod chromium;
 mod gateway;
-mod key;
 mod page;
 mod pool;
 mod profile;

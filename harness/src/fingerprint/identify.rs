@@ -4,22 +4,23 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     event::{
-        AddressInfo, Bot, BotInfo, Confidence, Event, Flags, Identification, IpInfo, Level, Sdk,
-        Source,
+        Bot, BotInfo, Confidence, Event, Flags, Identification, Level, Sdk, Source,
+        TamperingDetails, VpnMethods,
     },
     ids,
+    intelligence::{self, Networks},
     send::Connection,
     signals::{Measurements, Signals},
     store::Visit,
     user_agent,
 };
 
-/// The event of these signals, without what rulesets and scenarios add. `replayed` says that they were sent before.
+/// What is measured of a visit: the event without what rulesets and scenarios add.
 pub(super) fn event(
     signals: &Signals,
     connection: &Connection,
     visit: &Visit,
-    replayed: bool,
+    networks: &Networks,
 ) -> Event {
     let Measurements {
         sdk,
@@ -28,16 +29,17 @@ pub(super) fn event(
         ..
     } = &signals.body;
     let browser = user_agent::read(&connection.user_agent);
-    Event {
+    let mut event = Event {
         event_id: ids::event(signals.head.timestamp),
         timestamp: signals.head.timestamp,
         source: Some(Source::Device),
+        environment_id: Some(connection.environment.clone()),
         linked_id: signals.body.linked_id.clone(),
         sdk: Some(Sdk {
             platform: sdk.platform.clone(),
             version: sdk.version.clone(),
         }),
-        replayed: Some(replayed),
+        replayed: Some(visit.replayed),
         identification: Some(identification(visit, fingerprint.confidence.score)),
         supplementary_id_high_recall: by_device(&fingerprint.visitor_id, visit),
         tags: signals.body.tag.clone(),
@@ -52,10 +54,13 @@ pub(super) fn event(
         bot: Some(if bot.bot { Bot::Bad } else { Bot::NotDetected }),
         bot_type: bot.bot_kind.clone().filter(|_| bot.bot),
         bot_info: bot.bot.then(|| bot_info(bot.bot_kind.as_deref())),
-        ip_info: Some(ip_info(connection)),
+        velocity: Some(visit.velocity.clone()),
         flags: flags(&signals.body),
         ..Event::default()
-    }
+    };
+    tampering(&mut event, &signals.body, connection);
+    address(&mut event, Some(&signals.body), connection, networks);
+    event
 }
 
 fn identification(visit: &Visit, score: f64) -> Identification {
@@ -96,30 +101,82 @@ fn bot_info(kind: Option<&str>) -> BotInfo {
     }
 }
 
-fn ip_info(connection: &Connection) -> IpInfo {
-    let info = AddressInfo {
-        address: connection.address.clone(),
-        ..AddressInfo::default()
+/// What the browser says of itself against what the connection says: two user agents are a forgery.
+///
+/// Assumption: the platform's model is not published; this is the one anomaly that is measured here.
+fn tampering(event: &mut Event, measured: &Measurements, connection: &Connection) {
+    let Some(claimed) = &measured.user_agent else {
+        return;
     };
-    if connection.ip.is_ipv4() {
-        IpInfo {
-            v4: Some(info),
-            v6: None,
-        }
-    } else {
-        IpInfo {
-            v4: None,
-            v6: Some(info),
-        }
-    }
+    let differs = *claimed != connection.user_agent;
+    event.flags.insert("tampering".to_owned(), differs);
+    event.tampering_details = Some(TamperingDetails {
+        anomaly_score: Some(if differs { 1.0 } else { 0.0 }),
+        anti_detect_browser: None,
+    });
 }
 
-fn flags(signals: &Measurements) -> Flags {
-    let measured = [
-        ("incognito", Some(signals.incognito.is_private)),
-        ("developer_tools", signals.developer_tools),
-    ];
+/// What the address says, and how it fits the browser.
+pub(super) fn address(
+    event: &mut Event,
+    measured: Option<&Measurements>,
+    connection: &Connection,
+    networks: &Networks,
+) {
+    let known = intelligence::look_up(networks, connection.ip);
+    event.ip_info = Some(intelligence::ip_info(
+        known,
+        &connection.address,
+        connection.ip,
+    ));
+    let claimed = measured.and_then(timezone);
+    event.vpn_origin_timezone = claimed.map(str::to_owned);
+    let Some((_, network)) = known else {
+        return;
+    };
+    let here = network
+        .info
+        .geolocation
+        .as_ref()
+        .and_then(|place| place.timezone.as_deref());
+    let methods = VpnMethods {
+        timezone_mismatch: here.zip(claimed).map(|(here, there)| here != there),
+        public_vpn: Some(network.public_vpn),
+        relay: Some(network.relay),
+        ..VpnMethods::default()
+    };
+    let vpn = [methods.timezone_mismatch, methods.public_vpn, methods.relay].contains(&Some(true));
+    event.flags.insert("vpn".to_owned(), vpn);
+    event.vpn_methods = Some(methods);
+    event.vpn_confidence = network.vpn_confidence.filter(|_| vpn);
+    event
+        .flags
+        .insert("proxy".to_owned(), network.proxy.is_some());
+    event.proxy_details = network.proxy.clone();
+    // That there is no proxy is always said with high confidence, as published.
+    event.proxy_confidence = if network.proxy.is_some() {
+        network.proxy_confidence
+    } else {
+        Some(Level::High)
+    };
+    event.ip_blocklist = Some(network.blocklist);
+}
+
+fn timezone(measured: &Measurements) -> Option<&str> {
     measured
+        .fingerprint
+        .components
+        .get("timezone")?
+        .get("value")?
+        .as_str()
+}
+
+fn flags(measured: &Measurements) -> Flags {
+    let found = [
+        ("incognito", Some(measured.incognito.is_private)),
+        ("developer_tools", measured.developer_tools),
+    ];
+    found
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()

@@ -2,6 +2,9 @@
 
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// Characters of a visitor's id.
+pub(super) const VISITOR_ID: usize = 20;
+
 /// Letters and digits by chance.
 pub(super) fn random(length: usize) -> String {
     std::iter::repeat_with(fastrand::alphanumeric)
@@ -27,4 +30,14 @@ pub(super) fn stable(purpose: &str, text: &str, length: usize) -> String {
 /// The id of an event: the milliseconds of its time, and six characters.
 pub(super) fn event(timestamp: i64) -> String {
     format!("{timestamp}.{}", random(6))
+}
+
+/// Whether a text has the shape of an event's id.
+pub(super) fn is_event(text: &str) -> bool {
+    text.split_once('.').is_some_and(|(time, tail)| {
+        (1..=16).contains(&time.len())
+            && time.bytes().all(|byte| byte.is_ascii_digit())
+            && tail.len() == 6
+            && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }

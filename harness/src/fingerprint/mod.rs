@@ -5,19 +5,28 @@
 //! back as values.
 
 mod answer;
+mod browser_cache;
+mod distortion;
+mod edge_api;
 pub mod event;
+mod filtering;
 mod identify;
 mod ids;
+mod intelligence;
 mod keys;
 pub mod rules;
 mod send;
+mod server_api;
 mod settings;
 pub mod signals;
+mod smart_signals;
 mod stated;
 mod store;
+mod suspect;
 #[cfg(test)]
 mod tests;
 mod user_agent;
+mod velocity;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -28,12 +37,18 @@ use http::{HeaderMap, Method, header};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
 pub use answer::ApiError;
+use answer::Refused;
+pub use distortion::{Distortion, Endpoint, How, StatedError as DistortedError};
 pub use event::Event;
+pub use filtering::{Condition, FilterRule};
+pub use intelligence::{Network, Networks};
 pub use keys::{CDN_HOST, Keys, Region};
 pub use rules::{Ruleset, ruleset_id};
-use send::Refused;
+use server_api::Operation;
+pub use server_api::RateLimit;
 pub use settings::Settings;
 pub use signals::Signals;
+pub use smart_signals::SmartSignal;
 pub use stated::{Stated, StatedError};
 use store::Store;
 pub use store::{Record, Refusal};
@@ -72,11 +87,17 @@ impl Fingerprint {
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let mut store = Store::default();
         for (name, ruleset) in &settings.rulesets {
-            store.set_ruleset(name, ruleset.clone());
+            store.set_ruleset(
+                name,
+                ruleset.clone(),
+                settings.clock.now(),
+                settings.ruleset_delay,
+            );
         }
+        let keys = store.make_keys("default");
         let platform = Arc::new(Platform {
             settings,
-            keys: Keys::random(),
+            keys,
             store: Mutex::new(store),
         });
         // Not from wiremock's pool: a pooled server keeps its port and its answers after it was given back, and
@@ -123,9 +144,22 @@ impl Fingerprint {
         self.platform.store().refusals.clone()
     }
 
-    /// Puts a ruleset in force, replacing one of the same name. Answers the id that deployments name it by.
+    /// A further pair of keys, of the environment of this name.
+    pub fn make_keys(&self, environment: &str) -> Keys {
+        self.platform.store().make_keys(environment)
+    }
+
+    /// Puts a ruleset in force: a new one at once, a changed one after [`Settings::ruleset_delay`]. Answers the id
+    /// that deployments name it by.
     pub fn set_ruleset(&self, name: &str, ruleset: Ruleset) -> String {
-        self.platform.store().set_ruleset(name, ruleset)
+        let Settings {
+            clock,
+            ruleset_delay,
+            ..
+        } = &self.platform.settings;
+        self.platform
+            .store()
+            .set_ruleset(name, ruleset, clock.now(), *ruleset_delay)
     }
 }
 
@@ -149,34 +183,72 @@ impl Respond for Responder {
         self.0
             .answer(request)
             .unwrap_or_else(|Refused { error, reason }| {
+                let answer = error.answer();
                 let request = format!("{} {}", request.method, request.url.path());
                 self.0.store().refusals.push(Refusal {
                     request,
                     error,
                     reason,
                 });
-                error.answer()
+                answer
             })
     }
 }
 
 impl Platform {
     fn answer(&self, request: &Request) -> Result<ResponseTemplate, Refused> {
-        match (&request.method, request.url.path()) {
-            (&Method::POST, "/v4/send") => {
-                self.authorise(request)?;
-                send::answer(self, request)
-            }
-            (&Method::GET, path) => Ok(path
-                .strip_prefix("/v4/")
-                .map_or_else(|| ResponseTemplate::new(404), |key| self.agent(key))),
-            _ => Ok(ResponseTemplate::new(404)),
+        let path = request.url.path();
+        let host = host(&request.headers);
+        if request.method == Method::POST && path == "/v4/send" {
+            return self.distorted(Endpoint::Send, || {
+                let environment = self.authorise(request)?;
+                send::answer(self, &request.body, &environment)
+            });
         }
+        if request.method == Method::POST && path == "/v4/edge" {
+            return self.distorted(Endpoint::Edge, || {
+                let environment = self.authorise(request)?;
+                edge_api::answer(self, &request.body, &environment)
+            });
+        }
+        if host.as_deref() != Some(CDN_HOST)
+            && let Some(operation) = Operation::of(request)
+        {
+            return self.distorted(Endpoint::ServerApi, || {
+                self.authorise(request)?;
+                let key = bearer(&request.headers).unwrap_or_default();
+                operation.answer(self, request, key)
+            });
+        }
+        let of_ingress = host.as_deref().and_then(Region::of_host).is_some();
+        Ok(match (&request.method, path.strip_prefix("/v4/")) {
+            (&Method::GET, Some(key)) if !of_ingress => self.agent(key),
+            (&Method::GET, _) if host.as_deref() != Some(CDN_HOST) => browser_cache::answer(path),
+            _ => ResponseTemplate::new(404),
+        })
     }
 
-    /// The agent, for the workspace's public key.
+    /// The answer, or what a scenario made of it.
+    fn distorted(
+        &self,
+        endpoint: Endpoint,
+        answer: impl FnOnce() -> Result<Vec<u8>, Refused>,
+    ) -> Result<ResponseTemplate, Refused> {
+        let distortions = &self.settings.distort;
+        let Some(how) = self.store().distorted.next(distortions, endpoint) else {
+            return answer().map(|body| answer::raw(200, body));
+        };
+        // The platform that fails this way has not looked at the request.
+        if let Some(error) = how.error() {
+            return Ok(error.answer());
+        }
+        let body = serde_json::from_slice(&answer()?).map_err(ApiError::failed)?;
+        Ok(how.apply(body))
+    }
+
+    /// The agent, for one of the workspace's public keys.
     fn agent(&self, key: &str) -> ResponseTemplate {
-        if key != self.keys.public {
+        if !self.store().knows_public_key(key) {
             return ResponseTemplate::new(404).set_body_string("unknown public API key");
         }
         ResponseTemplate::new(200)
@@ -187,29 +259,23 @@ impl Platform {
             .insert_header("cache-control", AGENT_CACHE)
     }
 
-    /// Lets in who has the secret key, at the workspace's region.
-    fn authorise(&self, request: &Request) -> Result<(), Refused> {
-        let refused = |error, reason: &str| {
-            Err(Refused {
-                error,
-                reason: reason.to_owned(),
-            })
-        };
+    /// Lets in who has a secret key, at the workspace's region. Answers the key's environment.
+    fn authorise(&self, request: &Request) -> Result<String, Refused> {
         let key = bearer(&request.headers).unwrap_or_default();
         if key.is_empty() {
-            return refused(ApiError::KEY_REQUIRED, "no bearer token");
+            return Err(ApiError::KEY_REQUIRED.because("no bearer token"));
         }
-        if key != self.keys.secret {
-            return refused(ApiError::KEY_NOT_FOUND, "another bearer token");
-        }
-        let region = region(&request.headers).unwrap_or(self.settings.region);
-        if region != self.settings.region {
-            return refused(ApiError::WRONG_REGION, "the workspace is in another region");
+        let environment = self.store().environment(key);
+        let environment =
+            environment.ok_or_else(|| ApiError::KEY_NOT_FOUND.because("another bearer token"))?;
+        let region = host(&request.headers).and_then(|host| Region::of_host(&host));
+        if region.is_some_and(|region| region != self.settings.region) {
+            return Err(ApiError::WRONG_REGION.because("the workspace is in another region"));
         }
         if request.body.len() > MAX_REQUEST {
-            return refused(ApiError::TOO_LARGE, "the body is too large");
+            return Err(ApiError::TOO_LARGE.because("the body is too large"));
         }
-        Ok(())
+        Ok(environment)
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -224,9 +290,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
-/// The region of the host that was asked; none where it was asked by address.
-fn region(headers: &HeaderMap) -> Option<Region> {
+/// The host that was asked, without its port.
+fn host(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(header::HOST)?.to_str().ok()?;
     let name = host.split_once(':').map_or(host, |(name, _)| name);
-    Region::of_host(&name.to_ascii_lowercase())
+    Some(name.to_ascii_lowercase())
 }

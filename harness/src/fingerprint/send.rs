@@ -6,16 +6,17 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use wiremock::{Request, ResponseTemplate};
 
 use super::{
     Platform,
-    answer::{self, ApiError},
+    answer::{self, ApiError, Refused},
     event::Event,
-    identify,
+    filtering::{self, Filtered},
+    identify, intelligence,
     rules::RuleAction,
     signals::{Measurements, Signals},
     store::{Record, Store, Visit},
+    velocity::Sighting,
 };
 
 /// The cookie by which the platform recognises a browser.
@@ -25,7 +26,7 @@ const COOKIE: &str = "_iidt";
 const COOKIE_HOURS: i64 = 365 * 24;
 
 /// The longest linked id, in characters.
-const MAX_LINKED_ID: usize = 256;
+pub(super) const MAX_LINKED_ID: usize = 256;
 
 /// What the worker sends. Unknown members are taken and ignored: the list is not published as complete.
 #[derive(Deserialize)]
@@ -54,6 +55,8 @@ pub(super) struct Connection {
     pub(super) host: String,
     pub(super) user_agent: String,
     pub(super) ray: Option<String>,
+    /// The id of the environment of the key that asked.
+    pub(super) environment: String,
 }
 
 #[derive(Serialize)]
@@ -65,29 +68,22 @@ struct SendAnswer<'a> {
     rule_action: Option<&'a RuleAction>,
 }
 
-/// Why a request was refused: the answer, and what was wrong with it.
-pub(super) struct Refused {
-    pub(super) error: ApiError,
-    pub(super) reason: String,
-}
-
-pub(super) fn answer(platform: &Platform, request: &Request) -> Result<ResponseTemplate, Refused> {
-    let sent: SendRequest = serde_json::from_slice(&request.body)
-        .map_err(|error| refused(ApiError::INVALID_BODY, error.to_string()))?;
-    let ip = sent.client_ip.parse().map_err(|_| {
-        refused(
-            ApiError::INVALID_ADDRESS,
-            "client_ip is not an address".to_owned(),
-        )
-    })?;
+pub(super) fn answer(
+    platform: &Platform,
+    body: &[u8],
+    environment: &str,
+) -> Result<Vec<u8>, Refused> {
+    let sent: SendRequest = serde_json::from_slice(body)
+        .map_err(|error| ApiError::INVALID_BODY.because(error.to_string()))?;
+    let ip = sent
+        .client_ip
+        .parse()
+        .map_err(|_| ApiError::INVALID_ADDRESS.because("client_ip is not an address"))?;
     let signals = Signals::decode(&sent.fingerprint_data)
-        .map_err(|error| refused(ApiError::INVALID_BODY, error.to_string()))?;
+        .map_err(|error| ApiError::INVALID_BODY.because(error.to_string()))?;
     let linked_id = signals.body.linked_id.as_deref().unwrap_or_default();
     if linked_id.chars().count() > MAX_LINKED_ID {
-        return Err(refused(
-            ApiError::LINKED_ID_TOO_LONG,
-            "linked_id of the signals".to_owned(),
-        ));
+        return Err(ApiError::LINKED_ID_TOO_LONG.because("linked_id of the signals"));
     }
     let ray = sent.client_headers.get("cf-ray").and_then(Json::as_str);
     let connection = Connection {
@@ -96,10 +92,26 @@ pub(super) fn answer(platform: &Platform, request: &Request) -> Result<ResponseT
         host: sent.client_host,
         user_agent: sent.client_user_agent,
         ray: ray.map(str::to_owned),
+        environment: environment.to_owned(),
     };
+    let headers = &sent.client_headers;
+    let filtered = Filtered {
+        signals: &signals,
+        connection: &connection,
+        headers,
+    };
+    if let Some(place) = filtering::denied(&platform.settings.filters, &filtered) {
+        return Err(ApiError::FILTERED.because(format!("filter rule {} denies it", place + 1)));
+    }
     let ruleset_id = sent.ruleset_context.map(|context| context.ruleset_id);
     let cookie = sent.client_cookie.as_deref().and_then(cookie_value);
-    identify(platform, &signals, connection, cookie, ruleset_id)
+    identify(
+        platform,
+        &signals,
+        connection,
+        cookie,
+        ruleset_id.as_deref(),
+    )
 }
 
 fn identify(
@@ -107,20 +119,14 @@ fn identify(
     signals: &Signals,
     connection: Connection,
     cookie: Option<&str>,
-    ruleset_id: Option<String>,
-) -> Result<ResponseTemplate, Refused> {
+    ruleset_id: Option<&str>,
+) -> Result<Vec<u8>, Refused> {
     let mut store = platform.store();
-    let ruleset = match &ruleset_id {
-        Some(id) => Some(store.ruleset(id).ok_or_else(|| {
-            refused(
-                ApiError::RULESET_NOT_FOUND,
-                format!("no ruleset has the id {id}"),
-            )
-        })?),
-        None => None,
-    };
-    let replayed = store.replayed(&signals.head.nonce);
-    let visit = visit(&mut store, signals, cookie, platform.settings.clock.now());
+    let now = platform.settings.clock.now();
+    let ruleset = ruleset_id
+        .map(|id| Ok::<_, Refused>((id, store.ruleset(id, now)?)))
+        .transpose()?;
+    let visit = visit(platform, &mut store, signals, &connection, cookie);
     let agent_data = agent_data(&mut store, &visit);
     let cookie = match cookie {
         Some(value) if store.knows_token(value) => value.to_owned(),
@@ -129,38 +135,49 @@ fn identify(
     // The rest needs no memory, so that other requests need not wait for it.
     drop(store);
 
-    let measured = identify::event(signals, &connection, &visit, replayed);
-    let mut event = platform
-        .settings
-        .signals
-        .apply(measured)
-        .map_err(|error| refused(ApiError::INVALID_BODY, error.to_string()))?;
-    let json = event
-        .to_json()
-        .map_err(|error| refused(ApiError::INVALID_BODY, error.to_string()))?;
-    event.rule_action = ruleset
-        .zip(ruleset_id)
-        .map(|(ruleset, id)| ruleset.evaluate(&id, &json));
-    let answer = SendAnswer {
+    let measured = identify::event(signals, &connection, &visit, &platform.settings.networks);
+    let mut event = platform.settings.complete(measured, connection.ip)?;
+    let json = event.to_json().map_err(ApiError::failed)?;
+    event.rule_action = ruleset.map(|(id, ruleset)| ruleset.evaluate(id, &json));
+    let answer = answer::body(&SendAnswer {
         agent_data,
-        set_cookie_headers: [set_cookie(&cookie, &connection.host)],
+        set_cookie_headers: [set_cookie(&cookie, &connection.host, now)],
         event: &json,
         rule_action: event.rule_action.as_ref(),
-    };
-    let answer = answer::json(200, &answer);
+    })?;
     record(platform, event, connection, &signals.body);
     Ok(answer)
 }
 
-fn visit(store: &mut Store, signals: &Signals, cookie: Option<&str>, now: i64) -> Visit {
-    let tokens: Vec<_> = signals
-        .head
-        .visitor_token
-        .as_deref()
-        .into_iter()
-        .chain(cookie)
-        .collect();
-    store.visit(&tokens, &signals.body.fingerprint.visitor_id, now)
+/// What the memory of the platform adds to a visit.
+fn visit(
+    platform: &Platform,
+    store: &mut Store,
+    signals: &Signals,
+    connection: &Connection,
+    cookie: Option<&str>,
+) -> Visit {
+    let now = platform.settings.clock.now();
+    let token = signals.head.visitor_token.as_deref();
+    let tokens: Vec<_> = token.into_iter().chain(cookie).collect();
+    let replayed = store.replayed(&signals.head.nonce);
+    let visit = store.visit(&tokens, &signals.body.fingerprint.visitor_id, now);
+    let network = intelligence::look_up(&platform.settings.networks, connection.ip);
+    let country = network
+        .and_then(|(_, network)| network.info.geolocation.as_ref())
+        .and_then(|place| place.country_code.as_deref());
+    let velocity = store.history.count(Sighting {
+        at: now,
+        visitor: &visit.visitor_id,
+        address: &connection.address,
+        linked_id: signals.body.linked_id.as_deref(),
+        country,
+    });
+    Visit {
+        replayed,
+        velocity,
+        ..visit
+    }
 }
 
 /// What the page's agent keeps: header-safe and free of quotes, because workers put it into headers and markup.
@@ -186,8 +203,9 @@ fn cookie_value(header: &str) -> Option<&str> {
 }
 
 /// The `Set-Cookie` header that the worker passes on, in the shape seen in production.
-fn set_cookie(value: &str, host: &str) -> String {
-    let expires = Timestamp::now()
+fn set_cookie(value: &str, host: &str, now: i64) -> String {
+    let expires = Timestamp::from_millisecond(now)
+        .unwrap_or(Timestamp::MAX)
         .checked_add(COOKIE_HOURS.hours())
         .unwrap_or(Timestamp::MAX)
         .to_zoned(TimeZone::UTC)
@@ -201,8 +219,4 @@ fn set_cookie(value: &str, host: &str) -> String {
         String::new()
     };
     format!("{COOKIE}={value}; Path=/;{domain} Expires={expires}; HttpOnly; Secure; SameSite=None")
-}
-
-fn refused(error: ApiError, reason: String) -> Refused {
-    Refused { error, reason }
 }

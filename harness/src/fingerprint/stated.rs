@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    event::{BrowserDetails, Confidence, Event, Identification, Sdk},
+    event::{BrowserDetails, Confidence, Event, Identification, Sdk, Velocity},
     rules::fields::{self, Field, Kind},
 };
 
@@ -109,6 +109,7 @@ fn measured() -> Event {
             last_seen_at: None,
         }),
         browser_details: Some(BrowserDetails::default()),
+        velocity: Some(Velocity::default()),
         ..Event::default()
     }
 }

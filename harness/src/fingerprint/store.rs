@@ -6,11 +6,18 @@ use std::{
 };
 
 use super::{
-    answer::ApiError,
-    event::Event,
+    answer::{ApiError, Refused},
+    distortion,
+    event::{Event, Source, Velocity},
     ids,
+    keys::Keys,
     rules::{self, Ruleset},
+    server_api::Limits,
+    velocity::History,
 };
+
+/// How long the events of a deleted visitor stay, in milliseconds: about 24 hours.
+const DELETION: i64 = 24 * 60 * 60 * 1000;
 
 /// An identification as the platform keeps it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +46,16 @@ pub struct Refusal {
 pub(super) struct Store {
     pub(super) records: Vec<Record>,
     pub(super) refusals: Vec<Refusal>,
+    pub(super) history: History,
+    pub(super) limits: Limits,
+    pub(super) distorted: distortion::Counts,
     nonces: HashSet<String>,
-    rulesets: BTreeMap<String, Arc<Ruleset>>,
+    /// The versions of each ruleset and from when they are in force, the oldest first.
+    rulesets: BTreeMap<String, Vec<(i64, Arc<Ruleset>)>>,
+    /// Each pair of keys, with the id of its environment.
+    keys: Vec<(Keys, String)>,
+    /// When the deletion of a visitor was asked for.
+    deleted: HashMap<String, i64>,
     visitors: Visitors,
 }
 
@@ -65,6 +80,9 @@ pub(super) struct Visit {
     /// When it came before this time; none on its first visit.
     pub(super) last_seen_at: Option<i64>,
     pub(super) found: bool,
+    /// Whether its signals came before.
+    pub(super) replayed: bool,
+    pub(super) velocity: Velocity,
 }
 
 impl Store {
@@ -96,6 +114,8 @@ impl Store {
             first_seen_at: first,
             last_seen_at: before.map(|seen| seen.last),
             found: before.is_some(),
+            replayed: false,
+            velocity: Velocity::default(),
         }
     }
 
@@ -113,14 +133,92 @@ impl Store {
         self.visitors.by_token.contains_key(token)
     }
 
-    /// Puts a ruleset in force, replacing one of the same name. Answers its id.
-    pub(super) fn set_ruleset(&mut self, name: &str, ruleset: Ruleset) -> String {
+    /// Puts a ruleset in force: a new one at once, a changed one after the delay. Answers its id.
+    pub(super) fn set_ruleset(
+        &mut self,
+        name: &str,
+        ruleset: Ruleset,
+        now: i64,
+        delay: u32,
+    ) -> String {
         let id = rules::ruleset_id(name);
-        self.rulesets.insert(id.clone(), Arc::new(ruleset));
+        let versions = self.rulesets.entry(id.clone()).or_default();
+        let since = if versions.is_empty() {
+            now
+        } else {
+            now + i64::from(delay) * 1000
+        };
+        versions.push((since, Arc::new(ruleset)));
         id
     }
 
-    pub(super) fn ruleset(&self, id: &str) -> Option<Arc<Ruleset>> {
-        self.rulesets.get(id).cloned()
+    /// The version of a ruleset that is in force.
+    pub(super) fn ruleset(&self, id: &str, now: i64) -> Result<Arc<Ruleset>, Refused> {
+        self.rulesets
+            .get(id)
+            .and_then(|versions| versions.iter().rev().find(|(since, _)| *since <= now))
+            .map(|(_, ruleset)| Arc::clone(ruleset))
+            .ok_or_else(|| {
+                ApiError::RULESET_NOT_FOUND.because(format!("no ruleset has the id {id}"))
+            })
+    }
+
+    /// A new pair of keys for an environment.
+    pub(super) fn make_keys(&mut self, environment: &str) -> Keys {
+        let keys = Keys::random();
+        let id = format!("ae_{}", ids::stable("environment", environment, 14));
+        self.keys.push((keys.clone(), id));
+        keys
+    }
+
+    /// The id of the environment that a secret key belongs to.
+    pub(super) fn environment(&self, secret: &str) -> Option<String> {
+        let found = self.keys.iter().find(|(keys, _)| keys.secret == secret);
+        found.map(|(_, environment)| environment.clone())
+    }
+
+    pub(super) fn knows_public_key(&self, key: &str) -> bool {
+        self.keys.iter().any(|(keys, _)| keys.public == key)
+    }
+
+    /// What the Server API still has: events of deleted visitors go a day after the deletion was asked for.
+    pub(super) fn kept(&self, now: i64) -> impl Iterator<Item = &Record> {
+        self.records.iter().filter(move |record| {
+            let visitor = record
+                .event
+                .identification
+                .as_ref()
+                .map(|found| &found.visitor_id);
+            let deleted = visitor.and_then(|id| self.deleted.get(id));
+            deleted.is_none_or(|asked| now < asked + DELETION || record.event.timestamp > *asked)
+        })
+    }
+
+    /// Forgets a visitor. False where nobody has this id.
+    pub(super) fn delete_visitor(&mut self, id: &str, now: i64) -> bool {
+        let known = self.visitors.seen.remove(id).is_some();
+        self.visitors.by_token.retain(|_, visitor| visitor != id);
+        if known {
+            self.deleted.insert(id.to_owned(), now);
+        }
+        known
+    }
+
+    /// Changes the event of this id.
+    pub(super) fn change(&mut self, id: &str, change: impl FnOnce(&mut Event)) {
+        if let Some(record) = self
+            .records
+            .iter_mut()
+            .find(|record| record.event.event_id == id)
+        {
+            change(&mut record.event);
+        }
+    }
+}
+
+impl Record {
+    /// Whether it is of a request at the edge rather than of a browser.
+    pub fn is_edge(&self) -> bool {
+        self.event.source == Some(Source::Edge)
     }
 }

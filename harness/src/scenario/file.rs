@@ -21,6 +21,9 @@ pub struct Scenario {
     /// What a failure means.
     #[serde(default)]
     pub kind: Kind,
+    /// Warnings of `edgeproof check` that do not apply, by id.
+    #[serde(default)]
+    pub allow: Vec<String>,
     /// Why it is not run at present.
     pub skip: Option<String>,
     /// How long it may take altogether.
@@ -65,7 +68,7 @@ impl Scenario {
         self.given
             .zones
             .values()
-            .flat_map(|zone| zone.hosts.keys())
+            .flat_map(|zone| zone.hosts.keys().chain(zone.custom_domains.keys()))
             .map(String::as_str)
     }
 }

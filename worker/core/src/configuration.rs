@@ -10,6 +10,7 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use crate::{
     action::{Action, FallbackAction},
@@ -289,11 +290,11 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
         const NAME: &str = "PROTECTED_APIS";
         const EXPECTED: &str =
             "a JSON array of objects with method (GET, POST, PUT, PATCH or DELETE) and url";
-        let entries: Vec<serde_json::Value> = self.json(NAME, EXPECTED).unwrap_or_default();
+        let entries: Vec<Box<RawValue>> = self.json(NAME, EXPECTED).unwrap_or_default();
         let mut apis = Vec::with_capacity(entries.len());
         for (position, entry) in entries.into_iter().enumerate() {
             // One unusable entry leaves the others in force.
-            match serde_json::from_value::<Entry>(entry) {
+            match serde_json::from_str::<Entry>(entry.get()) {
                 Ok(Entry { method, url }) => {
                     if let Some(url) = self.pattern(NAME, position, &url) {
                         apis.push(ProtectedApi { method, url });

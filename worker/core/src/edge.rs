@@ -93,6 +93,7 @@ pub fn request(
         url: format!("{}/v4/edge", configuration.ingress),
         authorization: key.bearer(),
         body: serde_json::to_string(&body).map_err(|error| Failure::Answer(error.to_string()))?,
+        signals_from: None,
     })
 }
 

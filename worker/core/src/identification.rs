@@ -1,12 +1,14 @@
 //! The identification call: what the worker tells the platform about a protected call, and what it learns.
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::RawValue;
 
 use crate::{
     action::RuleAction,
     configuration::Configuration,
     event::Intelligence,
     request::RequestHead,
+    signals::Signals,
     tampering::{self, Call, Provenance, Tampering},
 };
 
@@ -17,8 +19,11 @@ pub struct PlatformRequest {
     pub url: String,
     /// Value of its `Authorization` header. Its `Content-Type` is `application/json`.
     pub authorization: String,
-    /// Its JSON body.
+    /// Its JSON body, an object.
     pub body: String,
+    /// Where the body lacks its first member, `fingerprint_data`: that is the value of the call's `fp-data` header from
+    /// this character on.
+    pub signals_from: Option<u32>,
 }
 
 /// What the platform answered about a protected call.
@@ -37,13 +42,24 @@ pub struct Identified {
 
 /// The event behind a protected call.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Box<RawValue>")]
 pub struct Event {
     /// What ties it to the call.
-    #[serde(flatten)]
     pub provenance: Provenance,
     /// What is known about the request.
-    #[serde(flatten)]
     pub intelligence: Intelligence,
+}
+
+impl TryFrom<Box<RawValue>> for Event {
+    type Error = serde_json::Error;
+
+    /// Both parts stand side by side in one object.
+    fn try_from(event: Box<RawValue>) -> Result<Self, Self::Error> {
+        Ok(Self {
+            provenance: serde_json::from_str(event.get())?,
+            intelligence: serde_json::from_str(event.get())?,
+        })
+    }
 }
 
 /// Why a protected call could not be identified. None of them says anything about the visitor.
@@ -101,7 +117,8 @@ impl Failure {
 
 #[derive(Serialize)]
 struct SendBody<'a> {
-    fingerprint_data: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint_data: Option<&'a str>,
     client_ip: String,
     client_host: &'a str,
     client_user_agent: &'a str,
@@ -141,7 +158,7 @@ pub fn is_secret(name: &str) -> bool {
 pub fn request(
     configuration: &Configuration,
     head: &RequestHead,
-    signals: &str,
+    signals: &Signals,
 ) -> Result<PlatformRequest, Failure> {
     let key = configuration
         .secret_key
@@ -153,8 +170,14 @@ pub fn request(
         .first()
         .ok_or(Failure::MissingHeader("cf-connecting-ip"))?
         .to_string();
+    let (fingerprint_data, signals_from) = match signals {
+        Signals::Header {
+            app_sends_credentials,
+        } => (None, Some(u32::from(*app_sends_credentials))),
+        Signals::Form(data) | Signals::Cookies(data) => (Some(data.as_str()), None),
+    };
     let body = SendBody {
-        fingerprint_data: signals,
+        fingerprint_data,
         client_ip: address,
         client_host: required("host")?,
         client_user_agent: required("user-agent")?,
@@ -173,6 +196,7 @@ pub fn request(
         url: format!("{}/v4/send", configuration.ingress),
         authorization: key.bearer(),
         body: serde_json::to_string(&body).map_err(|error| Failure::Answer(error.to_string()))?,
+        signals_from,
     })
 }
 
@@ -219,6 +243,31 @@ mod tests {
         })
     }
 
+    const HEADER: Signals = Signals::Header {
+        app_sends_credentials: false,
+    };
+
+    #[rstest]
+    #[case(false, 0)]
+    #[case(true, 1)]
+    fn signals_of_the_header_are_taken_from_there_behind_the_flag(
+        #[case] app_sends_credentials: bool,
+        #[case] start: u32,
+    ) {
+        let signals = Signals::Header {
+            app_sends_credentials,
+        };
+        let request = request(
+            &configuration(&[("FP_SECRET_KEY", "sk")]),
+            &head(""),
+            &signals,
+        )
+        .unwrap();
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        assert_eq!(body.get("fingerprint_data"), None);
+        assert_eq!(request.signals_from, Some(start));
+    }
+
     fn head(extra: &str) -> RequestHead {
         let headers = format!(
             "host: shop.example\nuser-agent: Chromium\ncf-connecting-ip: 203.0.113.7\n\
@@ -243,7 +292,7 @@ mod tests {
             "cookie: session=s3cret; _iidt=a%20b/c; _iidt=second\nauthorization: Bearer visitor\n\
              proxy-authorization: Basic x\nfp-data: _abc\nx-other: 1",
         );
-        let request = request(&configuration, &head, "abc").unwrap();
+        let request = request(&configuration, &head, &Signals::Form("abc".to_owned())).unwrap();
         assert_eq!(request.url, "https://eu.api.fpjs.io/v4/send");
         assert_eq!(request.authorization, "Bearer sk");
         assert_eq!(
@@ -271,7 +320,7 @@ mod tests {
         let request = request(
             &configuration(&[("FP_SECRET_KEY", "sk")]),
             &head("cookie: a=b"),
-            "abc",
+            &HEADER,
         )
         .unwrap();
         let body: Value = serde_json::from_str(&request.body).unwrap();
@@ -286,13 +335,13 @@ mod tests {
     fn a_header_that_is_missing_is_a_failure(#[case] missing: &'static str, #[case] headers: &str) {
         let head =
             RequestHead::new("POST", "https://a.example/", Headers::from_lines(headers)).unwrap();
-        let failure = request(&configuration(&[("FP_SECRET_KEY", "sk")]), &head, "abc");
+        let failure = request(&configuration(&[("FP_SECRET_KEY", "sk")]), &head, &HEADER);
         assert_eq!(failure, Err(Failure::MissingHeader(missing)));
     }
 
     #[test]
     fn a_missing_key_is_a_failure() {
-        let failure = request(&configuration(&[]), &head(""), "abc");
+        let failure = request(&configuration(&[]), &head(""), &HEADER);
         assert_eq!(failure, Err(Failure::NotConfigured("FP_SECRET_KEY")));
     }
 

@@ -15,6 +15,7 @@
 pub mod action;
 pub mod configuration;
 pub mod cors;
+mod date;
 pub mod edge;
 pub mod edge_headers;
 pub mod event;

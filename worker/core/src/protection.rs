@@ -9,7 +9,7 @@ use crate::{
     injection::{self, Scanner, Width},
     log::{LogEntry, LogLevel},
     request::RequestHead,
-    signals::{Signals, Source, cookies},
+    signals::{Signals, cookies},
 };
 
 /// What becomes of a protected call.
@@ -118,11 +118,10 @@ pub fn decide(
     signals: Option<&Signals>,
     identified: Result<Identified, Failure>,
 ) -> Protection {
-    let source = signals.map(|signals| signals.source);
     let hides_cookies = head.cross_origin().is_some()
         && matches!(
-            source,
-            Some(Source::Header {
+            signals,
+            Some(Signals::Header {
                 app_sends_credentials: false
             })
         );
@@ -328,5 +327,323 @@ fn apply(headers: &mut Vec<(String, String)>, edit: HeaderEdit) {
             headers.push((wanted, value));
         }
         HeaderEdit::Append(name, value) => headers.push((name, value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::identification::judge;
+
+    const NOW: i64 = 1_795_000_000_000;
+
+    fn configuration(variables: &[(&str, &str)]) -> Configuration {
+        let defaults = [
+            ("WORKER_ROUTE_PREFIX", "fp"),
+            ("FP_SECRET_KEY", "sk"),
+            ("FP_RULESET_ID", "rs_1"),
+            ("IDENTIFICATION_PAGE_URLS", r#"["https://app.example/*"]"#),
+        ];
+        Configuration::read(|name| {
+            let mut all = variables.iter().chain(&defaults);
+            all.find(|(variable, _)| *variable == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn head(lines: &str) -> RequestHead {
+        let lines = format!("cf-connecting-ip: 203.0.113.7\n{lines}");
+        RequestHead::new(
+            "POST",
+            "https://shop.example/api",
+            Headers::from_lines(&lines),
+        )
+        .unwrap()
+    }
+
+    const SAME_ORIGIN: &str = "origin: https://shop.example\nfp-data: abc";
+    const CROSS_ORIGIN: &str = "origin: https://app.example\nfp-data: abc\ncookie: a=b";
+
+    fn identified(rule_action: &Value) -> Result<Identified, Failure> {
+        let head = RequestHead::new(
+            "GET",
+            "https://shop.example/",
+            Headers::from_lines("cf-connecting-ip: ::1"),
+        );
+        let answer = json!({
+            "agent_data": "agent",
+            "rule_action": rule_action,
+            "set_cookie_headers": ["_iidt=1; Path=/", "broken\r\nx: y"],
+            "event": {
+                "replayed": false, "timestamp": NOW, "url": "https://shop.example/", "ip_address": "::1",
+                "ip_info": {}, "vpn": true,
+            },
+        });
+        judge(&head.unwrap(), 200, &answer.to_string(), NOW)
+    }
+
+    fn block() -> Value {
+        json!({"type": "block", "ruleset_id": "rs_1", "rule_id": "r_1", "status_code": 451,
+            "headers": [{"name": "x-rule", "value": "1"}], "body": "blocked"})
+    }
+
+    fn allow() -> Value {
+        json!({"type": "allow", "ruleset_id": "rs_1", "request_header_modifications":
+            {"set": [{"name": "x-risk", "value": "low"}, {"name": "bad name", "value": "x"}]}})
+    }
+
+    fn signals(app_sends_credentials: bool) -> Signals {
+        Signals::Header {
+            app_sends_credentials,
+        }
+    }
+
+    fn decided(
+        configuration: &Configuration,
+        head: &RequestHead,
+        result: Result<Identified, Failure>,
+    ) -> Protection {
+        decide(configuration, head, Some(&signals(false)), result)
+    }
+
+    fn answer(protection: &Protection) -> &Answer {
+        match &protection.step {
+            Step::Answer(answer) => answer,
+            Step::Forward(edits) => panic!("forwarded with {edits:?}"),
+        }
+    }
+
+    fn forwarded(protection: &Protection) -> &[HeaderEdit] {
+        match &protection.step {
+            Step::Forward(edits) => edits,
+            Step::Answer(answer) => panic!("answered with {answer:?}"),
+        }
+    }
+
+    fn has(answer: &Answer, name: &str, value: &str) -> bool {
+        answer
+            .headers
+            .iter()
+            .any(|(field, text)| field.eq_ignore_ascii_case(name) && text == value)
+    }
+
+    #[test]
+    fn a_block_action_is_the_answer() {
+        let protection = decided(
+            &configuration(&[]),
+            &head(SAME_ORIGIN),
+            identified(&block()),
+        );
+        let answer = answer(&protection);
+        assert_eq!(
+            (answer.status, answer.body.as_deref()),
+            (451, Some("blocked"))
+        );
+        assert!(has(answer, "x-rule", "1") && has(answer, "fp-agent-data", "agent"));
+        assert!(has(answer, "content-type", "text/plain;charset=UTF-8"));
+        assert!(has(answer, "set-cookie", "_iidt=1; Path=/"));
+        assert_eq!(
+            answer.headers.len(),
+            4,
+            "a cookie the runtime refuses is left out"
+        );
+        assert_eq!(
+            (protection.log.decision, protection.log.rule.as_deref()),
+            ("block", Some("r_1"))
+        );
+    }
+
+    #[test]
+    fn an_allow_action_changes_the_request_and_keeps_the_signals_from_the_origin() {
+        let head = head("origin: https://shop.example\nfp-data: abc\nfp-agent-data: x\nfp-vpn: ?0");
+        let protection = decided(&configuration(&[]), &head, identified(&allow()));
+        assert_eq!(
+            forwarded(&protection),
+            [
+                HeaderEdit::remove("fp-vpn"),
+                HeaderEdit::remove("fp-data"),
+                HeaderEdit::remove("fp-agent-data"),
+                HeaderEdit::set("x-risk", "low"),
+            ]
+        );
+    }
+
+    #[test]
+    fn with_the_edge_api_the_origin_is_told_what_is_known() {
+        let configuration = configuration(&[("FP_EDGE_API", "true")]);
+        let protection = decided(&configuration, &head(SAME_ORIGIN), identified(&allow()));
+        assert!(forwarded(&protection).contains(&HeaderEdit::set("fp-vpn", "?1")));
+    }
+
+    #[rstest]
+    #[case(204)]
+    #[case(205)]
+    #[case(304)]
+    fn a_block_action_without_room_for_a_body_has_none(#[case] status: u16) {
+        let mut action = block();
+        action["status_code"] = json!(status);
+        action["headers"] =
+            json!([{"name": "bad name", "value": "x"}, {"name": "Content-Length", "value": "9"}]);
+        let protection = decided(&configuration(&[]), &head(SAME_ORIGIN), identified(&action));
+        let answer = answer(&protection);
+        assert_eq!((answer.status, &answer.body), (status, &None));
+        assert!(
+            answer
+                .headers
+                .iter()
+                .all(|(name, _)| name == "fp-agent-data" || name == "set-cookie")
+        );
+    }
+
+    #[rstest]
+    #[case(Failure::NoSignals, LogLevel::Info)]
+    #[case(Failure::Deadline, LogLevel::Error)]
+    #[case(Failure::Status(500), LogLevel::Error)]
+    #[case(Failure::NotConfigured("FP_SECRET_KEY"), LogLevel::Error)]
+    #[case(Failure::MissingHeader("host"), LogLevel::Warn)]
+    #[case(
+        Failure::Tampering(crate::tampering::Tampering::Replayed),
+        LogLevel::Warn
+    )]
+    fn the_failure_mode_decides_about_failures(#[case] failure: Failure, #[case] level: LogLevel) {
+        const OPEN: (&str, &str) = ("FP_FAILURE_FALLBACK_ACTION", r#"{"type":"allow"}"#);
+        let head = head(SAME_ORIGIN);
+        let closed = decided(&configuration(&[]), &head, Err(failure.clone()));
+        assert_eq!(
+            (answer(&closed).status, &answer(&closed).body),
+            (403, &None)
+        );
+        assert_eq!(closed.log.level, level);
+        let open = decided(&configuration(&[OPEN]), &head, Err(failure.clone()));
+        assert_eq!(forwarded(&open), [HeaderEdit::remove("fp-data")]);
+        let monitoring = decided(
+            &configuration(&[("FP_RULESET_ID", "")]),
+            &head,
+            Err(failure),
+        );
+        assert_eq!(forwarded(&monitoring), [HeaderEdit::remove("fp-data")]);
+        assert_eq!(monitoring.agent_data, None);
+    }
+
+    #[test]
+    fn without_a_rule_action_the_failure_mode_decides_and_the_agent_is_told() {
+        let protection = decided(
+            &configuration(&[]),
+            &head(SAME_ORIGIN),
+            identified(&Value::Null),
+        );
+        assert_eq!(answer(&protection).status, 403);
+        assert!(has(answer(&protection), "fp-agent-data", "agent"));
+    }
+
+    #[test]
+    fn in_monitoring_mode_a_rule_blocks_nothing() {
+        let configuration = configuration(&[("FP_RULESET_ID", "")]);
+        let protection = decided(&configuration, &head(SAME_ORIGIN), identified(&block()));
+        assert_eq!(forwarded(&protection), [HeaderEdit::remove("fp-data")]);
+        assert_eq!(protection.agent_data.as_deref(), Some("agent"));
+    }
+
+    #[rstest]
+    #[case(CROSS_ORIGIN, false, true)]
+    #[case(CROSS_ORIGIN, true, false)]
+    #[case("origin: https://shop.example\ncookie: a=b", false, false)]
+    fn cookies_that_travel_for_the_signals_only_stay_hidden(
+        #[case] lines: &str,
+        #[case] app_sends_credentials: bool,
+        #[case] is_hidden: bool,
+    ) {
+        let head = head(lines);
+        let signals = signals(app_sends_credentials);
+        let protection = decide(
+            &configuration(&[]),
+            &head,
+            Some(&signals),
+            identified(&allow()),
+        );
+        let origin = Headers::from_lines("set-cookie: origin=1");
+        let edits = protection.answer_edits(&head, &origin);
+        assert_eq!(
+            forwarded(&protection).contains(&HeaderEdit::remove("cookie")),
+            is_hidden
+        );
+        assert_eq!(edits.contains(&HeaderEdit::remove("set-cookie")), is_hidden);
+        assert!(edits.contains(&HeaderEdit::append("set-cookie", "_iidt=1; Path=/")));
+    }
+
+    #[test]
+    fn an_allowed_page_may_read_why_it_was_blocked() {
+        let protection = decided(
+            &configuration(&[]),
+            &head(CROSS_ORIGIN),
+            identified(&block()),
+        );
+        for (name, value) in [
+            ("access-control-allow-origin", "https://app.example"),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-expose-headers", "fp-agent-data"),
+            ("vary", "Origin"),
+        ] {
+            assert!(has(answer(&protection), name, value), "{name}");
+        }
+    }
+
+    #[rstest]
+    #[case("origin: https://app.example", true)]
+    #[case("origin: https://other.example", false)]
+    fn without_signals_an_allowed_page_learns_the_status_only(
+        #[case] lines: &str,
+        #[case] is_allowed: bool,
+    ) {
+        let protection = decide(
+            &configuration(&[]),
+            &head(lines),
+            None,
+            Err(Failure::NoSignals),
+        );
+        let names: Vec<&str> = answer(&protection)
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let expected: &[&str] = if is_allowed {
+            &["access-control-allow-origin", "vary"]
+        } else {
+            &[]
+        };
+        assert_eq!(names, expected);
+    }
+
+    #[rstest]
+    #[case(
+        "text/html",
+        "document",
+        "<head><script data-agent-data=\"agent\" async src=\"/fp/agent-processor.iife.js\"></script>x"
+    )]
+    #[case("text/html", "empty", "<head>x")]
+    #[case("text/plain", "document", "<head>x")]
+    fn a_blocked_navigation_tells_the_agent_in_its_page(
+        #[case] content_type: &str,
+        #[case] destination: &str,
+        #[case] body: &str,
+    ) {
+        let mut action = block();
+        action["headers"] = json!([{"name": "Content-Type", "value": content_type}]);
+        action["body"] = json!("<head>x");
+        let head = head(&format!("{SAME_ORIGIN}\nsec-fetch-dest: {destination}"));
+        let protection = decided(&configuration(&[]), &head, identified(&action));
+        assert_eq!(answer(&protection).body.as_deref(), Some(body));
+    }
+
+    #[test]
+    fn agent_data_the_runtime_refuses_is_in_no_header() {
+        let mut answer = identified(&allow()).unwrap();
+        answer.agent_data = "a\r\nset-cookie: b".to_owned();
+        let protection = decided(&configuration(&[]), &head(SAME_ORIGIN), Ok(answer));
+        let edits = protection.answer_edits(&head(SAME_ORIGIN), &Headers::default());
+        assert_eq!(edits, [HeaderEdit::append("set-cookie", "_iidt=1; Path=/")]);
     }
 }

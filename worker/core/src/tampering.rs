@@ -1,10 +1,17 @@
 //! Whether an event belongs to the call it came with. The checks run in the order of the vendor's worker.
 
-use std::net::IpAddr;
+use std::{
+    fmt::{self, Formatter},
+    net::IpAddr,
+};
 
-use serde::{Deserialize, Deserializer, de::Error};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
 use url::Url;
+
+use crate::date;
 
 /// The part of an event that ties it to one call.
 #[derive(Clone, Debug, Deserialize)]
@@ -87,23 +94,36 @@ fn is_same_origin(event: &Provenance, call: &Call<'_>) -> bool {
 }
 
 fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Timestamp {
-        Milliseconds(f64),
-        Text(String),
-    }
-    match Timestamp::deserialize(deserializer)? {
-        // A float has the range of JavaScript's dates; the conversion saturates.
+    struct Timestamp;
+
+    impl Visitor<'_> for Timestamp {
+        type Value = i64;
+
+        fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+            formatter.write_str("milliseconds or a date of RFC 3339")
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
+            Ok(number)
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
+            i64::try_from(number).map_err(E::custom)
+        }
+
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "fractions of a millisecond do not count"
+            reason = "fractions do not count; the conversion saturates"
         )]
-        Timestamp::Milliseconds(number) => Ok(number as i64),
-        Timestamp::Text(text) => OffsetDateTime::parse(&text, &Rfc3339)
-            .map(|date| date.unix_timestamp() * 1000 + i64::from(date.millisecond()))
-            .map_err(D::Error::custom),
+        fn visit_f64<E: Error>(self, number: f64) -> Result<i64, E> {
+            Ok(number as i64)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {
+            date::milliseconds(text).ok_or_else(|| E::custom("not a date"))
+        }
     }
+    deserializer.deserialize_any(Timestamp)
 }
 
 #[cfg(test)]

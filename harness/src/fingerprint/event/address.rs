@@ -118,20 +118,26 @@ pub struct ProxyDetails {
     pub provider: Option<String>,
 }
 
-/// How a VPN is recognised.
+/// How a VPN is recognised; a method without a source here is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VpnMethods {
     /// The browser's time zone is not that of the address.
-    pub timezone_mismatch: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone_mismatch: Option<bool>,
     /// The address belongs to a known service.
-    pub public_vpn: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_vpn: Option<bool>,
     /// A phone's VPN.
-    pub auxiliary_mobile: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auxiliary_mobile: Option<bool>,
     /// The network packets speak of another operating system.
-    pub os_mismatch: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os_mismatch: Option<bool>,
     /// A relay such as iCloud's.
-    pub relay: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<bool>,
     /// A model says so.
-    pub ml_prediction: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ml_prediction: Option<bool>,
 }

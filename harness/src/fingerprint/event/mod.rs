@@ -1,6 +1,6 @@
 //! The event of one identification, in the published shape of the Server API v4.
 //!
-//! Only fields that have a source here are in these types; `sources.md` beside this file names the source of each.
+//! Only fields that have a source here are in these types; the README of this room names the source of each.
 
 mod address;
 
@@ -261,12 +261,15 @@ pub enum Level {
 }
 
 /// What speaks for tampering.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TamperingDetails {
     /// From 0 to 1; above 0.5 is worth acting on.
-    pub anomaly_score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anomaly_score: Option<f64>,
     /// Whether it is a browser made to hide.
-    pub anti_detect_browser: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anti_detect_browser: Option<bool>,
 }
 
 /// How often something was seen, over three spans of time.

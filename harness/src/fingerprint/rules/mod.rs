@@ -7,12 +7,14 @@
 mod action;
 pub mod expression;
 pub mod fields;
+mod report;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-pub use action::{Action, Headers, RuleAction};
+pub use action::{Action, Header, Headers, Outcome, RuleAction};
 pub use expression::{Clause, Explanation, Expression, ExpressionError};
+pub use report::{Report, Tried};
 
 /// An ordered list of rules, as a scenario or a file of `fixtures/rulesets` writes it.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -167,7 +167,7 @@ fn is_meant(pattern: &CallPattern, call: &browser::Call) -> bool {
 /// What a page did not do is a verdict; a browser that does not answer is a fault.
 fn trouble(error: PageError) -> Trouble {
     match error {
-        PageError::Browser(_) | PageError::Key(_) => Trouble::Fault(error.into()),
+        PageError::Browser(_) => Trouble::Fault(error.into()),
         PageError::Navigation { url, reason } => Trouble::Unmet {
             claim: format!("{url} loads"),
             actual: reason,

@@ -27,16 +27,18 @@ pub struct Form {
 }
 
 impl Form {
-    /// The length of a body of `sent` bytes without the field.
-    pub fn length(&self, sent: u64) -> u64 {
-        let cut: usize = self.cuts.iter().map(ExactSizeIterator::len).sum();
-        sent.saturating_sub(cut as u64)
+    /// How many bytes do not go on.
+    pub fn cut_bytes(&self) -> u64 {
+        self.cuts.iter().map(|cut| cut.len() as u64).sum()
     }
 
     fn cut(&mut self, range: Range<usize>, value: impl FnOnce() -> String) {
         self.data.get_or_insert_with(value);
         match self.cuts.last_mut() {
-            Some(last) if last.end >= range.start => last.end = range.end,
+            Some(last) if last.end >= range.start => {
+                last.start = last.start.min(range.start);
+                last.end = range.end;
+            }
             _ => self.cuts.push(range),
         }
     }
@@ -103,7 +105,7 @@ mod tests {
         for cut in form.cuts.iter().rev() {
             rest.drain(cut.clone());
         }
-        assert_eq!(rest.len() as u64, form.length(body.len() as u64));
+        assert_eq!(rest.len() as u64 + form.cut_bytes(), body.len() as u64);
         (form.data, rest)
     }
 

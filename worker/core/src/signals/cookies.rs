@@ -1,10 +1,7 @@
 //! Signals of a navigation. It has no headers a page could set, so the instrumentor spreads them over cookies that live for
 //! seconds: `fp-data-0=<count>.<text>`, `fp-data-1=<text>`, …
 
-use crate::{
-    headers::{HeaderEdit, Headers},
-    signals::{Signals, Source},
-};
+use crate::headers::{HeaderEdit, Headers};
 
 /// What the name of every such cookie begins with.
 const PREFIX: &str = "fp-data-";
@@ -13,7 +10,7 @@ const PREFIX: &str = "fp-data-";
 const MAX_PARTS: usize = 16;
 
 /// The signals in a `Cookie` header; none where a part is missing.
-pub fn from_cookies(header: &str) -> Option<Signals> {
+pub fn put_together(header: &str) -> Option<String> {
     let (count, first) = part(header, 0)?.split_once('.')?;
     let count = count
         .parse()
@@ -21,10 +18,7 @@ pub fn from_cookies(header: &str) -> Option<Signals> {
         .filter(|count| (1..=MAX_PARTS).contains(count))?;
     let rest: Option<String> = (1..count).map(|index| part(header, index)).collect();
     let data = first.to_owned() + &rest?;
-    (!data.is_empty()).then_some(Signals {
-        data,
-        source: Source::Cookies,
-    })
+    (!data.is_empty()).then_some(data)
 }
 
 /// What takes them out of a request, if there are any: they are not for the origin.
@@ -77,11 +71,7 @@ mod tests {
         #[case] header: &str,
         #[case] expected: Option<&str>,
     ) {
-        let found = from_cookies(header);
-        assert_eq!(
-            found.as_ref().map(|signals| signals.data.as_str()),
-            expected
-        );
+        assert_eq!(put_together(header).as_deref(), expected);
     }
 
     #[rstest]

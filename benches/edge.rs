@@ -197,7 +197,12 @@ fn page_of_48_kb(criterion: &mut Criterion) {
     let stages = [
         ("origin_alone", rig.origin, false, "/"),
         ("edge_and_internet", edge, true, "/"),
-        ("workerd_alone", rig.alone.address("pass").unwrap(), false, "/worker"),
+        (
+            "workerd_alone",
+            rig.alone.address("pass").unwrap(),
+            false,
+            "/worker",
+        ),
         ("edge_workerd_internet", edge, true, "/worker"),
     ];
     for (name, address, through_the_edge, path) in stages {
@@ -209,8 +214,9 @@ fn page_of_48_kb(criterion: &mut Criterion) {
             connections
         });
         group.bench_function(name, |bencher| {
-            bencher
-                .iter_custom(|iterations| runtime.block_on(load(&mut connections, path, iterations)));
+            bencher.iter_custom(|iterations| {
+                runtime.block_on(load(&mut connections, path, iterations))
+            });
         });
     }
     group.finish();

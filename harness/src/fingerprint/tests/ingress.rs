@@ -1,127 +1,15 @@
-//! The platform over real sockets, asked as a worker asks it.
+//! The CDN, `/v4/send` and what it decides.
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http::{Method, StatusCode};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use super::{signals::Head, *};
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Answer {
-    fn json(&self) -> Json {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-}
-
-/// Asks at the platform's address, under the name of one of its hosts.
-async fn ask(
-    platform: &Fingerprint,
-    method: Method,
-    host: &str,
-    path: &str,
-    key: Option<&str>,
-    body: Vec<u8>,
-) -> Answer {
-    let client: Client<HttpConnector, Full<Bytes>> =
-        Client::builder(TokioExecutor::new()).build_http();
-    let mut request = Request::builder()
-        .method(method)
-        .uri(format!("http://{}{path}", platform.address()))
-        .header("host", host)
-        .header("content-type", "application/json");
-    if let Some(key) = key {
-        request = request.header("authorization", format!("Bearer {key}"));
-    }
-    let response = client
-        .request(request.body(Full::new(body.into())).unwrap())
-        .await
-        .unwrap();
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Answer {
-        status: head.status,
-        headers: head.headers,
-        body,
-    }
-}
-
-fn signals(nonce: &str) -> Signals {
-    let body = json!({
-        "sdk": { "platform": "js", "version": "1.0.0" },
-        "fingerprint": {
-            "visitorId": "0123456789abcdef0123456789abcdef",
-            "confidence": { "score": 0.7, "comment": "0.7 for other platforms" },
-            "components": {
-                "timezone": { "value": "Europe/Berlin", "duration": 1 },
-                "math": { "value": { "acos": 1.4 }, "duration": 1 },
-                "osCpu": { "duration": 0 },
-            },
-        },
-        "bot": { "bot": false },
-        "incognito": { "isPrivate": true, "browserName": "Chrome" },
-        "user_agent": USER_AGENT,
-        "referrer": "",
-        "unheard": { "of": 1 },
-    });
-    Signals {
-        head: Head {
-            url: "https://shop.example/sign-up".to_owned(),
-            timestamp: 1_795_000_000_123,
-            nonce: nonce.to_owned(),
-            visitor_token: None,
-        },
-        body: serde_json::from_value(body).unwrap(),
-    }
-}
-
-const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
-
-fn send_body(signals: &Signals, ruleset_id: Option<&str>) -> Json {
-    let mut body = json!({
-        "fingerprint_data": signals.encode().unwrap(),
-        "client_ip": "203.0.113.7",
-        "client_host": "shop.example",
-        "client_user_agent": USER_AGENT,
-        "client_headers": { "cf-ray": "0123456789abcdef-FRA", "accept": "*/*" },
-    });
-    if let Some(id) = ruleset_id {
-        body["ruleset_context"] = json!({ "ruleset_id": id });
-    }
-    body
-}
-
-async fn send(platform: &Fingerprint, body: &Json) -> Answer {
-    let key = platform.keys().secret.clone();
-    ask(
-        platform,
-        Method::POST,
-        "api.fpjs.io",
-        "/v4/send",
-        Some(&key),
-        body.to_string().into(),
-    )
-    .await
-}
-
-fn ruleset(text: Json) -> Ruleset {
-    serde_json::from_value(text).unwrap()
-}
-
-async fn start(settings: Settings) -> Fingerprint {
-    Fingerprint::start(settings).await.unwrap()
-}
+use super::{
+    super::{AGENT_CACHE, CDN_HOST, Ruleset, Settings, Signals, Stated, event, rules, signals},
+    *,
+};
 
 #[tokio::test]
 async fn the_cdn_serves_the_agent_for_the_public_key_only() {
@@ -162,7 +50,7 @@ async fn an_identification_answers_what_the_worker_checks_and_is_recorded() {
 
     let event = &body["event"];
     assert_eq!(event["replayed"], false);
-    assert_eq!(event["timestamp"], 1_795_000_000_123_i64);
+    assert_eq!(event["timestamp"], TIMESTAMP);
     assert_eq!(event["url"], "https://shop.example/sign-up");
     assert_eq!(event["ip_address"], "203.0.113.7");
     assert_eq!(event["ip_info"]["v4"]["address"], "203.0.113.7");
@@ -293,8 +181,8 @@ async fn the_first_rule_that_holds_decides_and_none_allows() {
     assert!(blocked["event"].get("rule_action").is_none());
     assert!(platform.events()[0].event.rule_action.is_some());
 
-    platform.set_ruleset(
-        "sign-up",
+    let id = platform.set_ruleset(
+        "others",
         ruleset(json!({ "rules": [{ "if": "vpn", "block": {} }] })),
     );
     let allowed = send(&platform, &send_body(&signals("n2"), Some(&id)))
@@ -517,4 +405,135 @@ async fn a_busy_task_can_stop_platforms() {
     for _ in 0..200 {
         drop(start(Settings::default()).await);
     }
+}
+
+#[tokio::test]
+async fn a_changed_ruleset_is_in_force_after_the_delay_and_a_new_one_at_once() {
+    let settings = Settings::default();
+    let clock = settings.clock.clone();
+    let platform = start(settings).await;
+    let allow_all = || ruleset(json!({ "rules": [] }));
+    let block_all = || ruleset(json!({ "rules": [{ "if": "true", "block": {} }] }));
+    let id = platform.set_ruleset("sign-up", block_all());
+    let decide = async |nonce: &str| {
+        let answer = send(&platform, &send_body(&signals(nonce), Some(&id))).await;
+        answer.json()["rule_action"]["type"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(decide("1").await, "block");
+    platform.set_ruleset("sign-up", allow_all());
+    assert_eq!(decide("2").await, "block");
+    clock.advance(std::time::Duration::from_secs(59));
+    assert_eq!(decide("3").await, "block");
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(decide("4").await, "allow");
+}
+
+#[rstest]
+#[case(json!({ "disabled": true, "rules": [{ "if": "true", "block": {} }] }), "allow")]
+#[case(json!({ "rules": [{ "if": "true", "block": {}, "disabled": true }] }), "allow")]
+#[case(json!({ "rules": [], "default": { "block": { "status": 451 } } }), "block")]
+#[tokio::test]
+async fn rules_and_rulesets_can_be_disabled_and_a_default_be_set(
+    #[case] text: Json,
+    #[case] expected: &str,
+) {
+    let platform = start(Settings::default()).await;
+    let id = platform.set_ruleset("sign-up", ruleset(text));
+    let action = &send(&platform, &send_body(&signals("1"), Some(&id)))
+        .await
+        .json()["rule_action"];
+    assert_eq!(action["type"], expected);
+    assert!(action.get("rule_id").is_none() && action.get("rule_expression").is_none());
+}
+
+#[tokio::test]
+async fn an_event_says_what_address_counters_and_browser_tell() {
+    let platform = start(Settings::default()).await;
+    let mut body = send_body(&signals("1"), None);
+    // A public VPN in New York, a browser in Berlin, and a user agent the page does not have.
+    body["client_ip"] = json!("198.51.100.70");
+    body["client_user_agent"] = json!("curl/8.14.1");
+    let event = &send(&platform, &body).await.json()["event"];
+    assert_eq!(event["vpn"], true);
+    assert_eq!(
+        event["vpn_methods"],
+        json!({ "timezone_mismatch": true, "public_vpn": true, "relay": false })
+    );
+    assert_eq!(event["vpn_origin_timezone"], "Europe/Berlin");
+    assert_eq!(event["proxy"], false);
+    assert_eq!(event["proxy_confidence"], "high");
+    assert_eq!(event["ip_info"]["v4"]["asn_network"], "198.51.100.64/26");
+    assert_eq!(event["tampering"], true);
+    assert_eq!(
+        event["velocity"]["events"],
+        json!({ "5_minutes": 1, "1_hour": 1, "24_hours": 1 })
+    );
+    // Incognito 4, time zone 3, public VPN 4, anomaly 8.
+    assert_eq!(event["suspect_score"], 19);
+}
+
+#[tokio::test]
+async fn what_is_switched_off_reads_false_and_does_not_score() {
+    let settings = json!({ "switched_off": ["incognito", "vpn", "bot"], "signals_of": { "198.51.100.70": { "bot": "bad" } } });
+    let platform = workspace(settings).await;
+    let mut body = send_body(&signals("1"), None);
+    body["client_ip"] = json!("198.51.100.70");
+    let event = &send(&platform, &body).await.json()["event"];
+    assert_eq!(event["incognito"], false);
+    assert_eq!(event["vpn"], false);
+    assert_eq!(event["bot"], "not_detected");
+    assert_eq!(event["suspect_score"], 0);
+}
+
+#[tokio::test]
+async fn fields_can_be_stated_for_the_visits_of_one_address() {
+    let platform = workspace(json!({ "signals_of": { "192.0.2.1": { "bot": "bad" } } })).await;
+    let mut body = send_body(&signals("1"), None);
+    assert_eq!(
+        send(&platform, &body).await.json()["event"]["bot"],
+        "not_detected"
+    );
+    body["client_ip"] = json!("192.0.2.1");
+    assert_eq!(send(&platform, &body).await.json()["event"]["bot"], "bad");
+}
+
+#[tokio::test]
+async fn keys_of_another_environment_are_keys_and_their_events_say_so() {
+    let platform = start(Settings::default()).await;
+    let keys = platform.make_keys("staging");
+    let body = send_body(&signals("1"), None).to_string();
+    let answer = ask(
+        &platform,
+        Method::POST,
+        "api.fpjs.io",
+        "/v4/send",
+        Some(&keys.secret),
+        body.into(),
+    )
+    .await;
+    let other = send(&platform, &send_body(&signals("2"), None))
+        .await
+        .json();
+    let environment = &answer.json()["event"]["environment_id"];
+    assert!(environment.as_str().unwrap().starts_with("ae_"));
+    assert_ne!(environment, &other["event"]["environment_id"]);
+    let path = format!("/v4/{}", keys.public);
+    assert_eq!(
+        ask(&platform, Method::GET, CDN_HOST, &path, None, Vec::new())
+            .await
+            .status,
+        StatusCode::OK
+    );
+}
+
+#[test]
+fn secret_keys_are_not_shown() {
+    let keys = super::super::Keys {
+        public: "p-key".to_owned(),
+        secret: "s-key".to_owned(),
+    };
+    assert_eq!(format!("{keys:?}"), "Keys { public: \"p-key\", .. }");
 }

@@ -1,0 +1,210 @@
+//! Answers that are not what the platform would say: what a worker must survive.
+//!
+//! Faults of the transport (refused, reset, slow) are the internet's; those here need to know the answer.
+
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use wiremock::ResponseTemplate;
+
+use super::answer::{self, ApiError};
+
+/// A change of some answers of an endpoint.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distortion {
+    /// What happens to the answer.
+    pub how: How,
+    /// Whose answers.
+    #[serde(default)]
+    pub on: Endpoint,
+    /// How many answers are left alone first.
+    #[serde(default)]
+    pub after: u64,
+    /// How many answers are changed then; all where it is absent.
+    pub times: Option<u64>,
+}
+
+/// An endpoint whose answers can be distorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `POST /v4/send`.
+    #[default]
+    Send,
+    /// `POST /v4/edge`.
+    Edge,
+    /// Everything of the Server API.
+    ServerApi,
+}
+
+/// What happens to an answer.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// A member is left out: its dotted path, such as `event.ip_info`.
+    Missing(String),
+    /// A member has another type.
+    WrongType(String),
+    /// The rule action is of a type that no client knows.
+    UnknownAction,
+    /// A member of so many bytes is added.
+    Huge(usize),
+    /// The event is so many milliseconds older.
+    Stale(i64),
+    /// The event is so many milliseconds in the future.
+    Future(i64),
+    /// The event is of this page.
+    Url(String),
+    /// The event is of this address.
+    Ip(String),
+    /// The event says that its signals came before.
+    Replayed,
+    /// The body breaks off in the middle.
+    InvalidJson,
+    /// The platform answers with an error instead.
+    Error(StatedError),
+}
+
+/// An error that a scenario states.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatedError {
+    /// The status, such as 429.
+    pub status: u16,
+    /// The code in the envelope, such as `too_many_requests`.
+    pub code: String,
+    /// The message in the envelope.
+    #[serde(default)]
+    pub message: String,
+    /// The `Retry-After` header, in seconds.
+    pub retry_after: Option<u64>,
+}
+
+/// The distortions of a workspace and how many answers each endpoint gave.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    send: u64,
+    edge: u64,
+    server_api: u64,
+}
+
+impl Counts {
+    /// What happens to the next answer of an endpoint.
+    pub(super) fn next<'a>(
+        &mut self,
+        distortions: &'a [Distortion],
+        endpoint: Endpoint,
+    ) -> Option<&'a How> {
+        let count = match endpoint {
+            Endpoint::Send => &mut self.send,
+            Endpoint::Edge => &mut self.edge,
+            Endpoint::ServerApi => &mut self.server_api,
+        };
+        let place = *count;
+        *count += 1;
+        distortions
+            .iter()
+            .find(|distortion| {
+                distortion.on == endpoint
+                    && place
+                        .checked_sub(distortion.after)
+                        .is_some_and(|since| distortion.times.is_none_or(|times| since < times))
+            })
+            .map(|distortion| &distortion.how)
+    }
+}
+
+impl How {
+    /// The distorted answer in place of this one.
+    pub(super) fn apply(&self, mut body: Json) -> ResponseTemplate {
+        // The answers of the edge and the Server API are the event itself.
+        let root = if body.get("event").is_some() {
+            "event."
+        } else {
+            ""
+        };
+        let at = |member: &str| format!("{root}{member}");
+        match self {
+            Self::Missing(path) => change(&mut body, path, |_| None),
+            Self::WrongType(path) => change(&mut body, path, |value| Some(other_type(value))),
+            Self::UnknownAction => {
+                change(&mut body, "rule_action.type", |_| Some(json!("challenge")))
+            }
+            Self::Huge(bytes) => change(&mut body, "padding", |_| Some(json!("0".repeat(*bytes)))),
+            Self::Stale(millis) => {
+                change(&mut body, &at("timestamp"), |time| shifted(time, -millis))
+            }
+            Self::Future(millis) => {
+                change(&mut body, &at("timestamp"), |time| shifted(time, *millis))
+            }
+            Self::Url(url) => change(&mut body, &at("url"), |_| Some(json!(url))),
+            Self::Ip(ip) => change(&mut body, &at("ip_address"), |_| Some(json!(ip))),
+            Self::Replayed => change(&mut body, &at("replayed"), |_| Some(json!(true))),
+            Self::InvalidJson => return broken_off(&body),
+            Self::Error(error) => return error.answer(),
+        }
+        answer::json(200, &body)
+    }
+
+    /// Whether the answer is an error whatever was asked.
+    pub(super) fn error(&self) -> Option<&StatedError> {
+        match self {
+            Self::Error(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl StatedError {
+    pub(super) fn answer(&self) -> ResponseTemplate {
+        // An unheard-of status is the scenario's to try, as far as HTTP can carry it.
+        let status = if (100..=999).contains(&self.status) {
+            self.status
+        } else {
+            ApiError::FAILED.status
+        };
+        let body = json!({ "error": { "code": self.code, "message": self.message } });
+        let answer = answer::json(status, &body);
+        match self.retry_after {
+            Some(seconds) => answer.insert_header("retry-after", seconds.to_string()),
+            None => answer,
+        }
+    }
+}
+
+/// Changes the member at a dotted path, or removes it where the change has no value.
+fn change(body: &mut Json, path: &str, change: impl FnOnce(Option<&Json>) -> Option<Json>) {
+    let (parents, name) = path
+        .rsplit_once('.')
+        .map_or((None, path), |(parents, name)| (Some(parents), name));
+    let parent = parents
+        .into_iter()
+        .flat_map(|parents| parents.split('.'))
+        .try_fold(body, |value, key| value.get_mut(key));
+    let Some(members) = parent.and_then(Json::as_object_mut) else {
+        return;
+    };
+    match change(members.get(name)) {
+        Some(value) => members.insert(name.to_owned(), value),
+        None => members.remove(name),
+    };
+}
+
+/// A value of a type that nothing in the published answers takes for the one that was there.
+fn other_type(value: Option<&Json>) -> Json {
+    match value {
+        Some(Json::Object(_) | Json::Array(_)) => json!("text"),
+        _ => json!({ "unexpected": [] }),
+    }
+}
+
+fn shifted(time: Option<&Json>, by: i64) -> Option<Json> {
+    time.and_then(Json::as_i64)
+        .map(|time| json!(time.saturating_add(by)))
+}
+
+fn broken_off(body: &Json) -> ResponseTemplate {
+    let text = body.to_string();
+    let half: String = text.chars().take(text.chars().count() / 2).collect();
+    ResponseTemplate::new(200).set_body_raw(half, "application/json")
+}

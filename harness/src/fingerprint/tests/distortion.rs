@@ -1,0 +1,65 @@
+//! Answers that are not what the platform would say.
+
+use http::StatusCode;
+use rstest::rstest;
+
+use super::*;
+
+async fn distorted(how: Json) -> Answer {
+    let platform = workspace(json!({ "distort": [{ "how": how }] })).await;
+    let id = platform.set_ruleset("all", ruleset(json!({ "rules": [] })));
+    send(&platform, &send_body(&signals("1"), Some(&id))).await
+}
+
+#[rstest]
+#[case(json!({ "missing": "event.ip_info" }), "/event/ip_info", None)]
+#[case(json!({ "missing": "agent_data" }), "/agent_data", None)]
+#[case(json!({ "missing": "rule_action" }), "/rule_action", None)]
+#[case(json!({ "wrong_type": "event.ip_info" }), "/event/ip_info", Some(json!("text")))]
+#[case(json!({ "wrong_type": "event.replayed" }), "/event/replayed", Some(json!({ "unexpected": [] })))]
+#[case(json!("unknown_action"), "/rule_action/type", Some(json!("challenge")))]
+#[case(json!({ "stale": 3001 }), "/event/timestamp", Some(json!(TIMESTAMP - 3001)))]
+#[case(json!({ "future": 86_400_000 }), "/event/timestamp", Some(json!(TIMESTAMP + 86_400_000)))]
+#[case(json!({ "url": "https://evil.example/" }), "/event/url", Some(json!("https://evil.example/")))]
+#[case(json!({ "ip": "192.0.2.9" }), "/event/ip_address", Some(json!("192.0.2.9")))]
+#[case(json!("replayed"), "/event/replayed", Some(json!(true)))]
+#[case(json!({ "huge": 3 }), "/padding", Some(json!("000")))]
+#[tokio::test]
+async fn one_member_of_the_answer_is_changed(
+    #[case] how: Json,
+    #[case] member: &str,
+    #[case] expected: Option<Json>,
+) {
+    let answer = distorted(how).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json().pointer(member), expected.as_ref());
+}
+
+#[tokio::test]
+async fn a_body_can_break_off() {
+    let answer = distorted(json!("invalid_json")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(serde_json::from_slice::<Json>(&answer.body).is_err());
+    assert!(answer.body.starts_with(b"{"));
+}
+
+#[tokio::test]
+async fn an_error_can_be_stated_with_its_retry_after() {
+    let how = json!({ "error": { "status": 429, "code": "too_many_requests", "retry_after": 7 } });
+    let answer = distorted(how).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.headers["retry-after"], "7");
+    assert_eq!(answer.json()["error"]["code"], "too_many_requests");
+}
+
+#[tokio::test]
+async fn answers_are_distorted_by_count() {
+    let platform =
+        workspace(json!({ "distort": [{ "how": "replayed", "after": 1, "times": 2 }] })).await;
+    let mut replayed = Vec::new();
+    for nonce in ["1", "2", "3", "4"] {
+        let answer = send(&platform, &send_body(&signals(nonce), None)).await;
+        replayed.push(answer.json()["event"]["replayed"].as_bool().unwrap());
+    }
+    assert_eq!(replayed, [false, true, true, false]);
+}

@@ -1,0 +1,19 @@
+//! Answers of the platform: nothing but a valid one of this call is taken.
+#![no_main]
+
+use edgeproof_worker_core::{
+    configuration::Configuration, edge, headers::Headers, identification, protection, request::RequestHead,
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &str| {
+    let headers = Headers::from_lines("cf-connecting-ip: ::1\norigin: https://a.example");
+    let Some(head) = RequestHead::new("POST", "https://a.example/api", headers) else { return };
+    let _ = edge::judge(200, body);
+    let identified = identification::judge(&head, 200, body, 0);
+    if let Ok(identified) = &identified {
+        assert!(!identified.event.provenance.replayed);
+    }
+    let configuration = Configuration::read(|name| (name == "FP_RULESET_ID").then(|| "rs_1".to_owned()));
+    let _ = protection::decide(&configuration, &head, None, identified);
+});
