@@ -15,19 +15,18 @@ pub enum Signals {
     },
     /// In a form field, with this value.
     Form(String),
-    /// In cookies of the instrumentor's, as a navigation carries them, put together.
+    /// In cookies of the instrumentor's, as a navigation carries them; put together, they are this.
     Cookies(String),
 }
 
-/// The signals of a call with these headers and this form. The header wins, unless it is empty; then the form, whose field
-/// counts even when it is. The first two characters of the header's value are enough: a flag, and whether something
-/// follows it.
+/// The signals of a call with these headers and this form. The header wins, unless it is empty, then the form, whose field
+/// counts even when it is. The first two characters of the header's value are enough: a flag, and whether something follows it.
 pub fn find(headers: &Headers, form: Option<&Form>) -> Option<Signals> {
     headers
         .get("fp-data")
         .and_then(from_header)
         .or_else(|| form?.data.clone().map(Signals::Form))
-        .or_else(|| cookies::put_together(headers.get("cookie")?).map(Signals::Cookies))
+        .or_else(|| cookies::from_cookies(headers.get("cookie")?).map(Signals::Cookies))
 }
 
 fn from_header(value: &str) -> Option<Signals> {

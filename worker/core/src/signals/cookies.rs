@@ -10,7 +10,7 @@ const PREFIX: &str = "fp-data-";
 const MAX_PARTS: usize = 16;
 
 /// The signals in a `Cookie` header; none where a part is missing.
-pub fn put_together(header: &str) -> Option<String> {
+pub fn from_cookies(header: &str) -> Option<String> {
     let (count, first) = part(header, 0)?.split_once('.')?;
     let count = count
         .parse()
@@ -71,7 +71,7 @@ mod tests {
         #[case] header: &str,
         #[case] expected: Option<&str>,
     ) {
-        assert_eq!(put_together(header).as_deref(), expected);
+        assert_eq!(from_cookies(header).as_deref(), expected);
     }
 
     #[rstest]
