@@ -11,7 +11,7 @@ use std::{
 use edgeproof::{
     report::failure,
     rig::{Environment, EnvironmentError},
-    run::{execute::execute, record::Verdict, runner},
+    run::{execute::execute, expected::Expected, record::Verdict, runner},
     scenario::{
         load::{self, Case, LoadError},
         problem::Look,
@@ -23,6 +23,10 @@ use tokio::runtime::Runtime;
 /// Shared by all cases of this process; made when the first one runs.
 static ENVIRONMENT: OnceLock<Result<Arc<Environment>, String>> = OnceLock::new();
 
+/// What is known to fail. A list that cannot be read is reported by the test that reads every file.
+static EXPECTED: LazyLock<Expected> =
+    LazyLock::new(|| Expected::beside(&[folder()]).unwrap_or_default());
+
 static RUNTIME: LazyLock<Option<Runtime>> = LazyLock::new(|| Runtime::new().ok());
 
 fn main() -> ExitCode {
@@ -33,7 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn trials(arguments: &Arguments) -> Vec<Trial> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let folder = folder();
     let files = match &arguments.filter {
         Some(name) if arguments.exact => {
             file_of(&folder, name).map_or(Ok(Vec::new()), |file| Ok(vec![file]))
@@ -44,6 +48,10 @@ fn trials(arguments: &Arguments) -> Vec<Trial> {
         Ok(files) => files.iter().flat_map(|file| of_file(file)).collect(),
         Err(error) => vec![broken("scenarios", &error)],
     }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
 }
 
 /// The file of a case: the longest beginning of its name that is one.
@@ -86,13 +94,20 @@ fn test(case: Case) -> Result<libtest_mimic::Completion, Failed> {
         })
         .clone()?;
     let runtime = RUNTIME.as_ref().ok_or("no runtime could be started")?;
-    let record = runtime.block_on(runner::one(Arc::new(case), move |case: Arc<Case>| {
-        let environment = Arc::clone(&environment);
-        async move { execute(&case, &environment).await }
-    }));
+    let record = EXPECTED.judge(runtime.block_on(runner::one(
+        Arc::new(case),
+        runner::DEFAULT_LIMIT,
+        move |case: Arc<Case>| {
+            let environment = Arc::clone(&environment);
+            async move { execute(&case, &environment).await }
+        },
+    )));
     match record.verdict {
         Verdict::Passed => Ok(libtest_mimic::Completion::Completed),
         Verdict::Skipped(reason) => Ok(libtest_mimic::Completion::ignored_with(reason)),
+        Verdict::KnownFailure { reason, link } => Ok(libtest_mimic::Completion::ignored_with(
+            format!("known failure: {reason} ({link})"),
+        )),
         Verdict::Error(message) => Err(Failed::from(message)),
         Verdict::Failed(failures) => Err(Failed::from(
             failure::texts(&failures, Look::PLAIN).join("\n"),

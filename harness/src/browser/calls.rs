@@ -53,6 +53,10 @@ pub struct ConsoleLine {
     pub text: String,
 }
 
+/// What the browser says of a navigation that was answered with an error status and no body: it shows a page of
+/// its own. The visitor got that answer all the same.
+pub(super) const ERROR_WITHOUT_BODY: &str = "net::ERR_HTTP_RESPONSE_CODE_FAILURE";
+
 /// Everything a page did so far.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
@@ -141,9 +145,13 @@ impl State {
             "Network.responseReceivedExtraInfo" => {
                 if let Some(call) = self.call(id) {
                     call.response_headers = header_map(&parameters["headers"]);
+                    call.status = call.status.or_else(|| status(&parameters["statusCode"]));
                 }
             }
             "Network.loadingFinished" => self.end(id, CallOutcome::Finished),
+            "Network.loadingFailed" if parameters["errorText"] == ERROR_WITHOUT_BODY => {
+                self.end(id, CallOutcome::Finished);
+            }
             "Network.loadingFailed" => {
                 self.end(id, CallOutcome::Failed(text(&parameters["errorText"])));
             }
@@ -193,13 +201,15 @@ impl State {
 }
 
 fn answered(call: &mut Call, response: &Value) {
-    call.status = response["status"]
-        .as_u64()
-        .and_then(|status| u16::try_from(status).ok());
+    call.status = status(&response["status"]);
     // The extra event has the headers of the wire; it may have come first.
     if call.response_headers.is_empty() {
         call.response_headers = header_map(&response["headers"]);
     }
+}
+
+fn status(value: &Value) -> Option<u16> {
+    value.as_u64().and_then(|status| u16::try_from(status).ok())
 }
 
 fn printed(parameters: &Value) -> ConsoleLine {

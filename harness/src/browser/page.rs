@@ -1,6 +1,9 @@
 //! A page that a visitor has open.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use headless_chrome::protocol::cdp::{
@@ -8,10 +11,11 @@ use headless_chrome::protocol::cdp::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::{
-    calls::{Activity, Call, CallOutcome, ConsoleLine},
-    protocol::Connection,
+    calls::{Activity, Call, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY},
+    protocol::{Connection, ROOT},
 };
 use crate::rig::Profile;
 
@@ -23,6 +27,14 @@ pub struct Page {
     /// The off-the-record context of this visit, which ends with it.
     context: Option<String>,
     activity: Arc<Activity>,
+    /// Windows that the page opened; what they ask for counts as the page's.
+    windows: Arc<Mutex<Vec<Window>>>,
+}
+
+/// A window that the page opened.
+struct Window {
+    target: String,
+    session: String,
 }
 
 /// Why a page did not do what was asked.
@@ -99,21 +111,68 @@ impl Page {
             target,
             context,
             activity,
+            windows: Arc::default(),
         };
         tokio::try_join!(
-            page.ask(Network::Enable {
-                max_total_buffer_size: None,
-                max_resource_buffer_size: None,
-                max_post_data_size: Some(1024 * 1024),
-                report_direct_socket_traffic: None,
-                enable_durable_messages: None,
-            }),
+            page.ask(network()),
             page.ask(PageDomain::Enable {
                 enable_file_chooser_opened_event: None,
             }),
             page.ask(Runtime::Enable(None)),
         )?;
+        page.follow_windows().await?;
         Ok(page)
+    }
+
+    /// Windows that are opened from now on are held until their calls are watched too.
+    async fn follow_windows(&self) -> Result<(), PageError> {
+        let (opened, mut openings) = mpsc::unbounded_channel::<(String, String)>();
+        self.connection.listen(
+            ROOT,
+            Some(Box::new(move |event, parameters| {
+                let target = &parameters["targetInfo"];
+                if event == "Target.attachedToTarget"
+                    && target["type"] == "page"
+                    && parameters["waitingForDebugger"] == true
+                    && let (Some(target), Some(session)) = (
+                        target["targetId"].as_str(),
+                        parameters["sessionId"].as_str(),
+                    )
+                {
+                    // The other end is gone when the visit is over.
+                    let _ = opened.send((target.to_owned(), session.to_owned()));
+                }
+            })),
+        );
+        let (connection, activity, windows) = (
+            self.connection.clone(),
+            Arc::clone(&self.activity),
+            Arc::clone(&self.windows),
+        );
+        tokio::spawn(async move {
+            while let Some((target, session)) = openings.recv().await {
+                windows
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(Window {
+                        target,
+                        session: session.clone(),
+                    });
+                let observer = Arc::clone(&activity);
+                connection.listen(
+                    &session,
+                    Some(Box::new(move |event, parameters| {
+                        observer.observe(event, parameters);
+                    })),
+                );
+                // A window that was closed again at once has nothing to watch.
+                let _ = connection.ask(Some(&session), network()).await;
+                let go = Runtime::RunIfWaitingForDebugger(None);
+                let _ = connection.ask(Some(&session), go).await;
+            }
+        });
+        self.connection.ask(None, auto_attach(true)).await?;
+        Ok(())
     }
 
     /// Loads an address and waits until its load event has fired. Returns the call of the document itself.
@@ -123,7 +182,10 @@ impl Page {
     pub async fn visit(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
         let loads = self.activity.loads();
         let navigation = self.ask(navigate(url)).await?;
-        if let Some(reason) = navigation.error_text {
+        if let Some(reason) = navigation
+            .error_text
+            .filter(|reason| reason != ERROR_WITHOUT_BODY)
+        {
             return Err(PageError::Navigation {
                 url: url.to_owned(),
                 reason,
@@ -342,6 +404,9 @@ impl Page {
 
     /// Removes what the visit left in the browser, and closes the page.
     pub(super) async fn wipe_and_close(self) -> Result<(), PageError> {
+        self.connection.ask(None, auto_attach(false)).await?;
+        self.connection.listen(ROOT, None);
+        self.close_windows().await;
         if self.context.is_none() {
             self.wipe().await?;
         }
@@ -359,6 +424,23 @@ impl Page {
             self.connection.ask(None, dispose).await?;
         }
         Ok(())
+    }
+
+    async fn close_windows(&self) {
+        let windows: Vec<Window> = self
+            .windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+            .collect();
+        for window in windows {
+            self.connection.listen(&window.session, None);
+            let close = Target::CloseTarget {
+                target_id: window.target,
+            };
+            // One that closed itself is closed.
+            let _ = self.connection.ask(None, close).await;
+        }
     }
 
     async fn wipe(&self) -> Result<(), PageError> {
@@ -388,6 +470,25 @@ impl Page {
 
     async fn ask<C: Method + Serialize>(&self, command: C) -> Result<C::ReturnObject, PageError> {
         self.connection.ask(Some(&self.session), command).await
+    }
+}
+
+fn network() -> Network::Enable {
+    Network::Enable {
+        max_total_buffer_size: None,
+        max_resource_buffer_size: None,
+        max_post_data_size: Some(1024 * 1024),
+        report_direct_socket_traffic: None,
+        enable_durable_messages: None,
+    }
+}
+
+fn auto_attach(on: bool) -> Target::SetAutoAttach {
+    Target::SetAutoAttach {
+        auto_attach: on,
+        wait_for_debugger_on_start: on,
+        flatten: Some(true),
+        filter: None,
     }
 }
 

@@ -23,6 +23,9 @@ use super::PageError;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// Stands for the browser itself where a session is named.
+pub(super) const ROOT: &str = "";
+
 /// Takes the events of one session: the method's name and its parameters.
 pub(super) type Listener = Box<dyn Fn(&str, &Value) + Send>;
 
@@ -99,7 +102,7 @@ impl Connection {
             .map_err(|error| PageError::Browser(format!("{}: {error}", C::NAME)))
     }
 
-    /// From now on the events of a session go to `listener`; none stops that.
+    /// From now on the events of a session (of the browser itself, where it is [`ROOT`]) go to `listener`; none stops that.
     pub(super) fn listen(&self, session: &str, listener: Option<Listener>) {
         let mut state = self.shared.lock();
         match listener {
@@ -128,8 +131,8 @@ impl Shared {
                 // Whoever asked may have stopped waiting.
                 let _ = answer.send(result);
             }
-        } else if let (Some(session), Some(method)) =
-            (message["sessionId"].as_str(), message["method"].as_str())
+        } else if let Some(method) = message["method"].as_str()
+            && let session = message["sessionId"].as_str().unwrap_or(ROOT)
             && let Some(listener) = state.listeners.get(session)
         {
             listener(method, &message["params"]);

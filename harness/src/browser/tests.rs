@@ -74,6 +74,8 @@ async fn serve(stream: TcpStream) -> Option<()> {
                 .lines()
                 .find(|line| line.to_ascii_lowercase().starts_with("cookie:"));
             ("200 OK", "text/plain", sent.unwrap_or("none").to_owned())
+        } else if head.starts_with("GET /refused ") {
+            ("403 Forbidden", "text/plain", String::new())
         } else if head.starts_with("GET / ") {
             ("200 OK", "text/html", PAGE.to_owned())
         } else {
@@ -194,5 +196,36 @@ async fn what_a_page_does_not_do_is_an_error_that_says_what() {
         page.run("throw new TypeError('no')").await,
         Err(PageError::Script(text)) if text.contains("TypeError: no")
     ));
+    lease.give_back(page).await;
+}
+
+#[tokio::test]
+async fn what_an_opened_window_asks_for_counts_as_the_pages() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    page.visit("http://shop.example/", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    page.run("window.open('/cookies')").await.unwrap();
+    let call = page
+        .call(0, "the window's call", DEFAULT_LIMIT, |call| {
+            call.url.ends_with("/cookies")
+        })
+        .await
+        .unwrap();
+    assert_eq!(call.status, Some(200));
+    lease.give_back(page).await;
+}
+
+#[tokio::test]
+async fn an_error_without_a_body_is_an_answer() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let document = page
+        .visit("http://shop.example/refused", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    assert_eq!(
+        (document.status, document.outcome),
+        (Some(403), CallOutcome::Finished)
+    );
     lease.give_back(page).await;
 }

@@ -1,6 +1,6 @@
 //! Why a command could not do its work. Each error has one exit code.
 
-use std::{error::Error as _, fmt::Write as _, io};
+use std::{error::Error as _, fmt::Write as _, io, path::PathBuf};
 
 use crate::{
     exit,
@@ -33,6 +33,20 @@ pub enum CliError {
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
+    /// A report could not be written.
+    #[error(transparent)]
+    Report(#[from] crate::report::target::ReportError),
+    /// A JSON report cannot be read.
+    #[error("`{}` is not a JSON report of edgeproof: {reason}", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No warning has this id.
+    #[error("there is no warning `{0}`; `edgeproof explain` lists all of them")]
+    NoSuchLint(String),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -42,11 +56,13 @@ impl CliError {
     /// The exit code it ends the command with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Load(_) | Self::Route(_) => exit::USAGE,
+            Self::Load(_) | Self::Route(_) | Self::Results { .. } | Self::NoSuchLint(_) => exit::USAGE,
             Self::NothingSelected => exit::NOTHING,
-            Self::Environment(_) | Self::Tool(_) | Self::Build(_) | Self::Output(_) => {
-                exit::HARNESS
-            }
+            Self::Environment(_)
+            | Self::Tool(_)
+            | Self::Build(_)
+            | Self::Output(_)
+            | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }

@@ -1,8 +1,11 @@
 //! The command line: one file a command.
 
 mod build;
+mod check;
 mod doctor;
 mod error;
+mod progress;
+mod report;
 mod route;
 mod run;
 
@@ -38,6 +41,13 @@ struct Arguments {
 enum Command {
     /// Runs scenarios: boots the whole world for each and judges what every hop recorded.
     Run(run::Options),
+    /// Reads scenarios, runs none, and warns of deployments that bite in production.
+    Check(check::Options),
+    /// Says why `check` warns of something.
+    Explain(check::Explain),
+    /// Works on reports of runs.
+    #[command(subcommand)]
+    Report(report::Command),
     /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
     Build(build::Options),
     /// Says which route wins for a URL, why, why the others do not, and which worker runs.
@@ -62,6 +72,9 @@ pub async fn main(context: &Context) -> u8 {
     };
     let done = match &arguments.command {
         Command::Run(options) => run::run(context, options).await,
+        Command::Check(options) => check::check(context, options),
+        Command::Explain(options) => check::explain(options),
+        Command::Report(command) => report::report(command),
         Command::Build(options) => build::build(options),
         Command::Route(options) => route::route(options),
         Command::Doctor => doctor::doctor(),

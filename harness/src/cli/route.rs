@@ -214,8 +214,8 @@ deployments:
              \x20 flow protects POST shop.example/api/create-account*\n\
              \n\
              routes, the most specific first\n\
-             \x20 shop.example/static/*  no worker: is not for this path\n\
              ▶ shop.example/api*      flow: matches, and nothing more specific does\n\
+             \x20 shop.example/static/*  no worker: is not for this path\n\
              \x20 shop.example/*         flow: matches, but shop.example/api* is more specific (54 against 52)\n"
         );
     }

@@ -18,6 +18,7 @@ pub(super) fn results() -> Results {
         tags: vec!["flow".to_owned()],
         refs: Vec::new(),
         verdict,
+        attempts: 1,
         took_ms,
         hops: Vec::new(),
         log: Vec::new(),

@@ -46,6 +46,11 @@ fn test_case(case: &CaseRecord) -> TestCase {
             status.set_message(reason.as_str());
             status
         }
+        Verdict::KnownFailure { reason, link } => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("known failure: {reason} ({link})"));
+            status
+        }
         Verdict::Error(message) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
             status.set_message(message.as_str());

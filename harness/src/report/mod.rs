@@ -7,6 +7,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod tap;
+pub mod target;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

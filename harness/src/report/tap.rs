@@ -29,6 +29,9 @@ fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
         Verdict::Skipped(reason) => {
             let _ = writeln!(text, " # SKIP {}", reason.replace('\n', " "));
         }
+        Verdict::KnownFailure { reason, link } => {
+            let _ = writeln!(text, " # TODO {} {link}", reason.replace('\n', " "));
+        }
         _ => text.push('\n'),
     }
     match &case.verdict {
@@ -38,7 +41,7 @@ fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
             }
         }
         Verdict::Error(message) => comment(text, message),
-        Verdict::Passed | Verdict::Skipped(_) => {}
+        Verdict::Passed | Verdict::Skipped(_) | Verdict::KnownFailure { .. } => {}
     }
 }
 

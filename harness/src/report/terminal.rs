@@ -50,6 +50,7 @@ impl<W: Write> Terminal<W> {
             Verdict::Failed(_) => ("✗", AnsiColor::Red),
             Verdict::Error(_) => ("!", AnsiColor::Magenta),
             Verdict::Skipped(_) => ("-", AnsiColor::Yellow),
+            Verdict::KnownFailure { .. } => ("~", AnsiColor::Yellow),
         };
         let sign = self.paint(sign, colour.on_default().bold());
         let name = self.paint(&record.name, Style::new().dimmed());
@@ -60,7 +61,17 @@ impl<W: Write> Terminal<W> {
             shown(record.took())
         )?;
         match &record.verdict {
+            Verdict::Passed if record.attempts > 1 => {
+                writeln!(
+                    self.out,
+                    "  only at attempt {}: it is flaky",
+                    record.attempts
+                )?;
+            }
             Verdict::Passed => {}
+            Verdict::KnownFailure { reason, link } => {
+                writeln!(self.out, "  a known failure: {reason} ({link})")?;
+            }
             Verdict::Skipped(reason) => writeln!(self.out, "  skipped: {reason}")?,
             Verdict::Error(message) => {
                 self.failed.push(record.name.clone());
@@ -87,6 +98,7 @@ impl<W: Write> Terminal<W> {
         part(summary.failed, "failed");
         part(summary.errors, "could not be judged");
         part(summary.skipped, "skipped");
+        part(summary.known_failures, "known to fail");
         let style = if self.failed.is_empty() {
             AnsiColor::Green.on_default().bold()
         } else {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod event;
 pub mod execute;
+pub mod expected;
 pub mod journey;
 pub mod observed;
 pub mod record;

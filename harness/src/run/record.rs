@@ -23,6 +23,8 @@ pub struct CaseRecord {
     pub refs: Vec<String>,
     /// What came of it.
     pub verdict: Verdict,
+    /// How many attempts it took; more than one only where retries were asked for.
+    pub attempts: u32,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// Every hop of every request, in the order of arrival.
@@ -43,6 +45,13 @@ pub enum Verdict {
     Error(String),
     /// It was not run.
     Skipped(String),
+    /// It failed as `_expected.yaml` says.
+    KnownFailure {
+        /// Why.
+        reason: String,
+        /// Where it is being worked on.
+        link: String,
+    },
 }
 
 /// An expectation that did not hold.
@@ -107,6 +116,7 @@ impl Verdict {
             Self::Failed(_) => "failed",
             Self::Error(_) => "error",
             Self::Skipped(_) => "skipped",
+            Self::KnownFailure { .. } => "known failure",
         }
     }
 }
@@ -121,6 +131,7 @@ impl CaseRecord {
             tags: case.scenario.tags.clone(),
             refs: case.scenario.refs.clone(),
             verdict,
+            attempts: 1,
             took_ms: 0,
             hops: Vec::new(),
             log: Vec::new(),

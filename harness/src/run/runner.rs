@@ -29,6 +29,10 @@ pub struct RunOptions {
     pub jobs: usize,
     /// Stop after the first that does not pass; the others are skipped.
     pub fail_fast: bool,
+    /// How often a case that fails is tried again. A pass after that says so.
+    pub retries: u32,
+    /// How long a case may take that says nothing itself.
+    pub limit: Duration,
 }
 
 /// Runs all cases with `execute` and tells `report` what happens. A case that panics is an error of the harness, and
@@ -61,7 +65,7 @@ where
                 return;
             };
             let _ = sender.send((index, Message::Running(case.name.clone())));
-            let record = one(Arc::new(case), execute).await;
+            let record = tried(Arc::new(case), options, execute).await;
             let bad = matches!(record.verdict, Verdict::Failed(_) | Verdict::Error(_));
             if bad && options.fail_fast {
                 places.close();
@@ -98,17 +102,31 @@ enum Message {
     Finished(CaseRecord),
 }
 
+/// Runs one case until it passes, or the attempts are used up.
+async fn tried<E, F>(case: Arc<Case>, options: RunOptions, execute: E) -> CaseRecord
+where
+    E: Fn(Arc<Case>) -> F + Clone + Send + 'static,
+    F: Future<Output = CaseRecord> + Send + 'static,
+{
+    let mut attempts = 1;
+    loop {
+        let mut record = one(Arc::clone(&case), options.limit, execute.clone()).await;
+        record.attempts = attempts;
+        if attempts > options.retries || !matches!(record.verdict, Verdict::Failed(_)) {
+            return record;
+        }
+        attempts += 1;
+    }
+}
+
 /// Runs one case in a task of its own, so that a panic in it is its verdict and nobody else's.
-pub async fn one<E, F>(case: Arc<Case>, execute: E) -> CaseRecord
+pub async fn one<E, F>(case: Arc<Case>, limit: Duration, execute: E) -> CaseRecord
 where
     E: Fn(Arc<Case>) -> F + Send + 'static,
     F: Future<Output = CaseRecord> + Send + 'static,
 {
     let started = Instant::now();
-    let limit = case
-        .scenario
-        .timeout
-        .map_or(DEFAULT_LIMIT, |timeout| timeout.0);
+    let limit = case.scenario.timeout.map_or(limit, |timeout| timeout.0);
     let mut task = JoinSet::new();
     task.spawn(tokio::time::timeout(limit, execute(Arc::clone(&case))));
     let verdict = match task.join_next().await {
@@ -180,6 +198,8 @@ mod tests {
     const TWO: RunOptions = RunOptions {
         jobs: 2,
         fail_fast: false,
+        retries: 0,
+        limit: DEFAULT_LIMIT,
     };
 
     #[tokio::test]
@@ -237,6 +257,7 @@ mod tests {
         let options = RunOptions {
             jobs: 1,
             fail_fast: true,
+            ..TWO
         };
         let seen = outcome(&["a", "b", "c"], options, |case| async move {
             let verdict = match case.name.as_str() {
@@ -247,5 +268,32 @@ mod tests {
         })
         .await;
         assert_eq!(seen, ["a failed", "b skipped", "c skipped"]);
+    }
+
+    #[tokio::test]
+    async fn a_case_that_fails_is_tried_again_and_a_late_pass_says_so() {
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&tries);
+        let options = RunOptions { retries: 2, ..TWO };
+        let mut attempts = 0;
+        run(
+            cases(&["a"]),
+            options,
+            move |case| {
+                let verdict = match counter.fetch_add(1, Ordering::SeqCst) {
+                    0 => Verdict::Failed(Vec::new()),
+                    _ => Verdict::Passed,
+                };
+                let record = CaseRecord::without_run(&case, verdict);
+                async move { record }
+            },
+            |event| {
+                if let Event::Finished(record) = event {
+                    attempts = record.attempts;
+                }
+            },
+        )
+        .await;
+        assert_eq!((tries.load(Ordering::SeqCst), attempts), (2, 2));
     }
 }

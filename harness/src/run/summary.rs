@@ -18,6 +18,8 @@ pub struct Summary {
     pub errors: usize,
     /// Not run, for a stated reason.
     pub skipped: usize,
+    /// Failed as was expected.
+    pub known_failures: usize,
     /// How long all of it took, in milliseconds.
     pub took_ms: u64,
 }
@@ -30,12 +32,13 @@ impl Summary {
             Verdict::Failed(_) => self.failed += 1,
             Verdict::Error(_) => self.errors += 1,
             Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::KnownFailure { .. } => self.known_failures += 1,
         }
     }
 
     /// All cases.
     pub fn total(&self) -> usize {
-        self.passed + self.failed + self.errors + self.skipped
+        self.passed + self.failed + self.errors + self.skipped + self.known_failures
     }
 
     /// How long it took.
@@ -82,6 +85,7 @@ mod tests {
             failed,
             errors,
             skipped,
+            known_failures: 0,
             took_ms: 0,
         };
         assert_eq!(summary.exit_code(), code);

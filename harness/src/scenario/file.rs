@@ -21,6 +21,9 @@ pub struct Scenario {
     /// What a failure means.
     #[serde(default)]
     pub kind: Kind,
+    /// Warnings of `edgeproof check` that do not apply, by id.
+    #[serde(default)]
+    pub allow: Vec<String>,
     /// Why it is not run at present.
     pub skip: Option<String>,
     /// How long it may take altogether.

@@ -28,6 +28,7 @@ pub fn text(results: &Results) -> String {
                     (summary.failed, "failed"),
                     (summary.errors, "error"),
                     (summary.skipped, "skipped"),
+                    (summary.known_failures, "known failures"),
                 ] {
                     @if count > 0 { span class=(word) { (count) " " (word) } " " }
                 }
@@ -73,6 +74,7 @@ fn section(case: &CaseRecord) -> Markup {
             }
             @match &case.verdict {
                 Verdict::Passed => {}
+                Verdict::KnownFailure { reason, link } => p { (reason) " " a href=(link) { (link) } },
                 Verdict::Skipped(reason) => p { (reason) },
                 Verdict::Error(message) => pre { (message) },
                 Verdict::Failed(failures) => {

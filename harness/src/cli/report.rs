@@ -1,0 +1,57 @@
+//! `edgeproof report merge`: the shards of one run as one report.
+
+use std::{fs, path::PathBuf};
+
+use super::CliError;
+use crate::{
+    report::target::ReportTarget,
+    run::results::{FORMAT, Results},
+};
+
+/// What can be asked of it.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Joins the JSON reports of shards.
+    Merge(Merge),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Merge {
+    /// JSON reports that `edgeproof run --report json=FILE` wrote.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Repeatable.
+    #[arg(long = "report", value_name = "FORMAT=FILE", required = true)]
+    reports: Vec<ReportTarget>,
+}
+
+pub(super) fn report(command: &Command) -> Result<u8, CliError> {
+    let Command::Merge(merge) = command;
+    let shards = merge
+        .files
+        .iter()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
+    let results = Results::merged(shards);
+    for report in &merge.reports {
+        report.write(&results)?;
+    }
+    Ok(results.summary.exit_code())
+}
+
+fn read(path: &PathBuf) -> Result<Results, CliError> {
+    let unreadable = |reason: String| CliError::Results {
+        path: path.clone(),
+        reason,
+    };
+    let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let results: Results =
+        serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    if results.format != FORMAT {
+        return Err(unreadable(format!(
+            "it has format {}, and this edgeproof reads {FORMAT}",
+            results.format
+        )));
+    }
+    Ok(results)
+}
