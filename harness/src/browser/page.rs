@@ -169,10 +169,13 @@ impl Page {
                         observer.observe(event, parameters);
                     })),
                 );
-                // A window that was closed again at once has nothing to watch.
-                let _ = connection.ask(Some(&session), network()).await;
+                // Sent in this order but not waited for one by one: the browser answers the first only once the window
+                // runs. A window that was closed again at once has nothing to watch.
                 let go = Runtime::RunIfWaitingForDebugger(None);
-                let _ = connection.ask(Some(&session), go).await;
+                let _ = tokio::join!(
+                    connection.ask(Some(&session), network()),
+                    connection.ask(Some(&session), go)
+                );
                 opened.send_modify(|count| *count += 1);
             }
         });
@@ -498,7 +501,11 @@ fn auto_attach(on: bool) -> Target::SetAutoAttach {
         auto_attach: on,
         wait_for_debugger_on_start: on,
         flatten: Some(true),
-        filter: None,
+        // Workers and frames in other processes run as they would: nobody here lets them go on.
+        filter: Some(vec![Target::FilterEntry {
+            exclude: None,
+            Type: Some("page".to_owned()),
+        }]),
     }
 }
 
