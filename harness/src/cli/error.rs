@@ -56,7 +56,9 @@ impl CliError {
     /// The exit code it ends the command with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Load(_) | Self::Route(_) | Self::Results { .. } | Self::NoSuchLint(_) => exit::USAGE,
+            Self::Load(_) | Self::Route(_) | Self::Results { .. } | Self::NoSuchLint(_) => {
+                exit::USAGE
+            }
             Self::NothingSelected => exit::NOTHING,
             Self::Environment(_)
             | Self::Tool(_)
