@@ -23,8 +23,8 @@ pub struct Origin {
 
 #[derive(Debug)]
 enum Backend {
-    Site(Site),
-    App(app::App),
+    Site(Box<Site>),
+    App(Box<app::App>),
 }
 
 impl Origin {
@@ -33,7 +33,7 @@ impl Origin {
     /// # Errors
     /// When the site's description or one of its files cannot be read.
     pub fn site(directory: &std::path::Path) -> Result<Self, SiteError> {
-        Ok(Self::new(Backend::Site(Site::read(directory)?)))
+        Ok(Self::new(Backend::Site(Box::new(Site::read(directory)?))))
     }
 
     /// The user's own application at a plain-HTTP URL such as `http://127.0.0.1:3000`. It gets the `Host` the
@@ -42,7 +42,7 @@ impl Origin {
     /// # Errors
     /// When the URL is not `http://host:port`.
     pub fn app(url: &str) -> Result<Self, AppError> {
-        Ok(Self::new(Backend::App(app::App::at(url)?)))
+        Ok(Self::new(Backend::App(Box::new(app::App::at(url)?))))
     }
 
     fn new(backend: Backend) -> Self {

@@ -170,9 +170,9 @@ impl Fields {
 
     /// A string, for ASCII words and numbers; anything else is left out, as nothing can be said about it.
     fn word(&mut self, name: impl Into<String>, value: Option<impl AsRef<str>>) {
-        let value = value.as_ref().map(AsRef::as_ref).unwrap_or_default();
-        if let Ok(string) = sfv::StringRef::from_str(value)
-            && !value.is_empty()
+        if let Some(value) = value
+            && let Ok(string) = sfv::StringRef::from_str(value.as_ref())
+            && !value.as_ref().is_empty()
         {
             self.item(name, string);
         }
@@ -180,9 +180,10 @@ impl Fields {
 
     /// A display string, for names in any language.
     fn name(&mut self, name: impl Into<String>, value: Option<impl AsRef<str>>) {
-        let value = value.as_ref().map(AsRef::as_ref).unwrap_or_default();
-        if !value.is_empty() {
-            self.item(name, RefBareItem::DisplayString(value));
+        if let Some(value) = value
+            && !value.as_ref().is_empty()
+        {
+            self.item(name, RefBareItem::DisplayString(value.as_ref()));
         }
     }
 

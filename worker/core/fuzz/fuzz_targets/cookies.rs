@@ -6,6 +6,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|header: &str| {
     if let Some(value) = identification_cookie(header) {
-        assert!(header.contains(&value));
+        assert!(header.contains(value));
     }
 });
