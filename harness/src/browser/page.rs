@@ -11,7 +11,7 @@ use headless_chrome::protocol::cdp::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     calls::{Activity, Call, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY},
@@ -29,6 +29,8 @@ pub struct Page {
     activity: Arc<Activity>,
     /// Windows that the page opened; what they ask for counts as the page's.
     windows: Arc<Mutex<Vec<Window>>>,
+    /// Counts them.
+    opened: watch::Sender<usize>,
 }
 
 /// A window that the page opened.
@@ -112,6 +114,7 @@ impl Page {
             context,
             activity,
             windows: Arc::default(),
+            opened: watch::Sender::new(0),
         };
         tokio::try_join!(
             page.ask(network()),
@@ -144,10 +147,11 @@ impl Page {
                 }
             })),
         );
-        let (connection, activity, windows) = (
+        let (connection, activity, windows, opened) = (
             self.connection.clone(),
             Arc::clone(&self.activity),
             Arc::clone(&self.windows),
+            self.opened.clone(),
         );
         tokio::spawn(async move {
             while let Some((target, session)) = openings.recv().await {
@@ -165,10 +169,14 @@ impl Page {
                         observer.observe(event, parameters);
                     })),
                 );
-                // A window that was closed again at once has nothing to watch.
-                let _ = connection.ask(Some(&session), network()).await;
+                // Sent in this order but not waited for one by one: the browser answers the first only once the window
+                // runs. A window that was closed again at once has nothing to watch.
                 let go = Runtime::RunIfWaitingForDebugger(None);
-                let _ = connection.ask(Some(&session), go).await;
+                let _ = tokio::join!(
+                    connection.ask(Some(&session), network()),
+                    connection.ask(Some(&session), go)
+                );
+                opened.send_modify(|count| *count += 1);
             }
         });
         self.connection.ask(None, auto_attach(true)).await?;
@@ -326,8 +334,13 @@ impl Page {
         let point = self.point_of(selector, limit).await?;
         self.ask(mouse(MouseMoved, point)).await?;
         self.ask(mouse(MousePressed, point)).await?;
-        self.ask(mouse(MouseReleased, point)).await?;
-        Ok(())
+        // A click that opens a window puts this page in the background, where the browser does not tell that the
+        // button is up again.
+        let mut opened = self.opened.subscribe();
+        tokio::select! {
+            released = self.ask(mouse(MouseReleased, point)) => released.map(|_| ()),
+            _ = opened.changed() => Ok(()),
+        }
     }
 
     /// Presses Enter wherever the focus is.
@@ -488,7 +501,11 @@ fn auto_attach(on: bool) -> Target::SetAutoAttach {
         auto_attach: on,
         wait_for_debugger_on_start: on,
         flatten: Some(true),
-        filter: None,
+        // Workers and frames in other processes run as they would: nobody here lets them go on.
+        filter: Some(vec![Target::FilterEntry {
+            exclude: None,
+            Type: Some("page".to_owned()),
+        }]),
     }
 }
 

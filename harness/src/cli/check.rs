@@ -49,10 +49,13 @@ pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError
         writeln!(out, "{cases} read, nothing to warn of.")?;
         return Ok(exit::PASSED);
     }
+    let warned = match warnings.len() {
+        1 => "one warning".to_owned(),
+        more => format!("{more} warnings"),
+    };
     writeln!(
         out,
-        "{cases} read, {} warnings. A scenario that means it says `allow: [ID]`; `edgeproof explain ID` says more.",
-        warnings.len()
+        "{cases} read, {warned}. A scenario that means it says `allow: [ID]`; `edgeproof explain ID` says more."
     )?;
     Ok(exit::FAILED)
 }

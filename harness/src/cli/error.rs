@@ -30,6 +30,9 @@ pub enum CliError {
     /// A URL cannot be explained.
     #[error(transparent)]
     Route(#[from] super::RouteCommandError),
+    /// A ruleset or an event cannot be read.
+    #[error(transparent)]
+    Rules(#[from] super::RulesError),
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -56,9 +59,11 @@ impl CliError {
     /// The exit code it ends the command with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Load(_) | Self::Route(_) | Self::Results { .. } | Self::NoSuchLint(_) => {
-                exit::USAGE
-            }
+            Self::Load(_)
+            | Self::Route(_)
+            | Self::Rules(_)
+            | Self::Results { .. }
+            | Self::NoSuchLint(_) => exit::USAGE,
             Self::NothingSelected => exit::NOTHING,
             Self::Environment(_)
             | Self::Tool(_)

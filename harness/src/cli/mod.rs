@@ -7,6 +7,7 @@ mod error;
 mod progress;
 mod report;
 mod route;
+mod rules;
 mod run;
 
 use std::{ffi::OsString, io::Write};
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 pub use error::CliError;
 pub use route::RouteCommandError;
+pub use rules::RulesError;
 
 use crate::{exit, scenario::problem::Look};
 
@@ -52,6 +54,8 @@ enum Command {
     Build(build::Options),
     /// Says which route wins for a URL, why, why the others do not, and which worker runs.
     Route(route::Options),
+    /// Works with rulesets of the Fingerprint platform.
+    Rules(rules::Options),
     /// Says what is installed, which versions, and what is missing.
     Doctor,
 }
@@ -77,6 +81,7 @@ pub async fn main(context: &Context) -> u8 {
         Command::Report(command) => report::report(command),
         Command::Build(options) => build::build(options),
         Command::Route(options) => route::route(options),
+        Command::Rules(options) => rules::rules(options),
         Command::Doctor => doctor::doctor(),
     };
     done.unwrap_or_else(|error| {

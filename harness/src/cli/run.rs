@@ -9,7 +9,7 @@ use std::{
 
 use super::{CliError, Context, progress::Progress};
 use crate::{
-    report::{target::ReportTarget, terminal::Terminal},
+    report::{compare, target::ReportTarget, terminal::Terminal},
     rig::Environment,
     run::{
         event::Event,
@@ -35,6 +35,9 @@ pub(super) struct Options {
     /// Puts another worker under test: a directory with its main module. Deployments that name a worker keep theirs.
     #[arg(long, value_name = "DIR")]
     worker: Option<PathBuf>,
+    /// Runs everything with this worker as well and shows where the two differ. The first decides the exit code.
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
     /// Only scenarios whose name or title contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -75,8 +78,38 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliE
     if options.list {
         return list(options, &cases);
     }
+    let results = with_worker(context, options, cases.clone(), options.worker.clone()).await?;
+    for report in &options.reports {
+        report.write(&results)?;
+    }
+    if options.json {
+        let text = crate::report::json::text(&results).map_err(io::Error::from)?;
+        write!(anstream::stdout(), "{text}")?;
+    }
+    if let Some(against) = &options.against {
+        let other = with_worker(context, options, cases, Some(against.clone())).await?;
+        let first = options
+            .worker
+            .as_ref()
+            .map_or("the worker of this repository".to_owned(), |worker| {
+                worker.display().to_string()
+            });
+        let second = against.display().to_string();
+        let text = compare::text((&first, &results), (&second, &other));
+        write!(anstream::stdout(), "{text}")?;
+    }
+    Ok(results.summary.exit_code())
+}
+
+/// Runs all cases with one worker.
+async fn with_worker(
+    context: &Context,
+    options: &Options,
+    cases: Vec<Case>,
+    worker: Option<PathBuf>,
+) -> Result<Results, CliError> {
     let expected = Expected::beside(&options.paths)?;
-    let environment = Arc::new(environment(options).await?);
+    let environment = Arc::new(environment(worker).await?);
     let mut printer = Printer::new(context, options);
     let summary = tokio::select! {
         summary = runner::run(
@@ -91,15 +124,7 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliE
         ) => summary,
         _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
     };
-    let results = printer.results(summary.took_ms)?;
-    for report in &options.reports {
-        report.write(&results)?;
-    }
-    if options.json {
-        let text = crate::report::json::text(&results).map_err(io::Error::from)?;
-        write!(anstream::stdout(), "{text}")?;
-    }
-    Ok(summary.exit_code())
+    Ok(printer.results(summary.took_ms)?)
 }
 
 /// Writes the terminal's report and keeps the records for the others.
@@ -167,8 +192,7 @@ fn selected(options: &Options) -> Result<Vec<Case>, CliError> {
 }
 
 /// Finds the tools and builds what is missing, on a thread that may take its time.
-async fn environment(options: &Options) -> Result<Environment, CliError> {
-    let worker = options.worker.clone();
+async fn environment(worker: Option<PathBuf>) -> Result<Environment, CliError> {
     let prepared = tokio::task::spawn_blocking(move || Environment::prepare(worker.as_deref()));
     Ok(prepared.await.map_err(io::Error::from)??)
 }

@@ -4,13 +4,13 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     event::{
-        Bot, BotInfo, Confidence, Event, Flags, Identification, Level, Sdk, Source,
+        Bot, BotInfo, Confidence, Event, Flags, Identification, Integration, Level, Sdk, Source,
         TamperingDetails, VpnMethods,
     },
     ids,
     intelligence::{self, Networks},
     send::Connection,
-    signals::{Measurements, Signals},
+    signals::{self, Measurements, Signals},
     store::Visit,
     user_agent,
 };
@@ -35,10 +35,7 @@ pub(super) fn event(
         source: Some(Source::Device),
         environment_id: Some(connection.environment.clone()),
         linked_id: signals.body.linked_id.clone(),
-        sdk: Some(Sdk {
-            platform: sdk.platform.clone(),
-            version: sdk.version.clone(),
-        }),
+        sdk: Some(agent(sdk)),
         replayed: Some(visit.replayed),
         identification: Some(identification(visit, fingerprint.confidence.score)),
         supplementary_id_high_recall: by_device(&fingerprint.visitor_id, visit),
@@ -61,6 +58,22 @@ pub(super) fn event(
     tampering(&mut event, &signals.body, connection);
     address(&mut event, Some(&signals.body), connection, networks);
     event
+}
+
+/// The agent; what started it is written `name/version` and more.
+fn agent(sdk: &signals::Sdk) -> Sdk {
+    let integrations = sdk.integrations.iter().map(|text| {
+        let mut parts = text.split('/');
+        Integration {
+            name: parts.next().unwrap_or_default().to_owned(),
+            version: parts.next().map(str::to_owned),
+        }
+    });
+    Sdk {
+        platform: sdk.platform.clone(),
+        version: sdk.version.clone(),
+        integrations: integrations.collect(),
+    }
 }
 
 fn identification(visit: &Visit, score: f64) -> Identification {

@@ -53,6 +53,8 @@ pub use stated::{Stated, StatedError};
 use store::Store;
 pub use store::{Record, Refusal};
 
+use crate::clock::Clock;
+
 /// The largest request body that is looked at, in bytes; a real `/v4/send` has about 40,000.
 const MAX_REQUEST: usize = 1024 * 1024;
 
@@ -132,6 +134,11 @@ impl Fingerprint {
     /// The workspace's API keys.
     pub fn keys(&self) -> &Keys {
         &self.platform.keys
+    }
+
+    /// The platform's time: moved forward, a changed ruleset is in force and a limit is over in no time.
+    pub fn clock(&self) -> &Clock {
+        &self.platform.settings.clock
     }
 
     /// Every identification so far, the oldest first.

@@ -79,6 +79,9 @@ pub struct Sdk {
     pub platform: String,
     /// Its version.
     pub version: String,
+    /// Who started it, such as `fingerprint-flow-cloudflare/1.0/instrumentor`.
+    #[serde(default)]
+    pub integrations: Vec<String>,
 }
 
 /// The result of FingerprintJS.
@@ -229,6 +232,7 @@ impl Default for Sdk {
         Self {
             platform: "js".to_owned(),
             version: "unknown".to_owned(),
+            integrations: Vec::new(),
         }
     }
 }

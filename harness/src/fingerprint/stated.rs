@@ -94,10 +94,7 @@ impl TryFrom<Map<String, Json>> for Stated {
 /// The least that every measured event has.
 fn measured() -> Event {
     Event {
-        sdk: Some(Sdk {
-            platform: String::new(),
-            version: String::new(),
-        }),
+        sdk: Some(Sdk::default()),
         identification: Some(Identification {
             visitor_id: String::new(),
             visitor_found: false,

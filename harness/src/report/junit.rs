@@ -46,6 +46,12 @@ fn test_case(case: &CaseRecord) -> TestCase {
             status.set_message(reason.as_str());
             status
         }
+        Verdict::Observed(failures) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message("it did not hold, and need not");
+            status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
+            status
+        }
         Verdict::KnownFailure { reason, link } => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(format!("known failure: {reason} ({link})"));

@@ -1,5 +1,6 @@
 //! Reports: pure functions of the stream of events, or of its result.
 
+pub mod compare;
 pub mod failure;
 #[cfg(test)]
 mod golden;

@@ -29,13 +29,14 @@ fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
         Verdict::Skipped(reason) => {
             let _ = writeln!(text, " # SKIP {}", reason.replace('\n', " "));
         }
+        Verdict::Observed(_) => text.push_str(" # TODO it need not hold\n"),
         Verdict::KnownFailure { reason, link } => {
             let _ = writeln!(text, " # TODO {} {link}", reason.replace('\n', " "));
         }
         _ => text.push('\n'),
     }
     match &case.verdict {
-        Verdict::Failed(failures) => {
+        Verdict::Failed(failures) | Verdict::Observed(failures) => {
             for failure in failure::texts(failures, Look::PLAIN) {
                 comment(text, &failure);
             }

@@ -50,7 +50,7 @@ impl<W: Write> Terminal<W> {
             Verdict::Failed(_) => ("✗", AnsiColor::Red),
             Verdict::Error(_) => ("!", AnsiColor::Magenta),
             Verdict::Skipped(_) => ("-", AnsiColor::Yellow),
-            Verdict::KnownFailure { .. } => ("~", AnsiColor::Yellow),
+            Verdict::Observed(_) | Verdict::KnownFailure { .. } => ("~", AnsiColor::Yellow),
         };
         let sign = self.paint(sign, colour.on_default().bold());
         let name = self.paint(&record.name, Style::new().dimmed());
@@ -69,6 +69,11 @@ impl<W: Write> Terminal<W> {
                 )?;
             }
             Verdict::Passed => {}
+            Verdict::Observed(failures) => {
+                for text in failure::texts(failures, self.look) {
+                    writeln!(self.out, "{text}")?;
+                }
+            }
             Verdict::KnownFailure { reason, link } => {
                 writeln!(self.out, "  a known failure: {reason} ({link})")?;
             }
@@ -98,6 +103,7 @@ impl<W: Write> Terminal<W> {
         part(summary.failed, "failed");
         part(summary.errors, "could not be judged");
         part(summary.skipped, "skipped");
+        part(summary.observed, "not as hoped");
         part(summary.known_failures, "known to fail");
         let style = if self.failed.is_empty() {
             AnsiColor::Green.on_default().bold()

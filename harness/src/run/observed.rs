@@ -14,6 +14,8 @@ pub struct Observed {
     pub call: Option<Call>,
     /// The live page, as HTML.
     pub live_page: Option<String>,
+    /// What the page has printed so far.
+    pub console: Vec<String>,
     /// The page as the origin serves it without an edge in between.
     pub origin_page: Option<Bytes>,
     /// The hops of the call.

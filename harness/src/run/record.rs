@@ -45,6 +45,8 @@ pub enum Verdict {
     Error(String),
     /// It was not run.
     Skipped(String),
+    /// Something did not hold, in a scenario that only asks for it or only looks (`kind: optional`, `kind: observe`).
+    Observed(Vec<Failure>),
     /// It failed as `_expected.yaml` says.
     KnownFailure {
         /// Why.
@@ -116,6 +118,7 @@ impl Verdict {
             Self::Failed(_) => "failed",
             Self::Error(_) => "error",
             Self::Skipped(_) => "skipped",
+            Self::Observed(_) => "observed",
             Self::KnownFailure { .. } => "known failure",
         }
     }

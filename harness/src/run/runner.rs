@@ -61,7 +61,7 @@ where
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 let reason = "an earlier scenario did not pass".to_owned();
                 let record = CaseRecord::without_run(&case, Verdict::Skipped(reason));
-                let _ = sender.send((index, Message::Finished(record)));
+                let _ = sender.send((index, Message::Finished(Box::new(record))));
                 return;
             };
             let _ = sender.send((index, Message::Running(case.name.clone())));
@@ -71,7 +71,7 @@ where
                 places.close();
             }
             drop(place);
-            let _ = sender.send((index, Message::Finished(record)));
+            let _ = sender.send((index, Message::Finished(Box::new(record))));
         });
     }
     drop(sender);
@@ -88,7 +88,7 @@ where
         }
         while let Some(record) = waiting.remove(&next) {
             summary.count(&record);
-            report(&Event::Finished(Box::new(record)));
+            report(&Event::Finished(record));
             next += 1;
         }
     }
@@ -99,7 +99,7 @@ where
 
 enum Message {
     Running(String),
-    Finished(CaseRecord),
+    Finished(Box<CaseRecord>),
 }
 
 /// Runs one case until it passes, or the attempts are used up.

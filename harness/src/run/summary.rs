@@ -18,6 +18,8 @@ pub struct Summary {
     pub errors: usize,
     /// Not run, for a stated reason.
     pub skipped: usize,
+    /// Did not hold where it need not.
+    pub observed: usize,
     /// Failed as was expected.
     pub known_failures: usize,
     /// How long all of it took, in milliseconds.
@@ -32,13 +34,14 @@ impl Summary {
             Verdict::Failed(_) => self.failed += 1,
             Verdict::Error(_) => self.errors += 1,
             Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Observed(_) => self.observed += 1,
             Verdict::KnownFailure { .. } => self.known_failures += 1,
         }
     }
 
     /// All cases.
     pub fn total(&self) -> usize {
-        self.passed + self.failed + self.errors + self.skipped + self.known_failures
+        self.passed + self.failed + self.errors + self.skipped + self.observed + self.known_failures
     }
 
     /// How long it took.
@@ -52,7 +55,7 @@ impl Summary {
             exit::HARNESS
         } else if self.failed > 0 {
             exit::FAILED
-        } else if self.passed == 0 {
+        } else if self.passed + self.observed + self.known_failures == 0 {
             exit::NOTHING
         } else {
             exit::PASSED
@@ -85,6 +88,7 @@ mod tests {
             failed,
             errors,
             skipped,
+            observed: 0,
             known_failures: 0,
             took_ms: 0,
         };

@@ -25,6 +25,8 @@ pub struct Expect {
     pub body: Option<TextMatcher>,
     /// Elements of the page: of the live page in a browser, of the body otherwise.
     pub page: Vec<Element>,
+    /// What the page prints: each of these conditions must hold for at least one line.
+    pub console: Vec<TextMatcher>,
     /// The page is byte for byte the origin's, but for one element that this selector finds.
     pub unchanged_except: Option<String>,
     /// How soon the head of the answer came at the latest.

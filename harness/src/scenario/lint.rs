@@ -114,11 +114,11 @@ pub fn lint(case: &Case) -> Vec<Problem> {
     found
         .into_iter()
         .filter(|(lint, _, _)| !case.scenario.allow.iter().any(|id| id == lint.id))
-        .map(|(lint, path, message)| problem(case, lint, &path, message))
+        .map(|(lint, path, message)| problem(case, lint, &path, &message))
         .collect()
 }
 
-fn problem(case: &Case, lint: Lint, path: &[String], message: String) -> Problem {
+fn problem(case: &Case, lint: Lint, path: &[String], message: &str) -> Problem {
     let node = (0..=path.len())
         .rev()
         .find_map(|length| case.node.at_path(path[..length].iter().map(String::as_str)));

@@ -1,4 +1,54 @@
 //! The scenario language: what a file may say, and what is wrong with one that does not read.
+//!
+//! A file is one scenario. It says what is *given* (the rig), which *steps* visitors take, and what must be true:
+//!
+//! ```yaml
+//! scenario: A visitor in a private window is blocked        # the claim; reports show it
+//! tags: [flow, browser]                                     # edgeproof run --tag "flow and not browser"
+//! given:
+//!   zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+//!   deployments:
+//!     flow:
+//!       identification_pages: [shop.example/signup]
+//!       protected_apis: [POST shop.example/api/create-account*]
+//!       failure_mode: closed
+//!       ruleset: no-incognito
+//!   rulesets:
+//!     no-incognito: { rules: [{ if: incognito, block: { status: 403 } }] }
+//!   visitors:
+//!     ann: { profile: incognito }
+//! steps:
+//!   - visit: https://shop.example/signup
+//!   - click: "#create"
+//!     call: POST /api/create-account                        # the call this step causes
+//!     expect: { status: 403, origin: { reached: false } }   # is about that call
+//! expect:                                                   # at the end
+//!   events: [{ incognito: true }]
+//! ```
+//!
+//! # Steps
+//!
+//! | step | who takes it |
+//! |---|---|
+//! | `visit: URL`, `fill: {SELECTOR: TEXT}`, `click: SELECTOR`, `press: {key: Enter, in: SELECTOR}`, `run: SCRIPT` | a browser |
+//! | `request: GET URL`, or `{method, url, headers, body, signals, pad}` | an HTTP client |
+//! | `advance: 60s`, `set: {faults, rulesets}` | nobody: the clock moves, the rig changes |
+//!
+//! `as: NAME` says which visitor; `call: POST /api/*` names the call of the page that the step causes; `timeout: 5s`
+//! limits it; `capture: {id: {json: /account}}` keeps a value for later, where `${id}` stands for it.
+//!
+//! # Expectations
+//!
+//! Of a step: `status`, `headers`, `body`, `page`, `console`, `unchanged_except`, `within`, `request`, `origin`,
+//! `worker`, and a `message` of one's own. At the end: `origin`, `worker`, `events`. See [`expect`].
+//!
+//! A text is written as it is, or as conditions: `{contains: …}`, `{starts_with: …}`, `{matches: …}`, `{one_of: […]}`,
+//! `{json: {…}}`, `{length: {max: 9}}`, `{present: false}`, and `{not: …}` around any of them. See [`text`].
+//!
+//! # Sharing
+//!
+//! `_defaults.yaml` holds for every scenario in its folder and below; `include: FILE` takes over what a file says, and
+//! `- include: FILE` the steps in it. See [`layers`]. `matrix` multiplies a scenario; see [`matrix`].
 
 pub mod call;
 pub mod expect;

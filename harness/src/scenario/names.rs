@@ -4,10 +4,12 @@ use url::Url;
 
 use super::{
     file::Scenario,
-    node::Node,
+    node::{Node, Value},
     problem::Problem,
     read::nearest,
-    step::{Action, Step},
+    source::Span,
+    step::{Action, Actor, Step},
+    template,
 };
 use crate::rig::Profile;
 
@@ -23,6 +25,7 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
     for (index, step) in scenario.steps.iter().enumerate() {
         names.visitor(index, step);
         names.host(index, step);
+        names.captured(index);
     }
     names.problems
 }
@@ -88,6 +91,10 @@ impl Names<'_> {
 
     fn visitor(&mut self, index: usize, step: &Step) {
         let index = index.to_string();
+        let actor = step.action.actor();
+        if actor == Actor::Nobody {
+            return;
+        }
         let visitors = &self.scenario.given.visitors;
         let known: Vec<&String> = visitors.keys().collect();
         let action = step.action.name();
@@ -105,20 +112,46 @@ impl Names<'_> {
                 nearest(name, &known),
             );
         };
-        if step.action.needs_browser() && visitor.profile == Profile::Http {
+        if actor == Actor::Browser && visitor.profile == Profile::Http {
             self.problem(
                 &["steps", &index, action],
                 format!("`{action}` needs a browser, and this visitor is an HTTP client"),
                 "give the visitor a profile: regular, incognito or automated".to_owned(),
             );
         }
-        if !step.action.needs_browser() && visitor.profile != Profile::Http {
+        if actor == Actor::Client && visitor.profile != Profile::Http {
             self.problem(
                 &["steps", &index, action],
                 format!("`{action}` is for HTTP clients, and this visitor is a browser"),
                 "describe one more visitor, without a profile, and name it with `as:`".to_owned(),
             );
         }
+    }
+
+    /// `${name}` in a step must have been captured before; those of the matrix are filled in already.
+    fn captured(&mut self, index: usize) {
+        let known: Vec<&String> = self.scenario.steps[..index]
+            .iter()
+            .flat_map(|step| step.capture.keys())
+            .collect();
+        let Some(step) = self.node.at_path(["steps", &index.to_string()]) else {
+            return;
+        };
+        let mut unknown = Vec::new();
+        references(step, &mut |name, at| {
+            if !known.iter().any(|captured| *captured == name) {
+                unknown.push(Problem {
+                    message: format!("nothing called `{name}` is known here"),
+                    at,
+                    label: "here".to_owned(),
+                    help: Some(format!(
+                        "give it a value under `matrix`, or `capture` it in an earlier step; {}",
+                        nearest(name, &known)
+                    )),
+                });
+            }
+        });
+        self.problems.extend(unknown);
     }
 
     fn host(&mut self, index: usize, step: &Step) {
@@ -147,5 +180,25 @@ impl Names<'_> {
             let help = nearest(&host, &known);
             self.problem(&path, format!("no zone has the host `{host}`"), help);
         }
+    }
+}
+
+/// Every `${name}` below a node, but for scripts, whose own templates look the same.
+fn references(node: &Node, found: &mut dyn FnMut(&str, Span)) {
+    match &node.value {
+        Value::Text(text) => {
+            for name in template::names(text) {
+                found(name, node.at);
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| references(item, found)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                if key.text != "run" {
+                    references(value, found);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
     }
 }

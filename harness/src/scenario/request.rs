@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for RequestBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "snake_case")]
-        enum Form {
+        enum Written {
             Json(Json),
             Form(IndexMap<String, String>),
             Bytes(usize),
@@ -197,11 +197,13 @@ impl<'de> Deserialize<'de> for RequestBody {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RequestBody, A::Error> {
-                Ok(match Form::deserialize(MapAccessDeserializer::new(map))? {
-                    Form::Json(json) => RequestBody::Json(json),
-                    Form::Form(fields) => RequestBody::Form(fields),
-                    Form::Bytes(bytes) => RequestBody::Bytes(bytes),
-                })
+                Ok(
+                    match Written::deserialize(MapAccessDeserializer::new(map))? {
+                        Written::Json(json) => RequestBody::Json(json),
+                        Written::Form(fields) => RequestBody::Form(fields),
+                        Written::Bytes(bytes) => RequestBody::Bytes(bytes),
+                    },
+                )
             }
         }
         deserializer.deserialize_any(Either)

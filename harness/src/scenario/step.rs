@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{call::CallPattern, expect::Expect, request::Request, time::Time};
+use super::{
+    call::CallPattern,
+    expect::{Expect, Header},
+    request::Request,
+    time::Time,
+};
+use crate::{fingerprint::Ruleset, internet::Fault};
 
 /// One step: one action, who takes it, and what must be true afterwards.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,7 +26,7 @@ pub struct Step {
     /// What must be true of the call.
     pub expect: Option<Expect>,
     /// Values to keep for later steps, by the name that `${name}` then stands for.
-    pub capture: BTreeMap<String, String>,
+    pub capture: BTreeMap<String, Capture>,
     /// How long the step may take.
     pub timeout: Option<Time>,
 }
@@ -40,6 +46,45 @@ pub enum Action {
     Run(String),
     /// An HTTP client sends a request.
     Request(Box<Request>),
+    /// The rig's clock moves forward.
+    Advance(Time),
+    /// Something of the rig changes.
+    Set(Box<Change>),
+}
+
+/// Who takes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A visitor with a browser.
+    Browser,
+    /// A visitor without one.
+    Client,
+    /// Nobody: the rig itself changes.
+    Nobody,
+}
+
+/// What a step can change of a running rig.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    /// The faults from now on, in place of those before; `[]` ends all.
+    pub faults: Option<Vec<Fault>>,
+    /// Rulesets by name; each replaces the one of its name.
+    pub rulesets: BTreeMap<String, Ruleset>,
+}
+
+/// What is kept of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// The status.
+    Status,
+    /// The body.
+    Body,
+    /// A header.
+    Header(Header),
+    /// A value in a JSON body, by JSON Pointer (RFC 6901) such as `/account/id`.
+    Json(String),
 }
 
 /// A key of the keyboard.
@@ -70,12 +115,14 @@ struct Written {
     press: Option<Press>,
     run: Option<String>,
     request: Option<Request>,
+    advance: Option<Time>,
+    set: Option<Change>,
     #[serde(rename = "as")]
     visitor: Option<String>,
     call: Option<CallPattern>,
     expect: Option<Expect>,
     #[serde(default)]
-    capture: BTreeMap<String, String>,
+    capture: BTreeMap<String, Capture>,
     timeout: Option<Time>,
 }
 
@@ -83,7 +130,7 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StepError {
     #[error(
-        "a step does one thing: `visit`, `fill`, `click`, `press`, `run` or `request`; this one does nothing"
+        "a step does one thing: `visit`, `fill`, `click`, `press`, `run`, `request`, `advance` or `set`; this one does nothing"
     )]
     Nothing,
     #[error("a step does one thing; this one does several: {0}")]
@@ -104,6 +151,12 @@ impl TryFrom<Written> for Step {
             written
                 .request
                 .map(|request| ("request", Action::Request(Box::new(request)))),
+        );
+        actions.extend(written.advance.map(|by| ("advance", Action::Advance(by))));
+        actions.extend(
+            written
+                .set
+                .map(|change| ("set", Action::Set(Box::new(change)))),
         );
         let names: Vec<&str> = actions.iter().map(|(name, _)| *name).collect();
         if names.len() > 1 {
@@ -131,11 +184,19 @@ impl Action {
             Self::Press(_) => "press",
             Self::Run(_) => "run",
             Self::Request(_) => "request",
+            Self::Advance(_) => "advance",
+            Self::Set(_) => "set",
         }
     }
 
-    /// Whether only a browser can do it.
-    pub fn needs_browser(&self) -> bool {
-        !matches!(self, Self::Request(_))
+    /// Who does it.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Visit(_) | Self::Fill(_) | Self::Click(_) | Self::Press(_) | Self::Run(_) => {
+                Actor::Browser
+            }
+            Self::Request(_) => Actor::Client,
+            Self::Advance(_) | Self::Set(_) => Actor::Nobody,
+        }
     }
 }

@@ -144,8 +144,16 @@ function onFormData(event: FormDataEvent): void {
   }
   if (!carries(form, submitter)) return
   const data = take(repeated?.form === form)
-  if (data) event.formData.set('fp-data', data)
+  if (data) putFirst(event.formData, data)
   else if (repeated?.form !== form) starved = { form, submitter }
+}
+
+/** The worker holds only the start of a body: the field comes before files of any size. */
+function putFirst(formData: FormData, data: string): void {
+  const entries = [...formData].filter(([name]) => name !== 'fp-data')
+  for (const name of [...formData.keys()]) formData.delete(name)
+  formData.append('fp-data', data)
+  for (const [name, value] of entries) formData.append(name, value as string)
 }
 
 /** Where a submission goes and how: a button's own attributes come before its form's. */

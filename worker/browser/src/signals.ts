@@ -5,8 +5,11 @@
 import { endpoint, importLoader, type Agent, type Loader } from './loader'
 import { log } from './log'
 
-/** How long a call waits for the agent to start, and then for it to collect; past it the call leaves without signals. */
-const PATIENCE_MS = 4000
+/**
+ * How long a call waits for the agent to start, and then for it to collect; past it the call leaves without signals. On
+ * a slow device behind a slow network seconds pass before an agent runs, and a call that left too early is refused.
+ */
+const PATIENCE_MS = 8000
 
 /** How long it waits once an agent has been silent for that long. */
 const SHORT_PATIENCE_MS = 200

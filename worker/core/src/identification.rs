@@ -174,7 +174,7 @@ pub fn request(
         Signals::Header {
             app_sends_credentials,
         } => (None, Some(u32::from(*app_sends_credentials))),
-        Signals::Form(data) => (Some(data.as_str()), None),
+        Signals::Form(data) | Signals::Cookies(data) => (Some(data.as_str()), None),
     };
     let body = SendBody {
         fingerprint_data,

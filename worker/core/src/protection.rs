@@ -9,7 +9,7 @@ use crate::{
     injection::{self, Scanner, Width},
     log::{LogEntry, LogLevel},
     request::RequestHead,
-    signals::Signals,
+    signals::{Signals, cookies},
 };
 
 /// What becomes of a protected call.
@@ -194,6 +194,7 @@ pub fn without_own_headers(head: &RequestHead) -> Vec<HeaderEdit> {
             edits.push(HeaderEdit::remove(name));
         }
     }
+    edits.extend(cookies::strip(&head.headers));
     edits
 }
 

@@ -1,4 +1,6 @@
-//! The signals of a protected call: the content of `fp-data`, as a header or as a form field.
+//! The signals of a protected call: the content of `fp-data`, as a header, as a form field, or spread over cookies.
+
+pub mod cookies;
 
 use crate::{form::Form, headers::Headers};
 
@@ -13,15 +15,18 @@ pub enum Signals {
     },
     /// In a form field, with this value.
     Form(String),
+    /// In cookies of the instrumentor's, as a navigation carries them; put together, they are this.
+    Cookies(String),
 }
 
-/// The signals of a call with these headers and this form. The header wins, unless it is empty; a form field counts even
-/// when it is. The first two characters of the header's value are enough: a flag, and whether something follows it.
+/// The signals of a call with these headers and this form. The header wins, unless it is empty, then the form, whose field
+/// counts even when it is. The first two characters of the header's value are enough: a flag, and whether something follows it.
 pub fn find(headers: &Headers, form: Option<&Form>) -> Option<Signals> {
     headers
         .get("fp-data")
         .and_then(from_header)
         .or_else(|| form?.data.clone().map(Signals::Form))
+        .or_else(|| cookies::from_cookies(headers.get("cookie")?).map(Signals::Cookies))
 }
 
 fn from_header(value: &str) -> Option<Signals> {
@@ -55,8 +60,11 @@ mod tests {
     #[case("fp-data: a", Some("b"), Some(Signals::Header { app_sends_credentials: false }))]
     #[case("fp-data: ", Some("b"), Some(Signals::Form("b".to_owned())))]
     #[case("", Some(""), Some(Signals::Form(String::new())))]
+    #[case("cookie: a=b; fp-data-0=1.c", Some("b"), Some(Signals::Form("b".to_owned())))]
+    #[case("cookie: a=b; fp-data-0=1.c", None, Some(Signals::Cookies("c".to_owned())))]
+    #[case("cookie: fp-data-0=1.c\nfp-data: a", None, Some(Signals::Header { app_sends_credentials: false }))]
     #[case("", None, None)]
-    fn the_header_wins_over_the_form(
+    fn the_header_wins_over_the_form_and_the_form_over_cookies(
         #[case] headers: &str,
         #[case] field: Option<&str>,
         #[case] expected: Option<Signals>,

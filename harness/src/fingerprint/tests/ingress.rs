@@ -56,6 +56,10 @@ async fn an_identification_answers_what_the_worker_checks_and_is_recorded() {
     assert_eq!(event["ip_info"]["v4"]["address"], "203.0.113.7");
     assert_eq!(event["bot"], "not_detected");
     assert_eq!(event["incognito"], true);
+    assert_eq!(
+        event["sdk"]["integrations"],
+        json!([{ "name": "fingerprint-flow-cloudflare", "version": "0.1" }])
+    );
     assert_eq!(event["browser_details"]["browser_name"], "Chrome");
     assert_eq!(event["identification"]["visitor_found"], false);
     assert!(event.get("bot_info").is_none());

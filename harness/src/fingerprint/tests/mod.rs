@@ -63,7 +63,7 @@ async fn ask(
 
 fn signals(nonce: &str) -> Signals {
     let body = json!({
-        "sdk": { "platform": "js", "version": "1.0.0" },
+        "sdk": { "platform": "js", "version": "1.0.0", "integrations": ["fingerprint-flow-cloudflare/0.1/instrumentor"] },
         "fingerprint": {
             "visitorId": "0123456789abcdef0123456789abcdef",
             "confidence": { "score": 0.7, "comment": "0.7 for other platforms" },

@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("style.css");
 /// The results as one HTML page.
 pub fn text(results: &Results) -> String {
     let summary = &results.summary;
-    page(html! {
+    page(&html! {
         header {
             h1 { "edgeproof" }
             p.sums {
@@ -28,6 +28,7 @@ pub fn text(results: &Results) -> String {
                     (summary.failed, "failed"),
                     (summary.errors, "error"),
                     (summary.skipped, "skipped"),
+                    (summary.observed, "not as hoped"),
                     (summary.known_failures, "known failures"),
                 ] {
                     @if count > 0 { span class=(word) { (count) " " (word) } " " }
@@ -44,7 +45,7 @@ pub fn text(results: &Results) -> String {
     .into_string()
 }
 
-fn page(body: Markup) -> Markup {
+fn page(body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -77,7 +78,7 @@ fn section(case: &CaseRecord) -> Markup {
                 Verdict::KnownFailure { reason, link } => p { (reason) " " a href=(link) { (link) } },
                 Verdict::Skipped(reason) => p { (reason) },
                 Verdict::Error(message) => pre { (message) },
-                Verdict::Failed(failures) => {
+                Verdict::Failed(failures) | Verdict::Observed(failures) => {
                     @for text in failure::texts(failures, Look::PLAIN) { pre { (text) } }
                 }
             }

@@ -21,6 +21,22 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
             mismatches.extend(check_element(&page, element, &index.to_string()));
         }
     }
+    for (index, line) in expect.console.iter().enumerate() {
+        if !observed
+            .console
+            .iter()
+            .any(|printed| line.holds(Some(printed)))
+        {
+            mismatches.push(Mismatch::new(
+                &["console", &index.to_string()],
+                format!("the page prints a line that is {line}"),
+                match observed.console.as_slice() {
+                    [] => "it printed nothing".to_owned(),
+                    lines => format!("it printed `{}`", shorten(&lines.join("\n"))),
+                },
+            ));
+        }
+    }
     if let Some(selector) = &expect.unchanged_except
         && let Some(call) = &observed.call
         && let Some(original) = &observed.origin_page

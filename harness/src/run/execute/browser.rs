@@ -74,11 +74,16 @@ impl Browser {
             Some(seen) => Some(self.call(&seen).await?),
             None => None,
         };
+        let console = page.console().into_iter().map(|line| line.text).collect();
         let live_page = match wants_page {
             true => Some(page.html().await.map_err(trouble)?),
             false => None,
         };
-        Ok(Outcome { call, live_page })
+        Ok(Outcome {
+            call,
+            live_page,
+            console,
+        })
     }
 
     async fn do_it(
@@ -106,8 +111,8 @@ impl Browser {
             Action::Run(script) => {
                 page.run(script).await.map_err(trouble)?;
             }
-            Action::Request(_) => {
-                return Err(Trouble::Fault("a browser sends no bare requests".into()));
+            Action::Request(_) | Action::Advance(_) | Action::Set(_) => {
+                return Err(Trouble::Fault("a browser has no part in this step".into()));
             }
         }
         Ok(None)

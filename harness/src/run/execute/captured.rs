@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::scenario::{
-    expect::{Expect, ExpectOrigin},
-    json,
-    request::{OneOrMany, Request, RequestBody},
-    step::Action,
-    template,
+use crate::{
+    run::{check::Mismatch, observed::Call},
+    scenario::{
+        expect::{Expect, ExpectOrigin},
+        json,
+        request::{OneOrMany, Request, RequestBody},
+        step::{Action, Capture},
+        template,
+    },
 };
 
 /// Captured values by name.
@@ -18,6 +21,30 @@ impl Captured {
     /// The text with every captured value in its place.
     pub(super) fn text(&self, text: &str) -> String {
         template::fill(text, &|name| self.0.get(name).cloned())
+    }
+
+    /// Keeps what a step wants kept of its answer. Says what of it is not there.
+    pub(super) fn keep(
+        &mut self,
+        wanted: &BTreeMap<String, Capture>,
+        call: &Call,
+    ) -> Vec<Mismatch> {
+        let mut missing = Vec::new();
+        for (name, capture) in wanted {
+            let (what, value) = found(capture, call);
+            match value {
+                Some(value) => {
+                    self.0.insert(name.clone(), value);
+                }
+                None => missing.push(Mismatch {
+                    path: vec!["capture".to_owned(), name.clone()],
+                    claim: format!("the answer has {what}, to be kept as `{name}`"),
+                    actual: "it has not".to_owned(),
+                    nearest: None,
+                }),
+            }
+        }
+        missing
     }
 
     /// The action with every captured value in its place.
@@ -37,6 +64,7 @@ impl Captured {
             Action::Press(press) => Action::Press(press.clone()),
             Action::Run(script) => Action::Run(self.text(script)),
             Action::Request(request) => Action::Request(Box::new(self.request(request))),
+            Action::Advance(_) | Action::Set(_) => action.clone(),
         }
     }
 
@@ -93,5 +121,34 @@ impl Captured {
             ..origin
         });
         expect
+    }
+}
+
+/// What a capture looks for, in words, and its value.
+fn found(capture: &Capture, call: &Call) -> (String, Option<String>) {
+    match capture {
+        Capture::Status => (
+            "a status".to_owned(),
+            Some(call.status.as_u16().to_string()),
+        ),
+        Capture::Body => (
+            "a body".to_owned(),
+            Some(String::from_utf8_lossy(&call.body).into_owned()),
+        ),
+        Capture::Header(name) => (
+            format!("a header `{}`", name.0),
+            call.headers
+                .get(&name.0)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+        ),
+        Capture::Json(pointer) => {
+            let json: Option<serde_json::Value> = serde_json::from_slice(&call.body).ok();
+            let value = json.as_ref().and_then(|json| json.pointer(pointer));
+            let text = value.map(|value| match value {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+            (format!("JSON with `{pointer}`"), text)
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
 /// Sends the request and waits for the answer.
 pub(super) async fn send(
     rig: &Rig,
+    clock: &Clock,
     visitor: &str,
     request: &Request,
     limit: Duration,
@@ -31,7 +32,7 @@ pub(super) async fn send(
     let (sent_body, content_type) = body(request.body.as_ref())?;
     let mut headers = headers(request, content_type)?;
     if let Some(signals) = &request.signals {
-        let value = fp_data(signals, &Clock::default())?;
+        let value = fp_data(signals, clock)?;
         headers.insert("fp-data", HeaderValue::try_from(value)?);
     }
     let url: http::Uri = request.url.parse()?;

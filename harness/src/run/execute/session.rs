@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 
 use super::{HarnessFault, browser::Browsers, captured::Captured, http_client, log};
 use crate::{
+    clock::Clock,
     origin::{Origin, RecordedRequest},
     rig::{Host, Rig},
     run::{
@@ -19,7 +20,7 @@ use crate::{
     scenario::{
         expect::Expect,
         load::Case,
-        step::{Action, Step},
+        step::{Action, Change, Step},
     },
     tools,
     trace::Exchange,
@@ -35,6 +36,8 @@ pub(super) struct Outcome {
     pub(super) call: Option<Call>,
     /// The live page afterwards.
     pub(super) live_page: Option<String>,
+    /// What the page has printed so far.
+    pub(super) console: Vec<String>,
 }
 
 /// Why a step led to nothing.
@@ -60,6 +63,7 @@ impl<E: Into<HarnessFault>> From<E> for Trouble {
 /// One case under way.
 pub(super) struct Session<'a> {
     rig: &'a Rig,
+    clock: &'a Clock,
     case: &'a Case,
     redactor: &'a Redactor,
     browsers: Browsers,
@@ -67,9 +71,15 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(rig: &'a Rig, case: &'a Case, redactor: &'a Redactor) -> Self {
+    pub(super) fn new(
+        rig: &'a Rig,
+        clock: &'a Clock,
+        case: &'a Case,
+        redactor: &'a Redactor,
+    ) -> Self {
         Self {
             rig,
+            clock,
             case,
             redactor,
             browsers: Browsers::default(),
@@ -104,6 +114,16 @@ impl<'a> Session<'a> {
                 return Ok(vec![self.unmet(index, &action, claim, actual, hops_before)]);
             }
         };
+        if let Some(call) = &outcome.call {
+            let missing = self.captured.keep(&step.capture, call);
+            if !missing.is_empty() {
+                let path = ["steps".to_owned(), index.to_string()];
+                return Ok(missing
+                    .into_iter()
+                    .map(|mismatch| self.failure(&path, mismatch))
+                    .collect());
+            }
+        }
         let Some(expect) = &step.expect else {
             return Ok(Vec::new());
         };
@@ -128,11 +148,22 @@ impl<'a> Session<'a> {
         // Who takes a step was checked while reading.
         let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
         let limit = step.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        match action {
+            Action::Advance(by) => {
+                self.clock.advance(by.0);
+                return Ok(Outcome::default());
+            }
+            Action::Set(change) => {
+                self.change(change)?;
+                return Ok(Outcome::default());
+            }
+            _ => {}
+        }
         if let Action::Request(request) = action {
-            let call = http_client::send(self.rig, visitor, request, limit).await?;
+            let call = http_client::send(self.rig, self.clock, visitor, request, limit).await?;
             return Ok(Outcome {
                 call: Some(call),
-                live_page: None,
+                ..Outcome::default()
             });
         }
         let wants_page = step
@@ -143,6 +174,17 @@ impl<'a> Session<'a> {
         browser
             .act(action, step.call.as_ref(), limit, wants_page)
             .await
+    }
+
+    /// Changes what is running.
+    fn change(&self, change: &Change) -> Result<(), HarnessFault> {
+        if let Some(faults) = &change.faults {
+            self.rig.internet().set_faults(faults.clone())?;
+        }
+        for (name, ruleset) in &change.rulesets {
+            self.rig.fingerprint().set_ruleset(name, ruleset.clone());
+        }
+        Ok(())
     }
 
     /// Gathers what the expectations are judged by.
@@ -172,6 +214,7 @@ impl<'a> Session<'a> {
         Ok(Observed {
             call: outcome.call,
             live_page: outcome.live_page,
+            console: outcome.console,
             origin_page,
             hops,
             origin,

@@ -12,7 +12,7 @@ use std::ops::Range;
 use multipart::Multipart;
 
 /// How many bytes of a body are held and looked at.
-pub const LIMIT: usize = 1024 * 1024;
+pub const LIMIT: usize = 256 * 1024;
 
 /// The field that carries signals.
 const FIELD: &str = "fp-data";
