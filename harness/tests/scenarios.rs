@@ -31,6 +31,11 @@ static RUNTIME: LazyLock<Option<Runtime>> = LazyLock::new(|| Runtime::new().ok()
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    // Scenarios name workers relative to where the command is started: the root of the repository.
+    if let Err(error) = std::env::set_current_dir(edgeproof::tools::home()) {
+        eprintln!("the root of the repository: {error}");
+        return ExitCode::FAILURE;
+    }
     let trials = trials(&arguments);
     // Not `exit()`: it would leave the browsers running.
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -51,7 +56,7 @@ fn trials(arguments: &Arguments) -> Vec<Trial> {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+    PathBuf::from("scenarios")
 }
 
 /// The file of a case: the longest beginning of its name that is one.

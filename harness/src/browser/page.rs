@@ -19,7 +19,10 @@ use super::{
 };
 use crate::rig::Profile;
 
-/// An open page. All waiting is for events of the browser, never for a time to pass.
+/// How often a page is asked for an element that is not there yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// An open page. All waiting is for what happens in the browser, never for a time to pass.
 pub struct Page {
     connection: Connection,
     session: String,
@@ -356,32 +359,41 @@ impl Page {
     }
 
     /// Waits until the selector matches, scrolls the element into view, and tells where its middle is.
+    ///
+    /// The page is asked again and again instead of once with a promise: it may be left for another one meanwhile,
+    /// and then nobody would keep the promise.
     async fn point_of(&self, selector: &str, limit: Duration) -> Result<(f64, f64), PageError> {
         let script = format!(
-            "const find = () => document.querySelector({});
-             const found = find() ?? await new Promise(resolve => {{
-               const observer = new MutationObserver(() => {{
-                 const element = find();
-                 if (element) {{ observer.disconnect(); resolve(element); }}
-               }});
-               observer.observe(document, {{ childList: true, subtree: true, attributes: true }});
-               setTimeout(() => {{ observer.disconnect(); resolve(null); }}, {});
-             }});
+            "const found = document.querySelector({});
              if (!found) return null;
              found.scrollIntoView({{ block: 'center', behavior: 'instant' }});
              const box = found.getBoundingClientRect();
              return [box.x + box.width / 2, box.y + box.height / 2];",
-            quoted(selector),
-            limit.as_millis()
+            quoted(selector)
         );
-        let point = self.run(&script).await?;
-        match (point[0].as_f64(), point[1].as_f64()) {
-            (Some(x), Some(y)) => Ok((x, y)),
-            _ => Err(PageError::Late {
-                what: format!("an element `{selector}`"),
-                limit,
-            }),
-        }
+        let search = async {
+            loop {
+                match self.run(&script).await {
+                    Ok(point) => {
+                        if let (Some(x), Some(y)) = (point[0].as_f64(), point[1].as_f64()) {
+                            return Ok((x, y));
+                        }
+                    }
+                    // The page is on its way to another one; if the browser is gone, that ends at the limit too.
+                    Err(PageError::Browser(_)) => {}
+                    Err(error) => return Err(error),
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(limit, search)
+            .await
+            .unwrap_or_else(|_| {
+                Err(PageError::Late {
+                    what: format!("an element `{selector}`"),
+                    limit,
+                })
+            })
     }
 
     /// The document as it stands now, serialised.
