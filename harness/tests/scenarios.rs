@@ -33,8 +33,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // Scenarios name workers relative to where the command is started: the root of the repository.
     if let Err(error) = std::env::set_current_dir(edgeproof::tools::home()) {
-        eprintln!("the root of the repository: {error}");
-        return ExitCode::FAILURE;
+        let trial = Trial::test("scenarios", move || Err(Failed::from(error)));
+        return libtest_mimic::run(&arguments, vec![trial]).exit_code();
     }
     let trials = trials(&arguments);
     // Not `exit()`: it would leave the browsers running.

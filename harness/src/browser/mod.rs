@@ -1,6 +1,6 @@
 //! Chromium as a visitor: started once for each kind of profile, lent to one visitor at a time.
 //!
-//! A lent Chromium reaches exactly one rig: every name it asks for leads to its [`Gateway`](gateway), and that
+//! A lent Chromium reaches exactly one rig: every name it asks for leads to its gateway, and that
 //! leads to the edge of the rig that borrowed it, in the name of the visitor. When it is given back, its
 //! connections, cookies, storage and cache are gone.
 
