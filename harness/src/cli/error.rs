@@ -33,6 +33,15 @@ pub enum CliError {
     /// A ruleset or an event cannot be read.
     #[error(transparent)]
     Rules(#[from] super::RulesError),
+    /// No first scenario could be written.
+    #[error(transparent)]
+    New(#[from] super::NewError),
+    /// A rig did not start.
+    #[error(transparent)]
+    Rig(#[from] crate::rig::RigError),
+    /// Files cannot be watched.
+    #[error("files cannot be watched")]
+    Watch(#[from] notify::Error),
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -62,12 +71,15 @@ impl CliError {
             Self::Load(_)
             | Self::Route(_)
             | Self::Rules(_)
+            | Self::New(_)
             | Self::Results { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
             Self::NothingSelected => exit::NOTHING,
             Self::Environment(_)
             | Self::Tool(_)
             | Self::Build(_)
+            | Self::Rig(_)
+            | Self::Watch(_)
             | Self::Output(_)
             | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,

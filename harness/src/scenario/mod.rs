@@ -51,6 +51,7 @@
 //! `- include: FILE` the steps in it. See [`layers`]. `matrix` multiplies a scenario; see [`matrix`].
 
 pub mod call;
+pub mod depends;
 pub mod expect;
 pub mod file;
 pub mod json;
@@ -63,6 +64,7 @@ pub mod node;
 pub mod problem;
 pub mod read;
 pub mod request;
+pub mod schema;
 pub mod select;
 pub mod shard;
 pub mod source;

@@ -1,6 +1,6 @@
 //! What must be true when all steps are done.
 
-use super::{Mismatch, origin::check_seen, worker};
+use super::{Mismatch, origin::check_seen, timing, worker};
 use crate::{
     origin::RecordedRequest,
     run::{observed::ObservedAtEnd, redact::shorten},
@@ -21,16 +21,23 @@ pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch
                     .is_none_or(|call| call.matches(&request.method, &request.url))
             })
             .collect();
-        let found = check_seen(origin, &seen, &observed.origin, None);
+        let mut found = check_seen(origin, &seen, &observed.origin, None);
+        found.extend(timing::origin(origin, &observed.hops, &observed.hops));
         mismatches.extend(
             found
                 .into_iter()
-                .map(|found| found.below(&index.to_string()).below("origin")),
+                .map(|found| found.below(&index.to_string()).below("origin"))
+                .map(|found| found.saying(origin.message.as_deref())),
         );
     }
     if let Some(expected) = &expect.worker {
         let found = worker::check(expected, &observed.hops, &observed.log);
-        mismatches.extend(found.into_iter().map(|found| found.below("worker")));
+        let message = expected.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("worker").saying(message)),
+        );
     }
     if let Some(events) = &expect.events {
         mismatches.extend(check_events(events, &observed.events));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Mismatch, check_headers};
+use super::{Mismatch, check_headers, timing};
 use crate::{
     origin::RecordedRequest,
     run::{observed::Observed, redact::shorten},
@@ -23,7 +23,9 @@ pub(super) fn check(expect: &ExpectOrigin, observed: &Observed) -> Vec<Mismatch>
         .call
         .as_ref()
         .and_then(|call| call.sent_body.as_ref());
-    check_seen(expect, &seen, &observed.origin_all, sent)
+    let mut mismatches = check_seen(expect, &seen, &observed.origin_all, sent);
+    mismatches.extend(timing::origin(expect, &observed.hops, &observed.all_hops));
+    mismatches
 }
 
 /// Judges the requests that are meant.
@@ -109,11 +111,14 @@ fn content(
     if let Some(matcher) = &expect.body
         && !matcher.holds(Some(&body))
     {
-        mismatches.push(Mismatch::new(
-            &["body"],
-            format!("the origin gets the body {matcher}"),
-            format!("it got `{}`", shorten(&body)),
-        ));
+        mismatches.push(
+            Mismatch::new(
+                &["body"],
+                format!("the origin gets the body {matcher}"),
+                format!("it got `{}`", shorten(&body)),
+            )
+            .saying(matcher.message()),
+        );
     }
     if expect.body_as_sent {
         let claim = "the origin gets the body byte for byte as the visitor sent it";
