@@ -58,9 +58,12 @@ impl Headers {
 
     /// Every field, the name in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields
-            .iter()
-            .map(|field| (&self.text[field.name.clone()], &self.text[field.value.clone()]))
+        self.fields.iter().map(|field| {
+            (
+                &self.text[field.name.clone()],
+                &self.text[field.value.clone()],
+            )
+        })
     }
 
     fn push(&mut self, name: &str, value: &str) {
