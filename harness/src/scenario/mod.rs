@@ -69,6 +69,7 @@ pub mod matrix;
 pub mod names;
 pub mod node;
 pub mod problem;
+pub mod range;
 pub mod read;
 pub mod request;
 pub mod schema;
