@@ -158,9 +158,11 @@ impl Rig {
                     .map(|(name, address)| (name.clone(), *address))
                     .collect()
             }),
+            runtime_process: runtime.as_ref().and_then(Runtime::process_id),
             internet: internet.clone(),
             visitors: locations(&description),
             colo: COLO.to_owned(),
+            head_timeout: edge::HEAD_TIMEOUT,
             authority: Arc::clone(&environment.authority),
             trace: trace.clone(),
         })

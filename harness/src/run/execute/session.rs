@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
     }
 
     async fn step(&mut self, index: usize, step: &Step) -> Result<Vec<Failure>, HarnessFault> {
-        let hops_before = self.rig.trace().exchanges().len();
+        let hops_before = self.rig.trace().count();
         let action = self.captured.action(&step.action);
         let outcome = match self.act(step, &action).await {
             Ok(outcome) => outcome,
@@ -194,12 +194,11 @@ impl<'a> Session<'a> {
         expect: &Expect,
         hops_before: usize,
     ) -> Result<Observed, HarnessFault> {
-        let exchanges = self.rig.trace().exchanges();
-        let since = exchanges.get(hops_before..).unwrap_or_default();
+        let since = self.rig.trace().since(hops_before);
         let hops = outcome
             .call
             .as_ref()
-            .map(|call| hops_of(since, call))
+            .map(|call| hops_of(&since, call))
             .unwrap_or_default();
         let origin_all = self.rig.origin_requests();
         let origin = origin_all
@@ -284,9 +283,8 @@ impl<'a> Session<'a> {
             nearest: None,
         };
         let mut failure = self.failure(&path, mismatch);
-        let exchanges = self.rig.trace().exchanges();
-        let since = exchanges.get(hops_before..).unwrap_or_default();
-        failure.journey = journey::records(since, self.redactor);
+        let since = self.rig.trace().since(hops_before);
+        failure.journey = journey::records(&since, self.redactor);
         failure
     }
 
