@@ -1,7 +1,10 @@
 //! The emulated platform: identifications over real sockets, and the evaluation of one rule.
 //!
 //! Expected on 2 cores: at least 3,000 identifications a second, one rule in less than 20 µs.
-#![allow(clippy::print_stdout, reason = "what a bench measured is what it prints")]
+#![allow(
+    clippy::print_stdout,
+    reason = "what a bench measured is what it prints"
+)]
 
 use std::{
     hint::black_box,
