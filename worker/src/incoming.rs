@@ -20,6 +20,8 @@ use crate::runtime::{self, Request, Response};
 pub(crate) struct Incoming {
     pub(crate) configuration: Rc<Configuration>,
     pub(crate) head: RequestHead,
+    /// The signals of its header, a text that stays on JavaScript's side; undefined where there are none.
+    pub(crate) signals: JsValue,
     pub(crate) request: Request,
 }
 

@@ -80,11 +80,12 @@ pub fn recover(request: Request, env: JsValue) -> Visit {
 }
 
 fn incoming(request: Request, env: &JsValue) -> Result<Incoming, JsValue> {
-    let head = runtime::head(&request)
+    let (head, signals) = runtime::head(&request)
         .ok_or_else(|| JsValue::from_str("the URL is not one of the web"))?;
     Ok(Incoming {
         configuration: configuration(env),
         head,
+        signals,
         request,
     })
 }

@@ -1,25 +1,49 @@
 // Calls into the Workers runtime that would be many small ones from wasm: each function here is one crossing, and the
 // bytes of bodies stay on this side. No decision is taken here.
 
-// Header fields as `name: value` lines. A field holds no line break. Of the signals, some 20 KB that wasm has no use for,
-// only the start is told.
-export function headerLines(headers) {
-  let lines = "";
-  for (const [name, value] of headers) {
-    lines += `${name}: ${name === "fp-data" ? value.slice(0, 2) : value}\n`;
+// The signals of the request that was last read, some 20 KB: each time they are read from its header they are copied.
+let signals;
+
+// Method and URL of a request, and its header fields as `name: value` lines. A field holds no line break. Of the signals,
+// which wasm has no use for, only the start is told.
+export function requestLines(request) {
+  let lines = `${request.method} ${request.url}\n`;
+  signals = undefined;
+  for (const [name, value] of request.headers) {
+    if (name === "fp-data") {
+      signals = value;
+      lines += `fp-data: ${value.slice(0, 2)}\n`;
+    } else {
+      lines += `${name}: ${value}\n`;
+    }
   }
   return lines;
 }
 
-// The request with changed header fields, lines of `-name`, `=name: value` and `+name: value`, and, where one is given,
-// another body.
-export function withRequestHeaders(request, edits, body) {
+export function takeSignals() {
+  const taken = signals;
+  signals = undefined;
+  return taken;
+}
+
+// The header fields of a response, as lines.
+export function responseLines(response) {
+  let lines = "";
+  for (const [name, value] of response.headers) {
+    lines += `${name}: ${value}\n`;
+  }
+  return lines;
+}
+
+// Sends the request on with changed header fields, lines of `-name`, `=name: value` and `+name: value`, and, where one is
+// given, another body. The runtime changes it on the way: a request of our own in between would cost as much again.
+export function forward(request, edits, body) {
   if (edits === "" && body === undefined) {
-    return request;
+    return fetch(request);
   }
   const headers = new Headers(request.headers);
   edit(headers, edits);
-  return new Request(request, body === undefined ? { headers } : { headers, body });
+  return fetch(request, body === undefined ? { headers } : { headers, body });
 }
 
 // The response with changed header fields and, where one is given, another body.
@@ -53,12 +77,11 @@ function edit(headers, edits) {
   }
 }
 
-// Posts JSON to the platform; status and text of the answer. The deadline covers both. Where a request is given, the
-// signals in its header, from a character on, become the first member of the body.
-export async function postJson(url, authorization, body, deadline, request, signalsFrom) {
-  if (request !== undefined) {
-    const signals = request.headers.get("fp-data").slice(signalsFrom);
-    body = `{"fingerprint_data":${JSON.stringify(signals)},${body.slice(1)}`;
+// Posts JSON to the platform; status and bytes of the answer. The deadline covers both. Signals, where
+// they are given, become the first member of the body, from a character on.
+export async function postJson(url, authorization, body, deadline, signals, signalsFrom) {
+  if (signals !== undefined) {
+    body = `{"fingerprint_data":${quoted(signals.slice(signalsFrom))},${body.slice(1)}`;
   }
   const response = await fetch(url, {
     method: "POST",
@@ -67,7 +90,14 @@ export async function postJson(url, authorization, body, deadline, request, sign
     redirect: "manual",
     signal: AbortSignal.timeout(deadline),
   });
-  return [response.status, await response.text()];
+  return [response.status, new Uint8Array(await response.arrayBuffer())];
+}
+
+// Signals as JSON. What an agent sends needs no escapes, and looking for the three characters that a header field may hold
+// and JSON escapes costs a fraction of what `JSON.stringify` takes for 20 KB.
+function quoted(signals) {
+  const needsEscapes = ['"', "\\", "\t"].some((character) => signals.includes(character));
+  return needsEscapes ? JSON.stringify(signals) : `"${signals}"`;
 }
 
 // Asks another host in the visitor's place.

@@ -14,22 +14,9 @@ use crate::coroutine::settled;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The runtime's `Headers`.
-    #[derive(Clone)]
-    pub type HeaderFields;
-
     /// The runtime's `Request`.
     #[derive(Clone)]
     pub type Request;
-
-    #[wasm_bindgen(method, getter)]
-    fn method(this: &Request) -> String;
-
-    #[wasm_bindgen(method, getter)]
-    fn url(this: &Request) -> String;
-
-    #[wasm_bindgen(method, getter)]
-    fn headers(this: &Request) -> HeaderFields;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Request) -> JsValue;
@@ -42,13 +29,7 @@ extern "C" {
     pub(crate) fn status(this: &Response) -> u16;
 
     #[wasm_bindgen(method, getter)]
-    fn headers(this: &Response) -> HeaderFields;
-
-    #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Response) -> JsValue;
-
-    #[wasm_bindgen(catch)]
-    fn fetch(request: &Request) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_namespace = console)]
     fn error(line: &str);
@@ -65,15 +46,17 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/runtime.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = headerLines)]
-    fn header_lines(headers: &HeaderFields) -> String;
+    #[wasm_bindgen(js_name = requestLines)]
+    fn request_lines(request: &Request) -> String;
 
-    #[wasm_bindgen(js_name = withRequestHeaders, catch)]
-    fn with_request_headers(
-        request: &Request,
-        edits: &str,
-        body: &JsValue,
-    ) -> Result<Request, JsValue>;
+    #[wasm_bindgen(js_name = takeSignals)]
+    fn take_signals() -> JsValue;
+
+    #[wasm_bindgen(js_name = responseLines)]
+    fn response_lines(response: &Response) -> String;
+
+    #[wasm_bindgen(js_name = forward, catch)]
+    fn send_on(request: &Request, edits: &str, body: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_name = withResponseHeaders, catch)]
     fn with_response_headers(
@@ -91,7 +74,7 @@ extern "C" {
         authorization: &str,
         body: &str,
         deadline: f64,
-        request: Option<&Request>,
+        signals: &JsValue,
         signals_from: u32,
     ) -> Result<Promise, JsValue>;
 
@@ -135,15 +118,19 @@ extern "C" {
     pub(crate) fn is_ended(this: &Peeked) -> bool;
 }
 
-/// The head of a request; none when its URL is not one of the web.
-pub(crate) fn head(request: &Request) -> Option<RequestHead> {
-    let headers = Headers::from_lines(&header_lines(&request.headers()));
-    RequestHead::new(request.method(), &request.url(), headers)
+/// The head of a request, and the signals of its header; none when its URL is not one of the web.
+pub(crate) fn head(request: &Request) -> Option<(RequestHead, JsValue)> {
+    let lines = request_lines(request);
+    let signals = take_signals();
+    let (first, headers) = lines.split_once('\n')?;
+    let (method, url) = first.split_once(' ')?;
+    let head = RequestHead::new(method, url, Headers::from_lines(headers))?;
+    Some((head, signals))
 }
 
 /// The header fields of a response.
 pub(crate) fn response_headers(response: &Response) -> Headers {
-    Headers::from_lines(&header_lines(&response.headers()))
+    Headers::from_lines(response_lines(response))
 }
 
 /// A variable: a text as it is, a JSON binding as JSON.
@@ -163,8 +150,9 @@ pub(crate) async fn forward(
     edits: &[HeaderEdit],
     body: &JsValue,
 ) -> Result<Response, JsValue> {
-    let request = with_request_headers(request, &lines(edits), body)?;
-    Ok(settled(fetch(&request)?).await?.unchecked_into())
+    Ok(settled(send_on(request, &lines(edits), body)?)
+        .await?
+        .unchecked_into())
 }
 
 /// Asks another host in the visitor's place. `deadline` is in milliseconds; 0 seconds leave caching to the answer.
@@ -191,12 +179,13 @@ pub(crate) async fn ask(
         .map_err(|error| failure(&error))
 }
 
-/// Posts to the platform about a call; status and body of its answer. `deadline` is in milliseconds.
+/// Posts to the platform about a call with these signals in its header; status and body of its answer. `deadline` is in
+/// milliseconds.
 pub(crate) async fn post(
     request: &PlatformRequest,
-    call: &Request,
+    signals: &JsValue,
     deadline: f64,
-) -> Result<(u16, String), Failure> {
+) -> Result<(u16, Vec<u8>), Failure> {
     let PlatformRequest {
         url,
         authorization,
@@ -204,9 +193,17 @@ pub(crate) async fn post(
         signals_from,
     } = request;
     let posted = async {
-        let call = signals_from.map(|_| call);
+        let signals = signals_from.map_or(JsValue::UNDEFINED, |_| signals.clone());
         let start = signals_from.unwrap_or_default();
-        settled(post_json(url, authorization, body, deadline, call, start)?).await
+        settled(post_json(
+            url,
+            authorization,
+            body,
+            deadline,
+            &signals,
+            start,
+        )?)
+        .await
     };
     let answer: Array = posted
         .await
@@ -218,7 +215,8 @@ pub(crate) async fn post(
         reason = "a status has three digits"
     )]
     let status = answer.get(0).as_f64().unwrap_or_default() as u16;
-    Ok((status, answer.get(1).as_string().unwrap_or_default()))
+    let body: Uint8Array = answer.get(1).unchecked_into();
+    Ok((status, body.to_vec()))
 }
 
 /// Why a call to the platform ended in an exception.
