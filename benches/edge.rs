@@ -4,6 +4,19 @@
 //! One iteration is one request; all eight connections work on the same iterations. Before criterion measures each
 //! stage for itself, all of them take turns, so that whatever else the machine does meets all alike: that table is what
 //! to compare, and it names the processor time of each stage, in this process and in `workerd`.
+//!
+//! Measured on two cores that others used as well, µs of processor time a request:
+//!
+//! | stage | here | `workerd` |
+//! |---|---|---|
+//! | origin alone | 23–33 | |
+//! | edge and internet | 34–43 | |
+//! | `workerd` alone | 51–65 | 180–210 |
+//! | the same with the headers that the edge adds | 66–73 | 243–287 |
+//! | edge, `workerd` and internet | 181–198 | 272–313 |
+//!
+//! So the headers that a worker on Cloudflare sees, and `request.cf`, cost `workerd` a third of what it takes for a bare
+//! request; the two more sockets cost this process about 100 µs. The trace is under 1 % of it (`perf`).
 #![allow(
     missing_docs,
     clippy::print_stdout,
