@@ -1,16 +1,22 @@
 //! The rig as a library: what a Rust test of one's own does with it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use bytes::Bytes;
 use edgeproof::{
-    browser::DEFAULT_LIMIT,
-    rig::{Deployment, Description, Environment, FailureMode, Host, Profile, Rig, Visitor, Zone},
+    browser::{Call, DEFAULT_LIMIT},
+    rig::{
+        BrowserVisit, Deployment, Description, Environment, FailureMode, Host, Profile, Rig,
+        Visitor, Zone,
+    },
     trace::Party,
 };
 use http::{Request, Version};
 use rstest::rstest;
+
+/// Shared by all tests of this file: one build, one set of browsers.
+static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| Environment::prepare(None).unwrap());
 
 fn description() -> Description {
     let site = Host {
@@ -36,6 +42,7 @@ fn description() -> Description {
         deployments: BTreeMap::from([("flow".to_owned(), deployment)]),
         visitors: BTreeMap::from([
             ("ann".to_owned(), visitor(Profile::Regular)),
+            ("bea".to_owned(), visitor(Profile::Incognito)),
             ("curl".to_owned(), visitor(Profile::Http)),
         ]),
         ..Description::default()
@@ -47,8 +54,7 @@ fn description() -> Description {
 #[case(Version::HTTP_2)]
 #[tokio::test]
 async fn a_request_passes_every_room_and_leaves_a_trace(#[case] version: Version) {
-    let environment = Environment::prepare(None).unwrap();
-    let rig = Rig::start(&environment, description()).await.unwrap();
+    let rig = Rig::start(&ENVIRONMENT, description()).await.unwrap();
     let request = Request::get("https://shop.example/signup")
         .version(version)
         .body(Bytes::new())
@@ -84,8 +90,7 @@ async fn a_request_passes_every_room_and_leaves_a_trace(#[case] version: Version
 
 #[tokio::test]
 async fn a_browser_visitor_calls_the_protected_api_with_signals() {
-    let environment = Environment::prepare(None).unwrap();
-    let rig = Rig::start(&environment, description()).await.unwrap();
+    let rig = Rig::start(&ENVIRONMENT, description()).await.unwrap();
     let ann = rig.browser("ann").await.unwrap();
     ann.visit("https://shop.example/signup", DEFAULT_LIMIT)
         .await
@@ -108,5 +113,72 @@ async fn a_browser_visitor_calls_the_protected_api_with_signals() {
         .unwrap();
     assert!(!account.headers.contains_key("fp-data"));
     assert_eq!(rig.fingerprint().events().len(), 1);
+    rig.stop().await;
+}
+
+/// Opens the page and makes its protected call.
+async fn sign_up(visitor: &BrowserVisit) {
+    let wanted = |call: &Call| call.url.contains("/api/create-account") && call.method == "POST";
+    let before = visitor.calls().iter().filter(|call| wanted(call)).count();
+    visitor
+        .visit("https://shop.example/signup", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    visitor.click("#create", DEFAULT_LIMIT).await.unwrap();
+    let call = visitor
+        .call(before, "the protected call", DEFAULT_LIMIT, wanted)
+        .await
+        .unwrap();
+    assert_eq!(call.status, Some(201), "{:?}", visitor.console());
+}
+
+/// The same browser is the same visitor: by its token, without it by its device, and in a private window as well, as
+/// the platform claims.
+#[tokio::test]
+async fn a_browser_is_recognised_again_after_its_storage_is_cleared_and_in_a_private_window() {
+    let rig = Rig::start(&ENVIRONMENT, description()).await.unwrap();
+    let ann = rig.browser("ann").await.unwrap();
+    sign_up(&ann).await;
+    sign_up(&ann).await;
+    ann.run(
+        "localStorage.clear(); sessionStorage.clear(); \
+         for (const cookie of document.cookie.split('; ')) \
+           document.cookie = cookie.split('=')[0] + '=; path=/; domain=shop.example; max-age=0'",
+    )
+    .await
+    .unwrap();
+    sign_up(&ann).await;
+    ann.leave().await;
+    let bea = rig.browser("bea").await.unwrap();
+    sign_up(&bea).await;
+    bea.leave().await;
+
+    let records = rig.fingerprint().events();
+    let seen: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let event = &record.event;
+            let identification = event.identification.as_ref().unwrap();
+            let velocity = event.velocity.as_ref().unwrap();
+            assert_eq!(
+                identification.visitor_id,
+                records[0].event.identification.as_ref().unwrap().visitor_id
+            );
+            (
+                identification.visitor_found,
+                event.flag("incognito"),
+                velocity.events.five_minutes,
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (false, false, 1),
+            (true, false, 2),
+            (true, false, 3),
+            (true, true, 4)
+        ]
+    );
     rig.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -22,6 +22,10 @@ use crate::rig::Profile;
 
 /// How often a page is asked for an element that is not there yet.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Chromium has read its certificate settings while a connection was being made and gave that one up, before a request
+/// was sent: it happens once, soon after a browser or a private window was opened, and only on a busy machine.
+const SETTLING: &str = "net::ERR_CERT_VERIFIER_CHANGED";
 
 /// An open page. All waiting is for what happens in the browser, never for a time to pass.
 pub struct Page {
@@ -192,8 +196,13 @@ impl Page {
     /// # Errors
     /// When nothing could be loaded, or not in time.
     pub async fn visit(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
-        let loads = self.activity.loads();
-        let navigation = self.ask(navigate(url)).await?;
+        let start = Instant::now();
+        let mut loads = self.activity.loads();
+        let mut navigation = self.ask(navigate(url)).await?;
+        while navigation.error_text.as_deref() == Some(SETTLING) && start.elapsed() < limit {
+            loads = self.activity.loads();
+            navigation = self.ask(navigate(url)).await?;
+        }
         if let Some(reason) = navigation
             .error_text
             .filter(|reason| reason != ERROR_WITHOUT_BODY)

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{Request, StatusCode};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -27,12 +27,10 @@ use tokio_rustls::{
     rustls::{CipherSuite, ProtocolVersion, ServerConnection},
 };
 
-use super::{front::Front, limits, preamble, request_cf::Protocol, routes::Scheme};
+use super::{
+    framing::Checked, front::Front, limits, preamble, request_cf::Protocol, routes::Scheme,
+};
 
-/// How long a visitor may take for the preamble, the TLS handshake, and each request head.
-///
-/// Cloudflare publishes no such limit. It is what keeps slow clients from holding connections for ever.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest head that is read at all; between the header limit and this one the edge answers 413, above it hyper
 /// answers 431 and closes.
 const LARGEST_HEAD: usize = 512 * 1024;
@@ -66,14 +64,15 @@ pub(super) async fn serve(
     stop: Stop,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let visitor = within(preamble::read(&mut stream)).await?;
+    let limit = front.head_timeout;
+    let visitor = within(limit, preamble::read(&mut stream)).await?;
     let mut first = [0];
-    let read = within(stream.peek(&mut first)).await?;
+    let read = within(limit, stream.peek(&mut first)).await?;
     if read == 0 {
         return Ok(());
     }
     if first == [TLS_HANDSHAKE] {
-        let stream = within(tls.accept(stream)).await?;
+        let stream = within(limit, tls.accept(stream)).await?;
         let facts = facts_of(visitor, Some(stream.get_ref().1));
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         serve_http(front, facts, http2, stream, stop).await
@@ -82,8 +81,8 @@ pub(super) async fn serve(
     }
 }
 
-async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(HEAD_TIMEOUT, step)
+async fn within<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, step)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
@@ -99,13 +98,21 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let facts = Arc::new(facts);
+    let head_timeout = front.head_timeout;
+    let (stream, left_http) = Checked::new(stream);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (front, facts) = (Arc::clone(&front), Arc::clone(&facts));
-        async move { Ok::<_, Infallible>(front.answer(&facts, request).await) }
+        let (front, facts, left_http) = (Arc::clone(&front), Arc::clone(&facts), left_http.clone());
+        async move {
+            let answer = front.answer(&facts, request).await;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                left_http.set();
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     // Not hyper-util's builder for both: with upgrades it would speak HTTP/2 on plain connections too.
-    let stream = TokioIo::new(stream);
     let ended = if http2 {
+        let stream = TokioIo::new(stream.into_inner());
         let mut connection = pin!(http2_builder().serve_connection(stream, service));
         tokio::select! {
             ended = &mut connection => ended,
@@ -115,7 +122,8 @@ where
             }
         }
     } else {
-        let connection = http1_builder().serve_connection(stream, service);
+        let stream = TokioIo::new(stream);
+        let connection = http1_builder(head_timeout).serve_connection(stream, service);
         let mut connection = pin!(connection.with_upgrades());
         tokio::select! {
             ended = &mut connection => ended,
@@ -128,11 +136,11 @@ where
     ended.map_err(io::Error::other)
 }
 
-fn http1_builder() -> http1::Builder {
+fn http1_builder(head_timeout: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .max_headers(limits::HEADER_COUNT)
         .max_buf_size(LARGEST_HEAD);
     builder

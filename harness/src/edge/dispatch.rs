@@ -1,11 +1,14 @@
 //! What becomes of a request that was taken in: a worker runs, or it goes to the origin.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING, uri::PathAndQuery};
 
 use super::{
     front::{Arrival, Front, normalise_uri},
     headers::{self, Told},
     pages::{self, Asker, ErrorCode},
+    processor,
     ray::Ray,
     request_cf::{self, Location, Protocol},
     routes::{Scheme, Target},
@@ -190,7 +193,17 @@ impl Front {
         let request = arrival
             .request
             .map(|body| counted(body, leaving, Counted::Request));
-        let answer = match self.runtime.ask(address, request, arrival.scheme, cf).await {
+        let limit = arrival.zone.settings.cpu_ms.map(Duration::from_millis);
+        let asked = self.runtime.ask(address, request, arrival.scheme, cf);
+        let answer = tokio::select! {
+            answer = asked => answer,
+            () = processor::used_up(self.runtime_process, limit) => {
+                let milliseconds = arrival.zone.settings.cpu_ms.unwrap_or_default();
+                let failure = format!("which took more than {milliseconds} ms of processor time");
+                return fail(&failure, ErrorCode::WorkerOverLimit);
+            }
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return fail(&format!("but {error}"), ErrorCode::WorkerThrew),
         };

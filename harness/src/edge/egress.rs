@@ -16,13 +16,13 @@ use super::{
     front::Front,
     headers::{self, Subrequest, Toward},
     origin_side::Leaving,
-    pages::Asker,
+    pages::{self, Asker, ErrorCode},
     ray::Ray,
     zones::Resolution,
 };
 use crate::{
     body::Body,
-    internet::{CacheApi, Caller, CfOptions, Dropped, Gateway, Visit},
+    internet::{CacheApi, Caller, Dropped, Gateway, Visit},
     trace::{Party, RequestHead, ResponseHead},
 };
 
@@ -60,10 +60,9 @@ impl Front {
                 .insert(headers::CF_RAY, Ray::from(visit.ray.clone()).header());
             self.count(visit, &request)?;
         }
-        let options = request
-            .extensions_mut()
-            .remove::<CfOptions>()
-            .map_or_else(CacheOptions::default, |cf| CacheOptions::from_cf(&cf.0));
+        // What the worker's `cf` option said, as the door has read it.
+        let options = request.extensions_mut().remove::<CacheOptions>();
+        let options = options.unwrap_or_default();
         let waiting = visit
             .as_ref()
             .map(|visit| Arc::clone(&visit.subrequests.waiting));
@@ -125,7 +124,23 @@ impl Front {
             },
         );
         let asker = asker(request.headers());
+        if let Some(settings) = zone.and_then(|zone| self.settings_of(zone)) {
+            request.extensions_mut().insert(settings.origin_read());
+        }
         match resolution {
+            Resolution::Proxied(target)
+                if zone.is_some_and(is_workers_dev)
+                    && is_workers_dev(&target.name)
+                    && target.custom_domains.contains_key(&host) =>
+            {
+                let hop = self
+                    .trace
+                    .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+                hop.decided(format!("{host} is a worker of the same zone: error 1042"));
+                let answer = pages::error(ErrorCode::SameZoneWorker, &asker);
+                hop.answered(ResponseHead::of(&answer));
+                answer
+            }
             Resolution::Proxied(target) if toward == Toward::OtherZone => {
                 self.enter(target, request, asker).await
             }
@@ -149,7 +164,8 @@ impl Front {
     /// Over the limit a `fetch()` rejects: nothing is answered.
     fn count(&self, visit: &Visit, request: &Request<Body>) -> Result<(), Dropped> {
         let made = visit.subrequests.add();
-        if made <= self.most_subrequests(&visit.zone) {
+        let most = self.settings_of(&visit.zone).map(|zone| zone.subrequests);
+        if most.is_none_or(|most| made <= most) {
             return Ok(());
         }
         let hop = self
@@ -160,6 +176,11 @@ impl Front {
         ));
         Err(Dropped)
     }
+}
+
+/// Whether a zone is of `workers.dev`, where the workers of all accounts are one zone (error 1042).
+fn is_workers_dev(zone: &str) -> bool {
+    zone == "workers.dev" || zone.ends_with(".workers.dev")
 }
 
 fn asker(headers: &HeaderMap) -> Asker {

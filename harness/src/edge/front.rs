@@ -4,14 +4,18 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use http::{
     HeaderValue, Request, Response, StatusCode, Uri,
-    header::{ACCEPT, CONTENT_LENGTH, HOST},
+    header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST},
     uri::{Authority, PathAndQuery, Scheme as UriScheme},
 };
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::{
     body_limit,
@@ -23,6 +27,7 @@ use super::{
     ray::Ray,
     request_cf::{Location, Protocol},
     routes::{RouteTable, Scheme},
+    settings::Settings,
     tunnel::Tunnels,
     workers::Workers,
     zones::{Resolution, Zone, Zones},
@@ -33,15 +38,20 @@ use crate::{
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, Trace, counted},
 };
 
+/// How long the body of a refused request is read on; nginx's own default for a lingering close.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Everything a request needs on its way.
 pub(super) struct Front {
     pub(super) zones: Zones,
     pub(super) zones_described: Vec<Zone>,
     pub(super) deployed: RwLock<Arc<Deployed>>,
     pub(super) runtime: Workers,
+    pub(super) runtime_process: Option<u32>,
     pub(super) origin_side: OriginSide,
     pub(super) visitors: HashMap<IpAddr, Location>,
     pub(super) colo: String,
+    pub(super) head_timeout: Duration,
     pub(super) quota: Quota,
     pub(super) tunnels: Tunnels,
     pub(super) trace: Trace,
@@ -155,6 +165,7 @@ impl Front {
             }
             Err(refusal) => {
                 hop.decided(refusal.to_string());
+                linger(request);
                 refusal.answer(&asker)
             }
         };
@@ -220,6 +231,8 @@ impl Front {
         if normalization.incoming && normalization.to_origin {
             normalise_uri(&mut arrival.request, normalization);
         }
+        let limit = arrival.zone.settings.origin_read();
+        arrival.request.extensions_mut().insert(limit);
         let leaving = Leaving {
             request: arrival.request,
             from: Party::Edge,
@@ -234,14 +247,12 @@ impl Front {
         &self.origin_side.internet
     }
 
-    /// How many subrequests an invocation for this zone may make.
-    pub(super) fn most_subrequests(&self, zone: &str) -> usize {
-        let zones = self.zones.all().iter();
+    /// The settings of the zone of this name.
+    pub(super) fn settings_of(&self, zone: &str) -> Option<&Settings> {
+        let mut zones = self.zones.all().iter();
         zones
-            .filter(|candidate| candidate.name == zone)
-            .map(|zone| zone.settings.subrequests)
-            .next()
-            .unwrap_or(usize::MAX)
+            .find(|candidate| candidate.name == zone)
+            .map(|zone| &zone.settings)
     }
 }
 
@@ -275,6 +286,19 @@ impl Refusal {
             Self::UnknownHost => pages::error(ErrorCode::UnknownHost, asker),
         }
     }
+}
+
+/// Reads on for a while what comes of a refused request's body: a connection that is closed on bytes nobody has read is
+/// reset, and the visitor would not see why.
+fn linger(request: Request<Body>) {
+    // A visitor who waits to be told to go on sends nothing, and would be told by the reading.
+    if request.headers().contains_key(EXPECT) || request.body().is_end_stream() {
+        return;
+    }
+    let mut body = request.into_body();
+    tokio::spawn(timeout(LINGER, async move {
+        while let Some(Ok(_)) = body.frame().await {}
+    }));
 }
 
 /// The host and the zone of a request, or why the edge does not take it in. Cheap and certain reasons come first.

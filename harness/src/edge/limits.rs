@@ -9,8 +9,9 @@ pub const REQUEST_HEADER_BYTES: usize = 128 * 1024;
 pub const ANSWER_HEADER_BYTES: usize = 128 * 1024;
 
 /// How many headers a message may have. Cloudflare publishes no such limit; this one keeps a head of tiny headers from
-/// costing more memory than its bytes, and hyper answers 431 beyond it.
-pub(crate) const HEADER_COUNT: usize = 4096;
+/// costing more memory than its bytes, and hyper answers 431 beyond it. hyper makes room for so many headers with every
+/// message it reads: at 4,096 that was an eighth of all the time a request takes here.
+pub(crate) const HEADER_COUNT: usize = 512;
 
 /// How many bytes of the header limit these headers use.
 ///

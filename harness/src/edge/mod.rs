@@ -10,6 +10,7 @@ mod certificates;
 mod connection;
 mod dispatch;
 mod egress;
+mod framing;
 mod front;
 pub mod headers;
 pub mod limits;
@@ -17,6 +18,7 @@ pub mod normalise;
 mod origin_side;
 pub mod pages;
 mod preamble;
+mod processor;
 mod quota;
 mod ray;
 mod request_cf;
@@ -53,6 +55,10 @@ pub use zones::{Resolution, Zone, Zones};
 
 use crate::{internet::Internet, trace::Trace};
 
+/// How long a visitor may take for the preamble, the TLS handshake, and each request head.
+///
+/// Cloudflare publishes no such limit. It is what keeps slow clients from holding connections for ever.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the requests under way get when the edge stops.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -64,12 +70,16 @@ pub struct EdgeOptions {
     pub routes: Vec<Route>,
     /// Where the runtime serves each worker, by its name: plain HTTP/1.1.
     pub workers: BTreeMap<String, SocketAddr>,
+    /// The process of the runtime, whose processor time [`Settings::cpu_ms`] limits.
+    pub runtime_process: Option<u32>,
     /// Where requests go that no worker takes.
     pub internet: Internet,
     /// What the edge knows about visitors' addresses.
     pub visitors: HashMap<IpAddr, Location>,
     /// The three letters of the data centre, such as `FRA`.
     pub colo: String,
+    /// How long a visitor may take for the preamble, the TLS handshake, and each request head: [`HEAD_TIMEOUT`].
+    pub head_timeout: Duration,
     /// Who signs the certificates.
     pub authority: Arc<CertificateAuthority>,
     /// Where the hops are recorded.
@@ -130,6 +140,7 @@ impl Edge {
                 workers: options.workers,
             })),
             runtime: workers::Workers::new(),
+            runtime_process: options.runtime_process,
             origin_side: origin_side::OriginSide {
                 internet: options.internet.clone(),
                 cache: Cache::default(),
@@ -137,6 +148,7 @@ impl Edge {
             },
             visitors: options.visitors,
             colo: options.colo,
+            head_timeout: options.head_timeout,
             quota: quota::Quota::default(),
             tunnels: tunnel::Tunnels::default(),
             trace: options.trace,

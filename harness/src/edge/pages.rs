@@ -33,6 +33,8 @@ pub enum ErrorCode {
     LoopLimit,
     /// 1027: the daily limit of the free plan, on a route that fails closed.
     DailyLimit,
+    /// 1042: a worker on `workers.dev` fetched another worker there.
+    SameZoneWorker,
     /// 1101: the worker threw, or will never answer.
     WorkerThrew,
     /// 1102: the worker went over its CPU time or memory.
@@ -79,6 +81,7 @@ impl ErrorCode {
             Self::UnknownHost => 1001,
             Self::LoopLimit => 1019,
             Self::DailyLimit => 1027,
+            Self::SameZoneWorker => 1042,
             Self::WorkerThrew => 1101,
             Self::WorkerOverLimit => 1102,
             Self::Unreachable(unreachable) => unreachable.code(),
@@ -86,12 +89,14 @@ impl ErrorCode {
         }
     }
 
-    /// The status of the page. Those of 1001, 1019 and 1027 are not confirmed by a published source.
+    /// The status of the page. Those of 1001, 1019 and 1027 are not confirmed by a published source; that of 1042 is the
+    /// one users report.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Prohibited => StatusCode::FORBIDDEN,
             Self::UnknownHost => StatusCode::CONFLICT,
             Self::DailyLimit => StatusCode::TOO_MANY_REQUESTS,
+            Self::SameZoneWorker => StatusCode::NOT_FOUND,
             Self::LoopLimit | Self::WorkerThrew => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WorkerOverLimit => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable(unreachable) => unreachable.status(),
@@ -105,11 +110,13 @@ impl ErrorCode {
             Self::UnknownHost => "DNS resolution error",
             Self::LoopLimit => "Compute server error",
             Self::DailyLimit => "This website has been temporarily rate limited",
+            Self::SameZoneWorker => "Worker tried to fetch a worker of its own zone",
             Self::WorkerThrew => "Worker threw exception",
             Self::WorkerOverLimit => "Worker exceeded resource limits",
             Self::Unreachable(Unreachable::NameUnknown) => "Origin DNS error",
             Self::Unreachable(Unreachable::Refused) => "Web server is down",
             Self::Unreachable(Unreachable::ConnectTimeout) => "Connection timed out",
+            Self::Unreachable(Unreachable::NoRoute) => "Origin is unreachable",
             Self::Unreachable(Unreachable::ReadTimeout(_)) => "A timeout occurred",
             Self::Unreachable(Unreachable::Tls) => "SSL handshake failed",
             Self::Unreachable(Unreachable::Certificate) => "Invalid SSL certificate",
@@ -123,7 +130,9 @@ impl ErrorCode {
         match self {
             Self::Prohibited => Category::Request,
             Self::UnknownHost | Self::DailyLimit => Category::Cloudflare,
-            Self::LoopLimit | Self::WorkerThrew | Self::WorkerOverLimit => Category::Worker,
+            Self::LoopLimit | Self::SameZoneWorker | Self::WorkerThrew | Self::WorkerOverLimit => {
+                Category::Worker
+            }
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => Category::Ssl,
             Self::Unreachable(_) | Self::BadAnswer => Category::Origin,
         }
@@ -133,7 +142,7 @@ impl ErrorCode {
     fn retry_after(self) -> Option<u16> {
         match self {
             Self::Prohibited | Self::UnknownHost => None,
-            Self::LoopLimit | Self::WorkerThrew => None,
+            Self::LoopLimit | Self::SameZoneWorker | Self::WorkerThrew => None,
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => None,
             Self::DailyLimit => Some(3600),
             Self::WorkerOverLimit => Some(30),

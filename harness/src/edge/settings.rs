@@ -1,9 +1,12 @@
 //! The settings of a zone: what its owner can choose, and what published sources leave open.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::normalise::Normalization;
+use crate::internet::{READ_TIMEOUT, ReadLimit};
 
 /// The settings of a zone's edge. Each default is Cloudflare's own, or what its documentation makes most likely.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -24,6 +27,13 @@ pub struct Settings {
     pub daily_requests: Option<u64>,
     /// How many subrequests one invocation may make. Default 10,000, the paid plan's; the free plan has 50.
     pub subrequests: usize,
+    /// How many milliseconds of processor time a worker may take until the head of its answer; more is error 1102. The
+    /// free plan has 10, the paid plan 30,000. Default: no limit, as workerd has none: what is measured is all the time
+    /// the runtime took while the request was in it, which is only right while it has no other.
+    pub cpu_ms: Option<u64>,
+    /// How many milliseconds the head of an origin's answer may take; more is error 524. Default 100,000 (documentation,
+    /// Fundamentals › Connection limits).
+    pub origin_read_ms: u64,
 }
 
 /// A zone's plan. It decides how large the body of a request may be (documentation, Workers › Limits).
@@ -53,6 +63,13 @@ impl Plan {
     }
 }
 
+impl Settings {
+    /// How long the head of an origin's answer may take.
+    pub(super) fn origin_read(&self) -> ReadLimit {
+        ReadLimit(Duration::from_millis(self.origin_read_ms))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -62,6 +79,8 @@ impl Default for Settings {
             forwarded_for_in_worker: false,
             daily_requests: None,
             subrequests: 10_000,
+            cpu_ms: None,
+            origin_read_ms: u64::try_from(READ_TIMEOUT.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }

@@ -112,6 +112,7 @@ async fn world() -> World {
             route("shop.example/throw", Some("flow")),
         ],
         workers: [("flow".to_owned(), runtime().await)].into(),
+        runtime_process: None,
         internet,
         visitors: HashMap::from([(
             IpAddr::from([203, 0, 113, 7]),
@@ -121,6 +122,7 @@ async fn world() -> World {
             },
         )]),
         colo: "FRA".to_owned(),
+        head_timeout: HEAD_TIMEOUT,
         authority: Arc::clone(&authority),
         trace: trace.clone(),
     })

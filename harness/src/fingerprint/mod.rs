@@ -14,6 +14,7 @@ mod identify;
 mod ids;
 mod intelligence;
 mod keys;
+mod latest;
 pub mod rules;
 mod send;
 mod server_api;
@@ -144,14 +145,14 @@ impl Fingerprint {
         &self.platform.settings.clock
     }
 
-    /// Every identification so far, the oldest first.
+    /// Every identification so far, the oldest first; the latest 2,000.
     pub fn events(&self) -> Vec<Record> {
-        self.platform.store().records.clone()
+        self.platform.store().records.to_vec()
     }
 
-    /// Every request that was refused so far, the oldest first.
+    /// Every request that was refused so far, the oldest first; the latest 2,000.
     pub fn refusals(&self) -> Vec<Refusal> {
-        self.platform.store().refusals.clone()
+        self.platform.store().refusals.to_vec()
     }
 
     /// A further pair of keys, of the environment of this name.

@@ -11,6 +11,7 @@ use super::{
     event::{Event, Source, Velocity},
     ids,
     keys::Keys,
+    latest::Latest,
     rules::{self, Ruleset},
     server_api::Limits,
     velocity::History,
@@ -44,8 +45,8 @@ pub struct Refusal {
 /// Everything that is remembered.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    pub(super) records: Vec<Record>,
-    pub(super) refusals: Vec<Refusal>,
+    pub(super) records: Latest<Record>,
+    pub(super) refusals: Latest<Refusal>,
     pub(super) history: History,
     pub(super) limits: Limits,
     pub(super) distorted: distortion::Counts,

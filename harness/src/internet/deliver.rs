@@ -13,7 +13,9 @@ use hyper_util::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{AnswerFault, Destination, FaultKind, Internet, Peer, Unreachable, faulty_body};
+use super::{
+    AnswerFault, Destination, FaultKind, Internet, Peer, ReadLimit, Unreachable, faulty_body,
+};
 use crate::{
     body::{self, Body},
     edge::{Scheme, Target, limits::HEADER_COUNT},
@@ -21,7 +23,7 @@ use crate::{
 };
 
 /// How long the edge waits for the head of an answer (documentation, Fundamentals › Connection limits).
-const READ_TIMEOUT: Duration = Duration::from_secs(100);
+pub const READ_TIMEOUT: Duration = Duration::from_secs(100);
 /// How long the edge waits for a connection (same page).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(19);
 
@@ -54,9 +56,11 @@ impl Internet {
             .shared
             .trace
             .begin(from, party, RequestHead::of(&request));
-        let answer = match timeout(READ_TIMEOUT, self.deliver(request, peer, &hop)).await {
+        let limit = request.extensions().get::<ReadLimit>();
+        let limit = limit.map_or(READ_TIMEOUT, |limit| limit.0);
+        let answer = match timeout(limit, self.deliver(request, peer, &hop)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Unreachable::ReadTimeout(READ_TIMEOUT)),
+            Err(_) => Err(Unreachable::ReadTimeout(limit)),
         };
         match answer {
             Ok(answer) => {
@@ -86,7 +90,10 @@ impl Internet {
             match fault {
                 FaultKind::Refuse => return Err(Unreachable::Refused),
                 FaultKind::Reset => return Err(Unreachable::Reset),
+                FaultKind::NoConnection => return Err(Unreachable::ConnectTimeout),
+                FaultKind::NoRoute => return Err(Unreachable::NoRoute),
                 FaultKind::Tls => return Err(Unreachable::Tls),
+                FaultKind::Certificate => return Err(Unreachable::Certificate),
                 FaultKind::NoSuchName => return Err(Unreachable::NameUnknown),
                 FaultKind::Hang => std::future::pending().await,
                 FaultKind::Answer(answer) => return Ok(in_its_place(answer)),

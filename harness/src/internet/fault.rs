@@ -26,6 +26,33 @@ pub struct Fault {
     /// So many requests are let through before it begins.
     #[serde(default)]
     pub after: u64,
+    /// Only so many per cent of these requests, chosen by chance; all of them where it is absent.
+    pub percent: Option<Percent>,
+    /// Where chance begins: the same seed chooses the same requests.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// A share of requests: 1 to 99.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "u8")]
+pub struct Percent(#[schemars(range(min = 1, max = 99))] u8);
+
+/// Why a number is no share of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a share of requests from 1 to 99 per cent")]
+pub struct PercentError(u8);
+
+impl TryFrom<u8> for Percent {
+    type Error = PercentError;
+
+    fn try_from(percent: u8) -> Result<Self, PercentError> {
+        if (1..100).contains(&percent) {
+            Ok(Self(percent))
+        } else {
+            Err(PercentError(percent))
+        }
+    }
 }
 
 /// Which requests a fault applies to.
@@ -49,8 +76,14 @@ pub enum FaultKind {
     Reset,
     /// No answer ever comes: 524 after 100 seconds.
     Hang,
+    /// No connection is made within the time: 522, at once.
+    NoConnection,
+    /// No way leads to the address: 523.
+    NoRoute,
     /// The TLS handshake fails: 525.
     Tls,
+    /// The certificate is not valid: 526.
+    Certificate,
     /// The name does not resolve: 530 with 1016.
     NoSuchName,
     /// Another answer comes in place of the real one, which is never asked.
@@ -114,6 +147,17 @@ impl Fault {
             FaultTarget::Url(_) => None,
         }
     }
+
+    /// Whether chance chooses the request of this number.
+    fn chosen(&self, number: u64) -> bool {
+        self.percent.is_none_or(|Percent(percent)| {
+            // The golden ratio keeps neighbouring seeds and numbers from choosing alike.
+            let seed = self
+                .seed
+                .wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            fastrand::Rng::with_seed(seed).u8(0..100) < percent
+        })
+    }
 }
 
 impl TryFrom<WrittenAnswer> for AnswerFault {
@@ -160,7 +204,10 @@ impl fmt::Display for FaultKind {
             Self::Refuse => f.write_str("connection refused"),
             Self::Reset => f.write_str("connection dropped before an answer"),
             Self::Hang => f.write_str("no answer ever"),
+            Self::NoConnection => f.write_str("no connection within the time limit"),
+            Self::NoRoute => f.write_str("no route to the address"),
             Self::Tls => f.write_str("TLS handshake failed"),
+            Self::Certificate => f.write_str("certificate not valid"),
             Self::NoSuchName => f.write_str("name does not resolve"),
             Self::Answer(answer) => write!(f, "answered {} in its place", answer.status.as_u16()),
             Self::Delay(milliseconds) => write!(f, "held back for {milliseconds} ms"),
@@ -199,7 +246,7 @@ impl Faults {
                 let end = fault
                     .first
                     .map_or(u64::MAX, |first| fault.after.saturating_add(first));
-                (fault.after..end).contains(&before)
+                (fault.after..end).contains(&before) && fault.chosen(before)
             })
             .map(|(fault, _)| fault.fault.clone())
             .collect()
@@ -239,6 +286,8 @@ mod tests {
     #[case("{on: a.example/*x/, fault: refuse}")]
     #[case("{on: node, fault: {answer: {status: 500, code: 1}}}")]
     #[case("{on: node, fault: {answer: {status: 100}}}")]
+    #[case("{on: node, fault: reset, percent: 0}")]
+    #[case("{on: node, fault: reset, percent: 100}")]
     #[case("{on: node, fault: {answer: {status: 500, headers: {a b: c}}}}")]
     fn a_misspelt_fault_is_refused(#[case] yaml: &str) {
         assert!(read(yaml).is_err());
@@ -254,6 +303,23 @@ mod tests {
             .collect();
         assert_eq!(met, [false, true, true, false, false]);
         assert!(faults.meet(Some("cdn"), None).is_empty());
+    }
+
+    #[test]
+    fn chance_chooses_a_share_of_the_requests_and_the_same_with_the_same_seed() {
+        let met = |seed: u64| -> Vec<bool> {
+            let text = format!("{{on: ingress, fault: refuse, percent: 30, seed: {seed}}}");
+            let faults = Faults::new(vec![read(&text).unwrap()]);
+            (0..1000)
+                .map(|_| !faults.meet(Some("ingress"), None).is_empty())
+                .collect()
+        };
+        assert_eq!(met(1), met(1));
+        assert_ne!(met(1), met(2));
+        for seed in 0..5 {
+            let share = met(seed).iter().filter(|met| **met).count();
+            assert!((250..350).contains(&share), "{share} of 1000");
+        }
     }
 
     #[test]

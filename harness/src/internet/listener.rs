@@ -10,15 +10,18 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{CacheApi, CfOptions, Dropped, Internet, InternetError};
+use super::{CacheApi, Dropped, Internet, InternetError};
 use crate::{
     body::{self, Body},
     edge::{
-        CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, headers::remove_hop_by_hop,
-        limits::HEADER_COUNT, pages, tunnel::Tunnels,
+        CACHE_API_HEADER, CF_BLOB_HEADER, CacheOptions, FORWARDED_PROTO_HEADER,
+        headers::remove_hop_by_hop, limits::HEADER_COUNT, pages, tunnel::Tunnels,
     },
     trace::Party,
 };
+
+/// How every member of `cf` that concerns the cache begins.
+const CACHE_MEMBER: &[u8] = b"\"cache";
 
 /// Whose subrequests come through one door.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +106,17 @@ async fn serve(internet: Internet, caller: Arc<Caller>, tunnels: Tunnels, stream
         .await;
 }
 
+/// What a `cf` object says of the cache. Most say nothing of it: `fetch(request)` sends along what the visitor's request
+/// had, and reading that would be for nothing.
+fn cache_options(cf: &HeaderValue) -> Option<CacheOptions> {
+    let mut members = cf.as_bytes().windows(CACHE_MEMBER.len());
+    if !members.any(|bytes| bytes == CACHE_MEMBER) {
+        return None;
+    }
+    let cf = serde_json::from_slice(cf.as_bytes()).ok()?;
+    Some(CacheOptions::from_cf(&cf))
+}
+
 async fn answer(
     internet: &Internet,
     caller: Arc<Caller>,
@@ -128,8 +142,8 @@ async fn answer(
     }
     let cache_api = headers.remove(CACHE_API_HEADER).is_some();
     let cf = headers.remove(CF_BLOB_HEADER);
-    if let Some(cf) = cf.and_then(|cf| serde_json::from_slice(cf.as_bytes()).ok()) {
-        request.extensions_mut().insert(CfOptions(cf));
+    if let Some(cf) = cf.as_ref().and_then(cache_options) {
+        request.extensions_mut().insert(cf);
     }
     if cache_api {
         request.extensions_mut().insert(CacheApi);

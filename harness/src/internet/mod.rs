@@ -15,9 +15,15 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
-pub use fault::{AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError};
+pub use deliver::READ_TIMEOUT;
+
+pub use fault::{
+    AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError, Percent,
+    PercentError,
+};
 use http::{Request, Response};
 pub use listener::{Caller, Outbound};
 pub use unreachable::Unreachable;
@@ -105,13 +111,13 @@ pub(crate) trait Gateway: Send + Sync {
 #[error("the subrequest gets no answer")]
 pub(crate) struct Dropped;
 
+/// How long the head of an answer may take: an extension of the request. [`READ_TIMEOUT`] where it is absent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadLimit(pub(crate) Duration);
+
 /// Marks an operation of the Cache API: an extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CacheApi;
-
-/// The `cf` object a worker gave its `fetch()`: an extension of the subrequest.
-#[derive(Clone, Debug)]
-pub(crate) struct CfOptions(pub(crate) serde_json::Value);
 
 impl Internet {
     /// An internet where no name resolves yet.

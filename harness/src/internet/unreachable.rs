@@ -19,6 +19,9 @@ pub enum Unreachable {
     /// No connection was made within the time.
     #[error("no connection within the time limit")]
     ConnectTimeout,
+    /// No way leads to the address.
+    #[error("no route leads to the address")]
+    NoRoute,
     /// No answer came within the time.
     #[error("no answer within {} s", .0.as_secs())]
     ReadTimeout(Duration),
@@ -37,6 +40,7 @@ impl Unreachable {
             Self::Reset => 520,
             Self::Refused => 521,
             Self::ConnectTimeout => 522,
+            Self::NoRoute => 523,
             Self::ReadTimeout(_) => 524,
             Self::Tls => 525,
             Self::Certificate => 526,

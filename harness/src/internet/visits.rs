@@ -79,8 +79,8 @@ impl Visits {
 
     /// The visit that a subrequest of `worker` belongs to: the one with the subrequest's ray, or else the only one.
     ///
-    /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has several visits, or none
-    /// any more, such a subrequest belongs to nobody.
+    /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has visits of several
+    /// visitor requests, or none any more, such a subrequest belongs to nobody.
     pub fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Visit> {
         let open = self.lock();
         // The latest first: a worker that was reached through itself works on the innermost request.
@@ -91,10 +91,11 @@ impl Visits {
             .filter(|visit| visit.worker == worker);
         match ray {
             Some(ray) => of_worker.find(|visit| visit.ray == ray).cloned(),
-            None => match (of_worker.next(), of_worker.next()) {
-                (Some(visit), None) => Some(visit.clone()),
-                _ => None,
-            },
+            None => {
+                let innermost = of_worker.next()?;
+                let alone = of_worker.all(|visit| visit.ray == innermost.ray);
+                alone.then(|| innermost.clone())
+            }
         }
     }
 
@@ -143,9 +144,13 @@ mod tests {
         let visits = Visits::default();
         let _outer = visits.enter(visit("1", "flow", 16));
         let _inner = visits.enter(visit("1", "flow", 15));
-        let _other = visits.enter(visit("2", "flow", 16));
+        let other = visits.enter(visit("2", "flow", 16));
         let found = visits.of_subrequest("flow", Some("1"));
         assert_eq!(found.map(|visit| visit.workers_left), Some(15));
         assert!(visits.of_subrequest("flow", Some("unknown")).is_none());
+        // A worker that was reached through itself, and nobody else's visit.
+        drop(other);
+        let found = visits.of_subrequest("flow", None);
+        assert_eq!(found.map(|visit| visit.workers_left), Some(15));
     }
 }

@@ -1,17 +1,12 @@
 //! What an origin saw of each request.
 
-use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Version};
-use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use crate::body::{Body, BodyError};
+use crate::body::{Body, BodyError, Observer, observed};
 
 /// Bodies up to this size are kept whole; of longer ones the start, the length and the hash are.
 const KEPT_BYTES: usize = 1024 * 1024;
@@ -76,10 +71,7 @@ impl Entry {
             url: request.uri().to_string(),
             version: request.version(),
             headers: request.headers().clone(),
-            body: RecordedBody {
-                complete: request.body().is_end_stream(),
-                ..RecordedBody::default()
-            },
+            body: RecordedBody::default(),
         });
         Self {
             index: list.len() - 1,
@@ -98,7 +90,7 @@ impl Entry {
 
     /// The same body; what passes is recorded.
     pub(super) fn observe(self, body: Body) -> Body {
-        crate::body::stream(ObservedBody { body, entry: self })
+        observed(body, self)
     }
 
     fn change(&self, change: impl FnOnce(&mut RecordedBody)) {
@@ -109,38 +101,13 @@ impl Entry {
     }
 }
 
-struct ObservedBody {
-    body: Body,
-    entry: Entry,
-}
-
-impl http_body::Body for ObservedBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    self.entry.change(|body| body.push(data));
-                }
-            }
-            Some(Err(_)) => {}
-            None => self.entry.change(|body| body.complete = true),
-        }
-        Poll::Ready(frame)
+impl Observer for Entry {
+    fn data(&mut self, data: &Bytes) -> Result<(), BodyError> {
+        self.change(|body| body.push(data));
+        Ok(())
     }
 
-    fn is_end_stream(&self) -> bool {
-        // Only the end of the stream completes the record, so it must be polled for.
-        false
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    fn ended(self) {
+        self.change(|body| body.complete = true);
     }
 }

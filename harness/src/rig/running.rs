@@ -158,9 +158,11 @@ impl Rig {
             zones: zones(&description),
             routes: launched.routes,
             workers: launched.addresses,
+            runtime_process: launched.runtime.as_ref().and_then(Runtime::process_id),
             internet: internet.clone(),
             visitors: locations(&description),
             colo: COLO.to_owned(),
+            head_timeout: edge::HEAD_TIMEOUT,
             authority: Arc::clone(&environment.authority),
             trace: trace.clone(),
         })

@@ -4,6 +4,11 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
+use crate::edge::limits::header_bytes;
+
+/// What an exchange takes beside its heads: its fields, its decision, the tables of its headers.
+const HOP_BYTES: usize = 1024;
+
 /// One end of a hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Party {
@@ -71,6 +76,11 @@ impl RequestHead {
             body_bytes: 0,
         }
     }
+
+    /// About how much memory it takes, with what a hop takes beside its heads.
+    pub(super) fn bytes(&self) -> usize {
+        HOP_BYTES + self.url.len() + header_bytes(&self.headers)
+    }
 }
 
 impl ResponseHead {
@@ -81,6 +91,11 @@ impl ResponseHead {
             headers: answer.headers().clone(),
             body_bytes: 0,
         }
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        header_bytes(&self.headers)
     }
 }
 

@@ -2,34 +2,51 @@
 
 mod counted;
 mod exchange;
+mod kept;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
 pub use counted::{Counted, counted};
 pub use exchange::{Exchange, Party, RequestHead, ResponseHead};
+use kept::Kept;
 
 /// The record of all hops of one rig. Clones share the record.
+///
+/// It keeps the latest hops, as many as 64 MiB of heads are, so that a rig that runs for days stays as large as it is;
+/// [`Trace::forgotten`] says how many older ones are gone.
 #[derive(Clone, Debug)]
 pub struct Trace {
     start: Instant,
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 /// A hop under way: what is learnt later (the answer, the decision) is written through it.
 #[derive(Clone, Debug)]
 pub struct Hop {
     trace: Trace,
-    index: usize,
+    number: usize,
+    record: Arc<Record>,
+}
+
+/// One hop. Its own lock and its counters keep the pieces of a body from waiting for each other's hops.
+#[derive(Debug)]
+struct Record {
+    exchange: Mutex<Exchange>,
+    request_bytes: AtomicU64,
+    response_bytes: AtomicU64,
 }
 
 impl Default for Trace {
     fn default() -> Self {
         Self {
             start: Instant::now(),
-            exchanges: Arc::default(),
+            kept: Arc::default(),
         }
     }
 }
@@ -42,25 +59,44 @@ impl Trace {
 
     /// Records a hop when its request arrives, before anybody answers it.
     pub fn begin(&self, from: Party, to: Party, request: RequestHead) -> Hop {
-        let exchange = Exchange::new(from, to, request, self.start.elapsed());
-        let mut exchanges = self.lock();
-        exchanges.push(exchange);
+        let bytes = request.bytes();
+        let record = Arc::new(Record {
+            exchange: Mutex::new(Exchange::new(from, to, request, self.start.elapsed())),
+            request_bytes: AtomicU64::new(0),
+            response_bytes: AtomicU64::new(0),
+        });
+        let number = self.lock().push(Arc::clone(&record), bytes);
         Hop {
             trace: self.clone(),
-            index: exchanges.len() - 1,
+            number,
+            record,
         }
     }
 
-    /// A copy of everything recorded so far.
+    /// A copy of everything that is kept.
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.lock().clone()
+        self.since(0)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Exchange>> {
-        // A panic elsewhere leaves the list whole: each change is one push or one field.
-        self.exchanges
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// How many hops have begun so far.
+    pub fn count(&self) -> usize {
+        self.lock().count()
+    }
+
+    /// How many of the oldest hops are no longer kept.
+    pub fn forgotten(&self) -> usize {
+        self.lock().forgotten()
+    }
+
+    /// A copy of the hops that began after the first `count`, as far as they are kept.
+    pub fn since(&self, count: usize) -> Vec<Exchange> {
+        let records = self.lock().since(count);
+        records.iter().map(|record| record.exchange()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // A panic elsewhere leaves the list whole: each change is one push.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,6 +104,7 @@ impl Hop {
     /// Writes the head of the answer and how long it took to come.
     pub fn answered(&self, response: ResponseHead) {
         let elapsed = self.trace.start.elapsed();
+        self.trace.lock().grow(self.number, response.bytes());
         self.change(|exchange| {
             exchange.took = Some(elapsed.saturating_sub(exchange.started));
             exchange.response = Some(response);
@@ -89,10 +126,33 @@ impl Hop {
         self.change(|exchange| exchange.ray = Some(ray.into()));
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Exchange)) {
-        if let Some(exchange) = self.trace.lock().get_mut(self.index) {
-            change(exchange);
+    fn change(&self, change: impl FnOnce(&mut Exchange)) {
+        change(&mut self.record.lock());
+    }
+
+    fn count(&self, side: Counted, bytes: u64) {
+        let counter = match side {
+            Counted::Request => &self.record.request_bytes,
+            Counted::Response => &self.record.response_bytes,
+        };
+        counter.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Record {
+    fn lock(&self) -> MutexGuard<'_, Exchange> {
+        // A panic elsewhere leaves the exchange whole: each change is one field.
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The exchange with the bytes that have passed by now.
+    fn exchange(&self) -> Exchange {
+        let mut exchange = self.lock().clone();
+        exchange.request.body_bytes = self.request_bytes.load(Ordering::Relaxed);
+        if let Some(response) = &mut exchange.response {
+            response.body_bytes = self.response_bytes.load(Ordering::Relaxed);
         }
+        exchange
     }
 }
 
@@ -150,5 +210,39 @@ mod tests {
             trace.exchanges()[0].ray.as_deref(),
             Some("0123456789abcdef-FRA")
         );
+    }
+
+    #[test]
+    fn only_the_latest_hops_are_kept_and_the_rest_is_counted() {
+        let trace = Trace::new();
+        let before = trace.begin(Party::Visitor, Party::Edge, request("https://a.example/"));
+        let large = HeaderMap::from_iter([(
+            http::header::COOKIE,
+            http::HeaderValue::try_from("x".repeat(1024 * 1024)).unwrap(),
+        )]);
+        for number in 0..100 {
+            let mut head = request(&format!("https://shop.example/{number}"));
+            head.headers.clone_from(&large);
+            let hop = trace.begin(Party::Visitor, Party::Edge, head);
+            hop.answered(ResponseHead {
+                status: StatusCode::OK,
+                headers: large.clone(),
+                body_bytes: 0,
+            });
+        }
+        let kept = trace.exchanges();
+        assert_eq!(trace.count(), 101);
+        assert_eq!(kept.len() + trace.forgotten(), 101);
+        assert!((30..=32).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.last().unwrap().request.url, "https://shop.example/99");
+        assert_eq!(trace.since(100).len(), 1);
+        // One that is forgotten may still be answered.
+        before.decided("late");
+        before.answered(ResponseHead {
+            status: StatusCode::OK,
+            headers: large,
+            body_bytes: 0,
+        });
+        assert_eq!(trace.exchanges().len(), kept.len());
     }
 }

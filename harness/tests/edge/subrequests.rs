@@ -1,17 +1,18 @@
 //! What a worker's `fetch()` meets, and what a visitor meets where a worker fails.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
+use bytes::Bytes;
 use edgeproof::{
     body,
     edge::{Normalization, NormalizationType, Plan, Settings},
     internet::Fault,
     trace::Party,
 };
-use http::HeaderValue;
+use http::{HeaderValue, Response};
 use rstest::rstest;
 
-use crate::world::{get, post, saw, text, world, world_with};
+use crate::world::{World, get, post, saw, text, world, world_with};
 
 #[tokio::test]
 async fn a_worker_that_fetches_its_own_zone_reaches_the_origin_and_no_worker() {
@@ -144,6 +145,23 @@ async fn a_worker_that_throws_or_hangs_is_error_1101(#[case] path: &str) {
     let problem: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!(problem["error_code"], 1101);
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_worker_that_takes_too_much_processor_time_is_error_1102_and_runs_on() {
+    let world = world_with(Settings {
+        cpu_ms: Some(50),
+        ..Settings::default()
+    })
+    .await;
+    let busy = world.get("/w/busy").await;
+    assert_eq!(busy.status(), 503);
+    assert_eq!(busy.headers()["cf-error-type"], "1102");
+    let decision = world.hops(Party::Edge, Party::Worker)[0].decision.clone();
+    assert!(decision.unwrap().contains("more than 50 ms"));
+    // Nobody ends the worker: it is over the limit until its loop has ended.
+    while world.get("/w/url").await.status() != 200 {}
+    assert_eq!(world.runtime.log(), []);
 }
 
 #[rstest]
@@ -300,4 +318,69 @@ async fn what_a_worker_puts_into_the_cache_it_finds_there() {
             "cache.match: HIT"
         ]
     );
+}
+
+/// Asks for a path with one more header.
+async fn get_with(world: &World, path: &str, name: &'static str, value: &str) -> Response<Bytes> {
+    let mut request = get(path);
+    let value = HeaderValue::from_str(value).unwrap();
+    request.headers_mut().insert(name, value);
+    world.ask(request).await
+}
+
+#[tokio::test]
+async fn the_cache_answers_ranges_and_conditions_without_the_origin() {
+    let world = world().await;
+    world.get("/renewed.css").await;
+    let part = get_with(&world, "/renewed.css", "range", "bytes=2-4").await;
+    assert_eq!((part.status().as_u16(), text(&part)), (206, "234"));
+    assert_eq!(part.headers()["content-range"], "bytes 2-4/10");
+    assert_eq!(part.headers()["cf-cache-status"], "HIT");
+    let unchanged = get_with(&world, "/renewed.css", "if-none-match", "\"a\"").await;
+    assert_eq!(unchanged.status(), 304);
+    assert_eq!(world.origin.requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_part_is_not_stored_in_place_of_the_whole() {
+    let world = world().await;
+    let unchanged = get_with(&world, "/renewed.css", "if-none-match", "\"a\"").await;
+    assert_eq!(unchanged.status(), 304);
+    let whole = world.get("/renewed.css").await;
+    assert_eq!(text(&whole), "0123456789");
+    assert_eq!(whole.headers()["cf-cache-status"], "MISS");
+}
+
+#[tokio::test]
+async fn what_is_no_longer_fresh_is_asked_for_again_and_outlives_a_failing_origin() {
+    let world = world().await;
+    world.get("/renewed.css").await;
+    // Fresh for one second, by the only clock that the cache has.
+    tokio::time::sleep(Duration::from_millis(1001)).await;
+    let again = world.get("/renewed.css").await;
+    assert_eq!(text(&again), "0123456789");
+    assert_eq!(again.headers()["cf-cache-status"], "REVALIDATED");
+    let asked = world.hops(Party::Edge, Party::Origin);
+    assert_eq!(asked[1].request.headers["if-none-match"], "\"a\"");
+    assert_eq!(asked[1].response.as_ref().unwrap().status, 304);
+
+    tokio::time::sleep(Duration::from_millis(1001)).await;
+    let fault: Fault = serde_saphyr::from_str("{on: origin, fault: refuse}").unwrap();
+    world.internet.set_faults(vec![fault]).unwrap();
+    let stale = world.get("/renewed.css").await;
+    assert_eq!((stale.status().as_u16(), text(&stale)), (200, "0123456789"));
+    assert_eq!(stale.headers()["cf-cache-status"], "STALE");
+    assert_eq!(world.get("/other.css").await.status(), 521);
+}
+
+#[tokio::test]
+async fn of_vary_only_the_encoding_counts() {
+    let world = world().await;
+    let first = get_with(&world, "/varying.css", "accept-language", "de").await;
+    let second = get_with(&world, "/varying.css", "accept-language", "en").await;
+    assert_eq!(text(&first), "gzip, br; de");
+    assert_eq!(text(&second), text(&first));
+    // A worker can ask with another encoding than the edge does for visitors.
+    let other = world.get("/w/encoding").await;
+    assert_eq!(text(&other), "identity; ");
 }

@@ -8,6 +8,7 @@ const behaviours = {
   "/w/elsewhere": () => fetch("https://vendor.test/headers"),
   "/w/domain": () => fetch("https://domain.shop.example/from-worker"),
   "/w/asset": () => fetch("https://shop.example/asset.js"),
+  "/w/encoding": () => fetch("https://shop.example/varying.css", { headers: { "accept-encoding": "identity" } }),
   "/w/forced": () => fetch("https://vendor.test/page", { cf: { cacheTtl: 60 } }),
   "/w/chosen": () => fetch("https://shop.example/headers", { headers: { "x-real-ip": "192.0.2.99" } }),
   "/w/unreachable": async (request) => {
@@ -29,6 +30,11 @@ const behaviours = {
     throw new Error("boom");
   },
   "/w/hang": () => new Promise(() => {}),
+  "/w/busy": () => {
+    let sum = 0;
+    for (let number = 0; number < 4e8; number += 1) sum += number % 7;
+    return new Response(`${sum}`);
+  },
   "/w/open": (request, context) => {
     context.passThroughOnException();
     throw new Error("boom");

@@ -10,13 +10,15 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use edgeproof::{
     body::{self, Body},
     edge::{
-        CertificateAuthority, Edge, EdgeOptions, Location, Route, Settings, Zone, limits, preamble,
+        CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Route, Settings, Zone,
+        limits, preamble,
     },
     internet::{Caller, Destination, Handler, Internet, Outbound, Peer},
     rig::FailureMode,
@@ -24,7 +26,7 @@ use edgeproof::{
     tools::{self, Tool},
     trace::{Exchange, Party, Trace},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::client::conn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -36,12 +38,12 @@ pub(crate) const VISITOR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 11
 
 pub(crate) struct World {
     edge: Option<Edge>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     pub(crate) internet: Internet,
     pub(crate) trace: Trace,
     pub(crate) origin: Arc<Origin>,
     authority: Arc<CertificateAuthority>,
-    _runtime: Runtime,
+    pub(crate) runtime: Runtime,
     _doors: Vec<Outbound>,
     _directory: tempfile::TempDir,
 }
@@ -97,6 +99,8 @@ impl Origin {
         text.truncate(1024);
         let mut answer = match head.uri.path() {
             path if path.ends_with("/endless") => Response::new(self.endless()),
+            "/renewed.css" => renewed(&head.headers),
+            "/varying.css" => varying(&head.headers),
             _ => {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 let uri = &head.uri;
@@ -126,6 +130,32 @@ impl Origin {
     }
 }
 
+/// Fresh for no time, and unchanged whenever it is asked.
+fn renewed(asked: &HeaderMap) -> Response<Body> {
+    let mut answer = Response::new(body::full("0123456789"));
+    if asked.get("if-none-match").is_some_and(|tag| tag == "\"a\"") {
+        answer = Response::new(body::empty());
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = answer.headers_mut();
+    headers.insert("etag", HeaderValue::from_static("\"a\""));
+    let for_a_second = HeaderValue::from_static("max-age=1, stale-if-error=3600");
+    headers.insert("cache-control", for_a_second);
+    answer
+}
+
+/// One answer for each encoding and each language.
+fn varying(asked: &HeaderMap) -> Response<Body> {
+    let text = ["accept-encoding", "accept-language"].map(|name| {
+        let value = asked.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    });
+    let mut answer = Response::new(body::full(text.join("; ")));
+    let vary = HeaderValue::from_static("Accept-Encoding, Accept-Language");
+    answer.headers_mut().insert("vary", vary);
+    answer
+}
+
 /// Copies the headers an origin saw into its answer.
 fn tell(seen: &HeaderMap, answer: &mut HeaderMap) {
     for (name, value) in seen {
@@ -141,6 +171,11 @@ pub(crate) async fn world() -> World {
 /// Two zones: `shop.example` with the worker of `worker.js` below `/w/` and a custom domain, `other.example` with a
 /// worker on every path; `vendor.test` is not behind the edge.
 pub(crate) async fn world_with(settings: Settings) -> World {
+    world_of(settings, HEAD_TIMEOUT).await
+}
+
+/// The same with the time that a visitor has for a head.
+pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> World {
     let trace = Trace::new();
     let internet = Internet::new(trace.clone());
     let origin = Arc::new(Origin::default());
@@ -204,9 +239,11 @@ pub(crate) async fn world_with(settings: Settings) -> World {
             .iter()
             .map(|(name, address)| (name.clone(), *address))
             .collect(),
+        runtime_process: runtime.process_id(),
         internet: internet.clone(),
         visitors: HashMap::from([(VISITOR, germany())]),
         colo: "FRA".to_owned(),
+        head_timeout,
         authority: Arc::clone(&authority),
         trace: trace.clone(),
     })
@@ -219,7 +256,7 @@ pub(crate) async fn world_with(settings: Settings) -> World {
         trace,
         origin,
         authority,
-        _runtime: runtime,
+        runtime,
         _doors: doors,
         _directory: directory,
     }

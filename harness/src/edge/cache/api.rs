@@ -2,7 +2,7 @@
 //! its body, `PURGE` is `delete`. Measured on workerd 1.20261117.1.
 //!
 //! `caches.default` is the zone's own cache, `caches.open(name)` one beside it (documentation, Workers › Reference ›
-//! How the Cache works). Conditional and range requests are answered with the whole stored answer.
+//! How the Cache works).
 
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ pub(crate) async fn operate(
         None => super::key(zone, request.uri(), &CacheOptions::default()),
     };
     match request.method().as_str() {
-        "GET" => look_up(cache, &key),
+        "GET" => look_up(cache, &key, request.headers()),
         "PUT" => store(cache, key, request).await,
         "PURGE" => match cache.remove(&key) {
             true => (bare(StatusCode::OK), "cache.delete: deleted".to_owned()),
@@ -46,10 +46,10 @@ pub(crate) async fn operate(
     }
 }
 
-fn look_up(cache: &Cache, key: &str) -> (Response<Body>, String) {
-    let (mut answer, state) = match cache.look_up(key, Instant::now()) {
-        Lookup::Hit(stored, age) => (stored.answer(age), "HIT"),
-        Lookup::Expired => (bare(StatusCode::GATEWAY_TIMEOUT), "EXPIRED"),
+fn look_up(cache: &Cache, key: &str, asked: &HeaderMap) -> (Response<Body>, String) {
+    let (mut answer, state) = match cache.look_up(key, asked, Instant::now()) {
+        Lookup::Hit(stored, age) => (super::serve(&stored, age, asked), "HIT"),
+        Lookup::Expired(..) => (bare(StatusCode::GATEWAY_TIMEOUT), "EXPIRED"),
         Lookup::Miss => (bare(StatusCode::GATEWAY_TIMEOUT), "MISS"),
     };
     answer
@@ -80,6 +80,7 @@ async fn store(cache: &Cache, key: String, request: Request<Body>) -> (Response<
                 headers,
                 body,
                 lifetime,
+                encoding: None,
             };
             cache.store(key, stored);
             format!("cache.put: stored for {} s", lifetime.as_secs())

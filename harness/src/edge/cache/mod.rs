@@ -4,11 +4,14 @@
 mod api;
 mod policy;
 mod recorder;
+mod serve;
 mod store;
 
 pub(super) use api::operate;
+pub(super) use policy::stale_if_error;
 pub use policy::{CacheOptions, is_eligible, lifetime};
 pub(super) use recorder::recorded;
+pub(super) use serve::{ask_again, serve};
 pub(super) use store::CF_CACHE_STATUS;
 pub use store::{Cache, Lookup, Stored};
 

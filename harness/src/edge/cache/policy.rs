@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use http::{
     HeaderMap, Method, StatusCode,
-    header::{AUTHORIZATION, CACHE_CONTROL, EXPIRES, RANGE, SET_COOKIE},
+    header::{AUTHORIZATION, CACHE_CONTROL, EXPIRES, SET_COOKIE},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,14 +66,8 @@ impl CacheOptions {
 }
 
 /// Whether the cache is asked at all; where it is not, the answer says `DYNAMIC`.
-pub fn is_eligible(
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-    options: &CacheOptions,
-) -> bool {
+pub fn is_eligible(method: &Method, path: &str, options: &CacheOptions) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
-        && !headers.contains_key(RANGE)
         && (options.takes_everything() || has_cached_extension(path))
 }
 
@@ -84,7 +78,12 @@ pub fn lifetime(
     answer: &HeaderMap,
     options: &CacheOptions,
 ) -> Option<Duration> {
-    if answer.contains_key(SET_COOKIE) {
+    // What is only a part, or no more than word of the whole, is not stored in its place.
+    let whole = !matches!(
+        status,
+        StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    if answer.contains_key(SET_COOKIE) || !whole {
         return None;
     }
     if let Some(seconds) = options.lifetime_for(status) {
@@ -101,10 +100,15 @@ pub fn lifetime(
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
+/// How long after its lifetime an answer may serve while its origin fails (RFC 5861 §4).
+pub(crate) fn stale_if_error(answer: &HeaderMap) -> Duration {
+    Duration::from_secs(Directives::of(answer).stale_if_error.unwrap_or(0))
+}
+
 /// The lifetimes of answers that say nothing themselves.
 fn default_seconds(status: StatusCode) -> Option<u64> {
     match status.as_u16() {
-        200 | 206 | 301 => Some(120 * MINUTE),
+        200 | 301 => Some(120 * MINUTE),
         302 | 303 => Some(20 * MINUTE),
         404 | 410 => Some(3 * MINUTE),
         _ => None,
@@ -144,6 +148,7 @@ struct Directives {
     forbidden: bool,
     shared: bool,
     seconds: Option<u64>,
+    stale_if_error: Option<u64>,
 }
 
 impl Directives {
@@ -165,6 +170,7 @@ impl Directives {
                     shared_seconds = seconds;
                 }
                 "max-age" => found.seconds = seconds,
+                "stale-if-error" => found.stale_if_error = seconds,
                 _ => {}
             }
         }
@@ -212,10 +218,7 @@ mod tests {
         #[case] expected: bool,
     ) {
         let options = CacheOptions::default();
-        assert_eq!(
-            is_eligible(&method, path, &HeaderMap::new(), &options),
-            expected
-        );
+        assert_eq!(is_eligible(&method, path, &options), expected);
     }
 
     // Documentation, Workers › Request: `cf`.
@@ -226,10 +229,7 @@ mod tests {
     #[case(json!({ "cacheEverything": "yes", "colo": "FRA" }), false)]
     fn a_worker_can_have_any_url_cached(#[case] cf: Value, #[case] expected: bool) {
         let options = CacheOptions::from_cf(&cf);
-        assert_eq!(
-            is_eligible(&Method::GET, "/page", &HeaderMap::new(), &options),
-            expected
-        );
+        assert_eq!(is_eligible(&Method::GET, "/page", &options), expected);
     }
 
     const HOURS: u64 = 3600;
@@ -238,6 +238,8 @@ mod tests {
     #[case::default_of_200(200, &[], json!({}), Some(2 * HOURS))]
     #[case::default_of_404(404, &[], json!({}), Some(180))]
     #[case::errors_are_not(500, &[], json!({}), None)]
+    #[case::a_part_is_not(206, &[("cache-control", "max-age=60")], json!({ "cacheTtl": 7 }), None)]
+    #[case::unchanged_is_not(304, &[("cache-control", "max-age=60")], json!({}), None)]
     #[case(200, &[("cache-control", "max-age=60")], json!({}), Some(60))]
     #[case(200, &[("cache-control", "max-age=60, s-maxage=9")], json!({}), Some(9))]
     #[case(200, &[("cache-control", "max-age=0")], json!({}), None)]

@@ -1,77 +1,50 @@
 //! A body that is stored once it has passed whole.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
-
 use bytes::{Bytes, BytesMut};
-use http_body::{Frame, SizeHint};
 
 use super::{
     LARGEST,
     store::{Cache, Stored},
 };
-use crate::body::{Body, BodyError, stream};
+use crate::body::{Body, BodyError, Observer, observed};
 
 /// `body`, which becomes the body of `stored` under `key` when it has ended without an error.
 pub(crate) fn recorded(body: Body, cache: Cache, key: String, stored: Stored) -> Body {
-    stream(Recorder {
+    observed(
         body,
-        kept: Some((cache, key, stored, BytesMut::new())),
-    })
+        Recorder {
+            cache,
+            key,
+            stored,
+            bytes: Some(BytesMut::new()),
+        },
+    )
 }
 
 struct Recorder {
-    body: Body,
-    /// Nothing once it was stored or is known to be too large.
-    kept: Option<(Cache, String, Stored, BytesMut)>,
+    cache: Cache,
+    key: String,
+    stored: Stored,
+    /// Nothing once it is known to be too large.
+    bytes: Option<BytesMut>,
 }
 
-impl Recorder {
-    fn finish(&mut self) {
-        if let Some((cache, key, mut stored, bytes)) = self.kept.take() {
-            stored.body = bytes.freeze();
-            cache.store(key, stored);
-        }
-    }
-}
-
-impl http_body::Body for Recorder {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let (Some(data), Some((.., bytes))) = (frame.data_ref(), &mut self.kept) {
-                    bytes.extend_from_slice(data);
-                    if bytes.len() > LARGEST {
-                        self.kept = None;
-                    }
-                }
-                // A body of known length is not asked again after its last byte.
-                if self.body.is_end_stream() {
-                    self.finish();
-                }
+impl Observer for Recorder {
+    fn data(&mut self, data: &Bytes) -> Result<(), BodyError> {
+        if let Some(bytes) = &mut self.bytes {
+            bytes.extend_from_slice(data);
+            if bytes.len() > LARGEST {
+                self.bytes = None;
             }
-            Some(Err(_)) => self.kept = None,
-            None => self.finish(),
         }
-        Poll::Ready(frame)
+        Ok(())
     }
 
-    fn is_end_stream(&self) -> bool {
-        // Without a kept body there is nothing left to store; with one, the end must be seen.
-        self.kept.is_none() && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    fn ended(mut self) {
+        if let Some(bytes) = self.bytes {
+            self.stored.body = bytes.freeze();
+            self.cache.store(self.key, self.stored);
+        }
     }
 }
 
@@ -80,10 +53,11 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use http::{HeaderMap, StatusCode};
+    use http_body::Frame;
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
-    use crate::edge::cache::Lookup;
+    use crate::{body::stream, edge::cache::Lookup};
 
     async fn record(pieces: Vec<Result<&'static str, &'static str>>) -> Lookup {
         let cache = Cache::default();
@@ -98,10 +72,11 @@ mod tests {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             lifetime: Duration::from_secs(10),
+            encoding: None,
         };
         let body = recorded(body, cache.clone(), "key".to_owned(), stored);
         let _ = body.collect().await;
-        cache.look_up("key", Instant::now())
+        cache.look_up("key", &HeaderMap::new(), Instant::now())
     }
 
     #[tokio::test]

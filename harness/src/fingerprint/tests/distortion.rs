@@ -63,3 +63,28 @@ async fn answers_are_distorted_by_count() {
     }
     assert_eq!(replayed, [false, true, true, false]);
 }
+
+#[rstest]
+#[case::send("send", "POST /v4/send")]
+#[case::edge("edge", "POST /v4/edge")]
+#[case::server_api("server_api", "GET /v4/events")]
+#[tokio::test]
+async fn each_endpoint_is_distorted_for_itself(#[case] on: &str, #[case] endpoint: &str) {
+    let error = json!({ "error": { "status": 503, "code": "failed" } });
+    let platform = workspace(json!({ "distort": [{ "on": on, "how": error }] })).await;
+    let key = platform.keys().secret.clone();
+    for asked in ["POST /v4/send", "POST /v4/edge", "GET /v4/events"] {
+        let (method, path) = asked.split_once(' ').unwrap();
+        let method = method.parse().unwrap();
+        let answer = ask(
+            &platform,
+            method,
+            "api.fpjs.io",
+            path,
+            Some(&key),
+            b"{}".to_vec(),
+        )
+        .await;
+        assert_eq!(answer.status == 503, asked == endpoint, "{asked}");
+    }
+}

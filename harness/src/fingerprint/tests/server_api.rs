@@ -309,6 +309,64 @@ async fn a_key_that_asks_too_often_waits_until_its_bucket_refills() {
     assert_eq!(get(&platform, "/v4/events").await.status, StatusCode::OK);
 }
 
+// The errors that no request of ours provokes, as published; a scenario states them.
+#[rstest]
+#[case(400, "request_read_timeout", "request read timeout")]
+#[case(403, "subscription_not_active", "forbidden")]
+#[case(403, "feature_not_enabled", "feature not enabled")]
+#[case(409, "state_not_ready", "resource is not mutable yet, try again")]
+#[case(500, "failed", "internal server error")]
+#[case(504, "failed", "gateway timeout")]
+#[tokio::test]
+async fn every_other_published_error_can_be_stated(
+    #[case] status: u16,
+    #[case] code: &str,
+    #[case] message: &str,
+) {
+    let error = json!({ "status": status, "code": code, "message": message });
+    let platform = workspace(json!({
+        "distort": [{ "on": "server_api", "how": { "error": error }, "times": 1 }],
+    }))
+    .await;
+    let answer = get(&platform, "/v4/events").await;
+    assert_eq!(answer.status.as_u16(), status);
+    let envelope = json!({ "error": { "code": code, "message": message } });
+    assert_eq!(answer.json(), envelope);
+    assert_eq!(get(&platform, "/v4/events").await.status, StatusCode::OK);
+}
+
+#[rstest]
+#[case::no_key(None, "api.fpjs.io", "secret_api_key_required")]
+#[case::empty_key(Some(""), "api.fpjs.io", "secret_api_key_required")]
+#[case::unknown_key(Some("nobody's"), "api.fpjs.io", "secret_api_key_not_found")]
+#[case::wrong_region(None, "eu.api.fpjs.io", "wrong_region")]
+#[tokio::test]
+async fn who_may_not_ask_is_told_so_with_403_at_every_endpoint(
+    #[case] key: Option<&str>,
+    #[case] host: &str,
+    #[case] code: &str,
+    #[values(
+        "GET /v4/events",
+        "POST /v4/send",
+        "POST /v4/edge",
+        "DELETE /v4/visitors/abcdefghij0123456789"
+    )]
+    endpoint: &str,
+) {
+    let platform = start(Settings::default()).await;
+    let own = platform.keys().secret.clone();
+    let key = if code == "wrong_region" {
+        Some(own.as_str())
+    } else {
+        key
+    };
+    let (method, path) = endpoint.split_once(' ').unwrap();
+    let method = method.parse().unwrap();
+    let answer = ask(&platform, method, host, path, key, b"{}".to_vec()).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.json()["error"]["code"], code);
+}
+
 /// `@fingerprint/node-sdk` from npm, as it is published.
 #[tokio::test]
 async fn the_published_node_sdk_works_unchanged() {

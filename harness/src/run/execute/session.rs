@@ -118,7 +118,7 @@ impl<'a> Session<'a> {
         let hops_before = match step.action {
             // The call may have been made long before it is waited for.
             Action::Wait(_) => 0,
-            _ => self.rig.trace().exchanges().len(),
+            _ => self.rig.trace().count(),
         };
         let action = self.captured.action(&step.action);
         let outcome = match self.act(step, &action).await {
@@ -231,13 +231,12 @@ impl<'a> Session<'a> {
         hops_before: usize,
         is_raw: bool,
     ) -> Result<Observed, HarnessFault> {
-        let exchanges = self.rig.trace().exchanges();
-        let since = exchanges.get(hops_before..).unwrap_or_default();
+        let since = self.rig.trace().since(hops_before);
         let mut call = outcome.call;
         let hops = match &call {
             // Bytes may name another URL than they mean: they are the only visit of their step.
             Some(_) if is_raw => since.to_vec(),
-            Some(call) => hops_of(since, call),
+            Some(call) => hops_of(&since, call),
             None => Vec::new(),
         };
         if let Some(call) = &mut call
@@ -262,7 +261,7 @@ impl<'a> Session<'a> {
             console: outcome.console,
             origin_page,
             hops,
-            all_hops: exchanges,
+            all_hops: self.rig.trace().exchanges(),
             origin,
             origin_all,
             log: log(self.rig),
@@ -331,9 +330,8 @@ impl<'a> Session<'a> {
             message: None,
         };
         let mut failure = self.failure(&path, mismatch);
-        let exchanges = self.rig.trace().exchanges();
-        let since = exchanges.get(hops_before..).unwrap_or_default();
-        failure.journey = journey::records(since, self.redactor);
+        let since = self.rig.trace().since(hops_before);
+        failure.journey = journey::records(&since, self.redactor);
         failure
     }
 
