@@ -35,7 +35,7 @@ export function answer(status, edits, body) {
   return new Response(body, { status, headers });
 }
 
-function edit(headers, edits) {
+export function edit(headers, edits) {
   for (const line of edits.split("\n")) {
     const colon = line.indexOf(": ");
     const name = colon < 0 ? line.slice(1) : line.slice(1, colon);
@@ -53,9 +53,9 @@ function edit(headers, edits) {
   }
 }
 
-// Posts JSON to the platform; status and text of the answer. The deadline covers both. Where a request is given, the
-// signals in its header, from a character on, become the first member of the body.
-export async function postJson(url, authorization, body, deadline, request, signalsFrom) {
+// Posts JSON to the platform; status and text of the answer. The deadline covers both, and so does the signal, where one
+// is given. Where a request is given, the signals in its header, from a character on, become the first member of the body.
+export async function postJson(url, authorization, body, deadline, request, signalsFrom, stop) {
   if (request !== undefined) {
     const signals = request.headers.get("fp-data").slice(signalsFrom);
     body = `{"fingerprint_data":${JSON.stringify(signals)},${body.slice(1)}`;
@@ -65,7 +65,7 @@ export async function postJson(url, authorization, body, deadline, request, sign
     headers: { "Content-Type": "application/json", Authorization: authorization },
     body,
     redirect: "manual",
-    signal: AbortSignal.timeout(deadline),
+    signal: stop ? AbortSignal.any([stop, AbortSignal.timeout(deadline)]) : AbortSignal.timeout(deadline),
   });
   return [response.status, await response.text()];
 }
