@@ -14,22 +14,12 @@ use crate::coroutine::settled;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The runtime's `Headers`.
-    #[derive(Clone)]
-    pub type HeaderFields;
-
     /// The runtime's `Request`.
     #[derive(Clone)]
     pub type Request;
 
     #[wasm_bindgen(method, getter)]
-    fn method(this: &Request) -> String;
-
-    #[wasm_bindgen(method, getter)]
     pub(crate) fn url(this: &Request) -> String;
-
-    #[wasm_bindgen(method, getter)]
-    fn headers(this: &Request) -> HeaderFields;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Request) -> JsValue;
@@ -40,9 +30,6 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn status(this: &Response) -> u16;
-
-    #[wasm_bindgen(method, getter)]
-    fn headers(this: &Response) -> HeaderFields;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Response) -> JsValue;
@@ -65,8 +52,11 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/runtime.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = headerLines)]
-    fn header_lines(headers: &HeaderFields) -> String;
+    #[wasm_bindgen(js_name = requestLines)]
+    fn request_lines(request: &Request) -> String;
+
+    #[wasm_bindgen(js_name = responseLines)]
+    fn response_lines(response: &Response) -> String;
 
     #[wasm_bindgen(js_name = withRequestHeaders, catch)]
     fn with_request_headers(
@@ -138,13 +128,15 @@ extern "C" {
 
 /// The head of a request; none when its URL is not one of the web.
 pub(crate) fn head(request: &Request) -> Option<RequestHead> {
-    let headers = Headers::from_lines(&header_lines(&request.headers()));
-    RequestHead::new(request.method(), &request.url(), headers)
+    let lines = request_lines(request);
+    let (first, headers) = lines.split_once('\n')?;
+    let (method, url) = first.split_once(' ')?;
+    RequestHead::new(method, url, Headers::from_lines(headers))
 }
 
 /// The header fields of a response.
 pub(crate) fn response_headers(response: &Response) -> Headers {
-    Headers::from_lines(&header_lines(&response.headers()))
+    Headers::from_lines(response_lines(response))
 }
 
 /// A variable: a text as it is, a JSON binding as JSON.
