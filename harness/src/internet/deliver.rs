@@ -13,7 +13,9 @@ use hyper_util::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{AnswerFault, Destination, FaultKind, Internet, Peer, Unreachable, faulty_body};
+use super::{
+    AnswerFault, Decided, Destination, FaultKind, Internet, Peer, Unreachable, faulty_body,
+};
 use crate::{
     body::{self, Body},
     edge::{Scheme, Target, limits::HEADER_COUNT},
@@ -59,7 +61,10 @@ impl Internet {
             Err(_) => Err(Unreachable::ReadTimeout(READ_TIMEOUT)),
         };
         match answer {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                if let Some(Decided(reason)) = answer.extensions_mut().remove() {
+                    hop.decided(reason);
+                }
                 hop.answered(ResponseHead::of(&answer));
                 Ok(answer.map(|body| counted(body, hop, Counted::Response)))
             }

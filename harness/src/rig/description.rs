@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 use http::Method;
 use serde::Deserialize;
 
+use super::{Connector, RealNode};
 use crate::{
     edge,
     fingerprint::{self, Ruleset},
     internet::Fault,
+    wallarm,
 };
 
 /// Everything a rig is built from. Maps are keyed by the names the user gave.
@@ -23,6 +25,8 @@ pub struct Description {
     pub rulesets: BTreeMap<String, Ruleset>,
     /// The rest of the Fingerprint workspace.
     pub fingerprint: fingerprint::Settings,
+    /// The Wallarm filtering node.
+    pub node: wallarm::Settings,
     /// Who visits, by a name of the user's choice.
     pub visitors: BTreeMap<String, Visitor>,
     /// What goes wrong on the way to the parts of the rig.
@@ -76,6 +80,10 @@ pub struct Deployment {
     pub ruleset: Option<String>,
     /// Route patterns; derived from the pages, the APIs and the worker's own prefix where they are absent.
     pub routes: Option<Vec<String>>,
+    /// The Wallarm connector of the same worker; without it no traffic goes through a node.
+    pub wallarm: Option<Connector>,
+    /// A real filtering node in place of the emulated one.
+    pub node: Option<RealNode>,
     /// Further worker variables; they win over the derived ones. An empty value removes one.
     pub variables: BTreeMap<String, String>,
 }

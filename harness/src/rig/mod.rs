@@ -1,12 +1,14 @@
 //! A running world: every part built from one description, stopped together.
 
 mod client;
+mod connector;
 mod description;
 mod environment;
 mod running;
 mod visit;
 
 pub use client::{Client, ClientError};
+pub use connector::{BlockPage, Connector, ConnectorMode, RealNode};
 pub use description::{
     Deployment, Description, FailureMode, Host, Profile, ProtectedApi, ProtectedApiError, Visitor,
     Zone,

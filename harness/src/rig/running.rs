@@ -23,6 +23,7 @@ use crate::{
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig},
     tools::ToolError,
     trace::{Party, Trace},
+    wallarm::{self, NODE_HOST, Node},
 };
 
 /// The data centre that the emulated edge says it is.
@@ -55,6 +56,7 @@ pub struct Rig {
     _outbound: Vec<Outbound>,
     origins: BTreeMap<String, Origin>,
     fingerprint: Fingerprint,
+    node: Node,
 }
 
 /// Why a rig did not start, or cannot do what was asked.
@@ -137,6 +139,7 @@ impl Rig {
         let internet = Internet::new(trace.clone());
         let origins = connect_origins(&internet, &description, &environment.sites)?;
         let fingerprint = connect_fingerprint(&internet, &description, environment).await?;
+        let node = connect_node(&internet, &description);
         internet.set_faults(description.faults.clone())?;
 
         let expansions = expand(&description, &fingerprint)?;
@@ -175,6 +178,7 @@ impl Rig {
             _outbound: outbound,
             origins,
             fingerprint,
+            node,
         })
     }
 
@@ -186,6 +190,11 @@ impl Rig {
     /// The Fingerprint workspace.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
+    }
+
+    /// The Wallarm filtering node: what reached it, and the attacks it found.
+    pub fn wallarm(&self) -> &Node {
+        &self.node
     }
 
     /// The internet between the worker and everybody it asks.
@@ -341,6 +350,35 @@ async fn connect_fingerprint(
     Ok(fingerprint)
 }
 
+/// The emulated node under its name, and each real one under that of its deployment.
+fn connect_node(internet: &Internet, description: &Description) -> Node {
+    let connect = |host: &str, destination| {
+        internet.connect(
+            host,
+            Peer {
+                name: "wallarm".to_owned(),
+                party: Party::Wallarm,
+                destination,
+            },
+        );
+    };
+    let node = Node::new(wallarm::Settings {
+        // One clock for the whole rig: a step that moves it moves the lists too.
+        clock: description.fingerprint.clock.clone(),
+        ..description.node.clone()
+    });
+    connect(NODE_HOST, Destination::Handler(Arc::new(node.clone())));
+    for (name, deployment) in &description.deployments {
+        if let Some(real) = &deployment.node {
+            connect(
+                &cloudflare::node_host(name, deployment),
+                Destination::Address(real.address),
+            );
+        }
+    }
+    node
+}
+
 fn expand(
     description: &Description,
     fingerprint: &Fingerprint,
@@ -362,7 +400,7 @@ fn expand(
             Some(ruleset) => Some(crate::fingerprint::ruleset_id(ruleset)),
             None => None,
         };
-        let expansion = cloudflare::expand(deployment, keys, ruleset.as_deref());
+        let expansion = cloudflare::expand(name, deployment, keys, ruleset.as_deref());
         expansions.insert(name.clone(), expansion);
     }
     Ok(expansions)

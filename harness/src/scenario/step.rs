@@ -11,7 +11,7 @@ use super::{
     request::Request,
     time::Time,
 };
-use crate::{fingerprint::Ruleset, internet::Fault};
+use crate::{fingerprint::Ruleset, internet::Fault, wallarm};
 
 /// One step: one action, who takes it, and what must be true afterwards.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,6 +71,8 @@ pub struct Change {
     pub faults: Option<Vec<Fault>>,
     /// Rulesets by name; each replaces the one of its name.
     pub rulesets: BTreeMap<String, Ruleset>,
+    /// What changes of the filtering node; the rest of it stays.
+    pub node: Option<wallarm::Changes>,
 }
 
 /// What is kept of an answer.

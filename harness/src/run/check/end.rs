@@ -1,8 +1,11 @@
 //! What must be true when all steps are done.
 
-use super::{Mismatch, origin::check_seen, worker};
+use super::{
+    Mismatch,
+    origin::{Whose, check_seen, meant},
+    worker,
+};
 use crate::{
-    origin::RecordedRequest,
     run::{observed::ObservedAtEnd, redact::shorten},
     scenario::{expect::ExpectAtEnd, json},
 };
@@ -10,35 +13,58 @@ use crate::{
 /// Everything that does not hold at the end.
 pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
-    for (index, origin) in expect.origin.iter().enumerate() {
-        let seen: Vec<&RecordedRequest> = observed
-            .origin
-            .iter()
-            .filter(|request| {
-                origin
-                    .call
-                    .as_ref()
-                    .is_none_or(|call| call.matches(&request.method, &request.url))
-            })
-            .collect();
-        let found = check_seen(origin, &seen, &observed.origin, None);
-        mismatches.extend(
-            found
-                .into_iter()
-                .map(|found| found.below(&index.to_string()).below("origin")),
-        );
+    let stores = [
+        (Whose::Origin, "origin", &expect.origin, &observed.origin),
+        (Whose::Node, "node", &expect.node, &observed.node),
+    ];
+    for (whose, key, expected, all) in stores {
+        for (index, expected) in expected.iter().enumerate() {
+            let found = check_seen(whose, expected, &meant(expected, all), all, None);
+            mismatches.extend(
+                found
+                    .into_iter()
+                    .map(|found| found.below(&index.to_string()).below(key)),
+            );
+        }
+    }
+    if let Some(attacks) = &expect.attacks {
+        mismatches.extend(check_list(&ATTACKS, attacks, &observed.attacks));
     }
     if let Some(expected) = &expect.worker {
         let found = worker::check(expected, &observed.hops, &observed.log);
         mismatches.extend(found.into_iter().map(|found| found.below("worker")));
     }
     if let Some(events) = &expect.events {
-        mismatches.extend(check_events(events, &observed.events));
+        mismatches.extend(check_list(&EVENTS, events, &observed.events));
     }
     mismatches
 }
 
-fn check_events(expected: &[serde_json::Value], actual: &[serde_json::Value]) -> Vec<Mismatch> {
+/// A list of records, and what one of them is called.
+struct Records {
+    key: &'static str,
+    one: &'static str,
+    short: &'static str,
+}
+
+const EVENTS: Records = Records {
+    key: "events",
+    one: "identification event",
+    short: "event",
+};
+
+const ATTACKS: Records = Records {
+    key: "attacks",
+    one: "attack",
+    short: "attack",
+};
+
+fn check_list(
+    records: &Records,
+    expected: &[serde_json::Value],
+    actual: &[serde_json::Value],
+) -> Vec<Mismatch> {
+    let Records { key, one, short } = records;
     if expected.len() != actual.len() {
         let found = match actual {
             [] => "there is none".to_owned(),
@@ -46,11 +72,11 @@ fn check_events(expected: &[serde_json::Value], actual: &[serde_json::Value]) ->
             more => format!("there are {}", more.len()),
         };
         return vec![Mismatch::new(
-            &["events"],
+            &[key],
             match expected.len() {
-                0 => "there is no identification event".to_owned(),
-                1 => "there is one identification event".to_owned(),
-                more => format!("there are {more} identification events"),
+                0 => format!("there is no {one}"),
+                1 => format!("there is one {one}"),
+                more => format!("there are {more} {one}s"),
             },
             found,
         )];
@@ -62,9 +88,9 @@ fn check_events(expected: &[serde_json::Value], actual: &[serde_json::Value]) ->
         .filter_map(|(index, (expected, actual))| {
             let found = json::difference(expected, actual)?;
             Some(Mismatch::new(
-                &["events", &index.to_string()],
+                &[key, &index.to_string()],
                 format!(
-                    "`{}` of event {} is {}",
+                    "`{}` of {short} {} is {}",
                     found.path,
                     index + 1,
                     found.expected

@@ -9,6 +9,7 @@ mod worker;
 
 use http::HeaderMap;
 
+use self::origin::Whose;
 use super::observed::Observed;
 use crate::scenario::{
     expect::{Expect, Header},
@@ -57,8 +58,12 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         mismatches.extend(found.into_iter().map(|found| found.below("request")));
     }
     if let Some(origin) = &expect.origin {
-        let found = origin::check(origin, observed);
+        let found = origin::check(Whose::Origin, origin, observed);
         mismatches.extend(found.into_iter().map(|found| found.below("origin")));
+    }
+    if let Some(node) = &expect.node {
+        let found = origin::check(Whose::Node, node, observed);
+        mismatches.extend(found.into_iter().map(|found| found.below("node")));
     }
     if let Some(worker) = &expect.worker {
         let found = worker::check(worker, &observed.hops, &observed.log);

@@ -111,15 +111,17 @@ impl Captured {
             *matcher = matcher.map(&change);
         }
         expect.body = expect.body.map(|matcher| matcher.map(&change));
-        expect.origin = expect.origin.map(|origin| ExpectOrigin {
-            headers: origin
+        let seen = |seen: ExpectOrigin| ExpectOrigin {
+            headers: seen
                 .headers
                 .iter()
                 .map(|(name, matcher)| (name.clone(), matcher.map(&change)))
                 .collect(),
-            body: origin.body.map(|matcher| matcher.map(&change)),
-            ..origin
-        });
+            body: seen.body.map(|matcher| matcher.map(&change)),
+            ..seen
+        };
+        expect.origin = expect.origin.map(seen);
+        expect.node = expect.node.map(seen);
         expect
     }
 }

@@ -18,16 +18,20 @@ use crate::{
         redact::Redactor,
     },
     scenario::{
-        expect::Expect,
+        expect::{Expect, ExpectOrigin},
         load::Case,
         step::{Action, Change, Step},
     },
     tools,
     trace::Exchange,
+    wallarm::{Node, attacks_as_json},
 };
 
 /// How long a step may take if it says nothing: as long as a visitor would wait.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a copy for the filtering node may be on its way.
+const NODE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a step led to.
 #[derive(Debug, Default)]
@@ -184,6 +188,9 @@ impl<'a> Session<'a> {
         for (name, ruleset) in &change.rulesets {
             self.rig.fingerprint().set_ruleset(name, ruleset.clone());
         }
+        if let Some(changes) = &change.node {
+            self.rig.wallarm().change(changes.clone());
+        }
         Ok(())
     }
 
@@ -201,6 +208,10 @@ impl<'a> Session<'a> {
             .as_ref()
             .map(|call| hops_of(since, call))
             .unwrap_or_default();
+        let node = match &expect.node {
+            Some(expect) => self.node_saw(expect, &hops).await,
+            None => Vec::new(),
+        };
         let origin_all = self.rig.origin_requests();
         let origin = origin_all
             .iter()
@@ -219,8 +230,31 @@ impl<'a> Session<'a> {
             hops,
             origin,
             origin_all,
+            node,
+            node_all: self.rig.wallarm().requests(),
             log: log(self.rig),
         })
+    }
+
+    /// What the filtering node saw of a call. A worker may send it a copy that arrives after the visitor's answer, so
+    /// what is expected is waited for.
+    async fn node_saw(&self, expect: &ExpectOrigin, hops: &[Exchange]) -> Vec<RecordedRequest> {
+        let node = self.rig.wallarm();
+        let expected = expect.at_least();
+        let seen = |node: &Node| {
+            let requests = node.requests().into_iter();
+            requests
+                .filter(|request| match &expect.call {
+                    Some(call) => call.matches(&request.method, &request.url),
+                    None => belongs_to(request, hops),
+                })
+                .filter(|request| request.body.complete)
+                .collect::<Vec<_>>()
+        };
+        let enough = node.until(|node| seen(node).len() as f64 >= expected);
+        // Where it never comes, the expectation says so.
+        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
+        seen(node)
     }
 
     /// The page as the origin serves it, asked for without an edge in between and without a trace of it.
@@ -249,11 +283,20 @@ impl<'a> Session<'a> {
         Ok(events.collect::<Result<_, _>>()?)
     }
 
+    fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
+        match attacks_as_json(&self.rig.wallarm().attacks())? {
+            serde_json::Value::Array(attacks) => Ok(attacks),
+            other => Err(format!("attacks are a list, not {other}").into()),
+        }
+    }
+
     fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
         let expect = &self.case.scenario.expect;
         let observed = ObservedAtEnd {
             hops: self.rig.trace().exchanges(),
             origin: self.rig.origin_requests(),
+            node: self.rig.wallarm().requests(),
+            attacks: self.attacks()?,
             events: self.events()?,
             log: log(self.rig),
         };
