@@ -14,22 +14,12 @@ use crate::coroutine::settled;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The runtime's `Headers`.
-    #[derive(Clone)]
-    pub type HeaderFields;
-
     /// The runtime's `Request`.
     #[derive(Clone)]
     pub type Request;
 
     #[wasm_bindgen(method, getter)]
-    fn method(this: &Request) -> String;
-
-    #[wasm_bindgen(method, getter)]
-    fn url(this: &Request) -> String;
-
-    #[wasm_bindgen(method, getter)]
-    fn headers(this: &Request) -> HeaderFields;
+    pub(crate) fn url(this: &Request) -> String;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Request) -> JsValue;
@@ -40,9 +30,6 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn status(this: &Response) -> u16;
-
-    #[wasm_bindgen(method, getter)]
-    fn headers(this: &Response) -> HeaderFields;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Response) -> JsValue;
@@ -65,8 +52,11 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/runtime.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = headerLines)]
-    fn header_lines(headers: &HeaderFields) -> String;
+    #[wasm_bindgen(js_name = requestLines)]
+    fn request_lines(request: &Request) -> String;
+
+    #[wasm_bindgen(js_name = responseLines)]
+    fn response_lines(response: &Response) -> String;
 
     #[wasm_bindgen(js_name = withRequestHeaders, catch)]
     fn with_request_headers(
@@ -93,6 +83,7 @@ extern "C" {
         deadline: f64,
         request: Option<&Request>,
         signals_from: u32,
+        stop: &JsValue,
     ) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_name = fetchFrom, catch)]
@@ -137,13 +128,15 @@ extern "C" {
 
 /// The head of a request; none when its URL is not one of the web.
 pub(crate) fn head(request: &Request) -> Option<RequestHead> {
-    let headers = Headers::from_lines(&header_lines(&request.headers()));
-    RequestHead::new(request.method(), &request.url(), headers)
+    let lines = request_lines(request);
+    let (first, headers) = lines.split_once('\n')?;
+    let (method, url) = first.split_once(' ')?;
+    RequestHead::new(method, url, Headers::from_lines(headers))
 }
 
 /// The header fields of a response.
 pub(crate) fn response_headers(response: &Response) -> Headers {
-    Headers::from_lines(&header_lines(&response.headers()))
+    Headers::from_lines(response_lines(response))
 }
 
 /// A variable: a text as it is, a JSON binding as JSON.
@@ -191,27 +184,29 @@ pub(crate) async fn ask(
         .map_err(|error| failure(&error))
 }
 
-/// Posts to the platform about a call; status and body of its answer. `deadline` is in milliseconds.
-pub(crate) async fn post(
+/// Posts to the platform about a call; the promise of what [`posted`] reads. `deadline` is in milliseconds; the signal
+/// `stop` ends it early, `undefined` is none.
+pub(crate) fn post(
     request: &PlatformRequest,
     call: &Request,
     deadline: f64,
-) -> Result<(u16, String), Failure> {
+    stop: &JsValue,
+) -> Result<Promise, Failure> {
     let PlatformRequest {
         url,
         authorization,
         body,
         signals_from,
     } = request;
-    let posted = async {
-        let call = signals_from.map(|_| call);
-        let start = signals_from.unwrap_or_default();
-        settled(post_json(url, authorization, body, deadline, call, start)?).await
-    };
-    let answer: Array = posted
-        .await
-        .map_err(|error| failure(&error))?
-        .unchecked_into();
+    let call = signals_from.map(|_| call);
+    let start = signals_from.unwrap_or_default();
+    post_json(url, authorization, body, deadline, call, start, stop)
+        .map_err(|error| failure(&error))
+}
+
+/// Status and body of the platform's answer.
+pub(crate) fn posted(settled: Result<JsValue, JsValue>) -> Result<(u16, String), Failure> {
+    let answer: Array = settled.map_err(|error| failure(&error))?.unchecked_into();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -300,7 +295,7 @@ pub(crate) fn write(configured: LogLevel, entry: &LogEntry, ray: Option<&str>) {
 }
 
 /// Edits as lines, the form the runtime's side reads. What it would refuse is left out.
-fn lines(edits: &[HeaderEdit]) -> String {
+pub(crate) fn lines(edits: &[HeaderEdit]) -> String {
     let mut lines = String::new();
     for edit in edits.iter().filter(|edit| edit.is_legal()) {
         if !lines.is_empty() {

@@ -15,5 +15,6 @@ export interface Agent {
 /** Where the worker answers itself, on the page's own origin. */
 export const endpoint = `${self.origin}/${config.routePrefix}`
 
-/** Loads the agent's module, once a page however often it is asked for. */
-export const importLoader = (): Promise<Loader> => import(`${endpoint}/loader.js`) as Promise<Loader>
+/** Loads the agent's module, once a page and attempt however often it is asked for. */
+export const importLoader = (attempt = 0): Promise<Loader> =>
+  import(`${endpoint}/loader.js${attempt ? `?attempt=${attempt}` : ''}`) as Promise<Loader>

@@ -29,9 +29,11 @@ interface Stock {
   at: number
 }
 
-let loader: Promise<Loader | null> | undefined
+let loader: Promise<Loader> | undefined
 let agent: Agent | null = null
 let started: Promise<void> = Promise.resolve()
+/** When it was last asked to start, on the page's clock. */
+let startedAt = 0
 let patience = PATIENCE_MS
 let stock: Stock | null = null
 /** Ends the waits of calls that would be lost with the page. */
@@ -41,20 +43,26 @@ let renewing: Promise<void> | null = null
 
 /** Starts the agent at once, so that it is ready as early as can be. */
 export function startAgent(): void {
-  loader = importLoader()
-  started = loader
-    .then((module) => module?.start({ endpoints: endpoint, integrationInfo: ['edgeproof/instrumentor'] }))
-    .then((running) => {
-      agent = running ?? null
-      keepStocked()
-    })
-    .catch(quietly('the agent did not start'))
+  start()
   document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
     if (!blockedURI.startsWith(endpoint)) return
     log('error', `${effectiveDirective} of the page's policy keeps the agent out: protected calls leave without signals`)
   })
-  addEventListener('pagehide', () => leave(true), true)
-  addEventListener('pageshow', () => leave(false), true)
+  addEventListener('pagehide', leave, true)
+  addEventListener('pageshow', comeBack, true)
+}
+
+/** `attempt` sets a module apart from one that never came: the browser would wait for that one again. */
+function start(attempt = 0): void {
+  startedAt = performance.now()
+  loader = importLoader(attempt)
+  started = loader
+    .then((module) => module.start({ endpoints: endpoint, integrationInfo: ['edgeproof/instrumentor'] }))
+    .then((running) => {
+      if (!agent) keepStocked()
+      agent = running
+    })
+    .catch(quietly('the agent did not start'))
 }
 
 /** Whether `take` would give signals now. */
@@ -81,7 +89,7 @@ export function restock(): Promise<void> {
 
 async function gather(): Promise<Stock | null> {
   try {
-    if (!agent) await patient(started, PATIENCE_MS - performance.now())
+    if (!agent) await patient(started, PATIENCE_MS + startedAt - performance.now())
     if (!agent) return null
     // Dated before the collection: the agent may date the signals at any moment of it.
     const at = performance.now()
@@ -107,11 +115,18 @@ function keepStocked(): void {
   addEventListener('visibilitychange', () => void restock(), true)
 }
 
-/** A page that is left cannot wait: what would, leaves now, with signals if the agent answers at once. */
-function leave(now: boolean): void {
-  leaving = now
+/** A page that is back from the back/forward cache: what the agent was waiting for when it was left may never come. */
+function comeBack({ persisted, timeStamp }: PageTransitionEvent): void {
+  leaving = false
+  if (persisted && !agent) start(timeStamp)
   void restock()
-  if (leaving) for (const end of waits) end()
+}
+
+/** A page that is left cannot wait: what would, leaves now, with signals if the agent answers at once. */
+function leave(): void {
+  leaving = true
+  void restock()
+  for (const end of waits) end()
 }
 
 const quietly = (what: string) => (reason: unknown) => log('debug', what, reason)

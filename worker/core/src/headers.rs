@@ -1,28 +1,54 @@
 //! Header fields as the decisions see them, and the edits they ask for.
 
+use std::ops::Range;
+
 /// Header fields in the order they came. Names compare without case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(String, String)>);
+///
+/// All of them stand in one text: a request has some twenty fields, and two allocations each would cost more than
+/// everything that is decided by them.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    text: String,
+    fields: Vec<Field>,
+}
+
+/// Where a field stands in the text.
+#[derive(Clone, Debug)]
+struct Field {
+    name: Range<usize>,
+    value: Range<usize>,
+}
 
 impl Headers {
     /// Reads `name: value` lines, the form in which the shell hands headers over in one call. A field holds no line
     /// break, so lines cannot be confused; a line without a colon is left out.
-    pub fn from_lines(lines: &str) -> Self {
-        Self(
-            lines
-                .lines()
-                .filter_map(|line| line.split_once(": "))
-                .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-                .collect(),
-        )
+    pub fn from_lines(lines: impl Into<String>) -> Self {
+        let mut text: String = lines.into();
+        let mut fields = Vec::with_capacity(24);
+        let mut start = 0;
+        for line in text.split('\n') {
+            if let Some(colon) = line.find(": ") {
+                fields.push(Field {
+                    name: start..start + colon,
+                    value: start + colon + 2..start + line.len(),
+                });
+            }
+            start += line.len() + 1;
+        }
+        for field in &fields {
+            if let Some(name) = text.get_mut(field.name.clone()) {
+                name.make_ascii_lowercase();
+            }
+        }
+        Self { text, fields }
     }
 
     /// The first value of a field.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
+        self.fields
             .iter()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+            .find(|field| self.text[field.name.clone()].eq_ignore_ascii_case(name))
+            .map(|field| &self.text[field.value.clone()])
     }
 
     /// Whether the field is there.
@@ -32,20 +58,42 @@ impl Headers {
 
     /// Every field, the name in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.fields.iter().map(|field| {
+            (
+                &self.text[field.name.clone()],
+                &self.text[field.value.clone()],
+            )
+        })
+    }
+
+    fn push(&mut self, name: &str, value: &str) {
+        let start = self.text.len();
+        self.text.push_str(name);
+        self.text[start..].make_ascii_lowercase();
+        let middle = self.text.len();
+        self.text.push_str(value);
+        self.fields.push(Field {
+            name: start..middle,
+            value: middle..self.text.len(),
+        });
     }
 }
 
-impl<Name: Into<String>, Value: Into<String>> FromIterator<(Name, Value)> for Headers {
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+impl<Name: AsRef<str>, Value: AsRef<str>> FromIterator<(Name, Value)> for Headers {
     fn from_iter<Fields: IntoIterator<Item = (Name, Value)>>(fields: Fields) -> Self {
-        Self(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.into().to_ascii_lowercase(), value.into()))
-                .collect(),
-        )
+        let mut headers = Self::default();
+        for (name, value) in fields {
+            headers.push(name.as_ref(), value.as_ref());
+        }
+        headers
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Identified {
 
 /// The event behind a protected call.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Box<RawValue>")]
+#[serde(try_from = "&RawValue")]
 pub struct Event {
     /// What ties it to the call.
     pub provenance: Provenance,
@@ -50,11 +50,11 @@ pub struct Event {
     pub intelligence: Intelligence,
 }
 
-impl TryFrom<Box<RawValue>> for Event {
+impl TryFrom<&RawValue> for Event {
     type Error = serde_json::Error;
 
     /// Both parts stand side by side in one object.
-    fn try_from(event: Box<RawValue>) -> Result<Self, Self::Error> {
+    fn try_from(event: &RawValue) -> Result<Self, Self::Error> {
         Ok(Self {
             provenance: serde_json::from_str(event.get())?,
             intelligence: serde_json::from_str(event.get())?,

@@ -9,7 +9,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
 };
-use url::Url;
+use url::{Position, Url};
 
 use crate::date;
 
@@ -87,6 +87,7 @@ pub fn check(event: &Provenance, call: &Call<'_>) -> Result<(), Tampering> {
 fn is_same_origin(event: &Provenance, call: &Call<'_>) -> bool {
     match call.origin {
         None => matches!(call.method, "GET" | "HEAD"),
+        Some(origin) if *origin == event.url[..Position::BeforePath] => event.url.has_host(),
         Some(origin) => Url::parse(origin).is_ok_and(|origin| {
             origin.origin().is_tuple() && origin.origin() == event.url.origin()
         }),
