@@ -33,6 +33,9 @@ pub enum CliError {
     /// A ruleset or an event cannot be read.
     #[error(transparent)]
     Rules(#[from] super::RulesError),
+    /// The attacks of a running rig cannot be had.
+    #[error(transparent)]
+    Console(#[from] crate::wallarm::ConsoleError),
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -68,6 +71,7 @@ impl CliError {
             Self::Environment(_)
             | Self::Tool(_)
             | Self::Build(_)
+            | Self::Console(_)
             | Self::Output(_)
             | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::detect::{AttackType, Point};
 
@@ -19,7 +19,7 @@ const KEPT_DENIED: usize = 10;
 const NO_APPLICATION: i32 = -1;
 
 /// A malicious request, once for each kind of attack in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hit {
     /// The kind of attack.
     #[serde(rename = "type")]
@@ -55,7 +55,7 @@ pub struct Hit {
 }
 
 /// Hits of one kind, at one point of one address of the site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attack {
     /// The kind.
     #[serde(rename = "type")]
@@ -83,12 +83,11 @@ pub struct Attack {
     /// The application.
     pub application: i32,
     /// The hits that were kept.
-    #[serde(skip)]
     pub kept: Vec<Hit>,
 }
 
 /// What became of the hits of an attack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttackStatus {
     /// All of them were blocked.

@@ -64,7 +64,7 @@ impl TryFrom<Written> for Listed {
 
 impl IpList {
     /// The list, its entries counting from now.
-    pub(super) fn from_now(mut self, now: i64) -> Self {
+    pub(super) fn counting_from(mut self, now: i64) -> Self {
         for entry in &mut self.0 {
             entry.until = entry.ttl.map(|ttl| end(now, ttl));
         }
@@ -126,7 +126,7 @@ mod tests {
     fn list(yaml: &str) -> IpList {
         serde_saphyr::from_str::<IpList>(yaml)
             .unwrap()
-            .from_now(1_000)
+            .counting_from(1_000)
     }
 
     #[rstest]

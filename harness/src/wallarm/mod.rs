@@ -5,6 +5,7 @@
 //! `README.md` in this folder says which detector covers what, and what is assumed.
 
 mod attacks;
+mod console;
 mod decision;
 pub mod detect;
 mod graylisting;
@@ -16,8 +17,9 @@ mod settings;
 mod tests;
 
 pub use attacks::{Attack, AttackStatus, Hit};
+pub use console::{Console, ConsoleError};
 pub use decision::{Decision, Mode, Standing};
 pub use lists::{IpList, Listed};
 pub use node::{NODE_HOST, Node};
-pub use render::{attacks_as_json, attacks_as_table};
+pub use render::attacks_as_table;
 pub use settings::{Changes, Settings};

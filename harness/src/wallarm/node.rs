@@ -4,7 +4,10 @@ use std::{
     future::Future,
     net::{IpAddr, Ipv4Addr},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -42,8 +45,10 @@ struct Shared {
     settings: Settings,
     state: Mutex<State>,
     requests: Arc<Mutex<Vec<RecordedRequest>>>,
-    /// Told whenever a request has been answered.
-    answered: Notify,
+    /// Requests that have arrived and are not decided about yet.
+    under_way: AtomicUsize,
+    /// Told whenever a request is under way no more.
+    decided: Notify,
 }
 
 #[derive(Default)]
@@ -52,6 +57,23 @@ struct State {
     lists: Lists,
     payloads: Payloads,
     attacks: Attacks,
+}
+
+/// A request until it is decided about, or until the worker that sent it gave up.
+struct UnderWay(Arc<Shared>);
+
+impl UnderWay {
+    fn begin(shared: &Arc<Shared>) -> Self {
+        shared.under_way.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+        self.0.decided.notify_waiters();
+    }
 }
 
 /// What becomes of one request.
@@ -67,9 +89,9 @@ impl Node {
         let state = State {
             mode: settings.mode,
             lists: Lists {
-                allow: settings.allowlist.clone().from_now(now),
-                deny: settings.denylist.clone().from_now(now),
-                gray: settings.graylist.clone().from_now(now),
+                allow: settings.allowlist.clone().counting_from(now),
+                deny: settings.denylist.clone().counting_from(now),
+                gray: settings.graylist.clone().counting_from(now),
             },
             ..State::default()
         };
@@ -78,7 +100,8 @@ impl Node {
                 settings,
                 state: Mutex::new(state),
                 requests: Arc::default(),
-                answered: Notify::new(),
+                under_way: AtomicUsize::new(0),
+                decided: Notify::new(),
             }),
         }
     }
@@ -116,32 +139,37 @@ impl Node {
             (&mut lists.gray, changes.graylist),
         ] {
             if let Some(changed) = changed {
-                *list = changed.from_now(now);
+                *list = changed.counting_from(now);
             }
         }
     }
 
-    /// Waits until this holds, which is asked now and after every answer of the node.
+    /// Whether every request that has arrived is decided about.
+    pub fn is_idle(&self) -> bool {
+        self.shared.under_way.load(Ordering::SeqCst) == 0
+    }
+
+    /// Waits until this holds, which is asked now and after every decision of the node.
     ///
     /// Without a limit of its own: what never comes true is waited for until the future is dropped.
     pub async fn until(&self, mut holds: impl FnMut(&Self) -> bool) {
         loop {
-            let answered = self.shared.answered.notified();
-            tokio::pin!(answered);
-            // From here on an answer is not missed.
-            answered.as_mut().enable();
+            let decided = self.shared.decided.notified();
+            tokio::pin!(decided);
+            // From here on a decision is not missed.
+            decided.as_mut().enable();
             if holds(self) {
                 return;
             }
-            answered.await;
+            decided.await;
         }
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let _under_way = UnderWay::begin(&self.shared);
         let entry = Entry::begin(&self.shared.requests, &request);
         let (head, body) = request.into_parts();
         let verdict = self.verdict(head, entry.observe(body)).await;
-        self.shared.answered.notify_waiters();
         let mut answer = match verdict.status {
             StatusCode::OK => Response::new(body::empty()),
             StatusCode::FORBIDDEN => {

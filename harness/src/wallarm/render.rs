@@ -1,26 +1,6 @@
-//! The attacks of a node for people and programs: what `edgeproof attacks` prints.
-
-use serde_json::{Value as Json, json};
+//! The attacks of a node for people: what `edgeproof attacks` prints.
 
 use super::{Attack, AttackStatus};
-
-/// The attacks as a JSON list, each with the hits that were kept.
-///
-/// # Errors
-/// None that these types can cause; serialisation is fallible by type.
-pub fn attacks_as_json(attacks: &[Attack]) -> Result<Json, serde_json::Error> {
-    let one = |attack: &Attack| {
-        let mut value = serde_json::to_value(attack)?;
-        value["kept"] = serde_json::to_value(&attack.kept)?;
-        Ok(value)
-    };
-    Ok(json!(
-        attacks
-            .iter()
-            .map(one)
-            .collect::<Result<Vec<_>, serde_json::Error>>()?
-    ))
-}
 
 /// The attacks as a table, with the columns of the console.
 pub fn attacks_as_table(attacks: &[Attack]) -> String {

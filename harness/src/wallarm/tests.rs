@@ -278,7 +278,7 @@ async fn the_body_arrives_byte_for_byte() {
 async fn a_hit_has_the_fields_of_the_console() {
     let world = world("{mode: block}");
     world.get("/shop/item?id=1'%20or%201=1--").await;
-    let attacks = attacks_as_json(&world.node.attacks()).unwrap();
+    let attacks = serde_json::to_value(world.node.attacks()).unwrap();
     let hit = &attacks[0]["kept"][0];
     let fields = [
         "type",

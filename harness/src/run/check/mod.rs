@@ -18,6 +18,7 @@ use crate::scenario::{
 
 pub use budget::{HEADER_BUDGET, header_bytes};
 pub use end::check_end;
+pub(super) use origin::meant;
 
 /// An expectation that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -45,7 +45,7 @@ pub(super) fn check(whose: Whose, expect: &ExpectOrigin, observed: &Observed) ->
 }
 
 /// The requests that an expectation is about; all where it names no call.
-pub(super) fn meant<'a>(
+pub(in crate::run) fn meant<'a>(
     expect: &ExpectOrigin,
     all: &'a [RecordedRequest],
 ) -> Vec<&'a RecordedRequest> {

@@ -18,13 +18,13 @@ use crate::{
         redact::Redactor,
     },
     scenario::{
-        expect::{Expect, ExpectOrigin},
+        expect::{Expect, ExpectAtEnd, ExpectOrigin},
         load::Case,
         step::{Action, Change, Step},
     },
     tools,
     trace::Exchange,
-    wallarm::{Node, attacks_as_json},
+    wallarm::Node,
 };
 
 /// How long a step may take if it says nothing: as long as a visitor would wait.
@@ -100,7 +100,7 @@ impl<'a> Session<'a> {
                 return Ok(failures);
             }
         }
-        self.end()
+        self.end().await
     }
 
     /// Gives back the browsers.
@@ -251,7 +251,7 @@ impl<'a> Session<'a> {
                 .filter(|request| request.body.complete)
                 .collect::<Vec<_>>()
         };
-        let enough = node.until(|node| seen(node).len() as f64 >= expected);
+        let enough = node.until(|node| node.is_idle() && seen(node).len() as f64 >= expected);
         // Where it never comes, the expectation says so.
         let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
         seen(node)
@@ -284,14 +284,28 @@ impl<'a> Session<'a> {
     }
 
     fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
-        match attacks_as_json(&self.rig.wallarm().attacks())? {
-            serde_json::Value::Array(attacks) => Ok(attacks),
-            other => Err(format!("attacks are a list, not {other}").into()),
-        }
+        let attacks = self.rig.wallarm().attacks();
+        let attacks = attacks.iter().map(serde_json::to_value);
+        Ok(attacks.collect::<Result<_, _>>()?)
     }
 
-    fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
+    /// Waits for what the filtering node is to see: a copy may still be on its way when the last step is over.
+    async fn node_has_seen(&self, expect: &ExpectAtEnd) {
+        let attacks = expect.attacks.as_ref().map_or(0, Vec::len);
+        let enough = self.rig.wallarm().until(|node| {
+            let requests = node.requests();
+            let is_there = |expect: &ExpectOrigin| {
+                check::meant(expect, &requests).len() as f64 >= expect.at_least()
+            };
+            node.is_idle() && node.attacks().len() >= attacks && expect.node.iter().all(is_there)
+        });
+        // Where it never comes, the expectation says so.
+        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
+    }
+
+    async fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
         let expect = &self.case.scenario.expect;
+        self.node_has_seen(expect).await;
         let observed = ObservedAtEnd {
             hops: self.rig.trace().exchanges(),
             origin: self.rig.origin_requests(),

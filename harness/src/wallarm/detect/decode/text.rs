@@ -134,7 +134,7 @@ fn entity(text: &str) -> Option<(char, usize)> {
             .bytes()
             .take_while(|byte| char::from(*byte).is_digit(radix))
             .count();
-        let character = char::from_u32(number(digits[..length].as_bytes(), radix)?)?;
+        let character = char::from_u32(number(&digits.as_bytes()[..length], radix)?)?;
         let end = before + length;
         return Some((character, end + usize::from(text[end..].starts_with(';'))));
     }

@@ -5,7 +5,17 @@ use crate::wallarm::detect::attack::AttackType;
 
 pub(super) const DETECTOR: Detector = Detector {
     attack: AttackType::Ldapi,
-    triggers: &[")(", ") (", "(|", "(&", "(!", "*)", "=*", "objectclass"],
+    triggers: &[
+        ":=",
+        ")(",
+        ") (",
+        "(|",
+        "(&",
+        "(!",
+        "*)",
+        "=*",
+        "objectclass",
+    ],
     signatures: &[
         (
             "filter closed, another begun",
@@ -30,6 +40,10 @@ pub(super) const DETECTOR: Detector = Detector {
         (
             "presence of an attribute",
             r"\(\s*(?:cn|uid|ou|dc|sn|mail|objectclass|userpassword|samaccountname|password|name)\s*=\s*\*",
+        ),
+        (
+            "matching rule",
+            r"\b[a-z][\w;-]*(?::dn)?:\d+(?:\.\d+){2,}:=",
         ),
         ("every object", r"\bobjectclass\s*=\s*\*?"),
     ],

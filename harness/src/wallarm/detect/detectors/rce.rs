@@ -126,7 +126,7 @@ static COMMANDS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
             "command behind a separator",
             behind(
                 r"(?:;|\|\|?|&&?|\n)\s*(?:\\\s*)?",
-                r"(?:\s*$|\s*[;|&#>\x60)}]|\s+[-/\\.~$'\x22{%\d<>*&|;:@]|\s+\S+\.\S+|\s+\w+\s*$|[<>]|\s+https?:)",
+                r"(?:\s*$|\s*[;|&#>\x60)}]|\s+[-/\\.~$'\x22{%\d<>*&|;:@]|\s+\S+\.\S+|\s+\w+\s*$|[<>]|\s+https?:|\+\S)",
             ),
         ),
         (

@@ -74,7 +74,7 @@ const PATTERNS: [(&str, &str); 22] = [
     ),
     (
         "condition after a quote",
-        r#"['"]\s*\)*\s*(?:\bx?or\b|\band\b|\|\||&&|\bdiv\b|\bmod\b|\brlike\b|\blike\b|\bhaving\b|\bin\b|\bbetween\b)[\s(!+~-]*(?:true|false|not\b|null|\d+|['"`@]|exists|\w+\s*(?:\(|=|<|>|!=|\blike\b|\bis\b|\bin\b|--|#))"#,
+        r#"['"]\s*\)*\s*(?:\bx?or\b|\band\b|\|\||&&|\bdiv\b|\bmod\b|\brlike\b|\blike\b|\bhaving\b|\bin\b|\bbetween\b)[\s(!+~-]*(?:true\b|false\b|not\b|null\b|\d+\b|@|['"`][^'"`]*['"`]?\s*(?:=|<|>|!|\blike\b|\bin\b|\bis\b)|exists|\w+\s*(?:\(|=|<|>|!=|\blike\b|\bis\b|\bin\b|--|#))"#,
     ),
     (
         "comment after a quote",
@@ -204,11 +204,17 @@ fn looks_like_sql(text: &str) -> bool {
     let signs = ["=", "--", "/*", "#", "||", "&&", "(", ";", "<", ">", "@@"];
     let has_sign = signs.iter().any(|sign| text.contains(sign));
     let has_word = WORDS.iter().any(|word| text.contains(word));
-    // Long texts have signs of all sorts.
-    if words > 12 {
-        has_sign && has_word && text.contains(['\'', '"']) && text.contains("--")
-    } else {
-        has_sign || has_word && words < 6
+    // The longer a text is, the more signs it has for other reasons.
+    match words {
+        0..=3 => has_sign || has_word,
+        4..=12 => {
+            has_sign
+                && (has_word
+                    || ["'", "\"", "--", "/*", "#"]
+                        .iter()
+                        .any(|sign| text.contains(sign)))
+        }
+        _ => has_sign && has_word && text.contains(['\'', '"']) && text.contains("--"),
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) const DETECTOR: Detector = Detector {
         ),
         (
             "sink alone",
-            r"^\s*(?:(?:window|self|top|parent|this|frames|globalthis)\s*\.\s*)?(?:alert|confirm|prompt|eval|settimeout|setinterval|document\.write(?:ln)?|string\.fromcharcode)\s*\)*\s*(?:\(|`)",
+            r"^\s*(?:(?:window|self|top|parent|this|frames|globalthis)\s*\.\s*)?(?:alert|confirm|prompt|eval|settimeout|setinterval|document\.write(?:ln)?|string\.fromcharcode)\s*\)*\s*(?:\(|`|\?\.|\.call\b|\.apply\b|\.bind\b)",
         ),
         (
             "sink as a value",
