@@ -28,6 +28,12 @@ impl Clock {
         self.ahead.load(Ordering::Relaxed)
     }
 
+    /// Sets the clock to this time, in milliseconds since 1970.
+    pub fn set(&self, to: i64) {
+        let ahead = to.saturating_sub(Self::default().now());
+        self.ahead.store(ahead, Ordering::Relaxed);
+    }
+
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.ahead.fetch_add(millis(by), Ordering::Relaxed);

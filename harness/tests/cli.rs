@@ -1,12 +1,17 @@
-//! The command as people meet it: what it writes and its exit code. Nothing here starts a rig.
+//! The command as people meet it: what it writes and its exit code. Only what says so starts a rig.
 //!
 //! Golden texts lie in `fixtures/golden/cli`; `UPDATE_GOLDEN=1` writes them anew.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use edgeproof::exit;
@@ -76,6 +81,11 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[case::list_json("list_json", &["run", "--list", "--json", "good.yaml"], exit::PASSED)]
 #[case::check("check", &["check", "good.yaml"], exit::FAILED)]
 #[case::explain("explain", &["explain", "exact-pattern"], exit::PASSED)]
+#[case::new("new", &["new", "https://shop.example/signup", "POST /api/create-account", "--out", "first.yaml"], exit::PASSED)]
+#[case::new_over_a_file("new_over_a_file", &["new", "https://shop.example/", "POST /api", "--out", "good.yaml"], exit::USAGE)]
+#[case::new_without_a_method("new_without_a_method", &["new", "https://shop.example/", "/api"], exit::USAGE)]
+#[case::up_without_a_case("up_without_a_case", &["up", "good.yaml", "--filter", "other"], exit::NOTHING)]
+#[case::keep_and_watch("keep_and_watch", &["run", "--keep", "--watch", "good.yaml"], exit::USAGE)]
 #[case::no_such_lint("no_such_lint", &["explain", "none"], exit::USAGE)]
 fn a_command_answers_as_its_golden_text(
     #[case] name: &str,
@@ -149,4 +159,124 @@ fn a_report_that_cannot_be_read_is_bad_usage() {
     assert_eq!(output.status.code(), Some(i32::from(exit::USAGE)));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("`a.json` is not a JSON report"), "{text}");
+}
+
+/// A scenario that holds of the worker that only forwards, and one that does not.
+const FORWARDED: &str = "\
+scenario: A page is forwarded
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  deployments: { flow: { routes: ['shop.example/*'] } }
+steps:
+  - request: GET https://shop.example/login
+    expect: { status: STATUS }
+";
+
+/// A child that is ended with the test, however that ends.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(folder: &Path, arguments: &[&str]) -> Running {
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/workers/pass-through");
+    let child = Command::new(env!("CARGO_BIN_EXE_edgeproof"))
+        .args(arguments)
+        .arg("--worker")
+        .arg(worker)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Running(child)
+}
+
+/// Reads lines until one is found that `wanted` accepts.
+fn line_of(lines: &mut impl Iterator<Item = std::io::Result<String>>, wanted: &str) -> String {
+    let mut said = Vec::new();
+    for line in lines {
+        let line = line.unwrap();
+        if line.contains(wanted) {
+            return line;
+        }
+        said.push(line);
+    }
+    panic!("`{wanted}` was not said, but:\n{}", said.join("\n"));
+}
+
+fn interrupt(running: &Running) {
+    let id = i32::try_from(running.0.id()).unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(id).unwrap(),
+        rustix::process::Signal::INT,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_rig_that_is_up_answers_curl_and_ends_with_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("a.yaml"),
+        FORWARDED.replace("STATUS", "200"),
+    )
+    .unwrap();
+    let mut up = start(folder.path(), &["up", "a.yaml"]);
+    let mut lines = BufReader::new(up.0.stdout.take().unwrap()).lines();
+    let curl = line_of(&mut lines, "curl --cacert");
+    let page = Command::new("sh")
+        .args([
+            "-c",
+            &format!("{} --silent --fail --max-time 20", curl.trim()),
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(page.stdout).unwrap();
+    assert!(text.contains("<!doctype html>"), "{curl}\n{text}");
+    interrupt(&up);
+    assert_eq!(up.0.wait().unwrap().code(), Some(i32::from(exit::PASSED)));
+}
+
+#[test]
+fn a_failing_step_is_kept_up_until_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("a.yaml"),
+        FORWARDED.replace("STATUS", "404"),
+    )
+    .unwrap();
+    let mut run = start(folder.path(), &["run", "--keep", "a.yaml"]);
+    let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    line_of(&mut lines, "the visitor got 200");
+    line_of(&mut lines, "It is left up.");
+    line_of(&mut lines, "Ctrl-C ends it.");
+    interrupt(&run);
+    assert_eq!(run.0.wait().unwrap().code(), Some(i32::from(exit::FAILED)));
+}
+
+#[test]
+fn a_changed_scenario_is_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    fs::write(&file, FORWARDED.replace("STATUS", "404")).unwrap();
+    let mut run = start(folder.path(), &["run", "--watch", "a.yaml"]);
+    let mut said = BufReader::new(run.0.stdout.take().unwrap()).lines();
+    let mut told = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    line_of(&mut said, "1 scenario: 1 failed");
+    line_of(&mut told, "waiting for a change");
+    fs::write(&file, FORWARDED.replace("STATUS", "200")).unwrap();
+    line_of(&mut said, "1 scenario: 1 passed");
+    line_of(&mut told, "waiting for a change");
+    interrupt(&run);
+    assert_eq!(
+        run.0.wait().unwrap().code(),
+        Some(i32::from(exit::INTERRUPTED))
+    );
 }

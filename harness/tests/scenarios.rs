@@ -42,10 +42,16 @@ fn main() -> ExitCode {
 }
 
 fn trials(arguments: &Arguments) -> Vec<Trial> {
+    let mut trials = of_files(arguments);
+    trials.push(Trial::test(PROTOCOL, protocol));
+    trials
+}
+
+fn of_files(arguments: &Arguments) -> Vec<Trial> {
     let folder = folder();
     let files = match &arguments.filter {
         Some(name) if arguments.exact => {
-            file_of(&folder, name).map_or(Ok(Vec::new()), |file| Ok(vec![file]))
+            load::file_of(&folder, name).map_or(Ok(Vec::new()), |file| Ok(vec![file]))
         }
         _ => load::find(&[folder]),
     };
@@ -57,18 +63,6 @@ fn trials(arguments: &Arguments) -> Vec<Trial> {
 
 fn folder() -> PathBuf {
     PathBuf::from("scenarios")
-}
-
-/// The file of a case: the longest beginning of its name that is one.
-fn file_of(folder: &Path, name: &str) -> Option<PathBuf> {
-    let parts: Vec<&str> = name.split("::").collect();
-    (1..=parts.len()).rev().find_map(|length| {
-        let path: PathBuf = parts[..length].iter().collect();
-        ["yaml", "yml"]
-            .iter()
-            .map(|ending| folder.join(&path).with_extension(ending))
-            .find(|file| file.is_file())
-    })
 }
 
 fn of_file(file: &Path) -> Vec<Trial> {
@@ -104,7 +98,7 @@ fn test(case: Case) -> Result<libtest_mimic::Completion, Failed> {
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            async move { execute(&case, &environment).await }
+            async move { execute(&case, &environment, None).await }
         },
     )));
     match record.verdict {
@@ -120,5 +114,53 @@ fn test(case: Case) -> Result<libtest_mimic::Completion, Failed> {
         Verdict::Failed(failures) => Err(Failed::from(
             failure::texts(&failures, Look::PLAIN).join("\n"),
         )),
+    }
+}
+
+/// The name of the test of this binary's own manners.
+const PROTOCOL: &str = "this_binary_answers_as_nextest_asks";
+
+/// nextest lists with `--list --format terse`, once more with `--ignored`, and runs each test in a process of its own
+/// with `NAME --exact --nocapture`.
+fn protocol() -> Result<(), Failed> {
+    let list = ask(&["--list", "--format", "terse"])?;
+    let names: Vec<&str> = list
+        .lines()
+        .map(|line| line.strip_suffix(": test").ok_or(line))
+        .collect::<Result<_, _>>()
+        .map_err(|line| format!("`{line}` is no line of a list"))?;
+    let cases = load::load(&load::find(&[folder()])?)?;
+    if names.len() != cases.len() + 1 {
+        return Err(format!("{} names, {} cases", names.len(), cases.len()).into());
+    }
+    if let Some(case) = cases
+        .iter()
+        .find(|case| !names.contains(&case.name.as_str()))
+    {
+        return Err(format!("`{}` is not listed", case.name).into());
+    }
+    let ignored = ask(&["--list", "--format", "terse", "--ignored"])?;
+    if !ignored.is_empty() {
+        return Err(format!("nothing is marked as ignored, and this is listed:\n{ignored}").into());
+    }
+    // A name that is the beginning of others: only the test of exactly that name is run.
+    let name = "routes::same_zone";
+    let run = ask(&[name, "--exact", "--nocapture"])?;
+    if !run.contains("running 1 test") || !run.contains("1 passed") {
+        return Err(format!("`{name}` alone was to run:\n{run}").into());
+    }
+    Ok(())
+}
+
+/// What this binary writes when it is called with these arguments.
+fn ask(arguments: &[&str]) -> Result<String, Failed> {
+    let output = std::process::Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    if output.status.success() {
+        Ok(text)
+    } else {
+        Err(format!("{arguments:?} ended with {}:\n{text}", output.status).into())
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Installation {
     /// Below this directory profiles are made.
     pub(super) profiles: PathBuf,
     pub(super) trusted_key: String,
+    /// Whether windows are shown.
+    pub(super) headed: bool,
 }
 
 impl Chromium {
@@ -65,6 +67,7 @@ impl Chromium {
         let gateway = Gateway::open().await.map_err(ChromiumError::Start)?;
         let arguments = arguments(&Launch {
             profile,
+            headed: installation.headed,
             directory: &directory.path(),
             gateway: gateway.address(),
             trusted_key: &installation.trusted_key,

@@ -16,7 +16,7 @@ use std::{sync::LazyLock, time::Duration};
 
 pub use calls::{Call, CallOutcome, ConsoleLine};
 pub use chromium::ChromiumError;
-pub(crate) use gateway::Way;
+pub(crate) use gateway::{Gateway, Way};
 pub use page::{Page, PageError};
 pub(crate) use pool::{Lease, Pool};
 

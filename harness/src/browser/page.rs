@@ -9,6 +9,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use headless_chrome::protocol::cdp::{
     Input, Network, Page as PageDomain, Runtime, Storage, Target, types::Method,
 };
+use http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
@@ -346,6 +347,60 @@ impl Page {
         }
     }
 
+    /// Submits a form as its first button does: it is checked, and its `submit` event fires.
+    ///
+    /// # Errors
+    /// When no such form turns up in time, or it is no form.
+    pub async fn submit(&self, selector: &str, limit: Duration) -> Result<(), PageError> {
+        self.point_of(selector, limit).await?;
+        let form = quoted(selector);
+        self.run(&format!("document.querySelector({form}).requestSubmit()"))
+            .await
+            .map(|_| ())
+    }
+
+    /// From now on every request of the page carries these headers, and pages are told this language.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn present_as(
+        &self,
+        headers: &HeaderMap,
+        language: Option<&str>,
+    ) -> Result<(), PageError> {
+        if !headers.is_empty() {
+            let pairs = headers.iter().map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (name.to_string(), Value::from(value))
+            });
+            self.ask(Network::SetExtraHTTPHeaders {
+                headers: Network::Headers(Some(pairs.collect())),
+            })
+            .await?;
+        }
+        if let Some(language) = language {
+            // The language can only be set together with the user agent, which stays what it is.
+            let user_agent = self.run("return navigator.userAgent").await?;
+            self.ask(Network::SetUserAgentOverride {
+                user_agent: user_agent.as_str().unwrap_or_default().to_owned(),
+                accept_language: Some(language.to_owned()),
+                platform: None,
+                user_agent_metadata: None,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets all cookies.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn clear_cookies(&self) -> Result<(), PageError> {
+        self.ask(Network::ClearBrowserCookies(None)).await?;
+        Ok(())
+    }
+
     /// Presses Enter wherever the focus is.
     ///
     /// # Errors
@@ -407,16 +462,22 @@ impl Page {
         Ok(html.as_str().unwrap_or_default().to_owned())
     }
 
-    /// A picture of what the visitor sees, as PNG.
+    /// A small picture of what the visitor sees, at half its size, as JPEG.
     ///
     /// # Errors
     /// When the browser does not answer.
     pub async fn screenshot(&self) -> Result<Vec<u8>, PageError> {
         let picture = self
             .ask(PageDomain::CaptureScreenshot {
-                format: Some(PageDomain::CaptureScreenshotFormatOption::Png),
-                quality: None,
-                clip: None,
+                format: Some(PageDomain::CaptureScreenshotFormatOption::Jpeg),
+                quality: Some(60),
+                clip: Some(PageDomain::Viewport {
+                    x: 0.0,
+                    y: 0.0,
+                    width: 1280.0,
+                    height: 900.0,
+                    scale: 0.5,
+                }),
                 from_surface: None,
                 capture_beyond_viewport: None,
                 optimize_for_speed: None,

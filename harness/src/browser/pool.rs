@@ -34,9 +34,16 @@ impl Pool {
                 executable: executable.to_owned(),
                 profiles: profiles.to_owned(),
                 trusted_key,
+                headed: false,
             },
             idle: Arc::default(),
         }
+    }
+
+    /// The same, but Chromium shows its windows.
+    pub(crate) fn headed(mut self) -> Self {
+        self.installation.headed = true;
+        self
     }
 
     /// Borrows a Chromium of the kind, started if none is idle, whose connections lead along `way`.

@@ -4,9 +4,8 @@ use std::{net::SocketAddr, path::Path};
 
 use crate::rig::Profile;
 
-/// What every Chromium is started with: no window, no sandbox where root runs it, and no traffic of its own.
-const COMMON: [&str; 16] = [
-    "--headless",
+/// What every Chromium is started with: no sandbox where root runs it, and no traffic of its own.
+const COMMON: [&str; 15] = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -31,6 +30,8 @@ const OWN_TRAFFIC: &str = "MAP *.google.com ~NOTFOUND,MAP *.googleapis.com ~NOTF
 /// What it takes to start a Chromium.
 pub(super) struct Launch<'a> {
     pub(super) profile: Profile,
+    /// Whether its windows are shown.
+    pub(super) headed: bool,
     /// Its profile directory. It must be on a disk: one in memory looks like a private window.
     pub(super) directory: &'a Path,
     /// Where every name leads.
@@ -43,6 +44,9 @@ pub(super) struct Launch<'a> {
 
 pub(super) fn arguments(launch: &Launch<'_>) -> Vec<String> {
     let mut arguments: Vec<String> = COMMON.iter().map(ToString::to_string).collect();
+    if !launch.headed {
+        arguments.push("--headless".to_owned());
+    }
     arguments.extend([
         format!("--user-data-dir={}", launch.directory.display()),
         format!(

@@ -36,6 +36,15 @@ pub enum CliError {
     /// The attacks of a running rig cannot be had.
     #[error(transparent)]
     Console(#[from] crate::wallarm::ConsoleError),
+    /// No first scenario could be written.
+    #[error(transparent)]
+    New(#[from] super::NewError),
+    /// A rig did not start.
+    #[error(transparent)]
+    Rig(#[from] crate::rig::RigError),
+    /// Files cannot be watched.
+    #[error("files cannot be watched")]
+    Watch(#[from] notify::Error),
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -65,6 +74,7 @@ impl CliError {
             Self::Load(_)
             | Self::Route(_)
             | Self::Rules(_)
+            | Self::New(_)
             | Self::Results { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
             Self::NothingSelected => exit::NOTHING,
@@ -72,6 +82,8 @@ impl CliError {
             | Self::Tool(_)
             | Self::Build(_)
             | Self::Console(_)
+            | Self::Rig(_)
+            | Self::Watch(_)
             | Self::Output(_)
             | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,

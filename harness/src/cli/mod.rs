@@ -5,17 +5,21 @@ mod build;
 mod check;
 mod doctor;
 mod error;
+mod new;
 mod progress;
 mod report;
 mod route;
 mod rules;
 mod run;
+mod up;
+mod watch;
 
 use std::{ffi::OsString, io::Write};
 
 use clap::{Parser, Subcommand};
 
 pub use error::CliError;
+pub use new::NewError;
 pub use route::RouteCommandError;
 pub use rules::RulesError;
 
@@ -44,6 +48,10 @@ struct Arguments {
 enum Command {
     /// Runs scenarios: boots the whole world for each and judges what every hop recorded.
     Run(run::Options),
+    /// Writes a first scenario from a page and the API it calls.
+    New(new::Options),
+    /// Starts what a scenario gives and keeps it running, for your own browser and curl.
+    Up(up::Options),
     /// Reads scenarios, runs none, and warns of deployments that bite in production.
     Check(check::Options),
     /// Says why `check` warns of something.
@@ -79,6 +87,8 @@ pub async fn main(context: &Context) -> u8 {
     };
     let done = match &arguments.command {
         Command::Run(options) => run::run(context, options).await,
+        Command::New(options) => new::new(options),
+        Command::Up(options) => up::up(options).await,
         Command::Check(options) => check::check(context, options),
         Command::Explain(options) => check::explain(options),
         Command::Report(command) => report::report(command),

@@ -5,25 +5,28 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
-use super::{CliError, Context, progress::Progress};
+use super::{CliError, Context, progress::Progress, up::Doors, watch::Changes};
 use crate::{
-    report::{compare, target::ReportTarget, terminal::Terminal},
+    report::{compare, failure, target::ReportTarget, terminal::Terminal},
     rig::Environment,
     run::{
         event::Event,
-        execute::execute,
+        execute::{AtFailure, execute},
         expected::Expected,
         results::Results,
         runner::{self, DEFAULT_LIMIT, RunOptions},
     },
     scenario::{
         load::{self, Case},
+        problem::Look,
         select::{Selection, TagExpression},
         shard::Shard,
         time::Time,
     },
+    tools,
 };
 
 /// What can be asked of it.
@@ -53,6 +56,15 @@ pub(super) struct Options {
     /// Stops after the first that does not pass.
     #[arg(long)]
     fail_fast: bool,
+    /// Leaves everything running at the first step that fails, says how to reach it, and waits for Ctrl-C.
+    #[arg(long, conflicts_with_all = ["watch", "retries"])]
+    keep: bool,
+    /// Shows the windows of the browsers, which needs a display.
+    #[arg(long)]
+    headed: bool,
+    /// Runs again whenever a scenario, the worker or a fixture changes, until Ctrl-C.
+    #[arg(long, conflicts_with = "list")]
+    watch: bool,
     /// Runs each scenario so many times.
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
@@ -74,6 +86,46 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliError> {
+    if options.watch {
+        watch(context, options).await
+    } else {
+        once(context, options).await
+    }
+}
+
+/// Runs again and again; a mistake in a file is shown and waited out like a failure.
+async fn watch(context: &Context, options: &Options) -> Result<u8, CliError> {
+    let mut watched = options.paths.clone();
+    watched.push(tools::home().join("fixtures"));
+    match &options.worker {
+        Some(worker) => watched.push(worker.clone()),
+        None => watched.push(tools::home().join("worker")),
+    }
+    watched.extend(options.against.clone());
+    let mut changes = Changes::of(&watched)?;
+    loop {
+        match once(context, options).await {
+            Err(CliError::Interrupted) => return Err(CliError::Interrupted),
+            Err(error) => {
+                let look = context.look(&anstream::stderr());
+                write!(anstream::stderr(), "{}", error.text(look))?;
+            }
+            Ok(_) => {}
+        }
+        // A run writes reports and builds; what it touched is no change of the user's.
+        changes.forget();
+        writeln!(anstream::stderr(), "\nwaiting for a change; Ctrl-C ends")?;
+        tokio::select! {
+            changed = changes.next() => match changed {
+                Some(path) => writeln!(anstream::stderr(), "{} changed\n", path.display())?,
+                None => return Err(CliError::Interrupted),
+            },
+            _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+        }
+    }
+}
+
+async fn once(context: &Context, options: &Options) -> Result<u8, CliError> {
     let cases = selected(options)?;
     if options.list {
         return list(options, &cases);
@@ -109,22 +161,52 @@ async fn with_worker(
     worker: Option<PathBuf>,
 ) -> Result<Results, CliError> {
     let expected = Expected::beside(&options.paths)?;
-    let environment = Arc::new(environment(worker).await?);
+    let environment = Arc::new(environment(worker, options.headed).await?);
+    let at_failure = options.keep.then(keep_up);
     let mut printer = Printer::new(context, options);
-    let summary = tokio::select! {
-        summary = runner::run(
-            cases,
-            options.run_options(),
-            move |case: Arc<Case>| {
-                let environment = Arc::clone(&environment);
-                let expected = expected.clone();
-                async move { expected.judge(execute(&case, &environment).await) }
-            },
-            |event: &Event| printer.take(event),
-        ) => summary,
-        _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+    let running = runner::run(
+        cases,
+        options.run_options(),
+        move |case: Arc<Case>| {
+            let environment = Arc::clone(&environment);
+            let (expected, at_failure) = (expected.clone(), at_failure.clone());
+            async move { expected.judge(execute(&case, &environment, at_failure).await) }
+        },
+        |event: &Event| printer.take(event),
+    );
+    let summary = if options.keep {
+        // Ctrl-C is for the rig that is kept; before there is one it ends the process, and with it everything.
+        running.await
+    } else {
+        tokio::select! {
+            summary = running => summary,
+            _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+        }
     };
     Ok(printer.results(summary.took_ms)?)
+}
+
+/// Says what failed and how to reach the rig, and waits for Ctrl-C.
+fn keep_up() -> AtFailure {
+    Arc::new(|rig, failures| {
+        Box::pin(async move {
+            let mut err = anstream::stderr();
+            // Where nothing can be written there is nobody to tell.
+            for text in failure::texts(failures, Look::PLAIN) {
+                let _ = writeln!(err, "{text}");
+            }
+            match Doors::open(rig).await {
+                Ok(doors) => {
+                    let text = doors.text(rig);
+                    let _ = writeln!(err, "It is left up.\n\n{text}\nCtrl-C ends it.");
+                    let _ = tokio::signal::ctrl_c().await;
+                }
+                Err(error) => {
+                    let _ = writeln!(err, "It cannot be left up: {error}");
+                }
+            }
+        })
+    })
 }
 
 /// Writes the terminal's report and keeps the records for the others.
@@ -192,9 +274,17 @@ fn selected(options: &Options) -> Result<Vec<Case>, CliError> {
 }
 
 /// Finds the tools and builds what is missing, on a thread that may take its time.
-async fn environment(worker: Option<PathBuf>) -> Result<Environment, CliError> {
+pub(super) async fn environment(
+    worker: Option<PathBuf>,
+    headed: bool,
+) -> Result<Environment, CliError> {
     let prepared = tokio::task::spawn_blocking(move || Environment::prepare(worker.as_deref()));
-    Ok(prepared.await.map_err(io::Error::from)??)
+    let environment = prepared.await.map_err(io::Error::from)??;
+    Ok(if headed {
+        environment.headed()
+    } else {
+        environment
+    })
 }
 
 fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
@@ -222,13 +312,18 @@ fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
 
 impl Options {
     fn run_options(&self) -> RunOptions {
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let limit = self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
         RunOptions {
-            jobs: self
-                .jobs
-                .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
-            fail_fast: self.fail_fast,
+            jobs: if self.keep {
+                1
+            } else {
+                self.jobs.unwrap_or_else(cores)
+            },
+            fail_fast: self.fail_fast || self.keep,
             retries: self.retries,
-            limit: self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0),
+            // A rig that is kept waits for its user.
+            limit: if self.keep { Duration::MAX } else { limit },
         }
     }
 }

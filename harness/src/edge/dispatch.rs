@@ -72,7 +72,8 @@ impl Front {
 
     fn choose(&self, arrival: &Arrival<'_>) -> Choice {
         let uri = arrival.request.uri();
-        let route = self.routes.choose(Target {
+        let deployed = self.deployed();
+        let route = deployed.routes.choose(Target {
             scheme: arrival.scheme,
             host: arrival.host,
             path_and_query: uri.path_and_query().map_or("/", PathAndQuery::as_str),
@@ -182,7 +183,7 @@ impl Front {
             hop.decided(format!("{why}, {failure}: error {}", code.number()));
             pages::error(code, &arrival.asker)
         };
-        let Some(&address) = self.workers.get(worker) else {
+        let Some(&address) = self.deployed().workers.get(worker) else {
             return fail("which is not deployed", ErrorCode::WorkerThrew);
         };
         let leaving = hop.clone();

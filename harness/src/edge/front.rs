@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use http::{
@@ -35,8 +36,8 @@ use crate::{
 /// Everything a request needs on its way.
 pub(super) struct Front {
     pub(super) zones: Zones,
-    pub(super) routes: RouteTable,
-    pub(super) workers: BTreeMap<String, SocketAddr>,
+    pub(super) zones_described: Vec<Zone>,
+    pub(super) deployed: RwLock<Arc<Deployed>>,
     pub(super) runtime: Workers,
     pub(super) origin_side: OriginSide,
     pub(super) visitors: HashMap<IpAddr, Location>,
@@ -44,6 +45,13 @@ pub(super) struct Front {
     pub(super) quota: Quota,
     pub(super) tunnels: Tunnels,
     pub(super) trace: Trace,
+}
+
+/// What is deployed. A request sees one of these from its start to its end.
+pub(super) struct Deployed {
+    pub(super) routes: RouteTable,
+    /// Where the runtime serves each worker.
+    pub(super) workers: BTreeMap<String, SocketAddr>,
 }
 
 /// A request that was taken in.
@@ -65,6 +73,19 @@ pub(super) struct Arrival<'a> {
 }
 
 impl Front {
+    /// What is deployed now.
+    pub(super) fn deployed(&self) -> Arc<Deployed> {
+        Arc::clone(&self.deployed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on this is deployed.
+    pub(super) fn deploy(&self, deployed: Deployed) {
+        *self
+            .deployed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(deployed);
+    }
+
     /// Answers one request of a visitor; whatever goes wrong is an answer too.
     pub(super) async fn answer(
         &self,

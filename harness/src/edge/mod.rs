@@ -31,7 +31,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -99,6 +99,7 @@ pub struct Edge {
     stop: watch::Sender<bool>,
     task: Option<tokio::task::JoinHandle<()>>,
     internet: Internet,
+    front: Arc<front::Front>,
 }
 
 impl Edge {
@@ -116,15 +117,18 @@ impl Edge {
             .await
             .map_err(EdgeError::Bind)?;
         let address = listener.local_addr().map_err(EdgeError::Bind)?;
-        let zones = Zones::new(options.zones);
+        let zones = Zones::new(options.zones.clone());
         let named = zones.clone();
         let tls = options
             .authority
             .server_config(move |host| named.resolve(host) != Resolution::Unknown)?;
         let front = Arc::new(front::Front {
             zones,
-            routes: RouteTable::new(options.routes),
-            workers: options.workers,
+            zones_described: options.zones,
+            deployed: RwLock::new(Arc::new(front::Deployed {
+                routes: RouteTable::new(options.routes),
+                workers: options.workers,
+            })),
             runtime: workers::Workers::new(),
             origin_side: origin_side::OriginSide {
                 internet: options.internet.clone(),
@@ -145,18 +149,37 @@ impl Edge {
         let (stop, stopped) = watch::channel(false);
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let stopped = connection::Stop(stopped);
-        let task = tokio::spawn(accept(listener, front, acceptor, stopped));
+        let task = tokio::spawn(accept(listener, Arc::clone(&front), acceptor, stopped));
         Ok(Self {
             address,
             stop,
             task: Some(task),
             internet: options.internet,
+            front,
         })
     }
 
     /// Where the edge listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Puts these routes and workers in the place of those before, for every request that arrives from now on.
+    ///
+    /// # Errors
+    /// A route that Cloudflare would refuse; what was deployed stays.
+    pub fn deploy(
+        &self,
+        routes: Vec<Route>,
+        workers: BTreeMap<String, SocketAddr>,
+    ) -> Result<(), EdgeError> {
+        let names = workers.keys().map(String::as_str).collect();
+        check(&self.front.zones_described, &routes, &names)?;
+        self.front.deploy(front::Deployed {
+            routes: RouteTable::new(routes),
+            workers,
+        });
+        Ok(())
     }
 
     /// Takes no new request, lets those under way end for up to a second, and closes.

@@ -2,10 +2,11 @@
 //!
 //! Source: Cloudflare's documentation, Rules › Normalization. The query is left as it is.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A zone's normalisation of URLs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Normalization {
     /// The rules.
@@ -21,7 +22,7 @@ pub struct Normalization {
 }
 
 /// Which rules a path is normalised by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NormalizationType {
     /// Unreserved characters decoded, others encoded, escapes in capitals, dot segments removed.

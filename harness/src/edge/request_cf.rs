@@ -3,11 +3,12 @@
 //! Source: Cloudflare's documentation, Workers › Runtime APIs › Request.
 
 use http::HeaderValue;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// What the edge knows about an address. Everything but the country may be unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Location {
     /// ISO 3166-1 alpha-2; `XX` where it is unknown, `T1` for Tor.

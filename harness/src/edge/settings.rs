@@ -1,11 +1,12 @@
 //! The settings of a zone: what its owner can choose, and what published sources leave open.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::normalise::Normalization;
 
 /// The settings of a zone's edge. Each default is Cloudflare's own, or what its documentation makes most likely.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Normalisation of URLs (documentation, Rules › Normalization).
@@ -26,7 +27,7 @@ pub struct Settings {
 }
 
 /// A zone's plan. It decides how large the body of a request may be (documentation, Workers › Limits).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
     /// 100 MB.

@@ -2,6 +2,7 @@
 //!
 //! Faults of the transport (refused, reset, slow) are the internet's; those here need to know the answer.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use wiremock::ResponseTemplate;
@@ -9,7 +10,7 @@ use wiremock::ResponseTemplate;
 use super::answer::{self, ApiError};
 
 /// A change of some answers of an endpoint.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Distortion {
     /// What happens to the answer.
@@ -25,7 +26,7 @@ pub struct Distortion {
 }
 
 /// An endpoint whose answers can be distorted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
     /// `POST /v4/send`.
@@ -38,7 +39,7 @@ pub enum Endpoint {
 }
 
 /// What happens to an answer.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// A member is left out: its dotted path, such as `event.ip_info`.
@@ -66,7 +67,7 @@ pub enum How {
 }
 
 /// An error that a scenario states.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatedError {
     /// The status, such as 429.

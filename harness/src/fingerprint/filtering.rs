@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use url::Url;
@@ -13,7 +14,7 @@ use url::Url;
 use super::{send::Connection, signals::Signals};
 
 /// One rule of the filter.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FilterRule {
     /// Identifications that are let through.
@@ -24,12 +25,13 @@ pub enum FilterRule {
 
 /// What a rule is about: everything that is stated must be so. Of a list, one entry must be. Nothing stated is
 /// every identification.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Condition {
     /// The page's origin, such as `https://shop.example`.
     pub origin: Option<Vec<String>>,
     /// The visitor's address lies in a range.
+    #[schemars(with = "Option<Vec<String>>")]
     pub ip: Option<Vec<IpNet>>,
     /// The user agent contains a text.
     pub user_agent: Option<Vec<String>>,

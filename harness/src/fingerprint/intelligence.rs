@@ -6,12 +6,13 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::LazyLock};
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::event::{AddressInfo, Geolocation, IpBlocklist, IpInfo, Level, ProxyDetails};
 
 /// What is known about the addresses of a network.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
     /// Where it is and whose it is. Its `address` is filled in.

@@ -77,6 +77,8 @@ pub struct StartError(#[source] std::io::Error);
 /// What the server's answers are made from.
 struct Platform {
     settings: Settings,
+    /// The stated signals of every event, as they are now.
+    signals: Mutex<Stated>,
     keys: Keys,
     store: Mutex<Store>,
 }
@@ -98,6 +100,7 @@ impl Fingerprint {
         }
         let keys = store.make_keys("default");
         let platform = Arc::new(Platform {
+            signals: Mutex::new(settings.signals.clone()),
             settings,
             keys,
             store: Mutex::new(store),
@@ -154,6 +157,15 @@ impl Fingerprint {
     /// A further pair of keys, of the environment of this name.
     pub fn make_keys(&self, environment: &str) -> Keys {
         self.platform.store().make_keys(environment)
+    }
+
+    /// States these signals of every event from now on, in place of those stated before.
+    pub fn set_signals(&self, signals: Stated) {
+        *self
+            .platform
+            .signals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = signals;
     }
 
     /// Puts a ruleset in force: a new one at once, a changed one after [`Settings::ruleset_delay`]. Answers the id
@@ -288,6 +300,13 @@ impl Platform {
     fn store(&self) -> MutexGuard<'_, Store> {
         // A panic elsewhere leaves the store whole: each change is one insertion.
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn signals(&self) -> Stated {
+        self.signals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -136,7 +136,9 @@ fn identify(
     drop(store);
 
     let measured = identify::event(signals, &connection, &visit, &platform.settings.networks);
-    let mut event = platform.settings.complete(measured, connection.ip)?;
+    let mut event = platform
+        .settings
+        .complete(measured, connection.ip, &platform.signals())?;
     let json = event.to_json().map_err(ApiError::failed)?;
     event.rule_action = ruleset.map(|(id, ruleset)| ruleset.evaluate(id, &json));
     let answer = answer::body(&SendAnswer {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
 use crate::clock::Clock;
 
 /// A workspace of the platform, as the `given` part of a scenario states it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The bundle that the CDN serves.
@@ -41,10 +42,12 @@ pub struct Settings {
     /// Fields of every event that are what the scenario says, whatever was measured.
     pub signals: Stated,
     /// The same for the visits from one address; they win over those of every event.
+    #[schemars(with = "BTreeMap<String, Stated>")]
     pub signals_of: BTreeMap<IpAddr, Stated>,
     /// Smart signals that are switched off.
     pub switched_off: BTreeSet<SmartSignal>,
     /// What is known about addresses, beside the built-in table.
+    #[schemars(with = "BTreeMap<String, super::intelligence::Network>")]
     pub networks: Networks,
     /// Which identifications are refused; the first rule that matches decides.
     pub filters: Vec<FilterRule>,
@@ -77,18 +80,23 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The measured event with what the scenario states, what is switched off, and the score of both.
+    /// The measured event with what the scenario states (`signals` of every event, as they are now), what is switched off, and the score of both.
     ///
     /// # Errors
     /// Stated fields that do not make an event with what was measured.
-    pub(super) fn complete(&self, measured: Event, ip: IpAddr) -> Result<Event, Refused> {
-        self.state(measured, ip)
+    pub(super) fn complete(
+        &self,
+        measured: Event,
+        ip: IpAddr,
+        signals: &Stated,
+    ) -> Result<Event, Refused> {
+        self.state(measured, ip, signals)
             .map(|event| self.switch_off(event))
             .map_err(|error| ApiError::FAILED.because(error.to_string()))
     }
 
-    fn state(&self, measured: Event, ip: IpAddr) -> Result<Event, StatedError> {
-        let event = self.signals.apply(measured)?;
+    fn state(&self, measured: Event, ip: IpAddr, signals: &Stated) -> Result<Event, StatedError> {
+        let event = signals.apply(measured)?;
         match self.signals_of.get(&ip) {
             Some(stated) => stated.apply(event),
             None => Ok(event),

@@ -1,11 +1,12 @@
 //! Smart signals that a workspace has switched off: they always read false.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::event::{Bot, Event};
 
 /// A product of the platform that can be switched off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SmartSignal {
     /// `bot` and what goes with it.

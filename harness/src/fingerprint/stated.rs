@@ -1,5 +1,6 @@
 //! Fields of an event that a scenario states outright.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
@@ -10,8 +11,9 @@ use super::{
 
 /// Values of event fields by dotted name, such as `incognito: true` or `ip_info.v4.asn_name: Example`. They replace
 /// what was measured, before rules are evaluated.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(try_from = "Map<String, Json>")]
+#[schemars(with = "std::collections::BTreeMap<String, Json>")]
 pub struct Stated(Vec<(&'static Field, Json)>);
 
 /// Why a stated field cannot be taken.

@@ -8,12 +8,13 @@ use std::{
 };
 
 use http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::edge::{Pattern, PatternError, Target};
 
 /// A fault, as a scenario writes it: `{ on: ingress, fault: refuse, first: 2 }`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Which requests.
@@ -28,8 +29,9 @@ pub struct Fault {
 }
 
 /// Which requests a fault applies to.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub enum FaultTarget {
     /// All requests to a part of the rig, by its name: `origin`, `ingress`, `cdn`, `wallarm`.
     Peer(String),
@@ -38,7 +40,7 @@ pub enum FaultTarget {
 }
 
 /// What goes wrong.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
     /// Nobody listens: the edge makes 521 of it.
@@ -62,8 +64,9 @@ pub enum FaultKind {
 }
 
 /// An answer that a fault gives.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "WrittenAnswer")]
+#[schemars(with = "WrittenAnswer")]
 pub struct AnswerFault {
     /// The status, 200 to 599.
     pub status: StatusCode,
@@ -74,7 +77,7 @@ pub struct AnswerFault {
 }
 
 /// [`AnswerFault`] as it stands in a file.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenAnswer {
     status: u16,

@@ -22,6 +22,7 @@ pub(super) fn results() -> Results {
         took_ms,
         hops: Vec::new(),
         log: Vec::new(),
+        screenshots: Vec::new(),
     };
     let mut failed = case(
         "flow::blocked",

@@ -74,6 +74,11 @@ fn test_case(case: &CaseRecord) -> TestCase {
         }
     };
     let mut test_case = TestCase::new(case.name.as_str(), status);
+    let folder = case
+        .name
+        .split_once("::")
+        .map_or("scenarios", |(folder, _)| folder);
+    test_case.set_classname(folder);
     test_case.set_time(Duration::from_millis(case.took_ms));
     test_case
         .extra

@@ -7,6 +7,8 @@ mod golden;
 pub mod html;
 pub mod json;
 pub mod junit;
+#[cfg(test)]
+mod secrets;
 pub mod tap;
 pub mod target;
 pub mod terminal;

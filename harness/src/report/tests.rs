@@ -44,6 +44,28 @@ fn a_report_is_as_its_golden_text(#[case] name: &str, #[case] text: String) {
     );
 }
 
+/// What `ci/junit.mjs` says of a report.
+fn junit_mistakes(xml: &str) -> Option<String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), xml).unwrap();
+    let output = std::process::Command::new("node")
+        .arg(crate::tools::home().join("ci/junit.mjs"))
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    (!output.status.success()).then_some(text)
+}
+
+#[test]
+fn the_junit_report_meets_its_schema() {
+    let xml = junit::text(&golden::results()).unwrap();
+    assert_eq!(junit_mistakes(&xml), None);
+    let broken = xml.replace("<skipped", "<ignored");
+    let mistakes = junit_mistakes(&broken).unwrap();
+    assert!(mistakes.contains("ignored"), "{mistakes}");
+}
+
 #[test]
 fn results_survive_being_written_and_read() {
     let results = golden::results();

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, Version, header::HOST};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -12,6 +12,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
+use super::replacing::Replacing;
 use crate::edge::{CertificateAuthority, CertificateError, preamble};
 
 /// An HTTP client of one visitor. Each request has a connection of its own.
@@ -103,6 +104,31 @@ impl Client {
             .path_and_query()
             .map_or_else(|| Uri::from_static("/"), |path| path.clone().into());
         Ok(sender.send_request(request).await?)
+    }
+
+    /// Sends bytes as they are over a connection to the host of `to`, and reads the answer as HTTP/1.1. `method` is what
+    /// the bytes ask with, as far as they say: the answer to `HEAD` has no body.
+    ///
+    /// # Errors
+    /// When the edge cannot be reached or gives no whole answer.
+    pub async fn send_raw(
+        &self,
+        to: &Uri,
+        method: Method,
+        bytes: Bytes,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let stream = self.connect(to, Version::HTTP_11).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .handshake(TokioIo::new(Replacing::new(stream, bytes)))
+            .await?;
+        tokio::spawn(connection);
+        // What hyper writes for this request is not sent; it is there so that hyper reads the answer.
+        let request = Request::builder().method(method).uri("/");
+        let request = request
+            .body(Empty::<Bytes>::new())
+            .map_err(|_| ClientError::Url(to.clone()))?;
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
     /// Opens a connection and says whose it is.

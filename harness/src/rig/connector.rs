@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use http::Uri;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::FailureMode;
 use crate::scenario::time::Time;
 
 /// Which traffic goes through the filtering node, and how: `wallarm: { routes: [shop.example/*], mode: inline }`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Connector {
     /// Whether the node decides first.
@@ -27,7 +28,7 @@ pub struct Connector {
 }
 
 /// When the node is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectorMode {
     /// Before the origin, which gets what the node lets through.
@@ -38,7 +39,7 @@ pub enum ConnectorMode {
 }
 
 /// What a blocked visitor gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockPage {
     /// `Request blocked.`
@@ -51,14 +52,15 @@ pub enum BlockPage {
 ///
 /// It stands where the emulated one would: the worker asks for the same name, and faults apply. Its attacks are its
 /// own.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "WrittenNode")]
+#[schemars(with = "WrittenNode")]
 pub struct RealNode {
     /// Where it listens: plain HTTP/1.1.
     pub address: SocketAddr,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenNode {
     url: String,

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
-use http::Method;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Connector, RealNode};
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// Everything a rig is built from. Maps are keyed by the names the user gave.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Description {
     /// The zones of the Cloudflare account, by domain name.
@@ -27,6 +28,10 @@ pub struct Description {
     pub fingerprint: fingerprint::Settings,
     /// The Wallarm filtering node.
     pub node: wallarm::Settings,
+    /// The time at which the rig starts, such as `2026-11-21T12:00:00Z`; the machine's where it is absent. The worker
+    /// has the machine's time all the same: `workerd` knows no other.
+    #[schemars(with = "Option<String>")]
+    pub clock: Option<jiff::Timestamp>,
     /// Who visits, by a name of the user's choice.
     pub visitors: BTreeMap<String, Visitor>,
     /// What goes wrong on the way to the parts of the rig.
@@ -34,7 +39,7 @@ pub struct Description {
 }
 
 /// A Cloudflare zone: its hosts, and the settings of its edge.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     /// The names that resolve in this zone, each with what answers behind the edge.
@@ -52,7 +57,7 @@ pub struct Zone {
 }
 
 /// What stands behind one name of a zone.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
     /// A site of `fixtures/sites`, by folder name.
@@ -65,7 +70,7 @@ pub struct Host {
 }
 
 /// A worker in front of pages and APIs, in the words of the vendor's dashboard.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deployment {
     /// A directory with a built worker; the worker of this repository where it is absent.
@@ -89,8 +94,9 @@ pub struct Deployment {
 }
 
 /// An API whose calls must carry signals.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct ProtectedApi {
     /// The method that is protected.
     pub method: Method,
@@ -99,7 +105,7 @@ pub struct ProtectedApi {
 }
 
 /// What the worker does when it cannot identify a protected call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureMode {
     /// The call goes on to the origin.
@@ -110,7 +116,7 @@ pub enum FailureMode {
 }
 
 /// Somebody who visits the site.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Visitor {
     /// How the visitor comes.
@@ -119,12 +125,18 @@ pub struct Visitor {
     pub ip: IpAddr,
     /// ISO 3166-1 alpha-2 code of the country the edge reports.
     pub country: String,
+    /// Whether cookies are kept from one request, or one visit of a page, to the next.
+    pub cookies: Cookies,
+    /// Headers that go with every request of this visitor.
+    pub headers: VisitorHeaders,
+    /// The language the visitor reads, such as `de-DE`: what `Accept-Language` asks for, and what pages are told.
+    pub language: Option<String>,
     /// What else the edge knows of the address: city, network and the like.
     pub location: edge::Location,
 }
 
 /// How a visitor comes to the site.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
     /// No browser: a plain HTTP client.
@@ -138,6 +150,39 @@ pub enum Profile {
     Automated,
 }
 
+/// What a visitor does with cookies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cookies {
+    /// Keeps them and sends them back, as people's browsers do.
+    #[default]
+    Kept,
+    /// Forgets them: before each request of an HTTP client, before each `visit` of a browser.
+    Cleared,
+}
+
+/// Headers that HTTP can carry, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "BTreeMap<String, String>")]
+#[schemars(with = "BTreeMap<String, String>")]
+pub struct VisitorHeaders(pub HeaderMap);
+
+impl TryFrom<BTreeMap<String, String>> for VisitorHeaders {
+    type Error = String;
+
+    fn try_from(written: BTreeMap<String, String>) -> Result<Self, String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in written {
+            let wrong = || format!("`{name}: {value}` is not a header that HTTP can carry");
+            headers.insert(
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?,
+                HeaderValue::try_from(&value).map_err(|_| wrong())?,
+            );
+        }
+        Ok(Self(headers))
+    }
+}
+
 impl Default for Visitor {
     fn default() -> Self {
         Self {
@@ -145,6 +190,9 @@ impl Default for Visitor {
             // A documentation address (RFC 5737).
             ip: IpAddr::from([203, 0, 113, 7]),
             country: "DE".to_owned(),
+            cookies: Cookies::default(),
+            headers: VisitorHeaders::default(),
+            language: None,
             location: edge::Location::default(),
         }
     }

@@ -76,4 +76,11 @@ impl Environment {
             authority,
         })
     }
+
+    /// The same with browsers that show their windows.
+    #[must_use]
+    pub fn headed(mut self) -> Self {
+        self.browsers = self.browsers.map(Pool::headed);
+        self
+    }
 }

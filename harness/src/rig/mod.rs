@@ -3,16 +3,19 @@
 mod client;
 mod connector;
 mod description;
+mod door;
 mod environment;
+mod replacing;
 mod running;
 mod visit;
 
 pub use client::{Client, ClientError};
 pub use connector::{BlockPage, Connector, ConnectorMode, RealNode};
 pub use description::{
-    Deployment, Description, FailureMode, Host, Profile, ProtectedApi, ProtectedApiError, Visitor,
-    Zone,
+    Cookies, Deployment, Description, FailureMode, Host, Profile, ProtectedApi, ProtectedApiError,
+    Visitor, VisitorHeaders, Zone,
 };
+pub use door::Door;
 pub use environment::{Environment, EnvironmentError};
 pub use running::{Rig, RigError};
 pub(crate) use running::{routes, zones};

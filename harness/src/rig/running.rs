@@ -6,18 +6,23 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use http::{Request, Response};
 
-use super::{BrowserVisit, Client, Deployment, Description, Environment, Host, Profile, Visitor};
+use super::{
+    BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile, Visitor,
+};
 use crate::{
     body::Body,
-    browser::{ChromiumError, Way},
+    browser::{ChromiumError, Gateway, Way},
     cloudflare::{self, Expansion},
-    edge::{self, Edge, EdgeError, EdgeOptions, Location, PatternError, Route, preamble},
-    fingerprint::{Fingerprint, StartError},
+    edge::{
+        self, CertificateAuthority, Edge, EdgeError, EdgeOptions, Location, PatternError, Route,
+        preamble,
+    },
+    fingerprint::{Fingerprint, Ruleset, StartError},
     internet::{Caller, Destination, Handler, Internet, InternetError, Outbound, Peer},
     origin::{AppError, Origin, RecordedRequest, SiteError},
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig},
@@ -51,12 +56,18 @@ pub struct Rig {
     visitors: BTreeMap<String, Visitor>,
     trace: Trace,
     edge: Edge,
-    runtime: Option<Runtime>,
     internet: Internet,
-    _outbound: Vec<Outbound>,
+    deployed: Mutex<Deployed>,
     origins: BTreeMap<String, Origin>,
     fingerprint: Fingerprint,
     node: Node,
+}
+
+/// What is deployed, and what was: a worker that was replaced still ends the requests it has begun.
+struct Deployed {
+    description: Description,
+    runtimes: Vec<Runtime>,
+    doors: Vec<Outbound>,
 }
 
 /// Why a rig did not start, or cannot do what was asked.
@@ -106,6 +117,9 @@ pub enum RigError {
     /// The visitor has no browser.
     #[error("visitor `{0}` comes without a browser; its profile is `http`")]
     NoBrowser(String),
+    /// No port could be had for a door.
+    #[error("no port could be had")]
+    Door(#[source] std::io::Error),
     /// Chromium is not installed.
     #[error(transparent)]
     Tool(#[from] ToolError),
@@ -142,25 +156,11 @@ impl Rig {
         let node = connect_node(&internet, &description);
         internet.set_faults(description.faults.clone())?;
 
-        let expansions = expand(&description, &fingerprint)?;
-        let (workers, outbound) =
-            workers(&internet, environment, &description, &expansions).await?;
-        let runtime = if workers.is_empty() {
-            None
-        } else {
-            Some(Runtime::start(&environment.workerd, &workers).await?)
-        };
-
+        let (launched, doors) = launch(&internet, environment, &description, &fingerprint).await?;
         let edge = Edge::start(EdgeOptions {
             zones: zones(&description),
-            routes: routes(&description, &expansions)
-                .map_err(|(worker, source)| RigError::Route { worker, source })?,
-            workers: runtime.as_ref().map_or_else(BTreeMap::new, |runtime| {
-                let addresses = runtime.addresses().iter();
-                addresses
-                    .map(|(name, address)| (name.clone(), *address))
-                    .collect()
-            }),
+            routes: launched.routes,
+            workers: launched.addresses,
             internet: internet.clone(),
             visitors: locations(&description),
             colo: COLO.to_owned(),
@@ -170,16 +170,56 @@ impl Rig {
         .await?;
         Ok(Self {
             environment: environment.clone(),
-            visitors: description.visitors,
+            visitors: description.visitors.clone(),
             trace,
             edge,
-            runtime,
             internet,
-            _outbound: outbound,
+            deployed: Mutex::new(Deployed {
+                description,
+                runtimes: launched.runtime.into_iter().collect(),
+                doors,
+            }),
             origins,
             fingerprint,
             node,
         })
+    }
+
+    /// Deploys these in the place of those of the same names, beside all others; requests that arrive from now on get
+    /// them. Every worker is started anew, as a deployment at Cloudflare starts new isolates.
+    ///
+    /// # Errors
+    /// When a deployment makes no sense or its worker does not start; what was deployed stays.
+    pub async fn redeploy(
+        &self,
+        deployments: BTreeMap<String, Deployment>,
+        rulesets: &BTreeMap<String, Ruleset>,
+    ) -> Result<(), RigError> {
+        let mut description = self.deployed().description.clone();
+        description.deployments.extend(deployments);
+        description.rulesets.extend(rulesets.clone());
+        let (launched, doors) = launch(
+            &self.internet,
+            &self.environment,
+            &description,
+            &self.fingerprint,
+        )
+        .await?;
+        self.edge.deploy(launched.routes, launched.addresses)?;
+        let mut deployed = self.deployed();
+        deployed.description = description;
+        deployed.runtimes.extend(launched.runtime);
+        deployed.doors.extend(doors);
+        Ok(())
+    }
+
+    /// What it is made of now.
+    pub fn description(&self) -> Description {
+        self.deployed().description.clone()
+    }
+
+    fn deployed(&self) -> MutexGuard<'_, Deployed> {
+        self.deployed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every hop so far.
@@ -214,7 +254,8 @@ impl Rig {
 
     /// What the runtime and the workers in it have logged.
     pub fn log(&self) -> Vec<LogLine> {
-        self.runtime.as_ref().map_or_else(Vec::new, Runtime::log)
+        let deployed = self.deployed();
+        deployed.runtimes.iter().flat_map(Runtime::log).collect()
     }
 
     /// Where the edge listens. Connections must start with [`preamble`].
@@ -241,7 +282,8 @@ impl Rig {
     /// When no visitor has this name, its profile has no browser, or Chromium does not start.
     pub async fn browser(&self, visitor: &str) -> Result<BrowserVisit, RigError> {
         let address = self.visitor_address(visitor)?;
-        let profile = self.visitor(visitor)?.profile;
+        let described = self.visitor(visitor)?;
+        let profile = described.profile;
         if profile == Profile::Http {
             return Err(RigError::NoBrowser(visitor.to_owned()));
         }
@@ -255,18 +297,48 @@ impl Rig {
         };
         let lease = browsers.lend(profile, way).await?;
         let page = lease.open().await?;
+        page.present_as(&described.headers.0, described.language.as_deref())
+            .await
+            .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
         Ok(BrowserVisit::new(lease, page))
+    }
+
+    /// Opens a port on which any program comes in as this visitor.
+    ///
+    /// # Errors
+    /// When no visitor has this name, or no port is to be had.
+    pub async fn door(&self, visitor: &str) -> Result<Door, RigError> {
+        let way = Way {
+            edge: self.edge.address(),
+            preamble: preamble(self.visitor_address(visitor)?, self.edge.address()),
+        };
+        let gateway = Gateway::open().await.map_err(RigError::Door)?;
+        gateway.lead(Some(way));
+        Ok(Door::new(gateway))
+    }
+
+    /// Who signs the certificates of its edge.
+    pub fn authority(&self) -> &CertificateAuthority {
+        &self.environment.authority
     }
 
     /// Ends the edge, the runtime and the rest, each after what depends on it.
     pub async fn stop(self) {
         self.edge.stop().await;
-        if let Some(runtime) = self.runtime {
+        let deployed = self
+            .deployed
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        for runtime in deployed.runtimes {
             runtime.stop().await;
         }
     }
 
-    fn visitor(&self, name: &str) -> Result<&Visitor, RigError> {
+    /// The visitor of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn visitor(&self, name: &str) -> Result<&Visitor, RigError> {
         self.visitors
             .get(name)
             .ok_or_else(|| RigError::Visitor(name.to_owned()))
@@ -350,33 +422,72 @@ async fn connect_fingerprint(
     Ok(fingerprint)
 }
 
-/// The emulated node under its name, and each real one under that of its deployment.
+/// The emulated node under its name.
 fn connect_node(internet: &Internet, description: &Description) -> Node {
-    let connect = |host: &str, destination| {
-        internet.connect(
-            host,
-            Peer {
-                name: "wallarm".to_owned(),
-                party: Party::Wallarm,
-                destination,
-            },
-        );
-    };
     let node = Node::new(wallarm::Settings {
         // One clock for the whole rig: a step that moves it moves the lists too.
         clock: description.fingerprint.clock.clone(),
         ..description.node.clone()
     });
-    connect(NODE_HOST, Destination::Handler(Arc::new(node.clone())));
+    let destination = Destination::Handler(Arc::new(node.clone()));
+    internet.connect(NODE_HOST, node_at(destination));
+    node
+}
+
+/// Each real node under the name of its deployment.
+fn connect_real_nodes(internet: &Internet, description: &Description) {
     for (name, deployment) in &description.deployments {
         if let Some(real) = &deployment.node {
-            connect(
+            let destination = Destination::Address(real.address);
+            internet.connect(
                 &cloudflare::node_host(name, deployment),
-                Destination::Address(real.address),
+                node_at(destination),
             );
         }
     }
-    node
+}
+
+fn node_at(destination: Destination) -> Peer {
+    Peer {
+        name: "wallarm".to_owned(),
+        party: Party::Wallarm,
+        destination,
+    }
+}
+
+/// Workers that were started, and how to reach them.
+struct Launched {
+    routes: Vec<Route>,
+    addresses: BTreeMap<String, SocketAddr>,
+    runtime: Option<Runtime>,
+}
+
+/// Starts the workers of all deployments, each with a door to the internet.
+async fn launch(
+    internet: &Internet,
+    environment: &Environment,
+    description: &Description,
+    fingerprint: &Fingerprint,
+) -> Result<(Launched, Vec<Outbound>), RigError> {
+    connect_real_nodes(internet, description);
+    let expansions = expand(description, fingerprint)?;
+    let routes = routes(description, &expansions)
+        .map_err(|(worker, source)| RigError::Route { worker, source })?;
+    let (workers, doors) = workers(internet, environment, description, &expansions).await?;
+    let runtime = match workers.as_slice() {
+        [] => None,
+        workers => Some(Runtime::start(&environment.workerd, workers).await?),
+    };
+    let addresses = runtime.iter().flat_map(Runtime::addresses);
+    let addresses = addresses
+        .map(|(name, address)| (name.clone(), *address))
+        .collect();
+    let launched = Launched {
+        routes,
+        addresses,
+        runtime,
+    };
+    Ok((launched, doors))
 }
 
 fn expand(

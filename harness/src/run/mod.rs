@@ -4,6 +4,7 @@ pub mod check;
 pub mod event;
 pub mod execute;
 pub mod expected;
+mod failure;
 pub mod journey;
 pub mod observed;
 pub mod record;

@@ -20,6 +20,8 @@ pub struct Observed {
     pub origin_page: Option<Bytes>,
     /// The hops of the call.
     pub hops: Vec<Exchange>,
+    /// Every hop of every call so far.
+    pub all_hops: Vec<Exchange>,
     /// What the origin saw of the call.
     pub origin: Vec<RecordedRequest>,
     /// Everything the origin has seen so far.

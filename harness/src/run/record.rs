@@ -31,6 +31,18 @@ pub struct CaseRecord {
     pub hops: Vec<HopRecord>,
     /// What the workers wrote to their console.
     pub log: Vec<String>,
+    /// What each browser showed when the case failed.
+    #[serde(default)]
+    pub screenshots: Vec<Screenshot>,
+}
+
+/// What a browser showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Screenshot {
+    /// Whose browser.
+    pub visitor: String,
+    /// The picture: JPEG, in Base64.
+    pub jpeg: String,
 }
 
 /// What came of a case.
@@ -138,6 +150,7 @@ impl CaseRecord {
             took_ms: 0,
             hops: Vec::new(),
             log: Vec::new(),
+            screenshots: Vec::new(),
         }
     }
 

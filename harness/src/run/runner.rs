@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
 
@@ -17,7 +17,7 @@ use super::{
     record::{CaseRecord, Verdict},
     summary::Summary,
 };
-use crate::scenario::load::Case;
+use crate::scenario::{depends, load::Case};
 
 /// How long a case may take if its file says nothing.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
@@ -55,12 +55,28 @@ where
     let (sender, mut messages) = mpsc::unbounded_channel();
     let places = Arc::new(Semaphore::new(jobs));
     let mut tasks = JoinSet::new();
+    let waits_for = depends::of_all(&cases);
+    let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+    let (verdicts, known) = watch::channel(vec![None; total]);
     for (index, case) in cases.into_iter().enumerate() {
         let (sender, places, execute) = (sender.clone(), Arc::clone(&places), execute.clone());
+        let (verdicts, mut known) = (verdicts.clone(), known.clone());
+        let waits_for: Vec<(usize, String)> = waits_for[index]
+            .iter()
+            .map(|&other| (other, names[other].clone()))
+            .collect();
         tasks.spawn(async move {
+            if let Some(other) = first_failed(&waits_for, &mut known).await {
+                let reason = format!("it depends on `{other}`, which did not pass");
+                let record = CaseRecord::without_run(&case, Verdict::Skipped(reason));
+                verdicts.send_modify(|verdicts| verdicts[index] = Some(false));
+                let _ = sender.send((index, Message::Finished(Box::new(record))));
+                return;
+            }
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 let reason = "an earlier scenario did not pass".to_owned();
                 let record = CaseRecord::without_run(&case, Verdict::Skipped(reason));
+                verdicts.send_modify(|verdicts| verdicts[index] = Some(false));
                 let _ = sender.send((index, Message::Finished(Box::new(record))));
                 return;
             };
@@ -70,6 +86,8 @@ where
             if bad && options.fail_fast {
                 places.close();
             }
+            let held = matches!(record.verdict, Verdict::Passed | Verdict::Observed(_));
+            verdicts.send_modify(|verdicts| verdicts[index] = Some(held));
             drop(place);
             let _ = sender.send((index, Message::Finished(Box::new(record))));
         });
@@ -95,6 +113,20 @@ where
     summary.took_ms = milliseconds(started.elapsed());
     report(&Event::Ended(summary));
     summary
+}
+
+/// Waits for the cases that another one depends on, and names the first that did not pass.
+async fn first_failed(
+    waits_for: &[(usize, String)],
+    known: &mut watch::Receiver<Vec<Option<bool>>>,
+) -> Option<String> {
+    for (index, name) in waits_for {
+        let verdict = known.wait_for(|verdicts| verdicts[*index].is_some()).await;
+        if !verdict.is_ok_and(|verdicts| verdicts[*index] == Some(true)) {
+            return Some(name.clone());
+        }
+    }
+    None
 }
 
 enum Message {
@@ -126,7 +158,11 @@ where
     F: Future<Output = CaseRecord> + Send + 'static,
 {
     let started = Instant::now();
-    let limit = case.scenario.timeout.map_or(limit, |timeout| timeout.0);
+    // Whoever leaves no limit at all means the scenario's own too.
+    let limit = match case.scenario.timeout {
+        Some(timeout) if limit != Duration::MAX => timeout.0,
+        _ => limit,
+    };
     let mut task = JoinSet::new();
     task.spawn(tokio::time::timeout(limit, execute(Arc::clone(&case))));
     let verdict = match task.join_next().await {
@@ -204,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn cases_are_reported_in_their_order_whichever_ends_first() {
-        let (done, first) = tokio::sync::watch::channel(false);
+        let (done, first) = watch::channel(false);
         let done = Arc::new(done);
         let seen = outcome(&["a", "b"], TWO, move |case| {
             let (done, mut first) = (Arc::clone(&done), first.clone());
@@ -268,6 +304,33 @@ mod tests {
         })
         .await;
         assert_eq!(seen, ["a failed", "b skipped", "c skipped"]);
+    }
+
+    #[tokio::test]
+    async fn what_depends_on_a_failure_is_skipped_and_all_that_depends_on_it() {
+        let mut plan = cases(&["a", "b", "c", "d"]);
+        plan[0].scenario.depends_on = vec!["b".to_owned()];
+        plan[1].scenario.depends_on = vec!["c".to_owned()];
+        plan[3].scenario.depends_on = vec!["not selected".to_owned()];
+        let mut seen = Vec::new();
+        run(
+            plan,
+            TWO,
+            |case| async move {
+                let verdict = match case.name.as_str() {
+                    "c" => Verdict::Failed(Vec::new()),
+                    _ => Verdict::Passed,
+                };
+                CaseRecord::without_run(&case, verdict)
+            },
+            |event| {
+                if let Event::Finished(record) = event {
+                    seen.push(format!("{} {}", record.name, record.verdict.word()));
+                }
+            },
+        )
+        .await;
+        assert_eq!(seen, ["a skipped", "b skipped", "c failed", "d passed"]);
     }
 
     #[tokio::test]

@@ -3,14 +3,16 @@
 use std::{fmt, str::FromStr};
 
 use http::Method;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A method and a pattern of URLs, in which `*` stands for anything.
 ///
 /// The pattern is a path (`/api/login*`, on any host), a host and a path (`shop.example/api/login`) or a whole URL.
 /// The query is part of what is compared, as it is in a Cloudflare route.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct CallPattern {
     /// The method; any where it is absent.
     pub method: Option<Method>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderName;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -14,7 +15,7 @@ use super::{
 };
 
 /// What must be true of the call that a step made or caused.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// The status the visitor got.
@@ -27,10 +28,22 @@ pub struct Expect {
     pub page: Vec<Element>,
     /// What the page prints: each of these conditions must hold for at least one line.
     pub console: Vec<TextMatcher>,
+    /// Everything the page has printed so far, line by line.
+    pub whole_console: Option<TextMatcher>,
     /// The page is byte for byte the origin's, but for one element that this selector finds.
     pub unchanged_except: Option<String>,
     /// How soon the head of the answer came at the latest.
     pub within: Option<Time>,
+    /// The call began only when the last other call of this name had been answered.
+    pub after: Option<CallPattern>,
+    /// The call began before the first other call of this name did.
+    pub before: Option<CallPattern>,
+    /// The head of the answer took less time than that of the last other call of this name.
+    pub faster_than: Option<CallPattern>,
+    /// What the edge's cache says of the answer (`CF-Cache-Status`), such as `HIT`, `MISS` or `DYNAMIC`.
+    pub cache: Option<TextMatcher>,
+    /// Bytes of all headers of the answer, counted as Cloudflare counts them.
+    pub header_bytes: Option<Range>,
     /// What the visitor sent, as the edge received it.
     pub request: Option<ExpectRequest>,
     /// What the origin saw of this call.
@@ -44,7 +57,7 @@ pub struct Expect {
 }
 
 /// What must be true when all steps are done.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectAtEnd {
     /// What the origin saw; each says which call it is about.
@@ -62,7 +75,7 @@ pub struct ExpectAtEnd {
 }
 
 /// An element of a page.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Element {
     /// The CSS selector.
@@ -74,20 +87,26 @@ pub struct Element {
     /// Attributes of the first, by name.
     #[serde(default)]
     pub attributes: BTreeMap<String, TextMatcher>,
+    /// What the author wants to be told when it is not so.
+    pub message: Option<String>,
 }
 
 /// What the visitor sent.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectRequest {
     /// Headers of the request, by name.
     pub headers: BTreeMap<Header, TextMatcher>,
     /// What one header, or all of them, take of the 128 KB that Cloudflare lets through.
     pub budget: Vec<Budget>,
+    /// Bytes of all headers of the request, counted as Cloudflare counts them.
+    pub header_bytes: Option<Range>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
 }
 
 /// A share of the header budget.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// The header; all of them where it is absent.
@@ -97,7 +116,7 @@ pub struct Budget {
 }
 
 /// What the origin, or the filtering node, saw.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectOrigin {
     /// Which call; the step's own where it is absent.
@@ -112,10 +131,14 @@ pub struct ExpectOrigin {
     pub body: Option<TextMatcher>,
     /// The body is byte for byte the one the visitor sent.
     pub body_as_sent: bool,
+    /// It came only when the last call of this name had been answered, such as the worker's to Fingerprint.
+    pub after: Option<CallPattern>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
 }
 
 /// What the worker did.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectWorker {
     /// Whether a worker ran at all.
@@ -126,10 +149,12 @@ pub struct ExpectWorker {
     pub log: Vec<TextMatcher>,
     /// The whole log.
     pub whole_log: Option<TextMatcher>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
 }
 
 /// A request of the worker's own.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// Which.
@@ -139,6 +164,8 @@ pub struct Asked {
     /// Headers it had.
     #[serde(default)]
     pub headers: BTreeMap<Header, TextMatcher>,
+    /// What the author wants to be told when it is not so.
+    pub message: Option<String>,
 }
 
 impl ExpectOrigin {
@@ -152,8 +179,9 @@ impl ExpectOrigin {
 }
 
 /// The name of a header, in any case.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Header(pub HeaderName);
 
 impl TryFrom<String> for Header {

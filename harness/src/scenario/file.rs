@@ -1,12 +1,13 @@
 //! A scenario as a file states it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{expect::ExpectAtEnd, step::Step, time::Time};
 use crate::rig::{Description, Visitor};
 
 /// A scenario file, after includes, defaults and the matrix have been worked in.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What it proves, as a claim.
@@ -24,6 +25,9 @@ pub struct Scenario {
     /// Warnings of `edgeproof check` that do not apply, by id.
     #[serde(default)]
     pub allow: Vec<String>,
+    /// Scenarios that must pass first, by name such as `flow::regular_passes`; where one does not, this one is skipped.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
     /// Why it is not run at present.
     pub skip: Option<String>,
     /// How long it may take altogether.
@@ -74,7 +78,7 @@ impl Scenario {
 }
 
 /// What a failure means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The protection is broken.

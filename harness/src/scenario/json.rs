@@ -56,6 +56,14 @@ fn differ(path: &str, expected: &Value, actual: &Value) -> Option<Difference> {
     }
 }
 
+/// A value as a text: a text as it is, anything else as JSON.
+pub fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// The same JSON with every text put through `change`.
 pub fn map_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
     match value {

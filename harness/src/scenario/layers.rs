@@ -6,7 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{
-    node::{Node, Value},
+    node::{Key, Node, Value},
     problem::Problem,
     source::Sources,
     yaml,
@@ -51,6 +51,44 @@ pub fn assemble(path: &Path, node: Node, sources: &mut Sources) -> Result<Node, 
         Ok(node)
     } else {
         Err(problems)
+    }
+}
+
+/// Completes what steps deploy anew: what `set: { deployments: … }` does not say is as it was before.
+pub(super) fn redeployments(node: &mut Node) {
+    let mut current: Vec<(Key, Node)> = match node.at_path(["given", "deployments"]) {
+        Some(Node {
+            value: Value::Map(given),
+            ..
+        }) => given.clone(),
+        _ => Vec::new(),
+    };
+    let Some(Value::List(steps)) = node.value_mut("steps") else {
+        return;
+    };
+    for step in steps {
+        let change = step.value_mut("set").and_then(|set| match set {
+            Value::Map(entries) => entries
+                .iter_mut()
+                .find(|(key, _)| key.text == "deployments"),
+            _ => None,
+        });
+        let Some((
+            _,
+            Node {
+                value: Value::Map(deployments),
+                ..
+            },
+        )) = change
+        else {
+            continue;
+        };
+        for (key, deployment) in deployments {
+            let before = current.iter().position(|(known, _)| known.text == key.text);
+            let base = before.map(|index| current.swap_remove(index).1);
+            *deployment = over(base, deployment.clone());
+            current.push((key.clone(), deployment.clone()));
+        }
     }
 }
 

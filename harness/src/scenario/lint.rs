@@ -2,8 +2,14 @@
 //!
 //! A scenario that means it says `allow: [ID]`.
 
-use super::{load::Case, problem::Problem};
-use crate::rig::{Deployment, Description};
+mod routing;
+
+use super::{load::Case, problem::Problem, step::Action};
+use crate::{
+    edge::limits::{header_bytes, header_line_bytes},
+    rig::{Deployment, Description},
+    run::check::HEADER_BUDGET,
+};
 
 /// A kind of warning.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +59,31 @@ const PAGE: Lint = Lint {
                   it is refused or passes unchecked. Protect the API that the page calls.",
 };
 
+const SHADOWED: Lint = Lint {
+    id: "shadowed-route",
+    explanation: "Of all routes that match a URL the most specific one runs, and only that one. Here a route of another \
+                  worker, or one without a worker, is more specific than the deployment's own, so its page or API is \
+                  never seen by it. Make the own route more specific, or join the two workers.",
+};
+const UNROUTED: Lint = Lint {
+    id: "unrouted",
+    explanation: "No route runs the worker for a page or an API of its deployment, so it is not instrumented or not \
+                  protected. Routes that are stated replace the derived ones: state one for each page and API.",
+};
+const BUDGET: Lint = Lint {
+    id: "header-budget",
+    explanation: "Cloudflare lets 128 KB of request headers through and answers 413 above that. Signals take about 20 KB \
+                  of it in `fp-data`; with the site's own cookies and headers the call is over the limit. Shrink the \
+                  cookies, or narrow their path so that they are not sent to the protected API.",
+};
+
 /// Every kind of warning.
-pub const LINTS: [Lint; 7] = [EXACT, ZONES, MANY, NOTHING, SHARED, HEAD, PAGE];
+pub const LINTS: [Lint; 10] = [
+    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, BUDGET,
+];
+
+/// What signals take of a request's headers, in bytes: 20 KB, as the vendor's documentation says.
+const SIGNALS: usize = 20 * 1024;
 
 /// Everything worth a warning in a case.
 pub fn lint(case: &Case) -> Vec<Problem> {
@@ -100,7 +129,7 @@ pub fn lint(case: &Case) -> Vec<Problem> {
                     format!("{count} of them, and {MOST} are taken"),
                 ));
             }
-            if count == 0 {
+            if count == 0 && !is_another_worker(deployment) {
                 found.push((NOTHING, below(&[]), format!("`{name}` has no `{key}`")));
             }
         }
@@ -111,10 +140,52 @@ pub fn lint(case: &Case) -> Vec<Problem> {
             }
         }
     }
+    found.extend(routing::lint(given));
+    found.extend(over_budget(case));
     found
         .into_iter()
         .filter(|(lint, _, _)| !case.scenario.allow.iter().any(|id| id == lint.id))
         .map(|(lint, path, message)| problem(case, lint, &path, &message))
+        .collect()
+}
+
+/// A worker of its own kind, deployed beside or in place of the protection.
+fn is_another_worker(deployment: &Deployment) -> bool {
+    deployment.worker.is_some()
+        && deployment.identification_pages.is_empty()
+        && deployment.protected_apis.is_empty()
+}
+
+/// Calls of protected APIs whose own headers leave no room for signals.
+fn over_budget(case: &Case) -> Vec<(Lint, Vec<String>, String)> {
+    let room = HEADER_BUDGET - SIGNALS;
+    let visitors = case.scenario.given.visitors.iter();
+    let of_visitors = visitors.filter_map(|(name, visitor)| {
+        let bytes = header_bytes(&visitor.headers.0);
+        let path = ["given", "visitors", name, "headers"].map(str::to_owned);
+        (bytes > room).then(|| (bytes, path.to_vec()))
+    });
+    let steps = case.scenario.steps.iter().enumerate();
+    let of_steps = steps.filter_map(|(index, step)| {
+        let Action::Request(request) = &step.action else {
+            return None;
+        };
+        let bytes: usize = request
+            .headers
+            .iter()
+            .flat_map(|(name, values)| values.0.iter().map(move |value| (name, value)))
+            .map(|(name, value)| header_line_bytes(name.0.as_str(), value.as_bytes()))
+            .sum();
+        let path = ["steps", &index.to_string(), "request", "headers"].map(str::to_owned);
+        (bytes > room).then(|| (bytes, path.to_vec()))
+    });
+    of_visitors
+        .chain(of_steps)
+        .map(|(bytes, path)| {
+            let message =
+                format!("{bytes} bytes of headers, and {SIGNALS} of signals, are over 128 KB");
+            (BUDGET, path, message)
+        })
         .collect()
 }
 
@@ -213,6 +284,36 @@ mod tests {
         let one = format!("{{{GOOD}, protected_apis: [POST a.example/api*]}}");
         let twice = found(&format!("{{f: {one}, g: {one}}}"), "");
         assert_eq!(twice, ["same-route-twice", "same-route-twice"]);
+    }
+
+    #[rstest]
+    // The star of `g` matches the API of `f`, and a longer path is more specific.
+    #[case("f: {PAGES, protected_apis: [POST a.example/api*], routes: [a.example/*]}, g: {PAGES2, protected_apis: [POST a.example/ap*], routes: [a.example/ap*, a.example/q]}", &["shadowed-route"])]
+    #[case("f: {PAGES, protected_apis: [POST a.example/api*], routes: [a.example/p]}", &["unrouted"])]
+    #[case("f: {PAGES, protected_apis: [POST a.example/api*], routes: [a.example/*]}", &[])]
+    fn a_deployment_that_never_sees_its_traffic_is_warned_of(
+        #[case] deployments: &str,
+        #[case] expected: &[&str],
+    ) {
+        let deployments = deployments
+            .replace("PAGES2", "identification_pages: [a.example/q]")
+            .replace("PAGES", GOOD);
+        assert_eq!(found(&format!("{{{deployments}}}"), ""), expected);
+    }
+
+    #[test]
+    fn headers_that_leave_no_room_for_signals_are_warned_of() {
+        let text = |bytes: usize| {
+            format!(
+                "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}}}\n  visitors: {{v: {{headers: {{cookie: {}}}}}}}\nsteps: []\n",
+                "c".repeat(bytes)
+            )
+        };
+        let count = |bytes| {
+            let case = &load_text(Path::new("x.yaml"), &text(bytes)).unwrap()[0];
+            lint(case).len()
+        };
+        assert_eq!((count(110_000), count(111_000)), (0, 1));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    depends,
     file::Scenario,
     layers, matrix,
     names::unknown_names,
@@ -124,11 +125,24 @@ pub fn load(files: &[PathBuf]) -> Result<Vec<Case>, LoadError> {
             Err(unreadable) => return Err(unreadable),
         }
     }
+    mistakes.extend(depends::circles(&cases));
     if mistakes.is_empty() {
         Ok(cases)
     } else {
         Err(LoadError::Mistakes(mistakes))
     }
+}
+
+/// The file of a case below `folder`: the longest beginning of its name that is one.
+pub fn file_of(folder: &Path, name: &str) -> Option<PathBuf> {
+    let parts: Vec<&str> = name.split("::").collect();
+    (1..=parts.len()).rev().find_map(|length| {
+        let path: PathBuf = parts[..length].iter().collect();
+        ["yaml", "yml"]
+            .iter()
+            .map(|ending| folder.join(format!("{}.{ending}", path.display())))
+            .find(|file| file.is_file())
+    })
 }
 
 /// Reads one file.
@@ -152,8 +166,9 @@ pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
     let combinations = assembled.map_err(|problems| mistakes(problems, &sources))?;
     let mut cases = Vec::new();
     let mut problems = Vec::new();
-    for combination in combinations {
-        match scenario(&combination.node) {
+    for mut combination in combinations {
+        layers::redeployments(&mut combination.node);
+        match scenario(path, &combination.node) {
             Ok(scenario) => cases.push(Case {
                 name: std::iter::once(name(path))
                     .chain(combination.labels)
@@ -177,9 +192,10 @@ pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
 }
 
 /// Reads what one combination says, names included.
-fn scenario(node: &Node) -> Result<Scenario, Vec<Problem>> {
+fn scenario(path: &Path, node: &Node) -> Result<Scenario, Vec<Problem>> {
     let scenario = read::read::<Scenario>(node)?.with_a_visitor();
-    let unknown = unknown_names(&scenario, node);
+    let mut unknown = unknown_names(&scenario, node);
+    unknown.extend(depends::unknown(path, &scenario, node));
     if unknown.is_empty() {
         Ok(scenario)
     } else {

@@ -32,15 +32,15 @@
 //! |---|---|
 //! | `visit: URL`, `fill: {SELECTOR: TEXT}`, `click: SELECTOR`, `press: {key: Enter, in: SELECTOR}`, `run: SCRIPT` | a browser |
 //! | `request: GET URL`, or `{method, url, headers, body, signals, pad}` | an HTTP client |
-//! | `advance: 60s`, `set: {faults, rulesets}` | nobody: the clock moves, the rig changes |
+//! | `advance: 60s`, `set: {faults, rulesets, node}` | nobody: the clock moves, the rig changes |
 //!
 //! `as: NAME` says which visitor; `call: POST /api/*` names the call of the page that the step causes; `timeout: 5s`
 //! limits it; `capture: {id: {json: /account}}` keeps a value for later, where `${id}` stands for it.
 //!
 //! # Expectations
 //!
-//! Of a step: `status`, `headers`, `body`, `page`, `console`, `unchanged_except`, `within`, `request`, `origin`,
-//! `worker`, and a `message` of one's own. At the end: `origin`, `worker`, `events`. See [`expect`].
+//! Of a step: `status`, `headers`, `body`, `page`, `console`, `unchanged_except`, `within`, `request`, `origin`, `node`,
+//! `worker`, and a `message` of one's own. At the end: `origin`, `node`, `worker`, `events`, `attacks`. See [`expect`].
 //!
 //! A text is written as it is, or as conditions: `{contains: …}`, `{starts_with: …}`, `{matches: …}`, `{one_of: […]}`,
 //! `{json: {…}}`, `{length: {max: 9}}`, `{present: false}`, and `{not: …}` around any of them. See [`text`].
@@ -51,6 +51,7 @@
 //! `- include: FILE` the steps in it. See [`layers`]. `matrix` multiplies a scenario; see [`matrix`].
 
 pub mod call;
+pub mod depends;
 pub mod expect;
 pub mod file;
 pub mod json;
@@ -63,6 +64,7 @@ pub mod node;
 pub mod problem;
 pub mod read;
 pub mod request;
+pub mod schema;
 pub mod select;
 pub mod shard;
 pub mod source;

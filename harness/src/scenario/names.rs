@@ -26,6 +26,7 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
         names.visitor(index, step);
         names.host(index, step);
         names.captured(index);
+        names.rulesets_of_change(index, step);
     }
     names.problems
 }
@@ -59,6 +60,37 @@ impl Names<'_> {
             {
                 self.problem(
                     &["given", "deployments", worker, "ruleset"],
+                    format!("there is no ruleset `{ruleset}`"),
+                    nearest(ruleset, &known),
+                );
+            }
+        }
+    }
+
+    /// A deployment that a step makes may use the rulesets of that step, and all before.
+    fn rulesets_of_change(&mut self, index: usize, step: &Step) {
+        let Action::Set(change) = &step.action else {
+            return;
+        };
+        let earlier = self.scenario.steps[..=index].iter();
+        let changed = earlier.filter_map(|step| match &step.action {
+            Action::Set(change) => Some(change.rulesets.keys()),
+            _ => None,
+        });
+        let known: Vec<&String> = self
+            .scenario
+            .given
+            .rulesets
+            .keys()
+            .chain(changed.flatten())
+            .collect();
+        let index = index.to_string();
+        for (worker, deployment) in &change.deployments {
+            if let Some(ruleset) = &deployment.ruleset
+                && !known.contains(&ruleset)
+            {
+                self.problem(
+                    &["steps", &index, "set", "deployments", worker, "ruleset"],
                     format!("there is no ruleset `{ruleset}`"),
                     nearest(ruleset, &known),
                 );
@@ -158,6 +190,7 @@ impl Names<'_> {
         let (url, path) = match &step.action {
             Action::Visit(url) => (url, "visit"),
             Action::Request(request) => (&request.url, "request"),
+            Action::Raw(raw) => (&raw.to, "raw"),
             _ => return,
         };
         if url.contains("${") {

@@ -59,6 +59,17 @@ impl Node {
         }
     }
 
+    /// The value of a key, to be changed.
+    pub(super) fn value_mut(&mut self, key: &str) -> Option<&mut Value> {
+        match &mut self.value {
+            Value::Map(entries) => entries
+                .iter_mut()
+                .find(|(found, _)| found.text == key)
+                .map(|(_, node)| &mut node.value),
+            _ => None,
+        }
+    }
+
     /// The node at a path of keys and indices; a list takes decimal indices.
     pub fn at_path<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
         path.into_iter()

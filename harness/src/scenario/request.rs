@@ -1,16 +1,17 @@
 //! A request that an HTTP visitor sends.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
 use http::Method;
 use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value as Json;
 
-use super::{expect::Header, time::Time};
+use super::{expect::Header, schema, time::Time};
 
 /// A request: `GET https://shop.example/`, or a mapping with the details.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Request {
     pub signals: Option<StatedSignals>,
     /// A header whose value is filled up until all request headers together have a certain size.
     pub pad: Option<Pad>,
+    /// The version of HTTP it is sent with.
+    pub version: HttpVersion,
 }
 
 /// The body of a request: a text, or one of several forms.
@@ -40,10 +43,37 @@ pub enum RequestBody {
     Form(IndexMap<String, String>),
     /// So many bytes of `a`.
     Bytes(usize),
+    /// What a file holds; its path is seen from the scenario's own folder.
+    File(PathBuf),
+}
+
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// HTTP/1.0.
+    #[serde(rename = "HTTP/1.0")]
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    #[serde(rename = "HTTP/1.1")]
+    Http11,
+    /// HTTP/2.
+    #[serde(rename = "HTTP/2")]
+    Http2,
+}
+
+/// Bytes that go to the edge as they are written, whatever HTTP makes of them. The answer is read as HTTP/1.1.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequest {
+    /// Whom to connect to, such as `https://shop.example`; with `http://` there is no TLS.
+    pub to: String,
+    /// What is sent. In double quotes `\r\n` ends a line, as HTTP has it.
+    pub send: String,
 }
 
 /// What an agent would have measured. An HTTP client has no page, so a scenario states it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatedSignals {
     /// The page they come from.
@@ -58,7 +88,7 @@ pub struct StatedSignals {
 }
 
 /// Fills a request up to a size.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pad {
     /// The header that grows.
@@ -71,22 +101,48 @@ pub struct Pad {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OneOrMany(pub Vec<String>);
 
-/// The details as they are written.
-#[derive(Deserialize)]
+/// A request with its details.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RequestDetails")]
 struct Written {
+    /// The method; `GET` where it is absent.
     #[serde(default)]
     method: Verb,
+    /// The absolute URL.
     url: String,
+    /// The headers, in the order they are written; a list sends the name several times.
     #[serde(default)]
     headers: IndexMap<Header, OneOrMany>,
+    /// The body: a text, or `json`, `form`, `bytes` or `file`.
     body: Option<RequestBody>,
+    /// Signals to send as `fp-data`.
     signals: Option<StatedSignals>,
+    /// A header that is filled up until all request headers have a certain size.
     pad: Option<Pad>,
+    /// The version of HTTP.
+    #[serde(default)]
+    version: HttpVersion,
 }
 
-#[derive(Deserialize)]
+/// A body that is not a plain text.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "RequestBodyForms")]
+enum WrittenBody {
+    /// JSON, with its content type.
+    Json(Json),
+    /// Fields as an HTML form sends them, with its content type.
+    Form(IndexMap<String, String>),
+    /// So many bytes of `a`.
+    Bytes(usize),
+    /// What a file holds; its path is seen from the scenario's own folder.
+    File(PathBuf),
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 struct Verb(Method);
 
 impl Default for Verb {
@@ -127,6 +183,7 @@ impl FromStr for Request {
             body: None,
             signals: None,
             pad: None,
+            version: HttpVersion::default(),
         })
     }
 }
@@ -168,6 +225,7 @@ impl<'de> Deserialize<'de> for Request {
                     body: written.body,
                     signals: written.signals,
                     pad: written.pad,
+                    version: written.version,
                 })
             }
         }
@@ -177,19 +235,12 @@ impl<'de> Deserialize<'de> for Request {
 
 impl<'de> Deserialize<'de> for RequestBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        enum Written {
-            Json(Json),
-            Form(IndexMap<String, String>),
-            Bytes(usize),
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = RequestBody;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, or one of `json`, `form` and `bytes`")
+                f.write_str("a text, or one of `json`, `form`, `bytes` and `file`")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<RequestBody, E> {
@@ -198,10 +249,11 @@ impl<'de> Deserialize<'de> for RequestBody {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RequestBody, A::Error> {
                 Ok(
-                    match Written::deserialize(MapAccessDeserializer::new(map))? {
-                        Written::Json(json) => RequestBody::Json(json),
-                        Written::Form(fields) => RequestBody::Form(fields),
-                        Written::Bytes(bytes) => RequestBody::Bytes(bytes),
+                    match WrittenBody::deserialize(MapAccessDeserializer::new(map))? {
+                        WrittenBody::Json(json) => RequestBody::Json(json),
+                        WrittenBody::Form(fields) => RequestBody::Form(fields),
+                        WrittenBody::Bytes(bytes) => RequestBody::Bytes(bytes),
+                        WrittenBody::File(path) => RequestBody::File(path),
                     },
                 )
             }
@@ -240,5 +292,38 @@ impl<'de> Deserialize<'de> for OneOrMany {
             }
         }
         deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for Request {
+    fn schema_name() -> Cow<'static, str> {
+        "Request".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let short = json_schema!({ "type": "string", "examples": ["GET https://shop.example/"] });
+        schema::either(&short, &generator.subschema_for::<Written>())
+    }
+}
+
+impl JsonSchema for RequestBody {
+    fn schema_name() -> Cow<'static, str> {
+        "RequestBody".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let short = generator.subschema_for::<String>();
+        schema::either(&short, &generator.subschema_for::<WrittenBody>())
+    }
+}
+
+impl JsonSchema for OneOrMany {
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMany".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = json_schema!({ "type": ["string", "integer"] });
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, SeqAccess, Visitor},
@@ -117,6 +118,22 @@ impl<'de> Deserialize<'de> for StatusMatcher {
             }
         }
         deserializer.deserialize_any(Any)
+    }
+}
+
+impl JsonSchema for StatusMatcher {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Status".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let code = json_schema!({ "type": "integer", "minimum": 100, "maximum": 599 });
+        let words =
+            json_schema!({ "type": "string", "pattern": "^(not )?([1-5][0-9][0-9]|[1-5]xx)$" });
+        json_schema!({
+            "description": "One status, several, or a class: `403`, `[200, 204]`, `2xx`, `not 403`.",
+            "anyOf": [code, words, { "type": "array", "items": { "anyOf": [code, words] } }]
+        })
     }
 }
 

@@ -3,19 +3,27 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     call::CallPattern,
     expect::{Expect, Header},
-    request::Request,
+    request::{RawRequest, Request},
+    text::Pattern,
     time::Time,
 };
-use crate::{fingerprint::Ruleset, internet::Fault, wallarm};
+use crate::{
+    fingerprint::{Ruleset, Stated},
+    internet::Fault,
+    rig::Deployment,
+    wallarm,
+};
 
 /// One step: one action, who takes it, and what must be true afterwards.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
+#[schemars(with = "Written")]
 pub struct Step {
     /// What is done.
     pub action: Action,
@@ -42,10 +50,16 @@ pub enum Action {
     Click(String),
     /// A key is pressed.
     Press(Press),
+    /// A form is submitted, by CSS selector, as by its first button.
+    Submit(String),
+    /// The page makes a call, if it has not yet, and it is answered.
+    Wait(CallPattern),
     /// JavaScript runs in the page.
     Run(String),
     /// An HTTP client sends a request.
     Request(Box<Request>),
+    /// An HTTP client sends bytes as they are written.
+    Raw(Box<RawRequest>),
     /// The rig's clock moves forward.
     Advance(Time),
     /// Something of the rig changes.
@@ -64,7 +78,7 @@ pub enum Actor {
 }
 
 /// What a step can change of a running rig.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
     /// The faults from now on, in place of those before; `[]` ends all.
@@ -73,10 +87,14 @@ pub struct Change {
     pub rulesets: BTreeMap<String, Ruleset>,
     /// What changes of the filtering node; the rest of it stays.
     pub node: Option<wallarm::Changes>,
+    /// Stated signals of every event from now on, in place of those before.
+    pub signals: Option<Stated>,
+    /// Deployments by worker name; each replaces the one of its name, from which it takes what it does not say.
+    pub deployments: BTreeMap<String, Deployment>,
 }
 
 /// What is kept of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
     /// The status.
@@ -87,10 +105,12 @@ pub enum Capture {
     Header(Header),
     /// A value in a JSON body, by JSON Pointer (RFC 6901) such as `/account/id`.
     Json(String),
+    /// What a regular expression finds in the body: its first group, or all of it where it has none.
+    Matches(Pattern),
 }
 
 /// A key of the keyboard.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Press {
     /// Which.
@@ -101,30 +121,50 @@ pub struct Press {
 }
 
 /// The keys that can be pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Key {
     /// Submits a form by its first button.
     Enter,
 }
 
 /// A step as it stands in a file.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Step")]
 struct Written {
+    /// A browser opens this page.
     visit: Option<String>,
+    /// Texts are typed into fields, by CSS selector.
     fill: Option<IndexMap<String, String>>,
+    /// The element that this CSS selector finds is clicked.
     click: Option<String>,
+    /// A key is pressed.
     press: Option<Press>,
+    /// The form that this CSS selector finds is submitted, as by its first button.
+    submit: Option<String>,
+    /// This call of the page, made since the last step began, is waited for until it is answered.
+    wait: Option<CallPattern>,
+    /// JavaScript runs in the page, as the body of an async function.
     run: Option<String>,
+    /// An HTTP client sends this request.
     request: Option<Request>,
+    /// An HTTP client sends bytes as they are written.
+    raw: Option<RawRequest>,
+    /// The rig's clock moves forward.
     advance: Option<Time>,
+    /// Something of the running rig changes.
     set: Option<Change>,
+    /// Which visitor does it; the only one where it is absent.
     #[serde(rename = "as")]
     visitor: Option<String>,
+    /// The call of the page that this action causes; the expectations are about it.
     call: Option<CallPattern>,
+    /// What must be true afterwards.
     expect: Option<Expect>,
+    /// Values to keep for later steps, where `${name}` stands for them.
     #[serde(default)]
     capture: BTreeMap<String, Capture>,
+    /// How long it may take.
     timeout: Option<Time>,
 }
 
@@ -132,7 +172,7 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StepError {
     #[error(
-        "a step does one thing: `visit`, `fill`, `click`, `press`, `run`, `request`, `advance` or `set`; this one does nothing"
+        "a step does one thing: `visit`, `fill`, `click`, `press`, `submit`, `wait`, `run`, `request`, `raw`, `advance` or `set`; this one does nothing"
     )]
     Nothing,
     #[error("a step does one thing; this one does several: {0}")]
@@ -148,11 +188,18 @@ impl TryFrom<Written> for Step {
         actions.extend(written.fill.map(|fields| ("fill", Action::Fill(fields))));
         actions.extend(written.click.map(|at| ("click", Action::Click(at))));
         actions.extend(written.press.map(|press| ("press", Action::Press(press))));
+        actions.extend(written.submit.map(|form| ("submit", Action::Submit(form))));
+        actions.extend(written.wait.map(|call| ("wait", Action::Wait(call))));
         actions.extend(written.run.map(|script| ("run", Action::Run(script))));
         actions.extend(
             written
                 .request
                 .map(|request| ("request", Action::Request(Box::new(request)))),
+        );
+        actions.extend(
+            written
+                .raw
+                .map(|request| ("raw", Action::Raw(Box::new(request)))),
         );
         actions.extend(written.advance.map(|by| ("advance", Action::Advance(by))));
         actions.extend(
@@ -184,7 +231,10 @@ impl Action {
             Self::Fill(_) => "fill",
             Self::Click(_) => "click",
             Self::Press(_) => "press",
+            Self::Submit(_) => "submit",
+            Self::Wait(_) => "wait",
             Self::Run(_) => "run",
+            Self::Raw(_) => "raw",
             Self::Request(_) => "request",
             Self::Advance(_) => "advance",
             Self::Set(_) => "set",
@@ -194,10 +244,14 @@ impl Action {
     /// Who does it.
     pub fn actor(&self) -> Actor {
         match self {
-            Self::Visit(_) | Self::Fill(_) | Self::Click(_) | Self::Press(_) | Self::Run(_) => {
-                Actor::Browser
-            }
-            Self::Request(_) => Actor::Client,
+            Self::Visit(_)
+            | Self::Fill(_)
+            | Self::Click(_)
+            | Self::Press(_)
+            | Self::Submit(_)
+            | Self::Wait(_)
+            | Self::Run(_) => Actor::Browser,
+            Self::Request(_) | Self::Raw(_) => Actor::Client,
             Self::Advance(_) | Self::Set(_) => Actor::Nobody,
         }
     }

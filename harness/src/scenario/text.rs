@@ -2,26 +2,30 @@
 
 use std::fmt;
 
+use indexmap::IndexMap;
 use regex::Regex;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value as Json;
+use serde_json_path::JsonPath;
 
-use super::{json, request::OneOrMany};
+use super::{json, request::OneOrMany, schema};
 
 /// What a text must be. Written as the text itself, or as a mapping of conditions that must all hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TextMatcher {
     conditions: Vec<Condition>,
+    message: Option<String>,
 }
 
 /// One condition.
 #[derive(Clone, Debug)]
 enum Condition {
     Equals(String),
-    Not(TextMatcher),
+    Not(Box<TextMatcher>),
     Contains(String),
     StartsWith(String),
     EndsWith(String),
@@ -30,6 +34,7 @@ enum Condition {
     Present(bool),
     Length(Range),
     Json(Json),
+    JsonPath(JsonPath, TextMatcher),
 }
 
 /// A number between two bounds, both included. Written as the number itself, or as `{ min, max }`.
@@ -41,21 +46,35 @@ pub struct Range {
     pub max: Option<f64>,
 }
 
-/// The conditions as they stand in a file.
-#[derive(Deserialize)]
+/// Conditions that must all hold.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
+#[schemars(rename = "TextConditions")]
 struct Written {
+    /// It is exactly this.
     equals: Option<Scalar>,
-    not: Option<TextMatcher>,
+    /// The conditions in here do not all hold.
+    not: Option<Box<TextMatcher>>,
+    /// It contains this, or each of these.
     contains: Option<OneOrMany>,
+    /// It starts with this.
     starts_with: Option<Scalar>,
+    /// It ends with this.
     ends_with: Option<Scalar>,
+    /// This regular expression finds something in it.
     matches: Option<Pattern>,
+    /// It is one of these.
     one_of: Option<Vec<Scalar>>,
+    /// It is there at all, or is not.
     present: Option<bool>,
+    /// How many bytes it has.
     length: Option<Range>,
+    /// It is JSON that includes this.
     json: Option<Json>,
+    /// It is JSON; what each JSONPath (RFC 9535) selects in it meets the conditions, and something is selected.
+    json_path: Option<IndexMap<Path, TextMatcher>>,
+    /// What the author wants to be told when it is not so.
+    message: Option<String>,
 }
 
 impl TextMatcher {
@@ -63,6 +82,7 @@ impl TextMatcher {
     pub fn equals(text: impl Into<String>) -> Self {
         Self {
             conditions: vec![Condition::Equals(text.into())],
+            message: None,
         }
     }
 
@@ -82,7 +102,13 @@ impl TextMatcher {
                 .iter()
                 .map(|condition| condition.map(change))
                 .collect(),
+            message: self.message.clone(),
         }
+    }
+
+    /// What the author wants to be told when it does not hold.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
     /// The text that is expected, where nothing but one text will do.
@@ -112,13 +138,25 @@ impl Condition {
                 serde_json::from_str(actual)
                     .is_ok_and(|actual| json::difference(json, &actual).is_none())
             }),
+            Self::JsonPath(path, matcher) => {
+                let json: Option<Json> = actual.and_then(|text| serde_json::from_str(text).ok());
+                let selected: Vec<String> = json
+                    .iter()
+                    .flat_map(|json| path.query(json).all())
+                    .map(json::as_text)
+                    .collect();
+                match selected.as_slice() {
+                    [] => json.is_some() && matcher.holds(None),
+                    selected => selected.iter().all(|text| matcher.holds(Some(text))),
+                }
+            }
         }
     }
 
     fn map(&self, change: &dyn Fn(&str) -> String) -> Self {
         match self {
             Self::Equals(text) => Self::Equals(change(text)),
-            Self::Not(matcher) => Self::Not(matcher.map(change)),
+            Self::Not(matcher) => Self::Not(Box::new(matcher.map(change))),
             Self::Contains(text) => Self::Contains(change(text)),
             Self::StartsWith(text) => Self::StartsWith(change(text)),
             Self::EndsWith(text) => Self::EndsWith(change(text)),
@@ -127,6 +165,7 @@ impl Condition {
             ),
             Self::OneOf(texts) => Self::OneOf(texts.iter().map(|text| change(text)).collect()),
             Self::Json(json) => Self::Json(json::map_texts(json, change)),
+            Self::JsonPath(path, matcher) => Self::JsonPath(path.clone(), matcher.map(change)),
             Self::Present(_) | Self::Length(_) => self.clone(),
         }
     }
@@ -167,6 +206,7 @@ impl fmt::Display for Condition {
             Self::Present(false) => f.write_str("not present"),
             Self::Length(range) => write!(f, "{range} bytes long"),
             Self::Json(json) => write!(f, "JSON that includes {json}"),
+            Self::JsonPath(path, matcher) => write!(f, "JSON whose `{path}` is {matcher}"),
         }
     }
 }
@@ -231,7 +271,16 @@ impl From<Written> for TextMatcher {
         conditions.extend(written.present.map(Condition::Present));
         conditions.extend(written.length.map(Condition::Length));
         conditions.extend(written.json.map(Condition::Json));
-        Self { conditions }
+        let paths = written.json_path.unwrap_or_default();
+        conditions.extend(
+            paths
+                .into_iter()
+                .map(|(path, matcher)| Condition::JsonPath(path.0, matcher)),
+        );
+        Self {
+            conditions,
+            message: written.message,
+        }
     }
 }
 
@@ -269,14 +318,18 @@ impl<'de> Deserialize<'de> for TextMatcher {
     }
 }
 
+/// A range as it stands in a file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Bounds {
+    /// The smallest that will do.
+    min: Option<f64>,
+    /// The largest that will do.
+    max: Option<f64>,
+}
+
 impl<'de> Deserialize<'de> for Range {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Bounds {
-            min: Option<f64>,
-            max: Option<f64>,
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = Range;
@@ -299,6 +352,38 @@ impl<'de> Deserialize<'de> for Range {
             }
         }
         deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for TextMatcher {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let short = generator.subschema_for::<Scalar>();
+        schema::either(&short, &generator.subschema_for::<Written>())
+    }
+}
+
+impl JsonSchema for Range {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Range".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let short = generator.subschema_for::<f64>();
+        schema::either(&short, &generator.subschema_for::<Bounds>())
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": ["string", "number", "boolean"] })
     }
 }
 
@@ -335,9 +420,32 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
-#[derive(Deserialize)]
+/// A regular expression.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-struct Pattern(Regex);
+#[schemars(with = "String")]
+pub struct Pattern(pub Regex);
+
+#[derive(Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+struct Path(JsonPath);
+
+impl std::hash::Hash for Path {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.to_string().hash(state);
+    }
+}
+
+impl TryFrom<String> for Path {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        JsonPath::parse(&text)
+            .map(Self)
+            .map_err(|error| format!("`{text}` is not a JSONPath: {}", error.message()))
+    }
+}
 
 impl TryFrom<String> for Pattern {
     type Error = String;
@@ -390,6 +498,26 @@ mod tests {
     #[case("{length: 3}", Some("abc"), true)]
     #[case("{json: {a: 1}}", Some(r#"{"a":1,"b":2}"#), true)]
     #[case("{json: {a: 1}}", Some("not json"), false)]
+    #[case("{json_path: {$.a.b: x}}", Some(r#"{"a":{"b":"x"}}"#), true)]
+    #[case("{json_path: {$.a.b: x}}", Some(r#"{"a":{"b":"y"}}"#), false)]
+    #[case("{json_path: {$.a.b: x}}", Some(r#"{"a":{}}"#), false)]
+    #[case(
+        "{json_path: {'$[*].n': {one_of: [1, 2]}}}",
+        Some(r#"[{"n":1},{"n":2}]"#),
+        true
+    )]
+    #[case(
+        "{json_path: {'$[*].n': {one_of: [1, 2]}}}",
+        Some(r#"[{"n":1},{"n":3}]"#),
+        false
+    )]
+    #[case("{json_path: {$.secret: {present: false}}}", Some(r#"{"a":1}"#), true)]
+    #[case("{json_path: {$.secret: {present: false}}}", Some("not json"), false)]
+    #[case(
+        "{json_path: {$.secret: {present: false}}}",
+        Some(r#"{"secret":1}"#),
+        false
+    )]
     fn a_text_meets_every_condition_or_fails(
         #[case] written: &str,
         #[case] actual: Option<&str>,

@@ -3,19 +3,21 @@
 use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Standing;
 use crate::scenario::time::Time;
 
 /// Addresses of one list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct IpList(Vec<Listed>);
 
 /// One entry: `203.0.113.0/24`, or `{ address: 203.0.113.7, for: 1h }`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
+#[schemars(with = "Written")]
 pub struct Listed {
     /// An address or a subnet.
     pub network: IpNet,
@@ -25,14 +27,14 @@ pub struct Listed {
     until: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Written {
     Address(String),
     ForAWhile(ForAWhile),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ForAWhile {
     address: String,

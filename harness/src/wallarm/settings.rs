@@ -1,12 +1,13 @@
 //! How a node is set up: `given.node` of a scenario.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{IpList, Mode, detect};
 use crate::clock::Clock;
 
 /// The set-up of a node.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// How strict it is.
@@ -47,7 +48,7 @@ impl Default for Settings {
 }
 
 /// What can change while it runs: `set: { node: { mode: block } }`. What is absent stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Changes {
     /// Another mode.

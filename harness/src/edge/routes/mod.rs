@@ -6,6 +6,7 @@ mod pattern;
 
 use std::cmp::Reverse;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use check::{RouteError, check};
@@ -15,7 +16,7 @@ pub use pattern::{Mismatch, Pattern, PatternError, Scheme, Target};
 use crate::rig::FailureMode;
 
 /// A route of a zone.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Which URLs.

@@ -1,9 +1,10 @@
 //! What an event says about the visitor's address.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is known about the visitor's addresses, by family.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IpInfo {
     /// Of the IPv4 address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -14,7 +15,7 @@ pub struct IpInfo {
 }
 
 /// What is known about an address.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddressInfo {
     /// The address.
@@ -44,7 +45,7 @@ pub struct AddressInfo {
 }
 
 /// Where an address is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Geolocation {
     /// In kilometres.
@@ -83,7 +84,7 @@ pub struct Geolocation {
 }
 
 /// A part of a country.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subdivision {
     /// Its ISO 3166-2 code without the country.
@@ -93,7 +94,7 @@ pub struct Subdivision {
 }
 
 /// Lists an address can be on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IpBlocklist {
     /// Sends spam.
@@ -105,7 +106,7 @@ pub struct IpBlocklist {
 }
 
 /// More about a proxy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyDetails {
     /// `residential`, `data_center` or `unknown`.
@@ -119,7 +120,7 @@ pub struct ProxyDetails {
 }
 
 /// How a VPN is recognised; a method without a source here is left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VpnMethods {
     /// The browser's time zone is not that of the address.

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{MapAccess, Visitor},
 };
 
 /// What happens to a call.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// The visitor gets this answer and the origin sees nothing.
@@ -18,7 +19,7 @@ pub enum Action {
 }
 
 /// The answer to a blocked call. Nothing of it is validated, as on the platform: the worker has to cope.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// The status, 403 where it is absent. The worker under test takes 200 to 599.
@@ -33,7 +34,7 @@ pub struct Block {
 }
 
 /// Changes of the request headers of an allowed call, made in this order.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Allow {
     /// Names of headers to remove.
@@ -45,7 +46,8 @@ pub struct Allow {
 }
 
 /// Names and values of headers, in their order; a name may stand twice.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(with = "std::collections::BTreeMap<String, String>")]
 pub struct Headers(pub Vec<Header>);
 
 /// A header.

@@ -9,6 +9,7 @@ pub mod expression;
 pub mod fields;
 mod report;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -17,7 +18,7 @@ pub use expression::{Clause, Explanation, Expression, ExpressionError};
 pub use report::{Report, Tried};
 
 /// An ordered list of rules, as a scenario or a file of `fixtures/rulesets` writes it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ruleset {
     /// What the ruleset is for; shown to people only.
@@ -31,8 +32,9 @@ pub struct Ruleset {
 }
 
 /// A condition and what happens to the calls it holds for.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "RuleText")]
+#[schemars(with = "RuleText")]
 pub struct Rule {
     /// The condition.
     pub condition: Expression,
@@ -43,7 +45,7 @@ pub struct Rule {
 }
 
 /// A rule as it is written: `if`, and one of `block` and `allow`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RuleText {
     #[serde(rename = "if")]

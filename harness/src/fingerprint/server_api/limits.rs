@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::fingerprint::answer::{ApiError, Refused};
@@ -13,7 +14,7 @@ const DELETIONS_A_DAY: usize = 500;
 
 /// How often one secret key may ask the Server API for events. The ingress and `/v4/edge` are not limited: no limit
 /// of theirs is published.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateLimit {
     /// Requests a second, in the long run.

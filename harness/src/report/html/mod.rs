@@ -88,6 +88,12 @@ fn section(case: &CaseRecord) -> Markup {
                     @for reference in &case.refs { a href=(reference) { (reference) } " " }
                 }
             }
+            @for picture in &case.screenshots {
+                figure {
+                    figcaption { "What " (picture.visitor) " saw" }
+                    img alt={ "The page of " (picture.visitor) } src={ "data:image/jpeg;base64," (picture.jpeg) };
+                }
+            }
             (waterfall::draw(&case.hops))
             @if !case.log.is_empty() {
                 h3 { "The worker's log" }

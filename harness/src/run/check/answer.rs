@@ -28,12 +28,38 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if let Some(body) = &expect.body {
         let text = String::from_utf8_lossy(&call.body);
         if !body.holds(Some(&text)) {
-            mismatches.push(Mismatch::new(
-                &["body"],
-                format!("the body is {body}"),
-                format!("the body is `{}`", shorten(&text)),
-            ));
+            mismatches.push(
+                Mismatch::new(
+                    &["body"],
+                    format!("the body is {body}"),
+                    format!("the body is `{}`", shorten(&text)),
+                )
+                .saying(body.message()),
+            );
         }
+    }
+    if let Some(cache) = &expect.cache {
+        let found = call.headers.get("cf-cache-status");
+        let found = found.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        if !cache.holds(found.as_deref()) {
+            mismatches.push(
+                Mismatch::new(
+                    &["cache"],
+                    format!("the edge's cache says {cache}"),
+                    found.map_or("it says nothing".to_owned(), |found| {
+                        format!("it says `{found}`")
+                    }),
+                )
+                .saying(cache.message()),
+            );
+        }
+    }
+    if let Some(range) = &expect.header_bytes {
+        mismatches.extend(super::budget::check_bytes(
+            "the answer",
+            range,
+            &call.headers,
+        ));
     }
     if let Some(within) = expect.within
         && call.took > within.0

@@ -5,7 +5,10 @@ use http::HeaderMap;
 use super::{Mismatch, check_headers, header_text};
 use crate::{
     run::observed::Observed,
-    scenario::expect::{Budget, ExpectRequest},
+    scenario::{
+        expect::{Budget, ExpectRequest},
+        text::Range,
+    },
 };
 
 /// What Cloudflare lets through of request headers: 128 KB in total, none per header (since 2025-10-16).
@@ -24,10 +27,26 @@ pub(super) fn check(expect: &ExpectRequest, observed: &Observed) -> Vec<Mismatch
         return Vec::new();
     };
     let mut mismatches = check_headers("the request's", &expect.headers, &call.sent_headers);
+    if let Some(range) = &expect.header_bytes {
+        mismatches.extend(check_bytes("the request", range, &call.sent_headers));
+    }
     for (index, budget) in expect.budget.iter().enumerate() {
         mismatches.extend(check_budget(budget, &call.sent_headers, index));
     }
     mismatches
+}
+
+/// Judges how much all headers are together.
+pub(super) fn check_bytes(whose: &str, range: &Range, headers: &HeaderMap) -> Option<Mismatch> {
+    let bytes = header_bytes(headers);
+    // Header sizes are far below 2^53, where f64 is exact.
+    (!range.holds(bytes as f64)).then(|| {
+        Mismatch::new(
+            &["header_bytes"],
+            format!("{whose} has {range} bytes of headers"),
+            format!("it has {bytes}"),
+        )
+    })
 }
 
 fn check_budget(budget: &Budget, headers: &HeaderMap, index: usize) -> Option<Mismatch> {

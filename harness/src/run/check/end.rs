@@ -3,7 +3,7 @@
 use super::{
     Mismatch,
     origin::{Whose, check_seen, meant},
-    worker,
+    timing, worker,
 };
 use crate::{
     run::{observed::ObservedAtEnd, redact::shorten},
@@ -19,11 +19,18 @@ pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch
     ];
     for (whose, key, expected, all) in stores {
         for (index, expected) in expected.iter().enumerate() {
-            let found = check_seen(whose, expected, &meant(expected, all), all, None);
+            let mut found = check_seen(whose, expected, &meant(expected, all), all, None);
+            found.extend(timing::seen(
+                whose,
+                expected,
+                &observed.hops,
+                &observed.hops,
+            ));
             mismatches.extend(
                 found
                     .into_iter()
-                    .map(|found| found.below(&index.to_string()).below(key)),
+                    .map(|found| found.below(&index.to_string()).below(key))
+                    .map(|found| found.saying(expected.message.as_deref())),
             );
         }
     }
@@ -32,7 +39,12 @@ pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch
     }
     if let Some(expected) = &expect.worker {
         let found = worker::check(expected, &observed.hops, &observed.log);
-        mismatches.extend(found.into_iter().map(|found| found.below("worker")));
+        let message = expected.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("worker").saying(message)),
+        );
     }
     if let Some(events) = &expect.events {
         mismatches.extend(check_list(&EVENTS, events, &observed.events));

@@ -5,6 +5,7 @@ mod budget;
 mod end;
 mod origin;
 mod page;
+mod timing;
 mod worker;
 
 use http::HeaderMap;
@@ -31,6 +32,8 @@ pub struct Mismatch {
     pub actual: String,
     /// The recorded call that comes nearest to the one that is missing.
     pub nearest: Option<String>,
+    /// What the author wants to be told.
+    pub message: Option<String>,
 }
 
 impl Mismatch {
@@ -40,7 +43,14 @@ impl Mismatch {
             claim: claim.into(),
             actual: actual.into(),
             nearest: None,
+            message: None,
         }
+    }
+
+    /// With what the author wants to be told, unless something nearer has said it.
+    fn saying(mut self, message: Option<&str>) -> Self {
+        self.message = self.message.or_else(|| message.map(str::to_owned));
+        self
     }
 
     /// The same, below a key.
@@ -54,21 +64,42 @@ impl Mismatch {
 pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = answer::check(expect, observed);
     mismatches.extend(page::check(expect, observed));
+    mismatches.extend(timing::check(expect, observed));
     if let Some(request) = &expect.request {
         let found = budget::check(request, observed);
-        mismatches.extend(found.into_iter().map(|found| found.below("request")));
+        let message = request.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("request").saying(message)),
+        );
     }
     if let Some(origin) = &expect.origin {
         let found = origin::check(Whose::Origin, origin, observed);
-        mismatches.extend(found.into_iter().map(|found| found.below("origin")));
+        let message = origin.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("origin").saying(message)),
+        );
     }
     if let Some(node) = &expect.node {
         let found = origin::check(Whose::Node, node, observed);
-        mismatches.extend(found.into_iter().map(|found| found.below("node")));
+        let message = node.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("node").saying(message)),
+        );
     }
     if let Some(worker) = &expect.worker {
         let found = worker::check(worker, &observed.hops, &observed.log);
-        mismatches.extend(found.into_iter().map(|found| found.below("worker")));
+        let message = worker.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("worker").saying(message)),
+        );
     }
     mismatches
 }
@@ -105,6 +136,7 @@ fn check_headers<'a>(
                     format!("{whose} header `{}` is {matcher}", name.0),
                     actual,
                 )
+                .saying(matcher.message())
             })
         })
         .collect()

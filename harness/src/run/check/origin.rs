@@ -4,11 +4,12 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{Mismatch, check_headers};
+use super::{Mismatch, check_headers, timing};
 use crate::{
     origin::RecordedRequest,
     run::{observed::Observed, redact::shorten},
     scenario::{expect::ExpectOrigin, text::Range},
+    trace::Party,
 };
 
 /// Who saw it.
@@ -16,6 +17,16 @@ use crate::{
 pub(super) enum Whose {
     Origin,
     Node,
+}
+
+impl Whose {
+    /// Whom the trace says was asked.
+    pub(super) fn party(self) -> Party {
+        match self {
+            Self::Origin => Party::Origin,
+            Self::Node => Party::Wallarm,
+        }
+    }
 }
 
 impl fmt::Display for Whose {
@@ -41,7 +52,14 @@ pub(super) fn check(whose: Whose, expect: &ExpectOrigin, observed: &Observed) ->
         .call
         .as_ref()
         .and_then(|call| call.sent_body.as_ref());
-    check_seen(whose, expect, &seen, all, sent)
+    let mut mismatches = check_seen(whose, expect, &seen, all, sent);
+    mismatches.extend(timing::seen(
+        whose,
+        expect,
+        &observed.hops,
+        &observed.all_hops,
+    ));
+    mismatches
 }
 
 /// The requests that an expectation is about; all where it names no call.
@@ -143,11 +161,14 @@ fn content(
     if let Some(matcher) = &expect.body
         && !matcher.holds(Some(&body))
     {
-        mismatches.push(Mismatch::new(
-            &["body"],
-            format!("{whose} gets the body {matcher}"),
-            format!("it got `{}`", shorten(&body)),
-        ));
+        mismatches.push(
+            Mismatch::new(
+                &["body"],
+                format!("{whose} gets the body {matcher}"),
+                format!("it got `{}`", shorten(&body)),
+            )
+            .saying(matcher.message()),
+        );
     }
     if expect.body_as_sent {
         let claim = format!("{whose} gets the body byte for byte as the visitor sent it");

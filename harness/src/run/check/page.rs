@@ -18,7 +18,9 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         };
         let page = Html::parse_document(&html);
         for (index, element) in expect.page.iter().enumerate() {
-            mismatches.extend(check_element(&page, element, &index.to_string()));
+            let found = check_element(&page, element, &index.to_string());
+            let message = element.message.as_deref();
+            mismatches.extend(found.into_iter().map(|found| found.saying(message)));
         }
     }
     for (index, line) in expect.console.iter().enumerate() {
@@ -27,15 +29,27 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
             .iter()
             .any(|printed| line.holds(Some(printed)))
         {
-            mismatches.push(Mismatch::new(
-                &["console", &index.to_string()],
-                format!("the page prints a line that is {line}"),
-                match observed.console.as_slice() {
-                    [] => "it printed nothing".to_owned(),
-                    lines => format!("it printed `{}`", shorten(&lines.join("\n"))),
-                },
-            ));
+            mismatches.push(
+                Mismatch::new(
+                    &["console", &index.to_string()],
+                    format!("the page prints a line that is {line}"),
+                    printed(&observed.console),
+                )
+                .saying(line.message()),
+            );
         }
+    }
+    if let Some(whole) = &expect.whole_console
+        && !whole.holds(Some(&observed.console.join("\n")))
+    {
+        mismatches.push(
+            Mismatch::new(
+                &["whole_console"],
+                format!("all that the page prints is {whole}"),
+                printed(&observed.console),
+            )
+            .saying(whole.message()),
+        );
     }
     if let Some(selector) = &expect.unchanged_except
         && let Some(call) = &observed.call
@@ -49,6 +63,13 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         ));
     }
     mismatches
+}
+
+fn printed(console: &[String]) -> String {
+    match console {
+        [] => "it printed nothing".to_owned(),
+        lines => format!("it printed `{}`", shorten(&lines.join("\n"))),
+    }
 }
 
 fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
@@ -92,23 +113,29 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
     if let Some(matcher) = &element.text {
         let text = first.text().collect::<String>();
         if !matcher.holds(Some(text.trim())) {
-            mismatches.push(Mismatch::new(
-                &["page", index, "text"],
-                format!("the text of `{select}` is {matcher}"),
-                format!("it is `{}`", shorten(text.trim())),
-            ));
+            mismatches.push(
+                Mismatch::new(
+                    &["page", index, "text"],
+                    format!("the text of `{select}` is {matcher}"),
+                    format!("it is `{}`", shorten(text.trim())),
+                )
+                .saying(matcher.message()),
+            );
         }
     }
     for (name, matcher) in &element.attributes {
         let value = first.value().attr(name);
         if !matcher.holds(value) {
-            mismatches.push(Mismatch::new(
-                &["page", index, "attributes", name],
-                format!("attribute `{name}` of `{select}` is {matcher}"),
-                value.map_or("it is not there".to_owned(), |value| {
-                    format!("it is `{}`", shorten(value))
-                }),
-            ));
+            mismatches.push(
+                Mismatch::new(
+                    &["page", index, "attributes", name],
+                    format!("attribute `{name}` of `{select}` is {matcher}"),
+                    value.map_or("it is not there".to_owned(), |value| {
+                        format!("it is `{}`", shorten(value))
+                    }),
+                )
+                .saying(matcher.message()),
+            );
         }
     }
     mismatches

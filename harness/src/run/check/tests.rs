@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -7,8 +7,13 @@ use rstest::rstest;
 use super::*;
 use crate::{
     origin::{RecordedBody, RecordedRequest},
-    run::observed::{Call, ObservedAtEnd},
-    scenario::{expect::ExpectAtEnd, read::read, yaml},
+    run::{
+        failure,
+        observed::{Call, ObservedAtEnd},
+        record::Failure,
+        redact::Redactor,
+    },
+    scenario::{expect::ExpectAtEnd, load::load_text, problem::Look, read::read, yaml},
     trace::{Party, RequestHead, Trace},
 };
 
@@ -230,4 +235,76 @@ fn the_end_is_judged_by_everything_that_was_seen(#[case] text: &str, #[case] cla
     };
     let found = check_end(&expect, &observed);
     assert_eq!(found.first().map(|found| found.claim.as_str()), claim);
+}
+
+/// One of every expectation, none of which holds of [`blocked`], each with the place a reader is led to.
+const NOTHING_HOLDS: &str = r#"scenario: Nothing holds
+given: { zones: { shop.example: { hosts: { shop.example: { site: signup } } } } }
+steps:
+  - request: POST https://shop.example/api
+    expect:
+      status: 200
+      headers: { x-rule: { matches: "^r[2-9]$", message: The rule has a number. } }
+      body: { json_path: { $.error: "yes" } }
+      page: [{ select: script, count: { min: 1 }, message: The page is instrumented. }]
+      console: [{ contains: ready }]
+      whole_console: { contains: ready }
+      within: 10ms
+      after: GET /signup
+      before: GET /signup
+      faster_than: GET /signup
+      cache: HIT
+      header_bytes: { max: 10 }
+      request:
+        headers: { accept: { present: true } }
+        budget: [{ percent: { min: 50 } }]
+        header_bytes: { min: 500 }
+      origin: { reached: true, times: 2, headers: { fp-data: { present: false } } }
+      worker:
+        ran: false
+        asked:
+          - { call: GET */v4/visitors, message: The worker knows the visitor. }
+          - { call: POST */v4/send, times: 0 }
+        log: [{ contains: allowed }]
+        whole_log: ""
+      message: A call without signals is let through.
+expect:
+  origin: [{ call: GET /sign-up, reached: true }, { call: GET /signup, body: none, body_as_sent: true, after: POST */v4/send }]
+  worker: { log: [{ starts_with: nobody }] }
+  events: [{ incognito: false }]
+  message: At the end all is well.
+"#;
+
+#[test]
+fn every_kind_of_failure_reads_as_its_golden_text() {
+    let case = &load_text(Path::new("scenarios/nothing_holds.yaml"), NOTHING_HOLDS).unwrap()[0];
+    let observed = blocked();
+    let redactor = Redactor::default();
+    let step = ["steps", "0", "expect"].map(str::to_owned);
+    let mut failures: Vec<Failure> =
+        check(case.scenario.steps[0].expect.as_ref().unwrap(), &observed)
+            .into_iter()
+            .map(|mismatch| failure::of(case, &step, mismatch, &redactor))
+            .collect();
+    let at_end = ObservedAtEnd {
+        origin: observed.origin_all.clone(),
+        events: vec![serde_json::json!({"incognito": true})],
+        ..ObservedAtEnd::default()
+    };
+    failures.extend(
+        check_end(&case.scenario.expect, &at_end)
+            .into_iter()
+            .map(|mismatch| failure::of(case, &["expect".to_owned()], mismatch, &redactor)),
+    );
+    let text = crate::report::failure::texts(&failures, Look::PLAIN).join("\n");
+    let path = crate::tools::home().join("fixtures/golden/reports/failures.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        golden == text,
+        "{} differs; it would now be:\n{text}",
+        path.display()
+    );
 }

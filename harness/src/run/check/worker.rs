@@ -21,25 +21,33 @@ pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) ->
         }
     }
     for (index, asked) in expect.asked.iter().enumerate() {
-        mismatches.extend(check_asked(asked, hops, &index.to_string()));
+        let found = check_asked(asked, hops, &index.to_string());
+        let message = asked.message.as_deref();
+        mismatches.extend(found.into_iter().map(|found| found.saying(message)));
     }
     for (index, line) in expect.log.iter().enumerate() {
         if !log.iter().any(|actual| line.holds(Some(actual))) {
-            mismatches.push(Mismatch::new(
-                &["log", &index.to_string()],
-                format!("the worker's log has a line that is {line}"),
-                written(log),
-            ));
+            mismatches.push(
+                Mismatch::new(
+                    &["log", &index.to_string()],
+                    format!("the worker's log has a line that is {line}"),
+                    written(log),
+                )
+                .saying(line.message()),
+            );
         }
     }
     if let Some(whole) = &expect.whole_log {
         let text = log.join("\n");
         if !whole.holds(Some(&text)) {
-            mismatches.push(Mismatch::new(
-                &["whole_log"],
-                format!("the worker's log is {whole}"),
-                written(log),
-            ));
+            mismatches.push(
+                Mismatch::new(
+                    &["whole_log"],
+                    format!("the worker's log is {whole}"),
+                    written(log),
+                )
+                .saying(whole.message()),
+            );
         }
     }
     mismatches

@@ -1,6 +1,9 @@
 //! Steps of visitors with a browser.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -11,7 +14,7 @@ use super::{
 };
 use crate::{
     browser::{self, CallOutcome, Page, PageError},
-    rig::{BrowserVisit, Rig},
+    rig::{BrowserVisit, Cookies, Rig},
     run::observed::Call,
     scenario::{
         call::CallPattern,
@@ -28,17 +31,37 @@ pub(super) struct Browsers {
 /// One visitor's browser.
 pub(super) struct Browser {
     visit: BrowserVisit,
+    cookies: Cookies,
+    /// How many calls of the page came before the last step, or were waited for already.
+    told: AtomicUsize,
 }
 
 impl Browsers {
     pub(super) async fn of(&mut self, rig: &Rig, visitor: &str) -> Result<&Browser, HarnessFault> {
         if !self.open.contains_key(visitor) {
             let visit = rig.browser(visitor).await?;
-            self.open.insert(visitor.to_owned(), Browser { visit });
+            let browser = Browser {
+                visit,
+                cookies: rig.visitor(visitor)?.cookies,
+                told: AtomicUsize::new(0),
+            };
+            self.open.insert(visitor.to_owned(), browser);
         }
         self.open
             .get(visitor)
             .ok_or_else(|| format!("the browser of `{visitor}` is gone").into())
+    }
+
+    /// What each of them shows.
+    pub(super) async fn screenshots(&self) -> Vec<(String, Vec<u8>)> {
+        let mut pictures = Vec::new();
+        for (visitor, browser) in &self.open {
+            // A page that shows nothing any more is told by the failure itself.
+            if let Ok(picture) = browser.visit.screenshot().await {
+                pictures.push((visitor.clone(), picture));
+            }
+        }
+        pictures
     }
 
     pub(super) async fn close(&mut self) {
@@ -58,15 +81,21 @@ impl Browser {
         wants_page: bool,
     ) -> Result<Outcome, Trouble> {
         let page: &Page = &self.visit;
+        let awaited = match action {
+            Action::Wait(pattern) => Some(pattern),
+            _ => call,
+        };
+        let calls = page.calls();
+        if !matches!(action, Action::Wait(_)) {
+            self.told.store(calls.len(), Ordering::Relaxed);
+        }
         // Calls that were there before the action are not its doing.
-        let skip = call.map_or(0, |pattern| {
-            page.calls()
-                .iter()
-                .filter(|call| is_meant(pattern, call))
-                .count()
+        let before = &calls[..self.told.load(Ordering::Relaxed).min(calls.len())];
+        let skip = awaited.map_or(0, |pattern| {
+            before.iter().filter(|call| is_meant(pattern, call)).count()
         });
         let document = self.do_it(action, limit).await?;
-        let seen = match call {
+        let seen = match awaited {
             Some(pattern) => Some(self.caused(pattern, skip, limit).await?),
             None => document,
         };
@@ -93,7 +122,12 @@ impl Browser {
     ) -> Result<Option<browser::Call>, Trouble> {
         let page: &Page = &self.visit;
         match action {
-            Action::Visit(url) => return page.visit(url, limit).await.map(Some).map_err(trouble),
+            Action::Visit(url) => {
+                if self.cookies == Cookies::Cleared {
+                    page.clear_cookies().await.map_err(trouble)?;
+                }
+                return page.visit(url, limit).await.map(Some).map_err(trouble);
+            }
             Action::Fill(fields) => {
                 for (selector, text) in fields {
                     page.fill(selector, text, limit).await.map_err(trouble)?;
@@ -111,7 +145,9 @@ impl Browser {
             Action::Run(script) => {
                 page.run(script).await.map_err(trouble)?;
             }
-            Action::Request(_) | Action::Advance(_) | Action::Set(_) => {
+            Action::Submit(form) => page.submit(form, limit).await.map_err(trouble)?,
+            Action::Wait(_) => {}
+            Action::Request(_) | Action::Raw(_) | Action::Advance(_) | Action::Set(_) => {
                 return Err(Trouble::Fault("a browser has no part in this step".into()));
             }
         }
@@ -126,7 +162,8 @@ impl Browser {
         limit: Duration,
     ) -> Result<browser::Call, Trouble> {
         let wanted = pattern.clone();
-        self.visit
+        let found = self
+            .visit
             .call(
                 skip,
                 &format!("the page's call `{pattern}`"),
@@ -134,7 +171,13 @@ impl Browser {
                 move |call| is_meant(&wanted, call),
             )
             .await
-            .map_err(trouble)
+            .map_err(trouble)?;
+        let calls = self.visit.calls();
+        if let Some(index) = calls.iter().rposition(|call| call.id == found.id) {
+            // The next wait is for the one after it.
+            self.told.fetch_max(index + 1, Ordering::Relaxed);
+        }
+        Ok(found)
     }
 
     async fn call(&self, seen: &browser::Call) -> Result<Call, Trouble> {
@@ -159,6 +202,7 @@ impl Browser {
             status,
             headers: seen.response_headers.clone(),
             body: Bytes::from(body),
+            // The trace knows it better than the browser: see the session.
             took: Duration::ZERO,
         })
     }

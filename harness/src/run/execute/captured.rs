@@ -7,7 +7,7 @@ use crate::{
     scenario::{
         expect::{Expect, ExpectOrigin},
         json,
-        request::{OneOrMany, Request, RequestBody},
+        request::{OneOrMany, RawRequest, Request, RequestBody},
         step::{Action, Capture},
         template,
     },
@@ -41,6 +41,7 @@ impl Captured {
                     claim: format!("the answer has {what}, to be kept as `{name}`"),
                     actual: "it has not".to_owned(),
                     nearest: None,
+                    message: None,
                 }),
             }
         }
@@ -63,7 +64,13 @@ impl Captured {
             Action::Click(selector) => Action::Click(self.text(selector)),
             Action::Press(press) => Action::Press(press.clone()),
             Action::Run(script) => Action::Run(self.text(script)),
+            Action::Submit(form) => Action::Submit(self.text(form)),
+            Action::Wait(call) => Action::Wait(call.clone()),
             Action::Request(request) => Action::Request(Box::new(self.request(request))),
+            Action::Raw(raw) => Action::Raw(Box::new(RawRequest {
+                to: self.text(&raw.to),
+                send: self.text(&raw.send),
+            })),
             Action::Advance(_) | Action::Set(_) => action.clone(),
         }
     }
@@ -96,7 +103,7 @@ impl Captured {
                     .map(|(name, value)| (name.clone(), self.text(value)))
                     .collect(),
             ),
-            RequestBody::Bytes(bytes) => RequestBody::Bytes(*bytes),
+            RequestBody::Bytes(_) | RequestBody::File(_) => body.clone(),
         }
     }
 
@@ -111,6 +118,9 @@ impl Captured {
             *matcher = matcher.map(&change);
         }
         expect.body = expect.body.map(|matcher| matcher.map(&change));
+        for element in &mut expect.page {
+            element.text = element.text.as_ref().map(|matcher| matcher.map(&change));
+        }
         let seen = |seen: ExpectOrigin| ExpectOrigin {
             headers: seen
                 .headers
@@ -146,11 +156,16 @@ fn found(capture: &Capture, call: &Call) -> (String, Option<String>) {
         Capture::Json(pointer) => {
             let json: Option<serde_json::Value> = serde_json::from_slice(&call.body).ok();
             let value = json.as_ref().and_then(|json| json.pointer(pointer));
-            let text = value.map(|value| match value {
-                serde_json::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            });
-            (format!("JSON with `{pointer}`"), text)
+            (format!("JSON with `{pointer}`"), value.map(json::as_text))
+        }
+        Capture::Matches(pattern) => {
+            let text = String::from_utf8_lossy(&call.body);
+            let found = pattern.0.captures(&text);
+            let found = found.and_then(|groups| groups.get(1).or_else(|| groups.get(0)));
+            (
+                format!("a body in which /{}/ finds something", pattern.0),
+                found.map(|found| found.as_str().to_owned()),
+            )
         }
     }
 }

@@ -1,11 +1,15 @@
 //! Steps of visitors without a browser.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
 
-use super::session::Trouble;
+use super::{cookies::Jar, session::Trouble};
 use crate::{
     clock::Clock,
     edge::limits::{header_bytes, header_line_bytes},
@@ -13,26 +17,36 @@ use crate::{
         Signals,
         signals::{Bot, Head, Incognito, Measurements},
     },
-    rig::Rig,
+    rig::{ClientError, Cookies, Rig, Visitor},
     run::observed::Call,
     scenario::{
-        request::{OneOrMany, Pad, Request, RequestBody, StatedSignals},
+        request::{HttpVersion, OneOrMany, Pad, RawRequest, Request, RequestBody, StatedSignals},
         time::shown,
     },
 };
 
+/// Who sends a request, and from where.
+pub(super) struct Sender<'a> {
+    pub(super) rig: &'a Rig,
+    pub(super) clock: &'a Clock,
+    /// The name of the visitor.
+    pub(super) name: &'a str,
+    pub(super) visitor: &'a Visitor,
+    pub(super) jar: &'a mut Jar,
+    /// The folder of the scenario, from which files are seen.
+    pub(super) folder: &'a Path,
+    pub(super) limit: Duration,
+}
+
 /// Sends the request and waits for the answer.
-pub(super) async fn send(
-    rig: &Rig,
-    clock: &Clock,
-    visitor: &str,
-    request: &Request,
-    limit: Duration,
-) -> Result<Call, Trouble> {
-    let (sent_body, content_type) = body(request.body.as_ref())?;
-    let mut headers = headers(request, content_type)?;
+pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, Trouble> {
+    let (sent_body, content_type) = body(request.body.as_ref(), sender.folder)?;
+    let mut headers = headers(request, content_type, sender.visitor)?;
+    if sender.visitor.cookies == Cookies::Kept {
+        sender.jar.add_to(&mut headers, &request.url);
+    }
     if let Some(signals) = &request.signals {
-        let value = fp_data(signals, clock)?;
+        let value = fp_data(signals, sender.clock)?;
         headers.insert("fp-data", HeaderValue::try_from(value)?);
     }
     let url: http::Uri = request.url.parse()?;
@@ -42,21 +56,18 @@ pub(super) async fn send(
     let mut message = http::Request::builder()
         .method(request.method.clone())
         .uri(url)
+        .version(version(request.version))
         .body(sent_body.clone())?;
     *message.headers_mut() = headers.clone();
 
     let started = Instant::now();
     let name = format!("{} {}", request.method, request.url);
-    let unmet = |actual: String| Trouble::Unmet {
-        claim: format!("{name} is answered within {}", shown(limit)),
-        actual,
-    };
-    let answer = match tokio::time::timeout(limit, rig.client(visitor)?.send(message)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => return Err(unmet(error.to_string())),
-        Err(_) => return Err(unmet("no answer had come by then".to_owned())),
-    };
+    let client = sender.rig.client(sender.name)?;
+    let answer = answered(&name, sender.limit, client.send(message)).await?;
     let (head, body) = answer.into_parts();
+    if sender.visitor.cookies == Cookies::Kept {
+        sender.jar.keep(&head.headers, &request.url);
+    }
     Ok(Call {
         method: request.method.clone(),
         url: request.url.clone(),
@@ -69,8 +80,69 @@ pub(super) async fn send(
     })
 }
 
+/// Sends bytes as they are written and waits for the answer.
+pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Call, Trouble> {
+    let to: http::Uri = raw.to.parse()?;
+    let bytes = Bytes::from(raw.send.clone());
+    let (method, target) = start_line(&raw.send);
+    let url = match target {
+        Some(path) if path.starts_with('/') => format!("{}{path}", raw.to.trim_end_matches('/')),
+        _ => raw.to.clone(),
+    };
+    let started = Instant::now();
+    let client = sender.rig.client(sender.name)?;
+    let name = format!("what is sent to {}", raw.to);
+    let sent = client.send_raw(&to, method.clone(), bytes.clone());
+    let (head, body) = answered(&name, sender.limit, sent).await?.into_parts();
+    Ok(Call {
+        method,
+        url,
+        sent_headers: HeaderMap::new(),
+        sent_body: None,
+        status: head.status,
+        headers: head.headers,
+        body,
+        took: started.elapsed(),
+    })
+}
+
+/// The method and the target of the first line, as far as it has them.
+fn start_line(text: &str) -> (Method, Option<&str>) {
+    let mut words = text.lines().next().unwrap_or_default().split(' ');
+    let method = words.next().and_then(|word| word.parse().ok());
+    (method.unwrap_or(Method::GET), words.next())
+}
+
+/// The answer, or what came instead of one.
+async fn answered(
+    name: &str,
+    limit: Duration,
+    answer: impl Future<Output = Result<Response<Bytes>, ClientError>>,
+) -> Result<Response<Bytes>, Trouble> {
+    let unmet = |actual: String| Trouble::Unmet {
+        claim: format!("{name} is answered within {}", shown(limit)),
+        actual,
+    };
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(unmet(error.to_string())),
+        Err(_) => Err(unmet("no answer had come by then".to_owned())),
+    }
+}
+
+fn version(version: HttpVersion) -> Version {
+    match version {
+        HttpVersion::Http10 => Version::HTTP_10,
+        HttpVersion::Http11 => Version::HTTP_11,
+        HttpVersion::Http2 => Version::HTTP_2,
+    }
+}
+
 /// The bytes of a body and the content type they are of.
-fn body(body: Option<&RequestBody>) -> Result<(Bytes, Option<&'static str>), Trouble> {
+fn body(
+    body: Option<&RequestBody>,
+    folder: &Path,
+) -> Result<(Bytes, Option<&'static str>), Trouble> {
     Ok(match body {
         None => (Bytes::new(), None),
         Some(RequestBody::Text(text)) => (Bytes::from(text.clone()), None),
@@ -82,11 +154,25 @@ fn body(body: Option<&RequestBody>) -> Result<(Bytes, Option<&'static str>), Tro
             (Bytes::from(form), Some("application/x-www-form-urlencoded"))
         }
         Some(RequestBody::Bytes(count)) => (Bytes::from(vec![b'a'; *count]), None),
+        Some(RequestBody::File(path)) => {
+            let path = folder.join(path);
+            let content = std::fs::read(&path)
+                .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+            (Bytes::from(content), None)
+        }
     })
 }
 
-fn headers(request: &Request, content_type: Option<&'static str>) -> Result<HeaderMap, Trouble> {
-    let mut headers = HeaderMap::new();
+/// The visitor's own headers, under those of the request.
+fn headers(
+    request: &Request,
+    content_type: Option<&'static str>,
+    visitor: &Visitor,
+) -> Result<HeaderMap, Trouble> {
+    let mut headers = visitor.headers.0.clone();
+    if let Some(language) = &visitor.language {
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::try_from(language)?);
+    }
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }

@@ -2,15 +2,18 @@
 
 mod browser;
 mod captured;
+mod cookies;
 mod http_client;
 mod session;
 
-use std::{error::Error, time::Instant};
+use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Instant};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 use self::session::Session;
 use super::{
     journey,
-    record::{CaseRecord, Verdict},
+    record::{CaseRecord, Failure, Screenshot, Verdict},
     redact::Redactor,
     runner::milliseconds,
 };
@@ -23,28 +26,52 @@ use crate::{
 /// Why a step could not be taken. It says nothing about the worker under test.
 pub(super) type HarnessFault = Box<dyn Error + Send + Sync>;
 
+/// Is told of a case that fails while its rig still runs, and is waited for before the rig stops.
+pub type AtFailure = Arc<
+    dyn for<'a> Fn(&'a Rig, &'a [Failure]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>
+        + Send
+        + Sync,
+>;
+
 /// Runs a case and says what came of it. It never fails itself: a fault of the harness is a verdict.
-pub async fn execute(case: &Case, environment: &Environment) -> CaseRecord {
+pub async fn execute(
+    case: &Case,
+    environment: &Environment,
+    at_failure: Option<AtFailure>,
+) -> CaseRecord {
     if let Some(reason) = &case.scenario.skip {
         return CaseRecord::without_run(case, Verdict::Skipped(reason.clone()));
     }
     let started = Instant::now();
     // A clock of its own: what one case waits out must not pass in another.
     let clock = Clock::default();
+    if let Some(start) = case.scenario.given.clock {
+        clock.set(start.as_millisecond());
+    }
     let mut given = case.scenario.given.clone();
     given.fingerprint.clock = clock.clone();
     let mut record = match Rig::start(environment, given).await {
-        Ok(rig) => on(rig, &clock, case).await,
+        Ok(rig) => on(rig, &clock, case, at_failure).await,
         Err(error) => CaseRecord::without_run(case, Verdict::Error(with_causes(&error))),
     };
     record.took_ms = milliseconds(started.elapsed());
     record
 }
 
-async fn on(rig: Rig, clock: &Clock, case: &Case) -> CaseRecord {
+async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
     let redactor = Redactor::new([rig.fingerprint().keys().secret.clone()]);
     let mut session = Session::new(&rig, clock, case, &redactor);
-    let verdict = match session.run().await {
+    let ended = session.run().await;
+    let mut screenshots = Vec::new();
+    if !matches!(&ended, Ok(failures) if failures.is_empty()) {
+        screenshots = session.screenshots().await;
+    }
+    if let (Ok(failures), Some(at_failure)) = (&ended, at_failure)
+        && !failures.is_empty()
+    {
+        at_failure(&rig, failures).await;
+    }
+    let verdict = match ended {
         Ok(failures) if failures.is_empty() => Verdict::Passed,
         Ok(failures) if case.scenario.kind == Kind::Required => Verdict::Failed(failures),
         Ok(failures) => Verdict::Observed(failures),
@@ -52,10 +79,19 @@ async fn on(rig: Rig, clock: &Clock, case: &Case) -> CaseRecord {
     };
     session.close().await;
     let mut record = CaseRecord::without_run(case, verdict);
+    record.screenshots = screenshots
+        .into_iter()
+        .map(|(visitor, picture)| Screenshot {
+            visitor,
+            jpeg: STANDARD.encode(picture),
+        })
+        .collect();
     record.hops = journey::records(&rig.trace().exchanges(), &redactor);
-    record.log = log(&rig).iter().map(|line| redactor.text(line)).collect();
+    record.log = log(&rig);
+    let secret = rig.fingerprint().keys().secret.clone();
+    let redactor = Redactor::of_trace([secret], &rig.trace().exchanges());
     rig.stop().await;
-    record
+    redactor.record(record)
 }
 
 /// What the workers wrote to their console.

@@ -1,18 +1,21 @@
 //! The steps of one case, in order.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-use super::{HarnessFault, browser::Browsers, captured::Captured, http_client, log};
+use super::{
+    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, http_client,
+    http_client::Sender, log,
+};
 use crate::{
     clock::Clock,
     origin::{Origin, RecordedRequest},
     rig::{Host, Rig},
     run::{
         check::{self, Mismatch},
-        journey,
+        failure, journey,
         observed::{Call, Observed, ObservedAtEnd},
         record::Failure,
         redact::Redactor,
@@ -23,7 +26,7 @@ use crate::{
         step::{Action, Change, Step},
     },
     tools,
-    trace::Exchange,
+    trace::{Exchange, Party},
     wallarm::Node,
 };
 
@@ -71,6 +74,7 @@ pub(super) struct Session<'a> {
     case: &'a Case,
     redactor: &'a Redactor,
     browsers: Browsers,
+    jars: ByVisitor<Jar>,
     captured: Captured,
 }
 
@@ -87,6 +91,7 @@ impl<'a> Session<'a> {
             case,
             redactor,
             browsers: Browsers::default(),
+            jars: ByVisitor::new(),
             captured: Captured::default(),
         }
     }
@@ -103,13 +108,22 @@ impl<'a> Session<'a> {
         self.end().await
     }
 
+    /// What each browser shows, by visitor.
+    pub(super) async fn screenshots(&self) -> Vec<(String, Vec<u8>)> {
+        self.browsers.screenshots().await
+    }
+
     /// Gives back the browsers.
     pub(super) async fn close(&mut self) {
         self.browsers.close().await;
     }
 
     async fn step(&mut self, index: usize, step: &Step) -> Result<Vec<Failure>, HarnessFault> {
-        let hops_before = self.rig.trace().exchanges().len();
+        let hops_before = match step.action {
+            // The call may have been made long before it is waited for.
+            Action::Wait(_) => 0,
+            _ => self.rig.trace().exchanges().len(),
+        };
         let action = self.captured.action(&step.action);
         let outcome = match self.act(step, &action).await {
             Ok(outcome) => outcome,
@@ -132,13 +146,14 @@ impl<'a> Session<'a> {
             return Ok(Vec::new());
         };
         let expect = self.captured.expect(expect);
-        let observed = self.observed(outcome, &expect, hops_before).await?;
+        let is_raw = matches!(action, Action::Raw(_));
+        let observed = self.observed(outcome, &expect, hops_before, is_raw).await?;
         let failures = check::check(&expect, &observed)
             .into_iter()
             .map(|mismatch| {
                 let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
                 let mut failure = self.failure(&path, mismatch);
-                failure.message.clone_from(&expect.message);
+                failure.message = failure.message.or_else(|| expect.message.clone());
                 failure.call = observed.call.as_ref().map(Call::name);
                 failure.journey = journey::records(&observed.hops, self.redactor);
                 failure
@@ -158,13 +173,26 @@ impl<'a> Session<'a> {
                 return Ok(Outcome::default());
             }
             Action::Set(change) => {
-                self.change(change)?;
+                self.change(change).await?;
                 return Ok(Outcome::default());
             }
             _ => {}
         }
-        if let Action::Request(request) = action {
-            let call = http_client::send(self.rig, self.clock, visitor, request, limit).await?;
+        if matches!(action, Action::Request(_) | Action::Raw(_)) {
+            let sender = Sender {
+                rig: self.rig,
+                clock: self.clock,
+                name: visitor,
+                visitor: self.rig.visitor(visitor)?,
+                jar: self.jars.entry(visitor.to_owned()).or_default(),
+                folder: self.case.file.parent().unwrap_or(Path::new("")),
+                limit,
+            };
+            let call = match action {
+                Action::Raw(raw) => http_client::send_raw(sender, raw).await?,
+                Action::Request(request) => http_client::send(sender, request).await?,
+                _ => return Ok(Outcome::default()),
+            };
             return Ok(Outcome {
                 call: Some(call),
                 ..Outcome::default()
@@ -181,7 +209,7 @@ impl<'a> Session<'a> {
     }
 
     /// Changes what is running.
-    fn change(&self, change: &Change) -> Result<(), HarnessFault> {
+    async fn change(&self, change: &Change) -> Result<(), HarnessFault> {
         if let Some(faults) = &change.faults {
             self.rig.internet().set_faults(faults.clone())?;
         }
@@ -190,6 +218,14 @@ impl<'a> Session<'a> {
         }
         if let Some(changes) = &change.node {
             self.rig.wallarm().change(changes.clone());
+        }
+        if let Some(signals) = &change.signals {
+            self.rig.fingerprint().set_signals(signals.clone());
+        }
+        if !change.deployments.is_empty() {
+            self.rig
+                .redeploy(change.deployments.clone(), &change.rulesets)
+                .await?;
         }
         Ok(())
     }
@@ -200,14 +236,23 @@ impl<'a> Session<'a> {
         outcome: Outcome,
         expect: &Expect,
         hops_before: usize,
+        is_raw: bool,
     ) -> Result<Observed, HarnessFault> {
         let exchanges = self.rig.trace().exchanges();
         let since = exchanges.get(hops_before..).unwrap_or_default();
-        let hops = outcome
-            .call
-            .as_ref()
-            .map(|call| hops_of(since, call))
-            .unwrap_or_default();
+        let mut call = outcome.call;
+        let hops = match &call {
+            // Bytes may name another URL than they mean: they are the only visit of their step.
+            Some(_) if is_raw => since.to_vec(),
+            Some(call) => hops_of(since, call),
+            None => Vec::new(),
+        };
+        if let Some(call) = &mut call
+            && let Some(took) = hops.first().and_then(|hop| hop.took)
+            && call.took.is_zero()
+        {
+            call.took = took;
+        }
         let node = match &expect.node {
             Some(expect) => self.node_saw(expect, &hops).await,
             None => Vec::new(),
@@ -218,16 +263,17 @@ impl<'a> Session<'a> {
             .filter(|request| belongs_to(request, &hops))
             .cloned()
             .collect();
-        let origin_page = match (&expect.unchanged_except, &outcome.call) {
+        let origin_page = match (&expect.unchanged_except, &call) {
             (Some(_), Some(call)) => Some(self.origin_page(call).await?),
             _ => None,
         };
         Ok(Observed {
-            call: outcome.call,
+            call,
             live_page: outcome.live_page,
             console: outcome.console,
             origin_page,
             hops,
+            all_hops: exchanges,
             origin,
             origin_all,
             node,
@@ -318,7 +364,7 @@ impl<'a> Session<'a> {
             .into_iter()
             .map(|mismatch| {
                 let mut failure = self.failure(&["expect".to_owned()], mismatch);
-                failure.message.clone_from(&expect.message);
+                failure.message = failure.message.or_else(|| expect.message.clone());
                 failure
             });
         Ok(failures.collect())
@@ -339,6 +385,7 @@ impl<'a> Session<'a> {
             claim,
             actual,
             nearest: None,
+            message: None,
         };
         let mut failure = self.failure(&path, mismatch);
         let exchanges = self.rig.trace().exchanges();
@@ -347,25 +394,8 @@ impl<'a> Session<'a> {
         failure
     }
 
-    /// A failure at the nearest place of the file that the path leads to.
     fn failure(&self, base: &[String], mismatch: Mismatch) -> Failure {
-        let path: Vec<&str> = base
-            .iter()
-            .chain(&mismatch.path)
-            .map(String::as_str)
-            .collect();
-        let node = (0..=path.len())
-            .rev()
-            .find_map(|length| self.case.node.at_path(path[..length].iter().copied()));
-        Failure {
-            claim: self.redactor.text(&mismatch.claim),
-            actual: self.redactor.text(&mismatch.actual),
-            excerpt: node.and_then(|node| self.case.sources.excerpt(node.at)),
-            message: None,
-            nearest: mismatch.nearest.map(|nearest| self.redactor.text(&nearest)),
-            call: None,
-            journey: Vec::new(),
-        }
+        failure::of(self.case, base, mismatch, self.redactor)
     }
 }
 
@@ -395,7 +425,7 @@ fn belongs_to(request: &RecordedRequest, hops: &[Exchange]) -> bool {
         Some(ray) => hops.iter().any(|hop| hop.ray.as_deref() == Some(&ray)),
         // A worker may have removed it; then the hop to the origin tells.
         None => hops.iter().any(|hop| {
-            hop.to == crate::trace::Party::Origin
+            hop.to == Party::Origin
                 && hop.request.method == request.method
                 && hop.request.url == request.url
         }),

@@ -9,7 +9,7 @@ use super::{
     AttackType, Finding, Limits, Point,
     decode::{self, Field},
     detectors,
-    value::Value,
+    value::{Value, runs_in_binary},
 };
 
 /// The look at one request.
@@ -106,6 +106,12 @@ impl Inspection {
         if let Some(fields) = decode::json(bytes) {
             return self.fields_at(&point.below("json_doc"), &fields, depth + 1);
         }
+        if let Some(content) = decode::gunzip(bytes, self.bytes_left().saturating_add(1)) {
+            return self.decoded(&point.below("gzip"), &content, origin, depth + 1);
+        }
+        if let Some(runs) = runs_in_binary(bytes) {
+            return self.in_binary(point, &runs);
+        }
         let value = Value::new(bytes, origin == Origin::Program);
         if let Some(fields) = decode::xml(&value.raw) {
             // The markup itself is no attack but for what it makes a parser do.
@@ -114,6 +120,18 @@ impl Inspection {
         }
         self.look(point, &value, |_| true);
         self.open(point, bytes, &value.raw, origin, depth + 1)
+    }
+
+    /// The texts in binary content. No person wrote them as the value of anything, so only plain signs count.
+    fn in_binary(&mut self, point: &Point, runs: &[&[u8]]) -> Result<(), Exhausted> {
+        for run in runs {
+            self.values += 1;
+            if self.values > self.limits.values {
+                return Err(self.exhausted(point));
+            }
+            self.look(point, &Value::new(run, true), |_| true);
+        }
+        Ok(())
     }
 
     /// Everything that the value decodes to.
@@ -146,9 +164,6 @@ impl Inspection {
         }
         if let Some(decoded) = decode::hexadecimal(bytes) {
             self.decoded(&point.below("hex"), &decoded, Origin::Free, depth)?;
-        }
-        if let Some(decoded) = decode::gunzip(bytes, self.bytes_left().saturating_add(1)) {
-            self.decoded(&point.below("gzip"), &decoded, Origin::Free, depth)?;
         }
         Ok(())
     }

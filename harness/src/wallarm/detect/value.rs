@@ -13,6 +13,38 @@ pub(super) struct Value {
     pub(super) by_program: bool,
 }
 
+/// Shorter values are looked at as text, whatever they are.
+const SHORTEST_BINARY: usize = 64;
+/// Shorter runs of text in binary content come about by chance.
+const SHORTEST_RUN: usize = 12;
+
+/// The runs of text in binary content, such as a picture; nothing where the bytes are text.
+///
+/// Where bytes come by chance, every short sign of an attack does too.
+pub(super) fn runs_in_binary(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    if bytes.len() < SHORTEST_BINARY || !is_binary(bytes) {
+        return None;
+    }
+    let is_text = |byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~');
+    let runs = bytes.split(|byte| !is_text(byte));
+    Some(runs.filter(|run| run.len() >= SHORTEST_RUN).collect())
+}
+
+/// Whether one in sixteen characters is none that people write.
+fn is_binary(bytes: &[u8]) -> bool {
+    let strange: usize = bytes
+        .utf8_chunks()
+        .map(|chunk| {
+            let controls = chunk
+                .valid()
+                .bytes()
+                .filter(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n'));
+            controls.count() + chunk.invalid().len()
+        })
+        .sum();
+    strange > bytes.len() / 16
+}
+
 impl Value {
     pub(super) fn new(bytes: &[u8], by_program: bool) -> Self {
         let raw = String::from_utf8_lossy(bytes).into_owned();
@@ -64,6 +96,20 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn a_picture_is_looked_at_where_it_holds_text() {
+        let mut picture: Vec<u8> = (0..=255).cycle().take(600).collect();
+        assert_eq!(runs_in_binary(&picture).map(|runs| runs.len()), Some(2));
+        picture.extend(b"\xff<?php system($_GET[1]); ?>\xff");
+        let runs = runs_in_binary(&picture).unwrap();
+        assert_eq!(runs.last(), Some(&b"<?php system($_GET[1]); ?>".as_slice()));
+        assert_eq!(
+            runs_in_binary("Grüße aus München, ".repeat(9).as_bytes()),
+            None
+        );
+        assert_eq!(runs_in_binary(b"..\xc0\xaf..\xc0\xafetc"), None);
+    }
 
     #[rstest]
     #[case("SeLeCt\t\u{a0} 1", "select 1")]

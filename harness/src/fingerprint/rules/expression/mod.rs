@@ -19,6 +19,7 @@ mod token;
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -32,8 +33,9 @@ pub const MAX_LENGTH: usize = 16 * 1024;
 pub const MAX_DEPTH: usize = 64;
 
 /// A condition that was read and checked once and can be evaluated often.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Expression {
     text: String,
     root: Node,

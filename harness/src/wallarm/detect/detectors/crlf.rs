@@ -10,23 +10,23 @@ pub(super) const DETECTOR: Detector = Detector {
     signatures: &[
         (
             "header of an answer",
-            r"[\n\x{560a}\x{560d}]\s*(?:set-cookie2?|location|content-(?:length|encoding|disposition|security-policy)|refresh|link|access-control-[a-z-]+|x-xss-protection|strict-transport-security|transfer-encoding|cache-control|last-modified|www-authenticate)\s*:\s?\S",
+            r"(?:\n|(?u:[\x{560a}\x{560d}]))\s*(?:set-cookie2?|location|content-(?:length|encoding|disposition|security-policy)|refresh|link|access-control-[a-z-]+|x-xss-protection|strict-transport-security|transfer-encoding|cache-control|last-modified|www-authenticate)\s*:\s?\S",
         ),
         (
             "header of a request",
-            r"[\n\x{560a}\x{560d}]\s*(?:host|x-forwarded-(?:for|host|proto)|x-real-ip|authorization|cookie|user-agent|referer|connection|accept)\s*:\s?\S",
+            r"(?:\n|(?u:[\x{560a}\x{560d}]))\s*(?:host|x-forwarded-(?:for|host|proto)|x-real-ip|authorization|cookie|user-agent|referer|connection|accept)\s*:\s?\S",
         ),
         (
             "content type",
-            r"[\n\x{560a}\x{560d}]\s*content-type\s*:\s*(?:text/html|application/|image/svg)",
+            r"(?:\n|(?u:[\x{560a}\x{560d}]))\s*content-type\s*:\s*(?:text/html|application/|image/svg)",
         ),
         (
             "invented header",
-            r"^[^\n]{0,80}[\n\x{560a}\x{560d}]\s*[a-z]+(?:-[a-z]+)+\s*:\s?\S{1,60}$",
+            r"^[^\n]{0,80}(?:\n|(?u:[\x{560a}\x{560d}]))\s*[a-z]+(?:-[a-z]+)+\s*:\s?\S{1,60}$",
         ),
         (
             "another message",
-            r"[\n\x{560a}\x{560d}]\s*(?:(?:get|post|put|head|delete|options|trace|connect)\s+\S+\s+)?http/[0-9.]+(?:\s|$)",
+            r"(?:\n|(?u:[\x{560a}\x{560d}]))\s*(?:(?:get|post|put|head|delete|options|trace|connect)\s+\S+\s+)?http/[0-9.]+(?:\s|$)",
         ),
         (
             "body after the headers",

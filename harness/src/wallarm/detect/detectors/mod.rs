@@ -2,7 +2,8 @@
 //!
 //! A detector has *triggers*, words one of which stands in every such attack; only a value that contains one is looked
 //! at closely. Then *signatures*, regular expressions over the folded value, and for some kinds an *engine*, a function
-//! for what regular expressions cannot say. All of them run in linear time.
+//! for what regular expressions cannot say. All of them run in linear time; the expressions know ASCII only, which makes
+//! them several times as fast, but where a group says `(?u:…)`.
 
 mod crlf;
 mod ldapi;
@@ -21,7 +22,7 @@ mod xxe;
 use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
-use regex::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{attack::AttackType, point::Point, value::Value};
 
@@ -125,7 +126,7 @@ fn judge(index: usize, detector: &Detector, value: &Value) -> Option<Sign> {
 /// The first signature that the text shows.
 fn first(signatures: &[(&'static str, Regex)], text: &str) -> Option<Sign> {
     signatures.iter().find_map(|(name, signature)| {
-        let found = signature.find(text)?;
+        let found = signature.find(text.as_bytes())?;
         Some(Sign {
             name,
             payload: excerpt(text, found.start(), found.end()),
@@ -137,8 +138,12 @@ fn first(signatures: &[(&'static str, Regex)], text: &str) -> Option<Sign> {
 fn compile(signatures: &[(&'static str, &'static str)]) -> Vec<(&'static str, Regex)> {
     let compiled = signatures
         .iter()
-        .map(|(name, pattern)| Some((*name, Regex::new(pattern).ok()?)));
+        .map(|(name, pattern)| Some((*name, expression(pattern).ok()?)));
     compiled.flatten().collect()
+}
+
+fn expression(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).unicode(false).build()
 }
 
 /// Characters of context that a payload keeps on either side.
@@ -166,9 +171,9 @@ mod tests {
             let attack = detector.attack;
             for (name, pattern) in detector.signatures {
                 assert!(
-                    Regex::new(pattern).is_ok(),
+                    expression(pattern).is_ok(),
                     "{attack}: {name}: {:?}",
-                    Regex::new(pattern)
+                    expression(pattern)
                 );
             }
             for trigger in detector.triggers {

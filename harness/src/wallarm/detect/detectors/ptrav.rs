@@ -55,7 +55,7 @@ pub(super) const DETECTOR: Detector = Detector {
         ),
         (
             "a step and the end of a string",
-            r"\.\.[/\\][^\s]*(?:%00|\x{fffd}|\?|;)\S*$",
+            r"\.\.[/\\][^\s]*(?:%00|(?u:\x{fffd})|\?|;)\S*$",
         ),
         (
             "file of a Unix system",

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::Regex;
 
-use super::{Detector, Sign, compile, everywhere, excerpt, first};
+use super::{Detector, Sign, compile, everywhere, excerpt, expression, first};
 use crate::wallarm::detect::{attack::AttackType, value::Value};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -158,7 +158,7 @@ static COMMANDS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     ];
     patterns
         .iter()
-        .filter_map(|(name, pattern)| Some((*name, Regex::new(pattern).ok()?)))
+        .filter_map(|(name, pattern)| Some((*name, expression(pattern).ok()?)))
         .collect()
 });
 
@@ -181,7 +181,7 @@ const PATTERNS: [(&str, &str); 20] = [
     ),
     (
         "windows shell",
-        r"\bcmd(?:\.exe)?\s*(?:/|\^/|\x{fffd}/)[ckr]\b|\bpowershell(?:\.exe)?\s+(?:-|/|\S*\()|\b(?:iex|invoke-(?:expression|webrequest|command|mimikatz))\b\s*[(\s]|\bnew-object\s+(?:system\.)?net\.|\bnet\s+(?:user|localgroup|view|use|share|start|stop)\b\s*[/\w\\]*\s*(?:$|/|\\|\w)|\bfor\s+(?:/[fldr]\s+)?(?:\x22[^\x22]*\x22\s+)?%{1,2}\S+\s+in\s*\(|\bif\s+(?:/i\s+)?(?:not\s+)?(?:exist\s+\S*[\\.%]\S*\s+\w|defined\s+\w+\s*\(|errorlevel\s+\d|\S+\s*(?:==|\bequ\b|\bneq\b|\bgeq\b|\blss\b)\s*\S+\s+(?:echo|goto|cmd|call|del|set|\())|%(?:comspec|systemroot|windir|programfiles|userprofile|temp)(?::~[-\d,]+)?%|\b(?:certutil|bitsadmin|regsvr32|rundll32|mshta|wmic|cscript|wscript)(?:\.exe)?\s+[-/\w]+",
+        r"\bcmd(?:\.exe)?\s*(?:/|\^/|(?u:\x{fffd})/)[ckr]\b|\bpowershell(?:\.exe)?\s+(?:-|/|\S*\()|\b(?:iex|invoke-(?:expression|webrequest|command|mimikatz))\b\s*[(\s]|\bnew-object\s+(?:system\.)?net\.|\bnet\s+(?:user|localgroup|view|use|share|start|stop)\b\s*[/\w\\]*\s*(?:$|/|\\|\w)|\bfor\s+(?:/[fldr]\s+)?(?:\x22[^\x22]*\x22\s+)?%{1,2}\S+\s+in\s*\(|\bif\s+(?:/i\s+)?(?:not\s+)?(?:exist\s+\S*[\\.%]\S*\s+\w|defined\s+\w+\s*\(|errorlevel\s+\d|\S+\s*(?:==|\bequ\b|\bneq\b|\bgeq\b|\blss\b)\s*\S+\s+(?:echo|goto|cmd|call|del|set|\())|%(?:comspec|systemroot|windir|programfiles|userprofile|temp)(?::~[-\d,]+)?%|\b(?:certutil|bitsadmin|regsvr32|rundll32|mshta|wmic|cscript|wscript)(?:\.exe)?\s+[-/\w]+",
     ),
     (
         "php",
@@ -205,7 +205,7 @@ const PATTERNS: [(&str, &str); 20] = [
     ),
     (
         "serialised java or .net",
-        r"^ro0ab[a-z0-9+/=]|^aced0005|\baaeaaad/////|\bh4siaaaaaaaa|\x{fffd}\x{fffd}\x05sr|javax\.management|objectdataprovider|system\.windows\.data|\bysoserial\b|commons\.collections",
+        r"^ro0ab[a-z0-9+/=]|^aced0005|\baaeaaad/////|\bh4siaaaaaaaa|(?u:\x{fffd}\x{fffd})\x05sr|javax\.management|objectdataprovider|system\.windows\.data|\bysoserial\b|commons\.collections",
     ),
     (
         "java",

@@ -5,9 +5,9 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::Regex;
 
-use super::{Detector, Sign, compile, everywhere, excerpt, first};
+use super::{Detector, Sign, compile, everywhere, excerpt, expression, first};
 use crate::wallarm::detect::{attack::AttackType, value::Value};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -61,7 +61,7 @@ pub(super) const DETECTOR: Detector = Detector {
 static SIGNATURES: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| compile(&PATTERNS));
 
 static UNFINISHED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\bunion\b(?:\s+(?:all|distinct))?[\s(]+select[\s(]*$").ok());
+    LazyLock::new(|| expression(r"\bunion\b(?:\s+(?:all|distinct))?[\s(]+select[\s(]*$").ok());
 
 const PATTERNS: [(&str, &str); 22] = [
     (
@@ -156,7 +156,10 @@ const PATTERNS: [(&str, &str); 22] = [
 
 fn engine(value: &Value) -> Option<Sign> {
     let text = without_comments(&value.folded);
-    let finished = match UNFINISHED.as_ref().and_then(|end| end.find(&text)) {
+    let finished = match UNFINISHED
+        .as_ref()
+        .and_then(|end| end.find(text.as_bytes()))
+    {
         Some(end) => &text[..end.start()],
         None => text.as_str(),
     };

@@ -29,7 +29,7 @@ pub(super) const DETECTOR: Detector = Detector {
         ),
         (
             "address in a foreign script",
-            r"://[^/\s]*[\x{2460}-\x{24ff}\x{3002}\x{ff0e}]",
+            r"://[^/\s]*(?u:[\x{2460}-\x{24ff}\x{3002}\x{ff0e}])",
         ),
         (
             "metadata of a cloud",

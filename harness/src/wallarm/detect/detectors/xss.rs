@@ -26,7 +26,7 @@ pub(super) const DETECTOR: Detector = Detector {
     signatures: &[
         (
             "tag that runs",
-            r"<[\s/]*(?:script|iframe|object|embed|applet|base|frameset|frame|i?layer|bgsound|isindex|portal|foreignobject|animate(?:transform|motion)?|xss|noscript)(?:[\s/>:\x22'=+]|$|\x{fffd})",
+            r"<[\s/]*(?:script|iframe|object|embed|applet|base|frameset|frame|i?layer|bgsound|isindex|portal|foreignobject|animate(?:transform|motion)?|xss|noscript)(?:[\s/>:\x22'=+]|$|(?u:\x{fffd}))",
         ),
         ("drawing", r"<[\s/]*(?:[a-z]+:)?(?:svg|math)(?:[\s/>]|$)"),
         (
@@ -87,7 +87,7 @@ pub(super) const DETECTOR: Detector = Detector {
         ),
         (
             "script in another charset",
-            r"\+adw-|\+adcapg-|[\x{bc}\x{fffd}]/?script[\x{be}\x{fffd}]",
+            r"\+adw-|\+adcapg-|(?u:[\x{bc}\x{fffd}])/?script(?u:[\x{be}\x{fffd}])",
         ),
         (
             "script without letters",

@@ -1,0 +1,100 @@
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+use serde_json::{Map, Value as Json, json};
+
+use super::*;
+use crate::{
+    scenario::{
+        load,
+        node::{Node, Value},
+        yaml,
+    },
+    tools,
+};
+
+/// A file as the editor's validator sees it.
+fn json_of(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Integer(value) => json!(value),
+        Value::Float(value) => json!(value),
+        Value::Text(text) => json!(text),
+        Value::List(items) => items.iter().map(json_of).collect(),
+        Value::Map(entries) => Json::Object(
+            entries
+                .iter()
+                .map(|(key, value)| (key.text.clone(), json_of(value)))
+                .collect::<Map<_, _>>(),
+        ),
+    }
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    let validator = jsonschema::validator_for(schema().as_value()).unwrap();
+    let file = json_of(&yaml::parse(0, text).unwrap());
+    validator
+        .iter_errors(&file)
+        .map(|error| format!("{}: {error}", error.instance_path))
+        .collect()
+}
+
+fn scenario_files() -> Vec<PathBuf> {
+    load::find(&[tools::home().join("scenarios")]).unwrap()
+}
+
+#[test]
+fn the_published_schema_is_the_readers() {
+    let path = tools::home().join("scenarios/schema.json");
+    let text = text().unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap() == text,
+        "{} is out of date; UPDATE_GOLDEN=1 writes it anew",
+        path.display()
+    );
+}
+
+#[test]
+fn every_scenario_file_and_every_default_meets_the_schema() {
+    let files = scenario_files();
+    let defaults = files
+        .iter()
+        .filter_map(|file| file.parent().map(|folder| folder.join("_defaults.yaml")))
+        .filter(|file| file.is_file());
+    let mut wrong = Vec::new();
+    for file in files.iter().cloned().chain(defaults) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let found = mistakes(&text);
+        if !found.is_empty() {
+            wrong.push(format!("{}: {found:?}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[rstest]
+#[case("scenario: a\nstep: []\n")]
+#[case("scenario: a\nsteps: [{clik: a}]\n")]
+#[case("scenario: a\nsteps: [{click: a, expect: {status: maybe}}]\n")]
+#[case("scenario: a\nsteps: [{click: a, expect: {headers: {x: {contain: y}}}}]\n")]
+#[case("scenario: a\ngiven: {deployments: {flow: {failure_mode: shut}}}\nsteps: []\n")]
+#[case("scenario: a\ngiven: {visitors: {ann: {profile: chrome}}}\nsteps: []\n")]
+#[case("scenario: a\nmatrix: {mode: []}\nsteps: []\n")]
+fn what_the_reader_refuses_the_schema_refuses(#[case] text: &str) {
+    assert!(load::load_text(Path::new("a.yaml"), text).is_err());
+    assert_ne!(mistakes(text), Vec::<String>::new());
+}
+
+#[rstest]
+#[case(
+    "scenario: a\nmatrix: {mode: {x: {status: 403}}}\nsteps: [{request: 'GET https://shop.example/', expect: {status: '${mode.status}'}}]\n"
+)]
+#[case("scenario: a\ngiven: {visitors: {ann: }}\nsteps: []\n")]
+#[case("include: other.yaml\n")]
+fn what_may_be_written_meets_the_schema(#[case] text: &str) {
+    assert_eq!(mistakes(text), Vec::<String>::new());
+}
