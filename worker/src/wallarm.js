@@ -5,6 +5,9 @@ import { edit } from "./runtime.js";
 // sees so much at least.
 const SMALL = 64 * 1024;
 
+// How much of a larger body is read at a time; by itself the runtime reads 4 KiB.
+const PIECE = 64 * 1024;
+
 const NODE = 0;
 const ORIGIN = 1;
 
@@ -136,7 +139,7 @@ export class NodeCall {
 // isolate would hold more than the limit, the node's part ends.
 class SharedBody {
   constructor(body, limit) {
-    this.reader = body.getReader();
+    this.reader = body.getReader({ mode: "byob" });
     this.limit = limit;
     this.pieces = [];
     this.holding = { size: 0 };
@@ -179,10 +182,11 @@ class SharedBody {
         this.isEnded = true;
         return;
       }
-      this.pieces.push(value);
+      // A piece that is mostly room gets a place of its own size.
+      this.pieces.push(value.byteLength < PIECE / 2 ? value.slice() : value);
       this.hold(value.byteLength);
     };
-    this.reading ??= this.reader.read().then(keep);
+    this.reading ??= this.reader.read(new Uint8Array(PIECE)).then(keep);
     return this.reading;
   }
 
