@@ -8,14 +8,15 @@ import module from "./index_bg.wasm";
 initSync({ module });
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, context) {
+    const aside = (visit) => context.waitUntil(drive(visit).catch(restart));
     try {
-      return await drive(new Visit(request, env));
+      return await drive(new Visit(request, env, aside));
     } catch (error) {
       restart(error);
     }
     try {
-      return await drive(recover(request, env));
+      return await drive(recover(request, env, aside));
     } catch (error) {
       restart(error);
       return new Response("Internal Server Error", { status: 500 });

@@ -40,3 +40,4 @@ pub mod runtime;
 pub mod scenario;
 pub mod tools;
 pub mod trace;
+pub mod wallarm;

@@ -1,6 +1,6 @@
 //! A request that reached the worker, and the way it takes.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use edgeproof_worker_core::{
     configuration::Configuration,
@@ -12,9 +12,13 @@ use edgeproof_worker_core::{
     protection::{self, Answer, Step},
     request::RequestHead,
 };
+use js_sys::Function;
 use wasm_bindgen::JsValue;
 
-use crate::runtime::{self, Request, Response};
+use crate::{
+    runtime::{self, Request, Response},
+    wallarm::{Gate, Inspection, Passed},
+};
 
 /// A request that reached the worker.
 pub(crate) struct Incoming {
@@ -23,6 +27,10 @@ pub(crate) struct Incoming {
     /// The signals of its header, a text that stays on JavaScript's side; undefined where there are none.
     pub(crate) signals: JsValue,
     pub(crate) request: Request,
+    /// Keeps a visit going when the request has its answer.
+    pub(crate) aside: Function,
+    /// What the filtering node has to do with the request, once that is asked.
+    pub(crate) inspection: OnceCell<Inspection>,
 }
 
 impl Incoming {
@@ -34,10 +42,13 @@ impl Incoming {
             Route::Protected => self.protected().await,
             Route::Preflight => self.preflight().await,
             Route::Page(pattern) => self.page(pattern).await,
-            Route::Other => {
-                self.forward(&protection::without_own_headers(&self.head))
-                    .await
-            }
+            Route::Other => match self.gate().await? {
+                Gate::Open(passed) => {
+                    let edits = protection::without_own_headers(&self.head);
+                    self.forward(passed, &edits).await
+                }
+                Gate::Shut(answer) => Ok(answer),
+            },
         }
     }
 
@@ -55,23 +66,33 @@ impl Incoming {
                 return runtime::respond(answer);
             }
         }
-        self.forward(&protection::without_own_headers(&self.head))
-            .await
+        match self.gate_after_a_trap()? {
+            Gate::Open(passed) => {
+                let edits = protection::without_own_headers(&self.head);
+                self.forward(passed, &edits).await
+            }
+            Gate::Shut(answer) => Ok(answer),
+        }
     }
 
     /// Sends the request on, its head changed.
-    pub(crate) async fn forward(&self, edits: &[HeaderEdit]) -> Result<Response, JsValue> {
-        self.forward_with(edits, &JsValue::UNDEFINED).await
+    pub(crate) async fn forward(
+        &self,
+        passed: Passed,
+        edits: &[HeaderEdit],
+    ) -> Result<Response, JsValue> {
+        self.forward_with(passed, edits, &JsValue::UNDEFINED).await
     }
 
     /// Sends the request on with another body; `undefined` stands for its own. An origin that cannot be reached is an
     /// answer, as it is behind Cloudflare.
     pub(crate) async fn forward_with(
         &self,
+        _: Passed,
         edits: &[HeaderEdit],
         body: &JsValue,
     ) -> Result<Response, JsValue> {
-        match runtime::forward(&self.request, edits, body).await {
+        match runtime::forward(&self.onward(body)?, edits, body).await {
             Ok(response) => Ok(response),
             Err(error) => self.bad_gateway(&error),
         }
@@ -112,13 +133,19 @@ impl Incoming {
                 headers,
                 body: None,
             }),
-            Preflight::Ask(asked) => {
+            preflight => {
+                let passed = match self.gate().await? {
+                    Gate::Open(passed) => passed,
+                    Gate::Shut(answer) => return Ok(answer),
+                };
+                let Preflight::Ask(asked) = preflight else {
+                    return self.forward(passed, &edits).await;
+                };
                 edits.extend(asked);
-                let response = self.forward(&edits).await?;
+                let response = self.forward(passed, &edits).await?;
                 let answer = runtime::response_headers(&response);
                 runtime::changed(&response, &cors::complete(&self.head, &answer, false))
             }
-            Preflight::Forward => self.forward(&edits).await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod page;
 mod protected;
 mod runtime;
 mod scripts;
+mod wallarm;
 
 use std::{cell::OnceCell, rc::Rc};
 
@@ -17,6 +18,7 @@ use edgeproof_worker_core::{
     log::{LogEntry, LogLevel},
     protection::Answer,
 };
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -34,10 +36,11 @@ pub struct Visit {
 
 #[wasm_bindgen]
 impl Visit {
-    /// A visit of this request. Nothing happens before the first `step`.
+    /// A visit of this request. Nothing happens before the first `step`. `aside` is called with visits that go on when
+    /// the request has its answer.
     #[wasm_bindgen(constructor)]
-    pub fn new(request: Request, env: JsValue) -> Self {
-        Self::of(async move { incoming(request, &env)?.answer().await })
+    pub fn new(request: Request, env: JsValue, aside: Function) -> Self {
+        Self::of(async move { incoming(request, &env, aside)?.answer().await })
     }
 
     /// Goes on with what became of the promise that was waited for: the next promise, or `undefined` at the end.
@@ -62,12 +65,16 @@ impl Visit {
     }
 
     fn of(answer: impl Future<Output = Result<Response, JsValue>> + 'static) -> Self {
+        Self::going(async move {
+            answer
+                .await
+                .map_or_else(|error| failed(&error), JsValue::from)
+        })
+    }
+
+    fn going(future: impl Future<Output = JsValue> + 'static) -> Self {
         Self {
-            coroutine: Coroutine::new(async move {
-                answer
-                    .await
-                    .map_or_else(|error| failed(&error), JsValue::from)
-            }),
+            coroutine: Coroutine::new(future),
             answer: JsValue::UNDEFINED,
         }
     }
@@ -75,11 +82,11 @@ impl Visit {
 
 /// A visit of a request whose first visit ended in a trap: the failure mode decides.
 #[wasm_bindgen]
-pub fn recover(request: Request, env: JsValue) -> Visit {
-    Visit::of(async move { incoming(request, &env)?.recover().await })
+pub fn recover(request: Request, env: JsValue, aside: Function) -> Visit {
+    Visit::of(async move { incoming(request, &env, aside)?.recover().await })
 }
 
-fn incoming(request: Request, env: &JsValue) -> Result<Incoming, JsValue> {
+fn incoming(request: Request, env: &JsValue, aside: Function) -> Result<Incoming, JsValue> {
     let (head, signals) = runtime::head(&request)
         .ok_or_else(|| JsValue::from_str("the URL is not one of the web"))?;
     Ok(Incoming {
@@ -87,6 +94,8 @@ fn incoming(request: Request, env: &JsValue) -> Result<Incoming, JsValue> {
         head,
         signals,
         request,
+        aside,
+        inspection: OnceCell::new(),
     })
 }
 
@@ -97,7 +106,9 @@ fn configuration(env: &JsValue) -> Rc<Configuration> {
     }
     CONFIGURATION.with(|configuration| {
         let read = || {
-            let configuration = Configuration::read(|name| runtime::variable(env, name));
+            let configuration = Configuration::read(|name| {
+                runtime::variable(env, name).or_else(|| wallarm::default_variable(name))
+            });
             for problem in &configuration.problems {
                 let entry = LogEntry::new(LogLevel::Error, "configuration", problem.to_string());
                 runtime::write(configuration.log_level, &entry, None);

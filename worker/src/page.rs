@@ -15,6 +15,7 @@ use wasm_bindgen::JsValue;
 use crate::{
     incoming::Incoming,
     runtime::{self, Peeked, Response, as_number},
+    wallarm::Gate,
 };
 
 /// How many bytes of a page wasm looks at in one go.
@@ -25,6 +26,7 @@ impl Incoming {
         let mut edits = protection::without_own_headers(&self.head);
         if edge::is_wanted(&self.configuration, &self.head, pattern) {
             match self.analyse().await {
+                _ if self.is_blocked() => return self.blocked(),
                 Ok(known) => edits.extend(edge_headers::state(&known)),
                 Err(failure) => {
                     let reason = format!("without analysis: {failure}");
@@ -32,14 +34,19 @@ impl Incoming {
                 }
             }
         }
-        let response = self.forward(&edits).await?;
+        let passed = match self.gate().await? {
+            Gate::Open(passed) => passed,
+            Gate::Shut(answer) => return Ok(answer),
+        };
+        let response = self.forward(passed, &edits).await?;
         let answer = runtime::response_headers(&response);
         self.inject(response, &answer, None).await
     }
 
     async fn analyse(&self) -> Result<Intelligence, Failure> {
         let request = edge::request(&self.configuration, &self.head)?;
-        let (status, body) = runtime::post(&request, &self.signals, self.deadline()).await?;
+        let posting = runtime::post(&request, &self.signals, self.deadline(), &self.stop())?;
+        let (status, body) = runtime::posted(self.unless_blocked(posting).await)?;
         edge::judge(status, &body)
     }
 

@@ -11,6 +11,7 @@ use wasm_bindgen::JsValue;
 use crate::{
     incoming::Incoming,
     runtime::{self, Peeked, Response, as_number},
+    wallarm::Gate,
 };
 
 /// How many bytes of a form wasm takes in one go.
@@ -28,6 +29,9 @@ impl Incoming {
             Some(signals) => self.identify(signals).await,
             None => Err(Failure::NoSignals),
         };
+        if self.is_blocked() {
+            return self.blocked();
+        }
         let protection = protection::decide(
             &self.configuration,
             &self.head,
@@ -36,13 +40,20 @@ impl Incoming {
         );
         self.log(&protection.log);
         match &protection.step {
-            Step::Answer(answer) => runtime::respond(answer),
+            Step::Answer(answer) => {
+                self.abandon();
+                runtime::respond(answer)
+            }
             Step::Forward(edits) => {
+                let passed = match self.gate().await? {
+                    Gate::Open(passed) => passed,
+                    Gate::Shut(answer) => return Ok(answer),
+                };
                 let body = match &form {
                     Some((form, body)) => self.without_field(form, body)?,
                     None => JsValue::UNDEFINED,
                 };
-                let response = self.forward_with(edits, &body).await?;
+                let response = self.forward_with(passed, edits, &body).await?;
                 self.complete(response, &protection).await
             }
         }
@@ -56,7 +67,7 @@ impl Incoming {
         else {
             return Ok(None);
         };
-        let body = Peeked::new(&self.request, self.length())?;
+        let body = Peeked::new(&self.message()?, self.length())?;
         while let Some(bytes) = body.next(LOOK).await? {
             if scanner.push(&bytes.to_vec()) {
                 break;
@@ -77,14 +88,15 @@ impl Incoming {
     }
 
     /// The length of the body, where the visitor told it.
-    fn length(&self) -> Option<f64> {
+    pub(crate) fn length(&self) -> Option<f64> {
         let length = self.head.headers.get("content-length")?;
         length.parse().ok().map(as_number)
     }
 
     async fn identify(&self, signals: &Signals) -> Result<Identified, Failure> {
         let request = identification::request(&self.configuration, &self.head, signals)?;
-        let (status, body) = runtime::post(&request, &self.signals, self.deadline()).await?;
+        let posting = runtime::post(&request, &self.signals, self.deadline(), &self.stop())?;
+        let (status, body) = runtime::posted(self.unless_blocked(posting).await)?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
         let now = js_sys::Date::now() as i64;
         identification::judge(&self.head, status, &body, now)

@@ -59,7 +59,7 @@ export function answer(status, edits, body) {
   return new Response(body, { status, headers });
 }
 
-function edit(headers, edits) {
+export function edit(headers, edits) {
   for (const line of edits.split("\n")) {
     const colon = line.indexOf(": ");
     const name = colon < 0 ? line.slice(1) : line.slice(1, colon);
@@ -77,9 +77,9 @@ function edit(headers, edits) {
   }
 }
 
-// Posts JSON to the platform; status and bytes of the answer. The deadline covers both. Signals, where
-// they are given, become the first member of the body, from a character on.
-export async function postJson(url, authorization, body, deadline, signals, signalsFrom) {
+// Posts JSON to the platform; status and bytes of the answer. The deadline covers both, and so does the signal, where one
+// is given. Signals of the visitor, where they are given, become the first member of the body, from a character on.
+export async function postJson(url, authorization, body, deadline, signals, signalsFrom, stop) {
   if (signals !== undefined) {
     body = `{"fingerprint_data":${quoted(signals.slice(signalsFrom))},${body.slice(1)}`;
   }
@@ -88,7 +88,7 @@ export async function postJson(url, authorization, body, deadline, signals, sign
     headers: { "Content-Type": "application/json", Authorization: authorization },
     body,
     redirect: "manual",
-    signal: AbortSignal.timeout(deadline),
+    signal: stop ? AbortSignal.any([stop, AbortSignal.timeout(deadline)]) : AbortSignal.timeout(deadline),
   });
   return [response.status, new Uint8Array(await response.arrayBuffer())];
 }

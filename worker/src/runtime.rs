@@ -19,6 +19,9 @@ extern "C" {
     pub type Request;
 
     #[wasm_bindgen(method, getter)]
+    pub(crate) fn url(this: &Request) -> String;
+
+    #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Request) -> JsValue;
 
     /// The runtime's `Response`.
@@ -76,6 +79,7 @@ extern "C" {
         deadline: f64,
         signals: &JsValue,
         signals_from: u32,
+        stop: &JsValue,
     ) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_name = fetchFrom, catch)]
@@ -179,36 +183,29 @@ pub(crate) async fn ask(
         .map_err(|error| failure(&error))
 }
 
-/// Posts to the platform about a call with these signals in its header; status and body of its answer. `deadline` is in
-/// milliseconds.
-pub(crate) async fn post(
+/// Posts to the platform about a call with these signals in its header; the promise of what [`posted`] reads. `deadline`
+/// is in milliseconds; the signal `stop` ends it early, `undefined` is none.
+pub(crate) fn post(
     request: &PlatformRequest,
     signals: &JsValue,
     deadline: f64,
-) -> Result<(u16, Vec<u8>), Failure> {
+    stop: &JsValue,
+) -> Result<Promise, Failure> {
     let PlatformRequest {
         url,
         authorization,
         body,
         signals_from,
     } = request;
-    let posted = async {
-        let signals = signals_from.map_or(JsValue::UNDEFINED, |_| signals.clone());
-        let start = signals_from.unwrap_or_default();
-        settled(post_json(
-            url,
-            authorization,
-            body,
-            deadline,
-            &signals,
-            start,
-        )?)
-        .await
-    };
-    let answer: Array = posted
-        .await
-        .map_err(|error| failure(&error))?
-        .unchecked_into();
+    let signals = signals_from.map_or(JsValue::UNDEFINED, |_| signals.clone());
+    let start = signals_from.unwrap_or_default();
+    post_json(url, authorization, body, deadline, &signals, start, stop)
+        .map_err(|error| failure(&error))
+}
+
+/// Status and body of the platform's answer.
+pub(crate) fn posted(settled: Result<JsValue, JsValue>) -> Result<(u16, Vec<u8>), Failure> {
+    let answer: Array = settled.map_err(|error| failure(&error))?.unchecked_into();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -298,7 +295,7 @@ pub(crate) fn write(configured: LogLevel, entry: &LogEntry, ray: Option<&str>) {
 }
 
 /// Edits as lines, the form the runtime's side reads. What it would refuse is left out.
-fn lines(edits: &[HeaderEdit]) -> String {
+pub(crate) fn lines(edits: &[HeaderEdit]) -> String {
     let mut lines = String::new();
     for edit in edits.iter().filter(|edit| edit.is_legal()) {
         if !lines.is_empty() {

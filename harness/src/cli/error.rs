@@ -33,6 +33,9 @@ pub enum CliError {
     /// A ruleset or an event cannot be read.
     #[error(transparent)]
     Rules(#[from] super::RulesError),
+    /// The attacks of a running rig cannot be had.
+    #[error(transparent)]
+    Console(#[from] crate::wallarm::ConsoleError),
     /// No first scenario could be written.
     #[error(transparent)]
     New(#[from] super::NewError),
@@ -78,6 +81,7 @@ impl CliError {
             Self::Environment(_)
             | Self::Tool(_)
             | Self::Build(_)
+            | Self::Console(_)
             | Self::Rig(_)
             | Self::Watch(_)
             | Self::Output(_)

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod attacks;
 mod build;
 mod check;
 mod doctor;
@@ -65,6 +66,8 @@ enum Command {
     Route(route::Options),
     /// Works with rulesets of the Fingerprint platform.
     Rules(rules::Options),
+    /// Prints the attacks that the filtering node of a running rig has found.
+    Attacks(attacks::Options),
     /// Says what is installed, which versions, and what is missing.
     Doctor,
 }
@@ -93,6 +96,7 @@ pub async fn main(context: &Context) -> u8 {
         Command::Build(options) => build::build(options),
         Command::Route(options) => route::route(options),
         Command::Rules(options) => rules::rules(options),
+        Command::Attacks(options) => attacks::attacks(options).await,
         Command::Doctor => doctor::doctor(),
     };
     done.unwrap_or_else(|error| {

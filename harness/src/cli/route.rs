@@ -108,7 +108,12 @@ fn routes(description: &Description) -> Result<Vec<Route>, PatternError> {
     };
     let deployments = description.deployments.iter();
     let expansions = deployments
-        .map(|(name, deployment)| (name.clone(), cloudflare::expand(deployment, keys, None)))
+        .map(|(name, deployment)| {
+            (
+                name.clone(),
+                cloudflare::expand(name, deployment, keys, None),
+            )
+        })
         .collect();
     rig::routes(description, &expansions).map_err(|(_, source)| source)
 }

@@ -11,6 +11,7 @@ use crate::{
         load::{self, Case},
         select::Selection,
     },
+    wallarm::Console,
 };
 
 /// What can be asked of it.
@@ -73,6 +74,7 @@ impl Up {
 /// One way in for each visitor, and the certificate that makes them trustworthy. All are gone when it is dropped.
 pub(super) struct Doors {
     doors: Vec<(String, Door)>,
+    console: Console,
     directory: ScratchDirectory,
 }
 
@@ -92,7 +94,11 @@ impl Doors {
             let door = rig.door(visitor).await?;
             doors.push((visitor.clone(), door));
         }
-        Ok(Self { doors, directory })
+        Ok(Self {
+            doors,
+            console: Console::open(rig.wallarm().clone()).await?,
+            directory,
+        })
     }
 
     /// How to come in, for people.
@@ -128,6 +134,11 @@ impl Doors {
                 key = rig.authority().spki_sha256_base64(),
             );
         }
+        let _ = writeln!(
+            text,
+            "\nThe attacks its filtering node has found:\n  edgeproof attacks {}",
+            self.console.address()
+        );
         text
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::connector;
 use crate::rig::{Deployment, FailureMode};
 
 /// The first path segment of the worker's own URLs: scripts and browser cache.
@@ -30,8 +31,13 @@ pub struct Keys<'a> {
     pub secret: &'a str,
 }
 
-/// Expands a deployment. `ruleset` is the platform's id of the ruleset it names.
-pub fn expand(deployment: &Deployment, keys: Keys<'_>, ruleset: Option<&str>) -> Expansion {
+/// Expands the deployment of a worker. `ruleset` is the platform's id of the ruleset it names.
+pub fn expand(
+    worker: &str,
+    deployment: &Deployment,
+    keys: Keys<'_>,
+    ruleset: Option<&str>,
+) -> Expansion {
     let apis: Vec<_> = deployment
         .protected_apis
         .iter()
@@ -58,6 +64,7 @@ pub fn expand(deployment: &Deployment, keys: Keys<'_>, ruleset: Option<&str>) ->
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
+    variables.extend(connector::variables(worker, deployment));
     variables.extend(deployment.variables.clone());
     variables.retain(|_, value| !value.is_empty());
     Expansion {
@@ -69,11 +76,20 @@ pub fn expand(deployment: &Deployment, keys: Keys<'_>, ruleset: Option<&str>) ->
     }
 }
 
-/// The pages, the APIs, and on every host of a page the worker's own paths.
+/// The pages, the APIs, the traffic for the filtering node, and on every host of a page the worker's own paths.
 fn derived_routes(deployment: &Deployment, prefix: Option<&String>) -> Vec<String> {
     let pages = deployment.identification_pages.iter();
     let apis = deployment.protected_apis.iter().map(|api| &api.url);
-    let mut routes: BTreeSet<String> = pages.clone().chain(apis).cloned().collect();
+    let connector = deployment
+        .wallarm
+        .iter()
+        .flat_map(|wallarm| &wallarm.routes);
+    let mut routes: BTreeSet<String> = pages
+        .clone()
+        .chain(apis)
+        .chain(connector)
+        .cloned()
+        .collect();
     if let Some(prefix) = prefix {
         routes.extend(pages.map(|page| format!("{}/{prefix}/*", host(page))));
     }
@@ -112,7 +128,7 @@ mod tests {
     #[test]
     fn routes_cover_the_pages_the_apis_and_the_workers_own_paths() {
         assert_eq!(
-            expand(&deployment(), KEYS, None).routes,
+            expand("flow", &deployment(), KEYS, None).routes,
             [
                 "api.shop.example/create*",
                 "shop.example/fp/*",
@@ -123,9 +139,9 @@ mod tests {
 
     #[test]
     fn without_a_ruleset_the_worker_monitors() {
-        let variables = expand(&deployment(), KEYS, None).variables;
+        let variables = expand("flow", &deployment(), KEYS, None).variables;
         assert!(!variables.contains_key("FP_RULESET_ID"));
-        let variables = expand(&deployment(), KEYS, Some("rs_1")).variables;
+        let variables = expand("flow", &deployment(), KEYS, Some("rs_1")).variables;
         assert_eq!(variables["FP_RULESET_ID"], "rs_1");
     }
 
@@ -136,7 +152,7 @@ mod tests {
             ("FP_REGION".to_owned(), "eu".to_owned()),
             ("FP_SECRET_KEY".to_owned(), String::new()),
         ]);
-        let variables = expand(&deployment, KEYS, None).variables;
+        let variables = expand("flow", &deployment, KEYS, None).variables;
         assert_eq!(variables["FP_REGION"], "eu");
         assert!(!variables.contains_key("FP_SECRET_KEY"));
     }

@@ -14,7 +14,8 @@ use hyper_util::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    AnswerFault, Destination, FaultKind, Internet, Peer, ReadLimit, Unreachable, faulty_body,
+    AnswerFault, Decided, Destination, FaultKind, Internet, Peer, ReadLimit, Unreachable,
+    faulty_body,
 };
 use crate::{
     body::{self, Body},
@@ -63,7 +64,10 @@ impl Internet {
             Err(_) => Err(Unreachable::ReadTimeout(limit)),
         };
         match answer {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                if let Some(Decided(reason)) = answer.extensions_mut().remove() {
+                    hop.decided(reason);
+                }
                 hop.answered(ResponseHead::of(&answer));
                 Ok(answer.map(|body| counted(body, hop, Counted::Response)))
             }

@@ -60,7 +60,7 @@ impl TryFrom<u8> for Percent {
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
 pub enum FaultTarget {
-    /// All requests to a part of the rig, by its name: `origin`, `ingress`, `cdn`, `node`.
+    /// All requests to a part of the rig, by its name: `origin`, `ingress`, `cdn`, `wallarm`.
     Peer(String),
     /// Requests whose URL matches: `api.shop.example/login*`, with the grammar of a Cloudflare route.
     Url(Pattern),
@@ -273,7 +273,7 @@ mod tests {
         FaultKind::Truncate(10)
     )]
     #[case(
-        "{on: node, fault: {answer: {status: 500, body: no}}}",
+        "{on: wallarm, fault: {answer: {status: 500, body: no}}}",
         FaultKind::Answer(AnswerFault { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: "no".into() })
     )]
     fn a_fault_is_read_as_a_scenario_writes_it(#[case] yaml: &str, #[case] expected: FaultKind) {
@@ -284,11 +284,11 @@ mod tests {
     #[case("{on: ingress, fault: refused}")]
     #[case("{on: ingress, fault: refuse, times: 2}")]
     #[case("{on: a.example/*x/, fault: refuse}")]
-    #[case("{on: node, fault: {answer: {status: 500, code: 1}}}")]
-    #[case("{on: node, fault: {answer: {status: 100}}}")]
-    #[case("{on: node, fault: reset, percent: 0}")]
-    #[case("{on: node, fault: reset, percent: 100}")]
-    #[case("{on: node, fault: {answer: {status: 500, headers: {a b: c}}}}")]
+    #[case("{on: wallarm, fault: {answer: {status: 500, code: 1}}}")]
+    #[case("{on: wallarm, fault: {answer: {status: 100}}}")]
+    #[case("{on: wallarm, fault: reset, percent: 0}")]
+    #[case("{on: wallarm, fault: reset, percent: 100}")]
+    #[case("{on: wallarm, fault: {answer: {status: 500, headers: {a b: c}}}}")]
     fn a_misspelt_fault_is_refused(#[case] yaml: &str) {
         assert!(read(yaml).is_err());
     }

@@ -57,7 +57,7 @@ pub enum Destination {
 /// A party on the internet.
 #[derive(Clone)]
 pub struct Peer {
-    /// What faults call it: `origin`, `ingress`, `cdn`, `node`.
+    /// What faults call it: `origin`, `ingress`, `cdn`, `wallarm`.
     pub name: String,
     /// What the trace calls it.
     pub party: Party,
@@ -105,6 +105,10 @@ pub(crate) trait Gateway: Send + Sync {
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Dropped>> + Send>>;
 }
+
+/// Why a destination answered as it did: an extension of its answer, for the trace.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided(pub(crate) String);
 
 /// The connection is closed without an answer, which makes the worker's `fetch()` reject.
 #[derive(Debug, thiserror::Error)]

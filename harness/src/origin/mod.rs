@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{Request, Response};
 
 pub use app::AppError;
+pub(crate) use record::Entry;
 pub use record::{RecordedBody, RecordedRequest};
 pub use site::{Site, SiteError};
 
@@ -62,7 +63,7 @@ impl Origin {
 
     /// Answers one request and records it on arrival.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let entry = record::Entry::begin(&self.requests, &request);
+        let entry = Entry::begin(&self.requests, &request);
         match &*self.backend {
             Backend::Site(site) => {
                 let (head, body) = request.into_parts();

@@ -54,14 +54,14 @@ impl RecordedBody {
 
 /// The entry of a request whose body is still coming.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     requests: Arc<Mutex<Vec<RecordedRequest>>>,
     index: usize,
 }
 
 impl Entry {
     /// Records the head of a request.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         requests: &Arc<Mutex<Vec<RecordedRequest>>>,
         request: &Request<Body>,
     ) -> Self {
@@ -89,7 +89,7 @@ impl Entry {
     }
 
     /// The same body; what passes is recorded.
-    pub(super) fn observe(self, body: Body) -> Body {
+    pub(crate) fn observe(self, body: Body) -> Body {
         observed(body, self)
     }
 

@@ -6,10 +6,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::{Connector, RealNode};
 use crate::{
     edge,
     fingerprint::{self, Ruleset},
     internet::Fault,
+    wallarm,
 };
 
 /// Everything a rig is built from. Maps are keyed by the names the user gave.
@@ -24,6 +26,8 @@ pub struct Description {
     pub rulesets: BTreeMap<String, Ruleset>,
     /// The rest of the Fingerprint workspace.
     pub fingerprint: fingerprint::Settings,
+    /// The Wallarm filtering node.
+    pub node: wallarm::Settings,
     /// The time at which the rig starts, such as `2026-11-21T12:00:00Z`; the machine's where it is absent. The worker
     /// has the machine's time all the same: `workerd` knows no other.
     #[schemars(with = "Option<String>")]
@@ -81,6 +85,10 @@ pub struct Deployment {
     pub ruleset: Option<String>,
     /// Route patterns; derived from the pages, the APIs and the worker's own prefix where they are absent.
     pub routes: Option<Vec<String>>,
+    /// The Wallarm connector of the same worker; without it no traffic goes through a node.
+    pub wallarm: Option<Connector>,
+    /// A real filtering node in place of the emulated one.
+    pub node: Option<RealNode>,
     /// Further worker variables; they win over the derived ones. An empty value removes one.
     pub variables: BTreeMap<String, String>,
 }

@@ -1,6 +1,7 @@
 //! A running world: every part built from one description, stopped together.
 
 mod client;
+mod connector;
 mod description;
 mod door;
 mod environment;
@@ -9,6 +10,7 @@ mod running;
 mod visit;
 
 pub use client::{Client, ClientError};
+pub use connector::{BlockPage, Connector, ConnectorMode, RealNode};
 pub use description::{
     Cookies, Deployment, Description, FailureMode, Host, Profile, ProtectedApi, ProtectedApiError,
     Visitor, VisitorHeaders, Zone,

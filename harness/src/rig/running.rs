@@ -28,6 +28,7 @@ use crate::{
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig},
     tools::ToolError,
     trace::{Party, Trace},
+    wallarm::{self, NODE_HOST, Node},
 };
 
 /// The data centre that the emulated edge says it is.
@@ -59,6 +60,7 @@ pub struct Rig {
     deployed: Mutex<Deployed>,
     origins: BTreeMap<String, Origin>,
     fingerprint: Fingerprint,
+    node: Node,
 }
 
 /// What is deployed, and what was: a worker that was replaced still ends the requests it has begun.
@@ -151,6 +153,7 @@ impl Rig {
         let internet = Internet::new(trace.clone());
         let origins = connect_origins(&internet, &description, &environment.sites)?;
         let fingerprint = connect_fingerprint(&internet, &description, environment).await?;
+        let node = connect_node(&internet, &description);
         internet.set_faults(description.faults.clone())?;
 
         let (launched, doors) = launch(&internet, environment, &description, &fingerprint).await?;
@@ -180,6 +183,7 @@ impl Rig {
             }),
             origins,
             fingerprint,
+            node,
         })
     }
 
@@ -228,6 +232,11 @@ impl Rig {
     /// The Fingerprint workspace.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
+    }
+
+    /// The Wallarm filtering node: what reached it, and the attacks it found.
+    pub fn wallarm(&self) -> &Node {
+        &self.node
     }
 
     /// The internet between the worker and everybody it asks.
@@ -415,6 +424,39 @@ async fn connect_fingerprint(
     Ok(fingerprint)
 }
 
+/// The emulated node under its name.
+fn connect_node(internet: &Internet, description: &Description) -> Node {
+    let node = Node::new(wallarm::Settings {
+        // One clock for the whole rig: a step that moves it moves the lists too.
+        clock: description.fingerprint.clock.clone(),
+        ..description.node.clone()
+    });
+    let destination = Destination::Handler(Arc::new(node.clone()));
+    internet.connect(NODE_HOST, node_at(destination));
+    node
+}
+
+/// Each real node under the name of its deployment.
+fn connect_real_nodes(internet: &Internet, description: &Description) {
+    for (name, deployment) in &description.deployments {
+        if let Some(real) = &deployment.node {
+            let destination = Destination::Address(real.address);
+            internet.connect(
+                &cloudflare::node_host(name, deployment),
+                node_at(destination),
+            );
+        }
+    }
+}
+
+fn node_at(destination: Destination) -> Peer {
+    Peer {
+        name: "wallarm".to_owned(),
+        party: Party::Wallarm,
+        destination,
+    }
+}
+
 /// Workers that were started, and how to reach them.
 struct Launched {
     routes: Vec<Route>,
@@ -429,6 +471,7 @@ async fn launch(
     description: &Description,
     fingerprint: &Fingerprint,
 ) -> Result<(Launched, Vec<Outbound>), RigError> {
+    connect_real_nodes(internet, description);
     let expansions = expand(description, fingerprint)?;
     let routes = routes(description, &expansions)
         .map_err(|(worker, source)| RigError::Route { worker, source })?;
@@ -470,7 +513,7 @@ fn expand(
             Some(ruleset) => Some(crate::fingerprint::ruleset_id(ruleset)),
             None => None,
         };
-        let expansion = cloudflare::expand(deployment, keys, ruleset.as_deref());
+        let expansion = cloudflare::expand(name, deployment, keys, ruleset.as_deref());
         expansions.insert(name.clone(), expansion);
     }
     Ok(expansions)

@@ -26,6 +26,10 @@ pub struct Observed {
     pub origin: Vec<RecordedRequest>,
     /// Everything the origin has seen so far.
     pub origin_all: Vec<RecordedRequest>,
+    /// What the filtering node saw of the call.
+    pub node: Vec<RecordedRequest>,
+    /// Everything the filtering node has seen so far.
+    pub node_all: Vec<RecordedRequest>,
     /// What the workers have written to their console so far.
     pub log: Vec<String>,
 }
@@ -58,6 +62,10 @@ pub struct ObservedAtEnd {
     pub hops: Vec<Exchange>,
     /// Everything the origin saw.
     pub origin: Vec<RecordedRequest>,
+    /// Everything the filtering node saw.
+    pub node: Vec<RecordedRequest>,
+    /// The attacks it recorded, in order.
+    pub attacks: Vec<serde_json::Value>,
     /// The identification events, in order.
     pub events: Vec<serde_json::Value>,
     /// What the workers wrote to their console.

@@ -48,6 +48,8 @@ pub struct Expect {
     pub request: Option<ExpectRequest>,
     /// What the origin saw of this call.
     pub origin: Option<ExpectOrigin>,
+    /// What the filtering node saw of this call. A copy that is sent aside is waited for.
+    pub node: Option<ExpectOrigin>,
     /// What the worker did with this call.
     pub worker: Option<ExpectWorker>,
     /// What the author wants to be told when one of these does not hold.
@@ -60,6 +62,10 @@ pub struct Expect {
 pub struct ExpectAtEnd {
     /// What the origin saw; each says which call it is about.
     pub origin: Vec<ExpectOrigin>,
+    /// What the filtering node saw; each says which call it is about.
+    pub node: Vec<ExpectOrigin>,
+    /// The attacks the filtering node recorded, in order, each including what is written here; `[]` is none.
+    pub attacks: Option<Vec<Json>>,
     /// What the worker did in the whole scenario.
     pub worker: Option<ExpectWorker>,
     /// The identification events, in order, each including what is written here; `[]` is none.
@@ -109,7 +115,7 @@ pub struct Budget {
     pub percent: Range,
 }
 
-/// What the origin saw.
+/// What the origin, or the filtering node, saw.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectOrigin {
@@ -160,6 +166,16 @@ pub struct Asked {
     pub headers: BTreeMap<Header, TextMatcher>,
     /// What the author wants to be told when it is not so.
     pub message: Option<String>,
+}
+
+impl ExpectOrigin {
+    /// How many requests it takes for this to hold; 0 where none is expected.
+    pub fn at_least(&self) -> f64 {
+        let wants_content = !self.headers.is_empty() || self.body.is_some() || self.body_as_sent;
+        let wanted = self.reached == Some(true) || wants_content;
+        let times = self.times.as_ref().and_then(|times| times.min);
+        times.unwrap_or(f64::from(u8::from(wanted)))
+    }
 }
 
 /// The name of a header, in any case.

@@ -17,6 +17,7 @@ use crate::{
     fingerprint::{Ruleset, Stated},
     internet::Fault,
     rig::Deployment,
+    wallarm,
 };
 
 /// One step: one action, who takes it, and what must be true afterwards.
@@ -84,6 +85,8 @@ pub struct Change {
     pub faults: Option<Vec<Fault>>,
     /// Rulesets by name; each replaces the one of its name.
     pub rulesets: BTreeMap<String, Ruleset>,
+    /// What changes of the filtering node; the rest of it stays.
+    pub node: Option<wallarm::Changes>,
     /// Stated signals of every event from now on, in place of those before.
     pub signals: Option<Stated>,
     /// Deployments by worker name; each replaces the one of its name, from which it takes what it does not say.

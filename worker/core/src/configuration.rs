@@ -16,6 +16,7 @@ use crate::{
     action::{Action, FallbackAction},
     log::LogLevel,
     pattern::{Pattern, PatternError},
+    wallarm::Connector,
 };
 
 /// Everything the worker is told.
@@ -45,6 +46,8 @@ pub struct Configuration {
     pub log_level: LogLevel,
     /// How long any answer of the platform may take.
     pub timeout: Duration,
+    /// The Wallarm connector, where a filtering node is named.
+    pub wallarm: Option<Connector>,
     /// What is wrong with the variables.
     pub problems: Vec<Problem>,
 }
@@ -127,7 +130,16 @@ pub enum Problem {
 }
 
 /// The default of `FP_TIMEOUT_MS`.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(3000);
+const DEFAULT_TIMEOUT: u32 = 3000;
+
+/// The variables that Flow does not work without: where none of them is set, the connector is deployed alone.
+const FLOW: [&str; 5] = [
+    "WORKER_ROUTE_PREFIX",
+    "FP_PUBLIC_KEY",
+    "FP_SECRET_KEY",
+    "PROTECTED_APIS",
+    "IDENTIFICATION_PAGE_URLS",
+];
 
 const DEFAULT_INGRESS_HOST: &str = "api.fpjs.io";
 const DEFAULT_CDN_HOST: &str = "fpcdn.io";
@@ -140,7 +152,10 @@ impl Configuration {
             variable,
             problems: Vec::new(),
         };
-        Self {
+        let wallarm = Connector::read(&mut reader);
+        let is_without_flow =
+            wallarm.is_some() && FLOW.iter().all(|name| reader.text(name).is_none());
+        let mut configuration = Self {
             ingress: reader.ingress(),
             cdn_host: reader.host("FP_CDN_HOST", DEFAULT_CDN_HOST),
             route_prefix: reader.route_prefix(),
@@ -149,12 +164,28 @@ impl Configuration {
             ruleset: reader.text("FP_RULESET_ID"),
             edge_api: reader.text("FP_EDGE_API").as_deref() == Some("true"),
             protected_apis: reader.protected_apis(),
-            identification_pages: reader.identification_pages(),
+            identification_pages: reader.patterns("IDENTIFICATION_PAGE_URLS"),
             fallback: reader.fallback(),
             log_level: reader.log_level(),
-            timeout: reader.timeout(),
+            timeout: Duration::from_millis(
+                reader
+                    .number(
+                        "FP_TIMEOUT_MS",
+                        DEFAULT_TIMEOUT,
+                        "a whole number of milliseconds above 0; 3000 is used",
+                    )
+                    .into(),
+            ),
+            wallarm,
             problems: reader.problems,
+        };
+        if is_without_flow {
+            let is_missing = |problem: &Problem| matches!(problem, Problem::Missing(_));
+            configuration
+                .problems
+                .retain(|problem| !is_missing(problem));
         }
+        configuration
     }
 
     /// Whether nothing is blocked: no ruleset decides.
@@ -168,13 +199,14 @@ impl Configuration {
     }
 }
 
-struct Reader<Variable> {
+/// Reads variables and notes what is wrong with them.
+pub(crate) struct Reader<Variable> {
     variable: Variable,
     problems: Vec<Problem>,
 }
 
 impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
-    fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         (self.variable)(name)
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())
@@ -188,7 +220,7 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
         text
     }
 
-    fn invalid(&mut self, variable: &'static str, expected: &'static str) {
+    pub(crate) fn invalid(&mut self, variable: &'static str, expected: &'static str) {
         self.problems.push(Problem::Invalid { variable, expected });
     }
 
@@ -256,7 +288,7 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
         }
     }
 
-    fn json<T: DeserializeOwned>(
+    pub(crate) fn json<T: DeserializeOwned>(
         &mut self,
         name: &'static str,
         expected: &'static str,
@@ -306,15 +338,15 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
         apis
     }
 
-    fn identification_pages(&mut self) -> Vec<Pattern> {
-        const NAME: &str = "IDENTIFICATION_PAGE_URLS";
+    /// A list of patterns; those that cannot be used are left out.
+    pub(crate) fn patterns(&mut self, name: &'static str) -> Vec<Pattern> {
         let texts: Vec<String> = self
-            .json(NAME, "a JSON array of URL patterns")
+            .json(name, "a JSON array of URL patterns")
             .unwrap_or_default();
         texts
             .iter()
             .enumerate()
-            .filter_map(|(position, text)| self.pattern(NAME, position, text))
+            .filter_map(|(position, text)| self.pattern(name, position, text))
             .collect()
     }
 
@@ -338,18 +370,38 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
         })
     }
 
-    fn timeout(&mut self) -> Duration {
-        let Some(text) = self.text("FP_TIMEOUT_MS") else {
-            return DEFAULT_TIMEOUT;
+    /// One of two words, without case: whether it is the second. The first one is the default.
+    pub(crate) fn is_second(
+        &mut self,
+        name: &'static str,
+        words: [&str; 2],
+        expected: &'static str,
+    ) -> bool {
+        let Some(text) = self.text(name) else {
+            return false;
         };
-        match text.parse::<u32>() {
-            Ok(milliseconds @ 1..) => Duration::from_millis(milliseconds.into()),
+        let [is_first, is_second] = words.map(|word| word.eq_ignore_ascii_case(&text));
+        if !is_first && !is_second {
+            self.invalid(name, expected);
+        }
+        is_second
+    }
+
+    /// A whole number above 0.
+    pub(crate) fn number(
+        &mut self,
+        name: &'static str,
+        default: u32,
+        expected: &'static str,
+    ) -> u32 {
+        let Some(text) = self.text(name) else {
+            return default;
+        };
+        match text.parse() {
+            Ok(number @ 1..) => number,
             _ => {
-                self.invalid(
-                    "FP_TIMEOUT_MS",
-                    "a whole number of milliseconds above 0; 3000 is used",
-                );
-                DEFAULT_TIMEOUT
+                self.invalid(name, expected);
+                default
             }
         }
     }

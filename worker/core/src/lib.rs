@@ -1,7 +1,7 @@
 //! Every decision of the worker as pure Rust: no I/O, no JavaScript types.
 //!
 //! A request's head goes through [`matching`]; a protected call through [`signals`], [`identification`] and [`protection`];
-//! a page through [`injection`]. The shell performs what comes out and holds no decision of its own.
+//! a page through [`injection`]; what goes on to the origin through [`wallarm`]. The shell performs what comes out and holds no decision of its own.
 #![cfg_attr(
     test,
     allow(
@@ -31,3 +31,4 @@ pub mod request;
 pub mod script;
 pub mod signals;
 pub mod tampering;
+pub mod wallarm;

@@ -10,6 +10,7 @@ use crate::{
     log::{LogEntry, LogLevel},
     request::RequestHead,
     signals::{Signals, cookies},
+    wallarm,
 };
 
 /// What becomes of a protected call.
@@ -186,10 +187,11 @@ pub fn decide(
     protection
 }
 
-/// The edits every request to the origin undergoes: signals, agent data and the `fp-*` set are the worker's own.
+/// The edits every request to the origin undergoes: signals, agent data, the `fp-*` set and the mark of calls to the
+/// filtering node are the worker's own.
 pub fn without_own_headers(head: &RequestHead) -> Vec<HeaderEdit> {
     let mut edits = edge_headers::strip(&head.headers);
-    for name in ["fp-data", "fp-agent-data"] {
+    for name in ["fp-data", "fp-agent-data", wallarm::LOOP_HEADER] {
         if head.headers.contains(name) {
             edits.push(HeaderEdit::remove(name));
         }

@@ -1,8 +1,11 @@
 //! What must be true when all steps are done.
 
-use super::{Mismatch, origin::check_seen, timing, worker};
+use super::{
+    Mismatch,
+    origin::{Whose, check_seen, meant},
+    timing, worker,
+};
 use crate::{
-    origin::RecordedRequest,
     run::{observed::ObservedAtEnd, redact::shorten},
     scenario::{expect::ExpectAtEnd, json},
 };
@@ -10,25 +13,29 @@ use crate::{
 /// Everything that does not hold at the end.
 pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
-    for (index, origin) in expect.origin.iter().enumerate() {
-        let seen: Vec<&RecordedRequest> = observed
-            .origin
-            .iter()
-            .filter(|request| {
-                origin
-                    .call
-                    .as_ref()
-                    .is_none_or(|call| call.matches(&request.method, &request.url))
-            })
-            .collect();
-        let mut found = check_seen(origin, &seen, &observed.origin, None);
-        found.extend(timing::origin(origin, &observed.hops, &observed.hops));
-        mismatches.extend(
-            found
-                .into_iter()
-                .map(|found| found.below(&index.to_string()).below("origin"))
-                .map(|found| found.saying(origin.message.as_deref())),
-        );
+    let stores = [
+        (Whose::Origin, "origin", &expect.origin, &observed.origin),
+        (Whose::Node, "node", &expect.node, &observed.node),
+    ];
+    for (whose, key, expected, all) in stores {
+        for (index, expected) in expected.iter().enumerate() {
+            let mut found = check_seen(whose, expected, &meant(expected, all), all, None);
+            found.extend(timing::seen(
+                whose,
+                expected,
+                &observed.hops,
+                &observed.hops,
+            ));
+            mismatches.extend(
+                found
+                    .into_iter()
+                    .map(|found| found.below(&index.to_string()).below(key))
+                    .map(|found| found.saying(expected.message.as_deref())),
+            );
+        }
+    }
+    if let Some(attacks) = &expect.attacks {
+        mismatches.extend(check_list(&ATTACKS, attacks, &observed.attacks));
     }
     if let Some(expected) = &expect.worker {
         let found = worker::check(expected, &observed.hops, &observed.log);
@@ -40,12 +47,36 @@ pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch
         );
     }
     if let Some(events) = &expect.events {
-        mismatches.extend(check_events(events, &observed.events));
+        mismatches.extend(check_list(&EVENTS, events, &observed.events));
     }
     mismatches
 }
 
-fn check_events(expected: &[serde_json::Value], actual: &[serde_json::Value]) -> Vec<Mismatch> {
+/// A list of records, and what one of them is called.
+struct Records {
+    key: &'static str,
+    one: &'static str,
+    short: &'static str,
+}
+
+const EVENTS: Records = Records {
+    key: "events",
+    one: "identification event",
+    short: "event",
+};
+
+const ATTACKS: Records = Records {
+    key: "attacks",
+    one: "attack",
+    short: "attack",
+};
+
+fn check_list(
+    records: &Records,
+    expected: &[serde_json::Value],
+    actual: &[serde_json::Value],
+) -> Vec<Mismatch> {
+    let Records { key, one, short } = records;
     if expected.len() != actual.len() {
         let found = match actual {
             [] => "there is none".to_owned(),
@@ -53,11 +84,11 @@ fn check_events(expected: &[serde_json::Value], actual: &[serde_json::Value]) ->
             more => format!("there are {}", more.len()),
         };
         return vec![Mismatch::new(
-            &["events"],
+            &[key],
             match expected.len() {
-                0 => "there is no identification event".to_owned(),
-                1 => "there is one identification event".to_owned(),
-                more => format!("there are {more} identification events"),
+                0 => format!("there is no {one}"),
+                1 => format!("there is one {one}"),
+                more => format!("there are {more} {one}s"),
             },
             found,
         )];
@@ -69,9 +100,9 @@ fn check_events(expected: &[serde_json::Value], actual: &[serde_json::Value]) ->
         .filter_map(|(index, (expected, actual))| {
             let found = json::difference(expected, actual)?;
             Some(Mismatch::new(
-                &["events", &index.to_string()],
+                &[key, &index.to_string()],
                 format!(
-                    "`{}` of event {} is {}",
+                    "`{}` of {short} {} is {}",
                     found.path,
                     index + 1,
                     found.expected

@@ -10,6 +10,7 @@ mod worker;
 
 use http::HeaderMap;
 
+use self::origin::Whose;
 use super::observed::Observed;
 use crate::scenario::{
     expect::{Expect, Header},
@@ -18,6 +19,7 @@ use crate::scenario::{
 
 pub use budget::{HEADER_BUDGET, header_bytes};
 pub use end::check_end;
+pub(super) use origin::meant;
 
 /// An expectation that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,12 +75,21 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         );
     }
     if let Some(origin) = &expect.origin {
-        let found = origin::check(origin, observed);
+        let found = origin::check(Whose::Origin, origin, observed);
         let message = origin.message.as_deref();
         mismatches.extend(
             found
                 .into_iter()
                 .map(|found| found.below("origin").saying(message)),
+        );
+    }
+    if let Some(node) = &expect.node {
+        let found = origin::check(Whose::Node, node, observed);
+        let message = node.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("node").saying(message)),
         );
     }
     if let Some(worker) = &expect.worker {

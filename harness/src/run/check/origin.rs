@@ -1,4 +1,6 @@
-//! What the origin saw.
+//! What the origin and the filtering node saw.
+
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -7,29 +9,76 @@ use crate::{
     origin::RecordedRequest,
     run::{observed::Observed, redact::shorten},
     scenario::{expect::ExpectOrigin, text::Range},
+    trace::Party,
 };
 
-/// Judges what the origin saw of a step: of the step's own call, or of the call that is named.
-pub(super) fn check(expect: &ExpectOrigin, observed: &Observed) -> Vec<Mismatch> {
+/// Who saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Origin,
+    Node,
+}
+
+impl Whose {
+    /// Whom the trace says was asked.
+    pub(super) fn party(self) -> Party {
+        match self {
+            Self::Origin => Party::Origin,
+            Self::Node => Party::Wallarm,
+        }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Origin => "the origin",
+            Self::Node => "the node",
+        })
+    }
+}
+
+/// Judges what was seen of a step: of the step's own call, or of the call that is named.
+pub(super) fn check(whose: Whose, expect: &ExpectOrigin, observed: &Observed) -> Vec<Mismatch> {
+    let (own, all) = match whose {
+        Whose::Origin => (&observed.origin, &observed.origin_all),
+        Whose::Node => (&observed.node, &observed.node_all),
+    };
     let seen: Vec<&RecordedRequest> = match &expect.call {
-        Some(call) => observed
-            .origin_all
-            .iter()
-            .filter(|request| call.matches(&request.method, &request.url))
-            .collect(),
-        None => observed.origin.iter().collect(),
+        Some(_) => meant(expect, all),
+        None => own.iter().collect(),
     };
     let sent = observed
         .call
         .as_ref()
         .and_then(|call| call.sent_body.as_ref());
-    let mut mismatches = check_seen(expect, &seen, &observed.origin_all, sent);
-    mismatches.extend(timing::origin(expect, &observed.hops, &observed.all_hops));
+    let mut mismatches = check_seen(whose, expect, &seen, all, sent);
+    mismatches.extend(timing::seen(
+        whose,
+        expect,
+        &observed.hops,
+        &observed.all_hops,
+    ));
     mismatches
+}
+
+/// The requests that an expectation is about; all where it names no call.
+pub(in crate::run) fn meant<'a>(
+    expect: &ExpectOrigin,
+    all: &'a [RecordedRequest],
+) -> Vec<&'a RecordedRequest> {
+    let is_meant = |request: &&RecordedRequest| {
+        expect
+            .call
+            .as_ref()
+            .is_none_or(|call| call.matches(&request.method, &request.url))
+    };
+    all.iter().filter(is_meant).collect()
 }
 
 /// Judges the requests that are meant.
 pub(super) fn check_seen(
+    whose: Whose,
     expect: &ExpectOrigin,
     seen: &[&RecordedRequest],
     all: &[RecordedRequest],
@@ -39,12 +88,12 @@ pub(super) fn check_seen(
         Some(call) => format!("`{call}`"),
         None => "this call".to_owned(),
     };
-    let mut mismatches = counts(expect, seen.len(), &what);
+    let mut mismatches = counts(whose, expect, seen.len(), &what);
     if seen.is_empty() {
         let wants_content =
             !expect.headers.is_empty() || expect.body.is_some() || expect.body_as_sent;
         if mismatches.is_empty() && wants_content {
-            let claim = format!("the origin sees {what}");
+            let claim = format!("{whose} sees {what}");
             mismatches.push(Mismatch::new(&[], claim, "it was not reached"));
         }
         for mismatch in &mut mismatches {
@@ -53,12 +102,12 @@ pub(super) fn check_seen(
         return mismatches;
     }
     for request in seen {
-        mismatches.extend(content(expect, request, sent));
+        mismatches.extend(content(whose, expect, request, sent));
     }
     mismatches
 }
 
-fn counts(expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
+fn counts(whose: Whose, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     if let Some(reached) = expect.reached
         && reached != (seen > 0)
@@ -66,13 +115,13 @@ fn counts(expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
         mismatches.push(if reached {
             Mismatch::new(
                 &["reached"],
-                format!("{what} reaches the origin"),
+                format!("{what} reaches {whose}"),
                 "it did not",
             )
         } else {
             Mismatch::new(
                 &["reached"],
-                format!("{what} does not reach the origin"),
+                format!("{what} does not reach {whose}"),
                 format!("it did, {}", times(seen)),
             )
         });
@@ -82,7 +131,7 @@ fn counts(expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
     if let Some(count) = count.filter(|count| !count.holds(seen as f64)) {
         mismatches.push(Mismatch::new(
             &["times"],
-            format!("{what} reaches the origin {}", count.times()),
+            format!("{what} reaches {whose} {}", count.times()),
             format!("it did {}", times(seen)),
         ));
     }
@@ -98,12 +147,13 @@ fn times(count: usize) -> String {
 }
 
 fn content(
+    whose: Whose,
     expect: &ExpectOrigin,
     request: &RecordedRequest,
     sent: Option<&Bytes>,
 ) -> Vec<Mismatch> {
     let mut mismatches = check_headers(
-        "at the origin, the request's",
+        &format!("at {whose}, the request's"),
         &expect.headers,
         &request.headers,
     );
@@ -114,21 +164,21 @@ fn content(
         mismatches.push(
             Mismatch::new(
                 &["body"],
-                format!("the origin gets the body {matcher}"),
+                format!("{whose} gets the body {matcher}"),
                 format!("it got `{}`", shorten(&body)),
             )
             .saying(matcher.message()),
         );
     }
     if expect.body_as_sent {
-        let claim = "the origin gets the body byte for byte as the visitor sent it";
+        let claim = format!("{whose} gets the body byte for byte as the visitor sent it");
         match sent {
             Some(sent) if blake3::hash(sent).to_hex().as_str() == request.body.hash() => {}
             Some(sent) => mismatches.push(Mismatch::new(
                 &["body_as_sent"],
                 claim,
                 format!(
-                    "the visitor sent {} bytes, the origin got {}: `{}`",
+                    "the visitor sent {} bytes, {whose} got {}: `{}`",
                     sent.len(),
                     request.body.length,
                     shorten(&body)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Mismatch;
+use super::{Mismatch, origin::Whose};
 use crate::{
     run::observed::Observed,
     scenario::{
@@ -10,7 +10,7 @@ use crate::{
         expect::{Expect, ExpectOrigin},
         time::shown,
     },
-    trace::{Exchange, Party},
+    trace::Exchange,
 };
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
@@ -49,22 +49,23 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     mismatches
 }
 
-/// Judges when the origin was asked, by the hops of the calls that are meant.
-pub(super) fn origin(
+/// Judges when the origin or the node was asked, by the hops of the calls that are meant.
+pub(super) fn seen(
+    whose: Whose,
     expect: &ExpectOrigin,
     hops: &[Exchange],
     all: &[Exchange],
 ) -> Option<Mismatch> {
     let pattern = expect.after.as_ref()?;
-    let claim = format!("the origin is asked only when `{pattern}` has been answered");
-    let at_origin = |hop: &&Exchange| {
-        hop.to == Party::Origin
+    let claim = format!("{whose} is asked only when `{pattern}` has been answered");
+    let is_meant = |hop: &&Exchange| {
+        hop.to == whose.party()
             && expect
                 .call
                 .as_ref()
                 .is_none_or(|call| call.matches(&hop.request.method, &hop.request.url))
     };
-    let Some(asked) = hops.iter().find(at_origin) else {
+    let Some(asked) = hops.iter().find(is_meant) else {
         return Some(Mismatch::new(&["after"], claim, "it was not asked at all"));
     };
     let others = others(pattern, Some(asked), all);
@@ -255,7 +256,7 @@ mod tests {
         let expect: Expect = read(&yaml::parse(0, text).unwrap()).unwrap();
         let observed = observed();
         let found = match &expect.origin {
-            Some(at_origin) => origin(at_origin, &observed.hops, &observed.all_hops),
+            Some(is_meant) => origin(is_meant, &observed.hops, &observed.all_hops),
             None => check(&expect, &observed).into_iter().next(),
         };
         assert_eq!(found.as_ref().map(|found| found.actual.as_str()), expected);

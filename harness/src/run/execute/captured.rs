@@ -121,15 +121,17 @@ impl Captured {
         for element in &mut expect.page {
             element.text = element.text.as_ref().map(|matcher| matcher.map(&change));
         }
-        expect.origin = expect.origin.map(|origin| ExpectOrigin {
-            headers: origin
+        let seen = |seen: ExpectOrigin| ExpectOrigin {
+            headers: seen
                 .headers
                 .iter()
                 .map(|(name, matcher)| (name.clone(), matcher.map(&change)))
                 .collect(),
-            body: origin.body.map(|matcher| matcher.map(&change)),
-            ..origin
-        });
+            body: seen.body.map(|matcher| matcher.map(&change)),
+            ..seen
+        };
+        expect.origin = expect.origin.map(seen);
+        expect.node = expect.node.map(seen);
         expect
     }
 }

@@ -21,16 +21,20 @@ use crate::{
         redact::Redactor,
     },
     scenario::{
-        expect::Expect,
+        expect::{Expect, ExpectAtEnd, ExpectOrigin},
         load::Case,
         step::{Action, Change, Step},
     },
     tools,
     trace::{Exchange, Party},
+    wallarm::Node,
 };
 
 /// How long a step may take if it says nothing: as long as a visitor would wait.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a copy for the filtering node may be on its way.
+const NODE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a step led to.
 #[derive(Debug, Default)]
@@ -101,7 +105,7 @@ impl<'a> Session<'a> {
                 return Ok(failures);
             }
         }
-        self.end()
+        self.end().await
     }
 
     /// What each browser shows, by visitor.
@@ -212,6 +216,9 @@ impl<'a> Session<'a> {
         for (name, ruleset) in &change.rulesets {
             self.rig.fingerprint().set_ruleset(name, ruleset.clone());
         }
+        if let Some(changes) = &change.node {
+            self.rig.wallarm().change(changes.clone());
+        }
         if let Some(signals) = &change.signals {
             self.rig.fingerprint().set_signals(signals.clone());
         }
@@ -245,6 +252,10 @@ impl<'a> Session<'a> {
         {
             call.took = took;
         }
+        let node = match &expect.node {
+            Some(expect) => self.node_saw(expect, &hops).await,
+            None => Vec::new(),
+        };
         let origin_all = self.rig.origin_requests();
         let origin = origin_all
             .iter()
@@ -264,8 +275,31 @@ impl<'a> Session<'a> {
             all_hops: self.rig.trace().exchanges(),
             origin,
             origin_all,
+            node,
+            node_all: self.rig.wallarm().requests(),
             log: log(self.rig),
         })
+    }
+
+    /// What the filtering node saw of a call. A worker may send it a copy that arrives after the visitor's answer, so
+    /// what is expected is waited for.
+    async fn node_saw(&self, expect: &ExpectOrigin, hops: &[Exchange]) -> Vec<RecordedRequest> {
+        let node = self.rig.wallarm();
+        let expected = expect.at_least();
+        let seen = |node: &Node| {
+            let requests = node.requests().into_iter();
+            requests
+                .filter(|request| match &expect.call {
+                    Some(call) => call.matches(&request.method, &request.url),
+                    None => belongs_to(request, hops),
+                })
+                .filter(|request| request.body.complete)
+                .collect::<Vec<_>>()
+        };
+        let enough = node.until(|node| node.is_idle() && seen(node).len() as f64 >= expected);
+        // Where it never comes, the expectation says so.
+        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
+        seen(node)
     }
 
     /// The page as the origin serves it, asked for without an edge in between and without a trace of it.
@@ -294,11 +328,34 @@ impl<'a> Session<'a> {
         Ok(events.collect::<Result<_, _>>()?)
     }
 
-    fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
+    fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
+        let attacks = self.rig.wallarm().attacks();
+        let attacks = attacks.iter().map(serde_json::to_value);
+        Ok(attacks.collect::<Result<_, _>>()?)
+    }
+
+    /// Waits for what the filtering node is to see: a copy may still be on its way when the last step is over.
+    async fn node_has_seen(&self, expect: &ExpectAtEnd) {
+        let attacks = expect.attacks.as_ref().map_or(0, Vec::len);
+        let enough = self.rig.wallarm().until(|node| {
+            let requests = node.requests();
+            let is_there = |expect: &ExpectOrigin| {
+                check::meant(expect, &requests).len() as f64 >= expect.at_least()
+            };
+            node.is_idle() && node.attacks().len() >= attacks && expect.node.iter().all(is_there)
+        });
+        // Where it never comes, the expectation says so.
+        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
+    }
+
+    async fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
         let expect = &self.case.scenario.expect;
+        self.node_has_seen(expect).await;
         let observed = ObservedAtEnd {
             hops: self.rig.trace().exchanges(),
             origin: self.rig.origin_requests(),
+            node: self.rig.wallarm().requests(),
+            attacks: self.attacks()?,
             events: self.events()?,
             log: log(self.rig),
         };

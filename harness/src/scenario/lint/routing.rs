@@ -18,7 +18,12 @@ pub(super) fn lint(given: &Description) -> Vec<(Lint, Vec<String>, String)> {
     let expansions: BTreeMap<_, _> = given
         .deployments
         .iter()
-        .map(|(name, deployment)| (name.clone(), cloudflare::expand(deployment, keys, None)))
+        .map(|(name, deployment)| {
+            (
+                name.clone(),
+                cloudflare::expand(name, deployment, keys, None),
+            )
+        })
         .collect();
     // A pattern that is none is an error of its own when the rig starts.
     let Ok(routes) = rig::routes(given, &expansions) else {

@@ -1,0 +1,25 @@
+//! The Wallarm filtering node, emulated: it reads each request whole, finds attacks, and answers 200 or 403.
+//!
+//! The node is a terminating endpoint: it forwards nothing. Only its status says what it decided. It runs in this
+//! process behind the internet, which carries the faults; every request is in the trace with the decision and why.
+//! `README.md` in this folder says which detector covers what, and what is assumed.
+
+mod attacks;
+mod console;
+mod decision;
+pub mod detect;
+mod graylisting;
+mod lists;
+mod node;
+mod render;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use attacks::{Attack, AttackStatus, Hit};
+pub use console::{Console, ConsoleError};
+pub use decision::{Decision, Mode, Standing};
+pub use lists::{IpList, Listed};
+pub use node::{NODE_HOST, Node};
+pub use render::attacks_as_table;
+pub use settings::{Changes, Settings};

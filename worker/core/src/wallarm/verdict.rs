@@ -1,0 +1,244 @@
+//! What the node's answer means.
+
+use super::{Connector, FailureMode};
+use crate::{
+    log::{LogEntry, LogLevel},
+    protection::Answer,
+    request::RequestHead,
+};
+
+/// What came of a call to the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The head of its answer arrived; no more of the answer is read.
+    Status(u16),
+    /// It kept the visitor waiting for longer than it may.
+    Deadline,
+    /// The runtime could not reach it, or lost it.
+    Unreachable,
+    /// There is no address to ask.
+    NoNode,
+    /// The worker broke off while it was asked.
+    Broken,
+}
+
+/// Whether a request goes on to the origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does.
+    Pass,
+    /// The visitor gets this answer.
+    Block(Answer),
+}
+
+/// A verdict, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub log: LogEntry,
+}
+
+/// Why there is no verdict, or one about a part only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Failure {
+    #[error("no verdict in time")]
+    Deadline,
+    #[error("the node could not be reached")]
+    Unreachable,
+    #[error("the node answered {0}, which is no verdict")]
+    Status(u16),
+    #[error("WALLARM_NODE cannot be used")]
+    NoNode,
+    #[error("the worker broke off")]
+    Broken,
+    #[error("the node saw only the start of the body, which is larger than this isolate can hold")]
+    BodyTooLarge,
+}
+
+impl Connector {
+    /// Judges what came of a call. `is_cut` says that the node saw only the start of the body; `now` is the time for the
+    /// visitor to read.
+    pub fn judge(
+        &self,
+        head: &RequestHead,
+        outcome: Outcome,
+        is_cut: bool,
+        now: &str,
+    ) -> Judgement {
+        match read(outcome, is_cut) {
+            Ok(true) => Judgement {
+                verdict: Verdict::Pass,
+                log: LogEntry::new(LogLevel::Debug, "allow", "wallarm: the node let it pass"),
+            },
+            Ok(false) => Judgement {
+                verdict: Verdict::Block(self.block_answer(head, now)),
+                log: LogEntry::new(LogLevel::Info, "block", "wallarm: the node blocked it"),
+            },
+            Err(failure) => self.failed(failure, head, now),
+        }
+    }
+
+    /// The line about a copy that did not reach the node as a whole; none where it did.
+    pub fn copied(&self, outcome: Outcome, is_cut: bool) -> Option<LogEntry> {
+        let failure = read(outcome, is_cut).err()?;
+        let reason = format!("wallarm, copy: {failure}");
+        Some(LogEntry::new(level(failure), "copy", reason))
+    }
+
+    /// The line about a call of the worker that came back to it.
+    pub fn looped(&self) -> LogEntry {
+        const REASON: &str = "wallarm: the worker's own call to the node came back to it";
+        LogEntry::new(LogLevel::Warn, "loop", REASON)
+    }
+
+    fn failed(&self, failure: Failure, head: &RequestHead, now: &str) -> Judgement {
+        let (decision, verdict) = match self.failure_mode {
+            FailureMode::Open => ("allow", Verdict::Pass),
+            FailureMode::Closed => ("block", Verdict::Block(self.block_answer(head, now))),
+        };
+        let reason = format!("wallarm, failure mode: {failure}");
+        Judgement {
+            verdict,
+            log: LogEntry::new(level(failure), decision, reason),
+        }
+    }
+}
+
+/// Whether the request passes. A part of a body can show an attack; that it shows none says nothing about the rest.
+fn read(outcome: Outcome, is_cut: bool) -> Result<bool, Failure> {
+    match outcome {
+        Outcome::Status(403) => Ok(false),
+        Outcome::Status(200..=299) if is_cut => Err(Failure::BodyTooLarge),
+        Outcome::Status(200..=299) => Ok(true),
+        Outcome::Status(status) => Err(Failure::Status(status)),
+        Outcome::Deadline => Err(Failure::Deadline),
+        Outcome::Unreachable => Err(Failure::Unreachable),
+        Outcome::NoNode => Err(Failure::NoNode),
+        Outcome::Broken => Err(Failure::Broken),
+    }
+}
+
+/// Large bodies are everyday; a node that fails is not.
+fn level(failure: Failure) -> LogLevel {
+    match failure {
+        Failure::BodyTooLarge => LogLevel::Warn,
+        _ => LogLevel::Error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{configuration::Configuration, headers::Headers};
+
+    fn connector(failure_mode: &str) -> Connector {
+        Configuration::read(|name| match name {
+            "WALLARM_NODE" => Some("https://node.example".to_owned()),
+            "WALLARM_FAILURE_MODE" => Some(failure_mode.to_owned()),
+            _ => None,
+        })
+        .wallarm
+        .unwrap()
+    }
+
+    fn judge(failure_mode: &str, outcome: Outcome, is_cut: bool) -> Judgement {
+        let head = RequestHead::new("GET", "https://shop.example/", Headers::default()).unwrap();
+        connector(failure_mode).judge(&head, outcome, is_cut, "now")
+    }
+
+    #[rstest]
+    #[case(200, true)]
+    #[case(204, true)]
+    #[case(403, false)]
+    fn the_node_decides_in_either_failure_mode(#[case] status: u16, #[case] passes: bool) {
+        for mode in ["open", "closed"] {
+            let judgement = judge(mode, Outcome::Status(status), false);
+            assert_eq!(judgement.verdict == Verdict::Pass, passes, "{mode}");
+            assert!(judgement.log.level >= LogLevel::Info);
+        }
+    }
+
+    #[rstest]
+    #[case(
+        Outcome::Status(302),
+        false,
+        "the node answered 302, which is no verdict",
+        LogLevel::Error
+    )]
+    #[case(
+        Outcome::Status(404),
+        false,
+        "the node answered 404, which is no verdict",
+        LogLevel::Error
+    )]
+    #[case(
+        Outcome::Status(415),
+        false,
+        "the node answered 415, which is no verdict",
+        LogLevel::Error
+    )]
+    #[case(
+        Outcome::Status(500),
+        false,
+        "the node answered 500, which is no verdict",
+        LogLevel::Error
+    )]
+    #[case(
+        Outcome::Status(521),
+        true,
+        "the node answered 521, which is no verdict",
+        LogLevel::Error
+    )]
+    #[case(Outcome::Deadline, false, "no verdict in time", LogLevel::Error)]
+    #[case(
+        Outcome::Unreachable,
+        false,
+        "the node could not be reached",
+        LogLevel::Error
+    )]
+    #[case(Outcome::NoNode, false, "WALLARM_NODE cannot be used", LogLevel::Error)]
+    #[case(Outcome::Broken, false, "the worker broke off", LogLevel::Error)]
+    #[case(
+        Outcome::Status(200),
+        true,
+        "the node saw only the start of the body, which is larger than this isolate can hold",
+        LogLevel::Warn
+    )]
+    fn without_a_verdict_the_failure_mode_decides(
+        #[case] outcome: Outcome,
+        #[case] is_cut: bool,
+        #[case] reason: &str,
+        #[case] level: LogLevel,
+    ) {
+        let open = judge("open", outcome, is_cut);
+        assert_eq!(open.verdict, Verdict::Pass);
+        let closed = judge("closed", outcome, is_cut);
+        assert!(matches!(closed.verdict, Verdict::Block(answer) if answer.status == 403));
+        for (log, decision) in [(open.log, "allow"), (closed.log, "block")] {
+            assert_eq!(log.reason, format!("wallarm, failure mode: {reason}"));
+            assert_eq!((log.decision, log.level), (decision, level));
+        }
+        let copied = connector("open").copied(outcome, is_cut).unwrap();
+        assert_eq!(copied.reason, format!("wallarm, copy: {reason}"));
+    }
+
+    #[test]
+    fn a_block_about_the_start_of_a_body_is_a_block() {
+        let judgement = judge("open", Outcome::Status(403), true);
+        assert_ne!(judgement.verdict, Verdict::Pass);
+    }
+
+    #[rstest]
+    #[case(200)]
+    #[case(403)]
+    fn a_copy_that_arrived_is_no_news(#[case] status: u16) {
+        assert_eq!(
+            connector("closed").copied(Outcome::Status(status), false),
+            None
+        );
+    }
+}
