@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Incoming {
     pub(crate) configuration: Rc<Configuration>,
     pub(crate) head: RequestHead,
+    /// The signals of its header, a text that stays on JavaScript's side; undefined where there are none.
+    pub(crate) signals: JsValue,
     pub(crate) request: Request,
     /// Keeps a visit going when the request has its answer.
     pub(crate) aside: Function,

@@ -3,6 +3,7 @@
 use edgeproof_worker_core::{
     edge, edge_headers,
     event::Intelligence,
+    headers::Headers,
     identification::Failure,
     injection::{self, Found, Scanner, Width},
     log::{LogEntry, LogLevel},
@@ -38,38 +39,40 @@ impl Incoming {
             Gate::Shut(answer) => return Ok(answer),
         };
         let response = self.forward(passed, &edits).await?;
-        self.inject(response, None).await
+        let answer = runtime::response_headers(&response);
+        self.inject(response, &answer, None).await
     }
 
     async fn analyse(&self) -> Result<Intelligence, Failure> {
         let request = edge::request(&self.configuration, &self.head)?;
-        let posting = runtime::post(&request, &self.request, self.deadline(), &self.stop())?;
+        let posting = runtime::post(&request, &self.signals, self.deadline(), &self.stop())?;
         let (status, body) = runtime::posted(self.unless_blocked(posting).await)?;
         edge::judge(status, &body)
     }
 
-    /// Injects the worker's scripts, should the answer be a page that wants them.
+    /// Injects the worker's scripts, should the answer be a page that wants them. `answer` are its header fields as the
+    /// origin sent them.
     pub(crate) async fn inject(
         &self,
         response: Response,
+        answer: &Headers,
         agent_data: Option<&str>,
     ) -> Result<Response, JsValue> {
         let Some(wanted) = injection::wanted(&self.configuration, &self.head, agent_data) else {
             return Ok(response);
         };
-        let answer = runtime::response_headers(&response);
-        let width = match injection::check(&self.head, response.status(), &answer) {
+        let width = match injection::check(&self.head, response.status(), answer) {
             Ok(width) if !response.body().is_null() => width,
             _ => return Ok(response),
         };
-        let length = injection::length(&answer).map(as_number);
+        let length = injection::length(answer).map(as_number);
         let page = Peeked::new(&response, length)?;
         let found = match look(&page, width).await {
             Ok(found) => found,
             Err(error) => return self.bad_gateway(&error),
         };
         let injection =
-            found.and_then(|found| injection::plan(&wanted, &self.head, &answer, &found));
+            found.and_then(|found| injection::plan(&wanted, &self.head, answer, &found));
         let Some(injection) = injection else {
             return runtime::replaced(&response, &[], &page.without(&[], length)?);
         };

@@ -95,7 +95,7 @@ impl Incoming {
 
     async fn identify(&self, signals: &Signals) -> Result<Identified, Failure> {
         let request = identification::request(&self.configuration, &self.head, signals)?;
-        let posting = runtime::post(&request, &self.request, self.deadline(), &self.stop())?;
+        let posting = runtime::post(&request, &self.signals, self.deadline(), &self.stop())?;
         let (status, body) = runtime::posted(self.unless_blocked(posting).await)?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
         let now = js_sys::Date::now() as i64;
@@ -111,7 +111,7 @@ impl Incoming {
         let answer = runtime::response_headers(&response);
         let edits = protection.answer_edits(&self.head, &answer);
         let response = runtime::changed(&response, &edits)?;
-        self.inject(response, protection.agent_data.as_deref())
+        self.inject(response, &answer, protection.agent_data.as_deref())
             .await
     }
 }

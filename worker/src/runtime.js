@@ -1,22 +1,29 @@
 // Calls into the Workers runtime that would be many small ones from wasm: each function here is one crossing, and the
 // bytes of bodies stay on this side. No decision is taken here.
 
-// Where a request keeps the signals of its header, some 20 KB: each time they are read there they are copied.
-const SIGNALS = Symbol();
+// The signals of the request that was last read, some 20 KB: each time they are read from its header they are copied.
+let signals;
 
 // Method and URL of a request, and its header fields as `name: value` lines. A field holds no line break. Of the signals,
 // which wasm has no use for, only the start is told.
 export function requestLines(request) {
   let lines = `${request.method} ${request.url}\n`;
+  signals = undefined;
   for (const [name, value] of request.headers) {
     if (name === "fp-data") {
-      request[SIGNALS] = value;
+      signals = value;
       lines += `fp-data: ${value.slice(0, 2)}\n`;
     } else {
       lines += `${name}: ${value}\n`;
     }
   }
   return lines;
+}
+
+export function takeSignals() {
+  const taken = signals;
+  signals = undefined;
+  return taken;
 }
 
 // The header fields of a response, as lines.
@@ -28,15 +35,15 @@ export function responseLines(response) {
   return lines;
 }
 
-// The request with changed header fields, lines of `-name`, `=name: value` and `+name: value`, and, where one is given,
-// another body.
-export function withRequestHeaders(request, edits, body) {
+// Sends the request on with changed header fields, lines of `-name`, `=name: value` and `+name: value`, and, where one is
+// given, another body. The runtime changes it on the way: a request of our own in between would cost as much again.
+export function forward(request, edits, body) {
   if (edits === "" && body === undefined) {
-    return request;
+    return fetch(request);
   }
   const headers = new Headers(request.headers);
   edit(headers, edits);
-  return new Request(request, body === undefined ? { headers } : { headers, body });
+  return fetch(request, body === undefined ? { headers } : { headers, body });
 }
 
 // The response with changed header fields and, where one is given, another body.
@@ -70,11 +77,11 @@ export function edit(headers, edits) {
   }
 }
 
-// Posts JSON to the platform; status and text of the answer. The deadline covers both, and so does the signal, where one
-// is given. Where a request is given, the signals in its header, from a character on, become the first member of the body.
-export async function postJson(url, authorization, body, deadline, request, signalsFrom, stop) {
-  if (request !== undefined) {
-    body = `{"fingerprint_data":${quoted(request[SIGNALS].slice(signalsFrom))},${body.slice(1)}`;
+// Posts JSON to the platform; status and bytes of the answer. The deadline covers both, and so does the signal, where one
+// is given. Signals of the visitor, where they are given, become the first member of the body, from a character on.
+export async function postJson(url, authorization, body, deadline, signals, signalsFrom, stop) {
+  if (signals !== undefined) {
+    body = `{"fingerprint_data":${quoted(signals.slice(signalsFrom))},${body.slice(1)}`;
   }
   const response = await fetch(url, {
     method: "POST",
@@ -83,7 +90,7 @@ export async function postJson(url, authorization, body, deadline, request, sign
     redirect: "manual",
     signal: stop ? AbortSignal.any([stop, AbortSignal.timeout(deadline)]) : AbortSignal.timeout(deadline),
   });
-  return [response.status, await response.text()];
+  return [response.status, new Uint8Array(await response.arrayBuffer())];
 }
 
 // Signals as JSON. What an agent sends needs no escapes, and looking for the three characters that a header field may hold

@@ -34,9 +34,6 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Response) -> JsValue;
 
-    #[wasm_bindgen(catch)]
-    fn fetch(request: &Request) -> Result<Promise, JsValue>;
-
     #[wasm_bindgen(js_namespace = console)]
     fn error(line: &str);
 
@@ -55,15 +52,14 @@ extern "C" {
     #[wasm_bindgen(js_name = requestLines)]
     fn request_lines(request: &Request) -> String;
 
+    #[wasm_bindgen(js_name = takeSignals)]
+    fn take_signals() -> JsValue;
+
     #[wasm_bindgen(js_name = responseLines)]
     fn response_lines(response: &Response) -> String;
 
-    #[wasm_bindgen(js_name = withRequestHeaders, catch)]
-    fn with_request_headers(
-        request: &Request,
-        edits: &str,
-        body: &JsValue,
-    ) -> Result<Request, JsValue>;
+    #[wasm_bindgen(js_name = forward, catch)]
+    fn send_on(request: &Request, edits: &str, body: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_name = withResponseHeaders, catch)]
     fn with_response_headers(
@@ -81,7 +77,7 @@ extern "C" {
         authorization: &str,
         body: &str,
         deadline: f64,
-        request: Option<&Request>,
+        signals: &JsValue,
         signals_from: u32,
         stop: &JsValue,
     ) -> Result<Promise, JsValue>;
@@ -126,12 +122,14 @@ extern "C" {
     pub(crate) fn is_ended(this: &Peeked) -> bool;
 }
 
-/// The head of a request; none when its URL is not one of the web.
-pub(crate) fn head(request: &Request) -> Option<RequestHead> {
+/// The head of a request, and the signals of its header; none when its URL is not one of the web.
+pub(crate) fn head(request: &Request) -> Option<(RequestHead, JsValue)> {
     let lines = request_lines(request);
+    let signals = take_signals();
     let (first, headers) = lines.split_once('\n')?;
     let (method, url) = first.split_once(' ')?;
-    RequestHead::new(method, url, Headers::from_lines(headers))
+    let head = RequestHead::new(method, url, Headers::from_lines(headers))?;
+    Some((head, signals))
 }
 
 /// The header fields of a response.
@@ -156,8 +154,9 @@ pub(crate) async fn forward(
     edits: &[HeaderEdit],
     body: &JsValue,
 ) -> Result<Response, JsValue> {
-    let request = with_request_headers(request, &lines(edits), body)?;
-    Ok(settled(fetch(&request)?).await?.unchecked_into())
+    Ok(settled(send_on(request, &lines(edits), body)?)
+        .await?
+        .unchecked_into())
 }
 
 /// Asks another host in the visitor's place. `deadline` is in milliseconds; 0 seconds leave caching to the answer.
@@ -184,11 +183,11 @@ pub(crate) async fn ask(
         .map_err(|error| failure(&error))
 }
 
-/// Posts to the platform about a call; the promise of what [`posted`] reads. `deadline` is in milliseconds; the signal
-/// `stop` ends it early, `undefined` is none.
+/// Posts to the platform about a call with these signals in its header; the promise of what [`posted`] reads. `deadline`
+/// is in milliseconds; the signal `stop` ends it early, `undefined` is none.
 pub(crate) fn post(
     request: &PlatformRequest,
-    call: &Request,
+    signals: &JsValue,
     deadline: f64,
     stop: &JsValue,
 ) -> Result<Promise, Failure> {
@@ -198,14 +197,14 @@ pub(crate) fn post(
         body,
         signals_from,
     } = request;
-    let call = signals_from.map(|_| call);
+    let signals = signals_from.map_or(JsValue::UNDEFINED, |_| signals.clone());
     let start = signals_from.unwrap_or_default();
-    post_json(url, authorization, body, deadline, call, start, stop)
+    post_json(url, authorization, body, deadline, &signals, start, stop)
         .map_err(|error| failure(&error))
 }
 
 /// Status and body of the platform's answer.
-pub(crate) fn posted(settled: Result<JsValue, JsValue>) -> Result<(u16, String), Failure> {
+pub(crate) fn posted(settled: Result<JsValue, JsValue>) -> Result<(u16, Vec<u8>), Failure> {
     let answer: Array = settled.map_err(|error| failure(&error))?.unchecked_into();
     #[expect(
         clippy::cast_possible_truncation,
@@ -213,7 +212,8 @@ pub(crate) fn posted(settled: Result<JsValue, JsValue>) -> Result<(u16, String),
         reason = "a status has three digits"
     )]
     let status = answer.get(0).as_f64().unwrap_or_default() as u16;
-    Ok((status, answer.get(1).as_string().unwrap_or_default()))
+    let body: Uint8Array = answer.get(1).unchecked_into();
+    Ok((status, body.to_vec()))
 }
 
 /// Why a call to the platform ended in an exception.

@@ -25,7 +25,7 @@ extern "C" {
 extern "C" {
     /// A call to the filtering node, under way from its making.
     #[derive(Clone)]
-    type NodeCall;
+    pub(crate) type NodeCall;
 
     #[wasm_bindgen(constructor, catch)]
     fn new(
@@ -80,6 +80,16 @@ pub(crate) enum Inspection {
         call: Option<NodeCall>,
         judgement: OnceCell<Judgement>,
     },
+}
+
+impl Inspection {
+    fn call(&self) -> Option<&NodeCall> {
+        match self {
+            Self::None => None,
+            Self::Copy(call) => Some(call),
+            Self::Verdict { call, .. } => call.as_ref(),
+        }
+    }
 }
 
 /// The gate before the origin.
@@ -189,35 +199,21 @@ impl Incoming {
 
     /// Ends the call to the node: the request has its answer from elsewhere.
     pub(crate) fn abandon(&self) {
-        match self.inspection.get() {
-            Some(
-                Inspection::Copy(call)
-                | Inspection::Verdict {
-                    call: Some(call), ..
-                },
-            ) => call.abandon(),
-            _ => {}
+        if let Some(call) = self.inspection.get().and_then(Inspection::call) {
+            call.abandon();
         }
     }
 
     /// What has the request's body, to be looked at.
     pub(crate) fn message(&self) -> Result<JsValue, JsValue> {
-        Ok(match self.inspection()? {
-            Inspection::Copy(call)
-            | Inspection::Verdict {
-                call: Some(call), ..
-            } => call.message(),
-            _ => self.request.clone().into(),
-        })
+        let call = self.inspection()?.call();
+        Ok(call.map_or_else(|| self.request.clone().into(), NodeCall::message))
     }
 
     /// The request to send on. A body that is given takes the place of its own, which was looked at.
     pub(crate) fn onward(&self, body: &JsValue) -> Result<Request, JsValue> {
-        match self.inspection()? {
-            Inspection::Copy(call)
-            | Inspection::Verdict {
-                call: Some(call), ..
-            } if body.is_undefined() => call.forward(),
+        match self.inspection()?.call() {
+            Some(call) if body.is_undefined() => call.forward(),
             _ => Ok(self.request.clone()),
         }
     }

@@ -38,7 +38,7 @@ pub struct Call {
 pub enum CallOutcome {
     /// It is still under way.
     Pending,
-    /// The answer has come whole.
+    /// The answer has come: whole, or as much of it as the page wanted.
     Finished,
     /// It failed, in the browser's words, such as `net::ERR_FAILED`.
     Failed(String),
@@ -152,6 +152,13 @@ impl State {
             "Network.loadingFailed" if parameters["errorText"] == ERROR_WITHOUT_BODY => {
                 self.end(id, CallOutcome::Finished);
             }
+            // A page that looks at the status and lets go of the body has had its answer.
+            "Network.loadingFailed"
+                if parameters["canceled"] == true
+                    && self.call(id).is_some_and(|call| call.status.is_some()) =>
+            {
+                self.end(id, CallOutcome::Finished);
+            }
             "Network.loadingFailed" => {
                 self.end(id, CallOutcome::Failed(text(&parameters["errorText"])));
             }
@@ -257,4 +264,41 @@ fn header_map(headers: &Value) -> HeaderMap {
         }
     }
     map
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::the_page_lets_go_of_the_body(true, "net::ERR_ABORTED", true, CallOutcome::Finished)]
+    #[case::the_page_aborts_the_call(false, "net::ERR_ABORTED", true, CallOutcome::Failed("net::ERR_ABORTED".to_owned()))]
+    #[case::the_connection_breaks(true, "net::ERR_CONNECTION_RESET", false, CallOutcome::Failed("net::ERR_CONNECTION_RESET".to_owned()))]
+    fn a_call_has_failed_where_the_page_got_no_answer(
+        #[case] is_answered: bool,
+        #[case] error: &str,
+        #[case] canceled: bool,
+        #[case] expected: CallOutcome,
+    ) {
+        let activity = Activity::default();
+        let request = json!({"url": "https://shop.example/", "method": "POST", "headers": {}});
+        activity.observe(
+            "Network.requestWillBeSent",
+            &json!({"requestId": "1", "request": request}),
+        );
+        if is_answered {
+            activity.observe(
+                "Network.responseReceived",
+                &json!({"requestId": "1", "response": {"status": 403, "headers": {}}}),
+            );
+        }
+        activity.observe(
+            "Network.loadingFailed",
+            &json!({"requestId": "1", "errorText": error, "canceled": canceled}),
+        );
+        assert_eq!(activity.calls()[0].outcome, expected);
+    }
 }

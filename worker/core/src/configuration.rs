@@ -370,25 +370,21 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
         })
     }
 
-    /// One of these words, without case.
-    pub(crate) fn word<T: Copy>(
+    /// One of two words, without case: whether it is the second. The first one is the default.
+    pub(crate) fn is_second(
         &mut self,
         name: &'static str,
-        words: &[(&str, T)],
-        default: T,
+        words: [&str; 2],
         expected: &'static str,
-    ) -> T {
+    ) -> bool {
         let Some(text) = self.text(name) else {
-            return default;
+            return false;
         };
-        let mut words = words.iter();
-        match words.find(|(word, _)| word.eq_ignore_ascii_case(&text)) {
-            Some((_, value)) => *value,
-            None => {
-                self.invalid(name, expected);
-                default
-            }
+        let [is_first, is_second] = words.map(|word| word.eq_ignore_ascii_case(&text));
+        if !is_first && !is_second {
+            self.invalid(name, expected);
         }
+        is_second
     }
 
     /// A whole number above 0.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     configuration::Configuration,
     event::Intelligence,
-    identification::{Failure, PlatformRequest, is_secret},
+    identification::{self, Failure, PlatformRequest, is_secret},
     pattern::Pattern,
     request::RequestHead,
 };
@@ -98,11 +98,11 @@ pub fn request(
 }
 
 /// Reads the platform's answer.
-pub fn judge(status: u16, body: &str) -> Result<Intelligence, Failure> {
+pub fn judge(status: u16, body: &[u8]) -> Result<Intelligence, Failure> {
     if !(200..300).contains(&status) {
         return Err(Failure::Status(status));
     }
-    serde_json::from_str(body).map_err(|error| Failure::invalid(&error))
+    identification::read(body)
 }
 
 #[cfg(test)]
@@ -180,10 +180,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_ip_info_is_refused() {
-        assert!(judge(200, r#"{"ip_info": {}}"#).is_ok());
-        assert!(judge(200, "{}").is_err());
+        assert!(judge(200, br#"{"ip_info": {}}"#).is_ok());
+        assert!(judge(200, b"{}").is_err());
         assert_eq!(
-            judge(429, r#"{"ip_info": {}}"#).err(),
+            judge(429, br#"{"ip_info": {}}"#).err(),
             Some(Failure::Status(429))
         );
     }

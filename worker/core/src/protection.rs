@@ -384,7 +384,7 @@ mod tests {
                 "ip_info": {}, "vpn": true,
             },
         });
-        judge(&head.unwrap(), 200, &answer.to_string(), NOW)
+        judge(&head.unwrap(), 200, answer.to_string().as_bytes(), NOW)
     }
 
     fn block() -> Value {

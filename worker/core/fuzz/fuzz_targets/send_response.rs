@@ -6,7 +6,7 @@ use edgeproof_worker_core::{
 };
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|body: &str| {
+fuzz_target!(|body: &[u8]| {
     let headers = Headers::from_lines("cf-connecting-ip: ::1\norigin: https://a.example");
     let Some(head) = RequestHead::new("POST", "https://a.example/api", headers) else { return };
     let _ = edge::judge(200, body);

@@ -45,30 +45,27 @@ pub struct Node {
 }
 
 /// Whether the node decides or only watches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The origin gets the request after the node's verdict.
-    #[default]
     Inline,
     /// The node gets a copy.
     Async,
 }
 
 /// What happens to a request without a verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureMode {
     /// It goes on to the origin.
-    #[default]
     Open,
     /// It is blocked.
     Closed,
 }
 
 /// What a blocked visitor gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockPage {
     /// The text `Request blocked.`
-    #[default]
     Text,
     /// A page that names the request's id, the time and the visitor's address.
     Page,
@@ -93,25 +90,27 @@ impl Connector {
         let node = reader.text("WALLARM_NODE")?;
         Some(Self {
             node: read_node(reader, &node),
-            mode: reader.word(
+            mode: if reader.is_second(
                 "WALLARM_MODE",
-                &[("inline", Mode::Inline), ("async", Mode::Async)],
-                Mode::default(),
+                ["inline", "async"],
                 "inline or async; inline is used",
-            ),
+            ) {
+                Mode::Async
+            } else {
+                Mode::Inline
+            },
             routes: read_routes(reader),
             // As with the calls of Flow: who sets a failure mode that cannot be read did not mean the default.
-            failure_mode: reader.text("WALLARM_FAILURE_MODE").map_or(
-                FailureMode::default(),
-                |_| {
-                    reader.word(
-                        "WALLARM_FAILURE_MODE",
-                        &[("open", FailureMode::Open), ("closed", FailureMode::Closed)],
-                        FailureMode::Closed,
-                        "open or closed; closed is used",
-                    )
-                },
-            ),
+            failure_mode: if reader.text("WALLARM_FAILURE_MODE").is_none()
+                || reader.is_second(
+                    "WALLARM_FAILURE_MODE",
+                    ["closed", "open"],
+                    "open or closed; closed is used",
+                ) {
+                FailureMode::Open
+            } else {
+                FailureMode::Closed
+            },
             timeout: Duration::from_millis(
                 reader
                     .number(
@@ -122,12 +121,15 @@ impl Connector {
                     .into(),
             ),
             static_suffixes: read_suffixes(reader),
-            block_page: reader.word(
+            block_page: if reader.is_second(
                 "WALLARM_BLOCK_PAGE",
-                &[("text", BlockPage::Text), ("page", BlockPage::Page)],
-                BlockPage::default(),
+                ["text", "page"],
                 "text or page; text is used",
-            ),
+            ) {
+                BlockPage::Page
+            } else {
+                BlockPage::Text
+            },
             body_limit: reader.number(
                 "WALLARM_BODY_LIMIT",
                 DEFAULT_BODY_LIMIT,
