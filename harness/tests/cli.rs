@@ -145,7 +145,7 @@ fn shards_are_merged_into_one_report() {
     // One of the cases in it was an error of the harness.
     assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
     let tap = fs::read_to_string(folder.path().join("out/all.tap")).unwrap();
-    assert!(tap.starts_with("TAP version 13\n1..8\n"), "{tap}");
+    assert!(tap.starts_with("TAP version 13\n1..18\n"), "{tap}");
 }
 
 #[test]
@@ -279,4 +279,47 @@ fn a_changed_scenario_is_run_again() {
         run.0.wait().unwrap().code(),
         Some(i32::from(exit::INTERRUPTED))
     );
+}
+
+/// The commands of the ready recipe, as they stand in it.
+fn recipe(command: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/github-actions.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let line = text.lines().find_map(|line| {
+        line.split_once("debug/edgeproof ")
+            .filter(|(_, rest)| rest.starts_with(command))
+    });
+    let line = line.unwrap().1.replace("${{ matrix.shard }}", "1");
+    let line = line.replace("${{ strategy.job-total }}", "1");
+    line.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn the_recipe_for_github_runs_shards_and_merges_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("scenarios")).unwrap();
+    let scenario = folder.path().join("scenarios/a.yaml");
+    fs::write(&scenario, FORWARDED.replace("STATUS", "200")).unwrap();
+    let mut run = recipe("run");
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/workers/pass-through");
+    run.extend(["--worker".to_owned(), worker.display().to_string()]);
+    let run: Vec<&str> = run.iter().map(String::as_str).collect();
+    let output = edgeproof(folder.path(), &run);
+    assert_eq!(output.status.code(), Some(i32::from(exit::PASSED)));
+    // No shell is here to find the files.
+    let merge = recipe("report merge");
+    let merge: Vec<&str> = merge
+        .iter()
+        .map(|word| {
+            if word == "reports/*.json" {
+                "reports/1.json"
+            } else {
+                word
+            }
+        })
+        .collect();
+    let output = edgeproof(folder.path(), &merge);
+    assert_eq!(output.status.code(), Some(i32::from(exit::PASSED)));
+    let html = fs::read_to_string(folder.path().join("edgeproof.html")).unwrap();
+    assert!(html.contains("A page is forwarded"), "{html}");
 }

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod doctor;
 mod error;
+mod interrupt;
 mod new;
 mod progress;
 mod report;

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use super::{CliError, Context, progress::Progress, up::Doors, watch::Changes};
+use super::{
+    CliError, Context, interrupt::Interrupt, progress::Progress, up::Doors, watch::Changes,
+};
 use crate::{
     report::{compare, failure, target::ReportTarget, terminal::Terminal},
     rig::Environment,
@@ -50,7 +52,7 @@ pub(super) struct Options {
     /// Only the Kth of N parts. A scenario is always in the same part.
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// How many at a time; as many as there are cores where it is absent.
+    /// How many at a time; three for every two cores where it is absent.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Stops after the first that does not pass.
@@ -114,13 +116,14 @@ async fn watch(context: &Context, options: &Options) -> Result<u8, CliError> {
         }
         // A run writes reports and builds; what it touched is no change of the user's.
         changes.forget();
+        let mut interrupt = Interrupt::listen()?;
         writeln!(anstream::stderr(), "\nwaiting for a change; Ctrl-C ends")?;
         tokio::select! {
             changed = changes.next() => match changed {
                 Some(path) => writeln!(anstream::stderr(), "{} changed\n", path.display())?,
                 None => return Err(CliError::Interrupted),
             },
-            _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+            () = interrupt.pressed() => return Err(CliError::Interrupted),
         }
     }
 }
@@ -195,13 +198,14 @@ fn keep_up() -> AtFailure {
             for text in failure::texts(failures, Look::PLAIN) {
                 let _ = writeln!(err, "{text}");
             }
-            match Doors::open(rig).await {
-                Ok(doors) => {
+            let interrupt = Interrupt::listen().map_err(CliError::from);
+            match (Doors::open(rig).await, interrupt) {
+                (Ok(doors), Ok(mut interrupt)) => {
                     let text = doors.text(rig);
                     let _ = writeln!(err, "It is left up.\n\n{text}\nCtrl-C ends it.");
-                    let _ = tokio::signal::ctrl_c().await;
+                    interrupt.pressed().await;
                 }
-                Err(error) => {
+                (Err(error), _) | (_, Err(error)) => {
                     let _ = writeln!(err, "It cannot be left up: {error}");
                 }
             }
@@ -312,7 +316,8 @@ fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
 
 impl Options {
     fn run_options(&self) -> RunOptions {
-        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        // Scenarios wait for clocks and timers now and then; half a scenario a core fills the gaps.
+        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() * 3 / 2);
         let limit = self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
         RunOptions {
             jobs: if self.keep {

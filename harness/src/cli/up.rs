@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, io::Write as _, path::PathBuf};
 
-use super::CliError;
+use super::{CliError, interrupt::Interrupt};
 use crate::{
     exit,
     process::ScratchDirectory,
@@ -40,13 +40,14 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         .ok_or(CliError::NothingSelected)?;
     let environment = super::run::environment(options.worker.clone(), false).await?;
     let up = Up::start(&environment, &case).await?;
+    let mut interrupt = Interrupt::listen()?;
     writeln!(
         anstream::stdout(),
         "{} is up.\n\n{}\nCtrl-C ends it.",
         case.name,
         up.text
     )?;
-    tokio::signal::ctrl_c().await?;
+    interrupt.pressed().await;
     up.rig.stop().await;
     Ok(exit::PASSED)
 }

@@ -53,11 +53,16 @@ mod tests {
 first:  ours
 second: theirs
 
-                 first          second
-≠ flow::passes   passed         failed
-  flow::blocked  failed         failed
-  limits::size   skipped        skipped
-≠ routes::star   error          not run
+                    first          second
+≠ flow::passes      passed         failed
+  flow::blocked     failed         failed
+  limits::size      skipped        skipped
+  routes::star      error          error
+  flow::hoped       observed       observed
+  flow::known       known failure  known failure
+  flow::unexpected  failed         failed
+  flow::missing     failed         failed
+≠ flow::late        passed         not run
 
 The two workers differ in 2 scenarios.
 "

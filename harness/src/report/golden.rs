@@ -1,4 +1,4 @@
-//! A run with one case of each verdict, from which every report's golden text is made.
+//! A run with one case of each verdict, and one that passed late, from which every report's golden text is made.
 
 use std::path::PathBuf;
 
@@ -34,6 +34,36 @@ pub(super) fn results() -> Results {
     failed.log = vec![r#"{"level":"info","text":"allowed <all>"}"#.to_owned()];
     let skipped = Verdict::Skipped("waits for the Wallarm node".to_owned());
     let error = Verdict::Error("workerd was not found; `ci/setup` installs it".to_owned());
+    let hoped = Verdict::Observed(vec![Failure {
+        message: None,
+        call: None,
+        ..failure()
+    }]);
+    let known = Verdict::KnownFailure {
+        reason: "no deadline yet".to_owned(),
+        link: "https://example.com/issues/1".to_owned(),
+    };
+    let unexpected = Verdict::Failed(vec![Failure {
+        claim: "it fails, as _expected.yaml says: no deadline yet".to_owned(),
+        actual: "it passes; take it from _expected.yaml and see https://example.com/issues/2"
+            .to_owned(),
+        excerpt: None,
+        message: None,
+        call: None,
+        ..failure()
+    }]);
+    let missing = Verdict::Failed(vec![Failure {
+        claim: "`GET /sign-up` reaches the origin".to_owned(),
+        actual: "it did not".to_owned(),
+        message: None,
+        nearest: Some("GET https://shop.example/signup".to_owned()),
+        journey: Vec::new(),
+        ..failure()
+    }]);
+    let late = CaseRecord {
+        attempts: 2,
+        ..case("flow::late", "A slow visitor passes", 90, Verdict::Passed)
+    };
     Results {
         edgeproof: "0.0.0".to_owned(),
         ..Results::new(
@@ -47,6 +77,16 @@ pub(super) fn results() -> Results {
                 failed,
                 case("limits::size", "A large request is refused", 0, skipped),
                 case("routes::star", "A star catches # and &", 12, error),
+                case("flow::hoped", "It would be better blocked", 20, hoped),
+                case("flow::known", "A deadline is kept", 20, known),
+                case(
+                    "flow::unexpected",
+                    "Another deadline is kept",
+                    20,
+                    unexpected,
+                ),
+                case("flow::missing", "A page is reached", 20, missing),
+                late,
             ],
             1300,
         )

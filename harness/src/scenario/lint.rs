@@ -247,7 +247,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::scenario::load::load_text;
+    use crate::scenario::load::{self, load_text};
 
     fn found(deployments: &str, allow: &str) -> Vec<String> {
         let text = format!(
@@ -314,6 +314,29 @@ mod tests {
             lint(case).len()
         };
         assert_eq!((count(110_000), count(111_000)), (0, 1));
+    }
+
+    #[test]
+    fn the_scenarios_of_this_repository_have_nothing_to_warn_of() {
+        let folder = crate::tools::home().join("scenarios");
+        let cases = load::load(&load::find(&[folder]).unwrap()).unwrap();
+        let warnings: Vec<String> = cases
+            .iter()
+            .flat_map(|case| {
+                let found = lint(case).into_iter();
+                found.map(|problem| format!("{}: {}", case.name, problem.message))
+            })
+            .collect();
+        assert!(warnings.is_empty(), "{}", warnings.join("\n"));
+    }
+
+    #[test]
+    fn every_warning_has_a_name_of_its_own_and_says_what_to_do() {
+        let mut ids: Vec<&str> = LINTS.iter().map(|lint| lint.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), LINTS.len());
+        assert!(LINTS.iter().all(|lint| lint.explanation.len() > 80));
     }
 
     #[test]

@@ -30,25 +30,32 @@
 //!
 //! | step | who takes it |
 //! |---|---|
-//! | `visit: URL`, `fill: {SELECTOR: TEXT}`, `click: SELECTOR`, `press: {key: Enter, in: SELECTOR}`, `run: SCRIPT` | a browser |
-//! | `request: GET URL`, or `{method, url, headers, body, signals, pad}` | an HTTP client |
-//! | `advance: 60s`, `set: {faults, rulesets, node}` | nobody: the clock moves, the rig changes |
+//! | `visit: URL`, `fill: {SELECTOR: TEXT}`, `click: SELECTOR`, `press: {key: Enter, in: SELECTOR}`, `submit: SELECTOR` | a browser |
+//! | `run: SCRIPT`, `wait: POST /api/*` (for a call that the last step has made or will make) | a browser |
+//! | `request: GET URL`, or `{method, url, headers, body, signals, pad, version}` | an HTTP client |
+//! | `raw: {to: URL, send: BYTES}` | an HTTP client |
+//! | `advance: 60s`, `set: {faults, rulesets, signals, deployments, node}` | nobody: the clock moves, the rig changes |
 //!
 //! `as: NAME` says which visitor; `call: POST /api/*` names the call of the page that the step causes; `timeout: 5s`
-//! limits it; `capture: {id: {json: /account}}` keeps a value for later, where `${id}` stands for it.
+//! limits it; `capture: {id: {json: /account}}` keeps a value for later, where `${id}` stands for it. A body is a text,
+//! or `{json: …}`, `{form: …}`, `{file: PATH}`, `{bytes: N}`.
 //!
 //! # Expectations
 //!
-//! Of a step: `status`, `headers`, `body`, `page`, `console`, `unchanged_except`, `within`, `request`, `origin`, `node`,
-//! `worker`, and a `message` of one's own. At the end: `origin`, `node`, `worker`, `events`, `attacks`. See [`expect`].
+//! Of a step: `status`, `headers`, `header_bytes`, `body`, `cache`, `page`, `console`, `whole_console`,
+//! `unchanged_except`, `within`, `after`, `before`, `faster_than`, `request`, `origin`, `node`, `worker`. At the end:
+//! `origin`, `node`, `worker`, `events`, `attacks`. A `message` of one's own can stand in each mapping; the nearest is told. See [`expect`].
 //!
 //! A text is written as it is, or as conditions: `{contains: …}`, `{starts_with: …}`, `{matches: …}`, `{one_of: […]}`,
-//! `{json: {…}}`, `{length: {max: 9}}`, `{present: false}`, and `{not: …}` around any of them. See [`text`].
+//! `{json: {…}}`, `{json_path: {$.a: …}}`, `{length: {max: 9}}`, `{present: false}`, and `{not: …}` around any of them. See [`text`].
 //!
 //! # Sharing
 //!
 //! `_defaults.yaml` holds for every scenario in its folder and below; `include: FILE` takes over what a file says, and
-//! `- include: FILE` the steps in it. See [`layers`]. `matrix` multiplies a scenario; see [`matrix`].
+//! `- include: FILE` the steps in it. See [`layers`]. `matrix` multiplies a scenario; see [`matrix`]. `depends_on` names
+//! those that must pass first; see [`depends`].
+//!
+//! `scenarios/schema.json` describes files for editors; it is made from the types in here. See [`schema`].
 
 pub mod call;
 pub mod depends;
@@ -62,6 +69,7 @@ pub mod matrix;
 pub mod names;
 pub mod node;
 pub mod problem;
+pub mod range;
 pub mod read;
 pub mod request;
 pub mod schema;

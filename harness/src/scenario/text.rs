@@ -12,6 +12,7 @@ use serde::{
 use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
+pub use super::range::Range;
 use super::{json, request::OneOrMany, schema};
 
 /// What a text must be. Written as the text itself, or as a mapping of conditions that must all hold.
@@ -35,15 +36,6 @@ enum Condition {
     Length(Range),
     Json(Json),
     JsonPath(JsonPath, TextMatcher),
-}
-
-/// A number between two bounds, both included. Written as the number itself, or as `{ min, max }`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Range {
-    /// The smallest that will do.
-    pub min: Option<f64>,
-    /// The largest that will do.
-    pub max: Option<f64>,
 }
 
 /// Conditions that must all hold.
@@ -211,44 +203,6 @@ impl fmt::Display for Condition {
     }
 }
 
-impl Range {
-    /// Only this number.
-    pub fn exactly(number: f64) -> Self {
-        Self {
-            min: Some(number),
-            max: Some(number),
-        }
-    }
-
-    /// Whether the number lies between the bounds.
-    pub fn holds(&self, number: f64) -> bool {
-        self.min.is_none_or(|min| number >= min) && self.max.is_none_or(|max| number <= max)
-    }
-}
-
-impl Range {
-    /// The range as a count of times: `once`, `2 times`, `at most 3 times`.
-    pub fn times(&self) -> String {
-        match (self.min, self.max) {
-            (Some(0.0), Some(0.0)) => "not once".to_owned(),
-            (Some(1.0), Some(1.0)) => "once".to_owned(),
-            _ => format!("{self} times"),
-        }
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.min, self.max) {
-            (Some(min), Some(max)) if min.to_bits() == max.to_bits() => write!(f, "{min}"),
-            (Some(min), Some(max)) => write!(f, "from {min} to {max}"),
-            (Some(min), None) => write!(f, "at least {min}"),
-            (None, Some(max)) => write!(f, "at most {max}"),
-            (None, None) => f.write_str("any number of"),
-        }
-    }
-}
-
 impl From<Written> for TextMatcher {
     fn from(written: Written) -> Self {
         let mut conditions = Vec::new();
@@ -318,43 +272,6 @@ impl<'de> Deserialize<'de> for TextMatcher {
     }
 }
 
-/// A range as it stands in a file.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Bounds {
-    /// The smallest that will do.
-    min: Option<f64>,
-    /// The largest that will do.
-    max: Option<f64>,
-}
-
-impl<'de> Deserialize<'de> for Range {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Range;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, or `min` and `max`")
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Range, E> {
-                Ok(Range::exactly(number as f64))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Range, E> {
-                Ok(Range::exactly(number))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Range, A::Error> {
-                let Bounds { min, max } = Bounds::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Range { min, max })
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
 impl JsonSchema for TextMatcher {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Text".into()
@@ -363,17 +280,6 @@ impl JsonSchema for TextMatcher {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let short = generator.subschema_for::<Scalar>();
         schema::either(&short, &generator.subschema_for::<Written>())
-    }
-}
-
-impl JsonSchema for Range {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Range".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let short = generator.subschema_for::<f64>();
-        schema::either(&short, &generator.subschema_for::<Bounds>())
     }
 }
 

@@ -36,6 +36,7 @@ pub fn text(results: &Results) -> String {
                 span { "in " (shown(summary.took())) }
             }
         }
+        (not_passed(&results.cases))
         (matrix::tables(&results.cases))
         main {
             @for case in &results.cases { (section(case)) }
@@ -43,6 +44,28 @@ pub fn text(results: &Results) -> String {
         footer { "edgeproof " (results.edgeproof) }
     })
     .into_string()
+}
+
+/// What a reader came for: the cases to look at, before everything else.
+fn not_passed(cases: &[CaseRecord]) -> Markup {
+    let mut bad = cases
+        .iter()
+        .filter(|case| matches!(case.verdict, Verdict::Failed(_) | Verdict::Error(_)))
+        .peekable();
+    html! {
+        @if bad.peek().is_some() {
+            nav {
+                h3 { "Not passed" }
+                ul {
+                    @for case in bad {
+                        li class=(case.verdict.word()) {
+                            a href={ "#" (case.name) } { (case.title) } " " code { (case.name) }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn page(body: &Markup) -> Markup {

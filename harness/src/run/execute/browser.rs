@@ -234,3 +234,38 @@ fn trouble(error: PageError) -> Trouble {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        PageError::Navigation { url: "https://shop.example/".to_owned(), reason: "net::ERR_EMPTY_RESPONSE".to_owned() },
+        Some(("https://shop.example/ loads", "net::ERR_EMPTY_RESPONSE"))
+    )]
+    #[case(
+        PageError::Late { what: "an element `#a`".to_owned(), limit: Duration::from_secs(2) },
+        Some(("an element `#a` happens within 2s", "it did not"))
+    )]
+    #[case(
+        PageError::Script("Error: no".to_owned()),
+        Some(("the script runs in the page", "Error: no"))
+    )]
+    #[case(PageError::Browser("it is gone".to_owned()), None)]
+    fn what_a_page_does_not_do_is_a_verdict_and_a_lost_browser_a_fault(
+        #[case] error: PageError,
+        #[case] expected: Option<(&str, &str)>,
+    ) {
+        let told = match trouble(error) {
+            Trouble::Unmet { claim, actual } => Some((claim, actual)),
+            Trouble::Fault(_) => None,
+        };
+        let told = told
+            .as_ref()
+            .map(|(claim, actual)| (claim.as_str(), actual.as_str()));
+        assert_eq!(told, expected);
+    }
+}

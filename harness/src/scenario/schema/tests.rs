@@ -98,3 +98,28 @@ fn what_the_reader_refuses_the_schema_refuses(#[case] text: &str) {
 fn what_may_be_written_meets_the_schema(#[case] text: &str) {
     assert_eq!(mistakes(text), Vec::<String>::new());
 }
+
+/// A piece of a file as a whole one.
+fn whole(piece: &str) -> String {
+    if piece.starts_with("    expect:") {
+        format!("steps:\n  - click: a\n{piece}")
+    } else if piece.starts_with("  - ") {
+        format!("steps:\n{piece}")
+    } else {
+        piece.to_owned()
+    }
+}
+
+#[test]
+fn every_example_of_the_readme_meets_the_schema() {
+    let readme = std::fs::read_to_string(tools::home().join("README.md")).unwrap();
+    let pieces: Vec<&str> = readme
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(pieces.len() > 5, "{pieces:?}");
+    for piece in pieces {
+        assert_eq!(mistakes(&whole(piece)), Vec::<String>::new(), "{piece}");
+    }
+}
