@@ -3,6 +3,25 @@
 //! The node is a terminating endpoint: it forwards nothing. Only its status says what it decided. It runs in this
 //! process behind the internet, which carries the faults; every request is in the trace with the decision and why.
 //! `README.md` in this folder says which detector covers what, and what is assumed.
+//!
+//! ```no_run
+//! use edgeproof::{
+//!     rig::{Description, Environment, Rig},
+//!     wallarm::{Mode, Settings},
+//! };
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let description = Description {
+//!     node: Settings { mode: Mode::Block, ..Settings::default() },
+//!     ..Description::default()
+//! };
+//! let rig = Rig::start(&Environment::prepare(None)?, description).await?;
+//! for attack in rig.wallarm().attacks() {
+//!     println!("{} at {}: {} hits", attack.attack, attack.point, attack.hits);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod attacks;
 mod console;

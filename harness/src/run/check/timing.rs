@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::{
         scenario::{read::read, yaml},
-        trace::{RequestHead, Trace},
+        trace::{Party, RequestHead, Trace},
     };
 
     /// A page from 0 to 10 ms, a call from 20 to 60 ms in which the worker asks from 25 to 45 ms, the origin from 50.
@@ -256,7 +256,7 @@ mod tests {
         let expect: Expect = read(&yaml::parse(0, text).unwrap()).unwrap();
         let observed = observed();
         let found = match &expect.origin {
-            Some(is_meant) => origin(is_meant, &observed.hops, &observed.all_hops),
+            Some(is_meant) => seen(Whose::Origin, is_meant, &observed.hops, &observed.all_hops),
             None => check(&expect, &observed).into_iter().next(),
         };
         assert_eq!(found.as_ref().map(|found| found.actual.as_str()), expected);

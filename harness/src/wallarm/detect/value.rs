@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_picture_is_looked_at_where_it_holds_text() {
-        let mut picture: Vec<u8> = (0..=255).cycle().take(600).collect();
+        let mut picture: Vec<u8> = (0..=255).cycle().take(512).collect();
         assert_eq!(runs_in_binary(&picture).map(|runs| runs.len()), Some(2));
         picture.extend(b"\xff<?php system($_GET[1]); ?>\xff");
         let runs = runs_in_binary(&picture).unwrap();
