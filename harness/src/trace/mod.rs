@@ -126,7 +126,7 @@ impl Hop {
         self.change(|exchange| exchange.ray = Some(ray.into()));
     }
 
-    fn change(&self, change: impl FnOnce(&mut Exchange)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Exchange)) {
         change(&mut self.record.lock());
     }
 
