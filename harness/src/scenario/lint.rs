@@ -129,7 +129,7 @@ pub fn lint(case: &Case) -> Vec<Problem> {
                     format!("{count} of them, and {MOST} are taken"),
                 ));
             }
-            if count == 0 && !is_another_worker(deployment) {
+            if count == 0 && !protects_otherwise(deployment) {
                 found.push((NOTHING, below(&[]), format!("`{name}` has no `{key}`")));
             }
         }
@@ -149,9 +149,9 @@ pub fn lint(case: &Case) -> Vec<Problem> {
         .collect()
 }
 
-/// A worker of its own kind, deployed beside or in place of the protection.
-fn is_another_worker(deployment: &Deployment) -> bool {
-    deployment.worker.is_some()
+/// A worker of its own kind, deployed beside or in place of the protection, or a connector without Flow.
+fn protects_otherwise(deployment: &Deployment) -> bool {
+    (deployment.worker.is_some() || deployment.wallarm.is_some())
         && deployment.identification_pages.is_empty()
         && deployment.protected_apis.is_empty()
 }
@@ -278,6 +278,7 @@ mod tests {
             found("{f: {}}", ""),
             ["nothing-protected", "nothing-protected"]
         );
+        assert_eq!(found("{f: {wallarm: {mode: inline}}}", ""), [""; 0]);
         let many: Vec<String> = (0..11).map(|n| format!("POST a.example/{n}*")).collect();
         let many = format!("{{f: {{{GOOD}, protected_apis: [{}]}}}}", many.join(", "));
         assert_eq!(found(&many, ""), ["too-many"]);
