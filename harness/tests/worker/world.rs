@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use edgeproof::{
     build::{WorkerBuild, build_worker},
+    edge::FORWARDED_PROTO_HEADER,
     runtime::{Bundle, Runtime, WorkerConfig},
     tools::{self, Tool},
 };
@@ -232,7 +233,7 @@ impl World {
             .method(method)
             .uri(url.path_and_query().unwrap().as_str())
             .header("host", url.host().unwrap())
-            .header("x-forwarded-proto", url.scheme_str().unwrap());
+            .header(FORWARDED_PROTO_HEADER, url.scheme_str().unwrap());
         let usual = [
             ("user-agent", "Chromium"),
             ("cf-connecting-ip", VISITOR),
