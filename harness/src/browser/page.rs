@@ -583,11 +583,14 @@ fn auto_attach(on: bool) -> Target::SetAutoAttach {
         auto_attach: on,
         wait_for_debugger_on_start: on,
         flatten: Some(true),
-        // Workers and frames in other processes run as they would: nobody here lets them go on.
-        filter: Some(vec![Target::FilterEntry {
-            exclude: None,
-            Type: Some("page".to_owned()),
-        }]),
+        // Workers and frames in other processes run as they would: nobody here lets them go on. Chromium takes no filter
+        // where it is to stop.
+        filter: on.then(|| {
+            vec![Target::FilterEntry {
+                exclude: None,
+                Type: Some("page".to_owned()),
+            }]
+        }),
     }
 }
 
