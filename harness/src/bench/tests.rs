@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use rstest::rstest;
 
-use super::{results::ratios, run::Plan, statistics::median, *};
+use super::{results::ratios, statistics::median, *};
 use crate::tools::{self, Tool};
 
 /// Values around a middle, one a round, the same for the same middle.
