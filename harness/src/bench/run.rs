@@ -282,5 +282,6 @@ mod tests {
         let variables = variables(&case("everything"));
         assert_eq!(variables["WALLARM_MODE"], "inline");
         assert_eq!(variables["FP_RULESET_ID"], "rs_bench");
+        assert_eq!(variables["FP_TIMEOUT_MS"], variables["WALLARM_TIMEOUT_MS"]);
     }
 }
