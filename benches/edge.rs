@@ -40,6 +40,7 @@ use std::{
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use edgeproof::{
+    bench::processor_time,
     body::{self, Body},
     edge::{
         CF_BLOB_HEADER, CertificateAuthority, Edge, EdgeOptions, FORWARDED_PROTO_HEADER,
@@ -282,15 +283,6 @@ impl Stage {
     }
 }
 
-/// The processor time that a process has used so far.
-fn processor_time(process: u32) -> Duration {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The fields behind the name, which may hold anything: `utime` and `stime` in hundredths of a second.
-    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    Duration::from_millis(ticks.map(|ticks| ticks.parse().unwrap_or(0)).sum::<u64>() * 10)
-}
-
 /// What a stage has cost over all its turns.
 #[derive(Clone, Copy, Default)]
 struct Cost {
@@ -313,8 +305,9 @@ async fn compare(stages: &[Stage]) {
     for _ in 0..TURNS {
         for ((stage, open), cost) in stages.iter().zip(&mut connections).zip(&mut costs) {
             let used = || {
-                let workerd = stage.workerd.map(processor_time).unwrap_or_default();
-                (processor_time(std::process::id()), workerd)
+                let used = |process| processor_time(process).unwrap_or_default();
+                let workerd = stage.workerd.map(used).unwrap_or_default();
+                (used(std::process::id()), workerd)
             };
             let before = used();
             cost.wall += stage.load(open, REQUESTS.into()).await;

@@ -6,18 +6,19 @@
     reason = "what a bench measured is what it prints"
 )]
 
-use std::{
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, time::Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use edgeproof::fingerprint::{
-    Fingerprint, Ruleset, Settings, Signals,
-    rules::Expression,
-    signals::{Head, Measurements},
+use edgeproof::{
+    bench::processor_time,
+    fingerprint::{
+        Fingerprint, Ruleset, Settings, Signals,
+        rules::Expression,
+        signals::{Head, Measurements},
+    },
 };
+use edgeproof_benches::noise;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
@@ -28,21 +29,6 @@ use serde_json::{Value as Json, json};
 
 /// Connections that ask at the same time, as a worker under load does.
 const CONNECTIONS: u64 = 8;
-
-/// Text that does not compress, so that `fp-data` is as long as that of a real visit: about 20 KB.
-fn noise(length: usize) -> String {
-    let mut state = 0x2545_f491_u32;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        char::from(b'!' + (state % 90) as u8)
-    };
-    std::iter::repeat_with(&mut next)
-        .filter(|letter| !matches!(letter, '"' | '\\'))
-        .take(length)
-        .collect()
-}
 
 fn signals(nonce: u64) -> Signals {
     let body: Measurements = serde_json::from_value(json!({
@@ -75,19 +61,6 @@ fn ruleset() -> Ruleset {
     let mut rules = vec![rule("bot in ['bad'] || suspect_score > 40 and vpn"); 9];
     rules.push(rule("incognito"));
     serde_json::from_value(json!({ "rules": rules })).unwrap_or_default()
-}
-
-/// The processor time that this process has used so far, all its threads together (proc_pid_stat(5)).
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    Duration::from_millis(
-        ticks
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum::<u64>()
-            * 10,
-    )
 }
 
 fn send(criterion: &mut Criterion) {
@@ -127,11 +100,12 @@ fn send(criterion: &mut Criterion) {
     };
     // What others do on the machine does not change this number.
     const COUNTED: u64 = 4000;
-    let before = processor_time();
+    let used = || processor_time(std::process::id()).unwrap_or_default();
+    let before = used();
     runtime.block_on(futures_util::future::join_all(
         (0..CONNECTIONS).map(|_| ask(COUNTED / CONNECTIONS)),
     ));
-    let each = (processor_time() - before).as_secs_f64() / COUNTED as f64;
+    let each = (used() - before).as_secs_f64() / COUNTED as f64;
     println!(
         "processor time of one identification, asking included: {:.0} µs, so {:.0} a second on 2 cores",
         each * 1e6,

@@ -3,7 +3,7 @@
 /// Everything that was selected passed.
 pub const PASSED: u8 = 0;
 
-/// At least one scenario failed: the worker under test does not do what a scenario states.
+/// At least one scenario failed, or a worker cannot be measured: it does not do what a scenario states or a bench needs.
 pub const FAILED: u8 = 1;
 
 /// The command line or a file cannot be understood; nothing was run.

@@ -21,6 +21,7 @@
     )
 )]
 
+pub mod bench;
 pub mod body;
 pub mod browser;
 pub mod build;

@@ -3,6 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// A program that must be installed beside edgeproof.
@@ -127,6 +128,14 @@ pub fn find(tool: Tool) -> Result<PathBuf, ToolError> {
             places.find(|place| place.is_file())
         })
         .ok_or(ToolError::Missing(tool))
+}
+
+/// The first line that a program prints when it is asked for its version.
+pub fn version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().next()?.trim();
+    (output.status.success() && !line.is_empty()).then(|| line.to_owned())
 }
 
 /// The executable in the npm package for this platform.

@@ -86,6 +86,11 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[case::new_without_a_method("new_without_a_method", &["new", "https://shop.example/", "/api"], exit::USAGE)]
 #[case::up_without_a_case("up_without_a_case", &["up", "good.yaml", "--filter", "other"], exit::NOTHING)]
 #[case::keep_and_watch("keep_and_watch", &["run", "--keep", "--watch", "good.yaml"], exit::USAGE)]
+#[case::bench_nothing("bench_nothing", &["bench", "--filter", "page_2_kb"], exit::NOTHING)]
+#[case::bench_old("bench_old", &["bench", "--compare", "not_yaml.yaml"], exit::USAGE)]
+#[case::bench_older("bench_older", &["bench", "--compare", "none.json"], exit::USAGE)]
+#[case::bench_report("bench_report", &["bench", "--report", "junit=x"], exit::USAGE)]
+#[case::bench_no_worker("bench_no_worker", &["bench", "--filter", "page_1_kb", "--worker", "none"], exit::USAGE)]
 #[case::no_such_lint("no_such_lint", &["explain", "none"], exit::USAGE)]
 fn a_command_answers_as_its_golden_text(
     #[case] name: &str,

@@ -1,6 +1,6 @@
 //! `edgeproof doctor`: what is installed, which versions, and what is missing.
 
-use std::{io::Write, path::Path, process::Command};
+use std::io::Write;
 
 use super::CliError;
 use crate::{
@@ -17,7 +17,7 @@ pub(super) fn doctor() -> Result<u8, CliError> {
         match tools::find(tool) {
             Ok(path) => {
                 let version =
-                    version(&path).unwrap_or_else(|| "does not say its version".to_owned());
+                    tools::version(&path).unwrap_or_else(|| "does not say its version".to_owned());
                 writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
             }
             Err(error) => {
@@ -33,12 +33,4 @@ pub(super) fn doctor() -> Result<u8, CliError> {
         }
         Some(error) => Err(error.into()),
     }
-}
-
-/// The first line that `--version` prints.
-fn version(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().next()?.trim();
-    (output.status.success() && !line.is_empty()).then(|| line.to_owned())
 }

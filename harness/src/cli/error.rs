@@ -3,6 +3,7 @@
 use std::{error::Error as _, fmt::Write as _, io, path::PathBuf};
 
 use crate::{
+    bench::{BenchError, CASES, COLD_START},
     exit,
     rig::EnvironmentError,
     scenario::{load::LoadError, problem::Look},
@@ -59,6 +60,20 @@ pub enum CliError {
         /// Why.
         reason: String,
     },
+    /// The numbers of an earlier run cannot be read.
+    #[error("`{}` is not a JSON of `edgeproof bench`: {reason}", path.display())]
+    Measurements {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No case has a name that was asked for.
+    #[error("no case was selected; the cases are {}", cases())]
+    NothingToMeasure,
+    /// Nothing could be measured.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// No warning has this id.
     #[error("there is no warning `{0}`; `edgeproof explain` lists all of them")]
     NoSuchLint(String),
@@ -76,13 +91,17 @@ impl CliError {
             | Self::Rules(_)
             | Self::New(_)
             | Self::Results { .. }
+            | Self::Measurements { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
-            Self::NothingSelected => exit::NOTHING,
+            Self::NothingSelected | Self::NothingToMeasure => exit::NOTHING,
+            Self::Bench(error) if error.is_the_workers() => exit::FAILED,
+            Self::Bench(BenchError::Bundle(_)) => exit::USAGE,
             Self::Environment(_)
             | Self::Tool(_)
             | Self::Build(_)
             | Self::Console(_)
             | Self::Rig(_)
+            | Self::Bench(_)
             | Self::Watch(_)
             | Self::Output(_)
             | Self::Report(_) => exit::HARNESS,
@@ -106,4 +125,10 @@ impl CliError {
         }
         text
     }
+}
+
+/// What `edgeproof bench --filter` can choose from.
+fn cases() -> String {
+    let names = CASES.iter().map(|case| case.name).chain([COLD_START]);
+    names.collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod attacks;
+mod bench;
 mod build;
 mod check;
 mod doctor;
@@ -60,6 +61,8 @@ enum Command {
     /// Works on reports of runs.
     #[command(subcommand)]
     Report(report::Command),
+    /// Measures what workers cost, by turns with baselines that cost less.
+    Bench(bench::Options),
     /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
     Build(build::Options),
     /// Says which route wins for a URL, why, why the others do not, and which worker runs.
@@ -93,6 +96,7 @@ pub async fn main(context: &Context) -> u8 {
         Command::Check(options) => check::check(context, options),
         Command::Explain(options) => check::explain(options),
         Command::Report(command) => report::report(command),
+        Command::Bench(options) => bench::bench(context, options).await,
         Command::Build(options) => build::build(options),
         Command::Route(options) => route::route(options),
         Command::Rules(options) => rules::rules(options),

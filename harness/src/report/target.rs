@@ -1,6 +1,10 @@
 //! Which reports are asked for, and where they go: `junit=report.xml`.
 
-use std::{fs, io, path::PathBuf, str::FromStr};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use super::{html, json, junit, tap};
 use crate::run::results::Results;
@@ -39,17 +43,7 @@ impl ReportTarget {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, results: &Results) -> Result<(), ReportError> {
-        self.text(results)
-            .and_then(|text| {
-                if let Some(folder) = self.file.parent() {
-                    fs::create_dir_all(folder)?;
-                }
-                fs::write(&self.file, text)
-            })
-            .map_err(|source| ReportError {
-                file: self.file.clone(),
-                source,
-            })
+        put(&self.file, self.text(results))
     }
 
     fn text(&self, results: &Results) -> io::Result<String> {
@@ -60,6 +54,23 @@ impl ReportTarget {
             Format::Tap => Ok(tap::text(results)),
         }
     }
+}
+
+/// Writes a report that could be made, and the folder it goes to where that is missing.
+///
+/// # Errors
+/// When it could not be made or written.
+pub(crate) fn put(file: &Path, text: io::Result<String>) -> Result<(), ReportError> {
+    text.and_then(|text| {
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(file, text)
+    })
+    .map_err(|source| ReportError {
+        file: file.to_owned(),
+        source,
+    })
 }
 
 impl FromStr for ReportTarget {

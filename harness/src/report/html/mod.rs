@@ -19,30 +19,33 @@ const STYLE: &str = include_str!("style.css");
 /// The results as one HTML page.
 pub fn text(results: &Results) -> String {
     let summary = &results.summary;
-    page(&html! {
-        header {
-            h1 { "edgeproof" }
-            p.sums {
-                @for (count, word) in [
-                    (summary.passed, "passed"),
-                    (summary.failed, "failed"),
-                    (summary.errors, "error"),
-                    (summary.skipped, "skipped"),
-                    (summary.observed, "not as hoped"),
-                    (summary.known_failures, "known failures"),
-                ] {
-                    @if count > 0 { span class=(word) { (count) " " (word) } " " }
+    page(
+        "",
+        &html! {
+            header {
+                h1 { "edgeproof" }
+                p.sums {
+                    @for (count, word) in [
+                        (summary.passed, "passed"),
+                        (summary.failed, "failed"),
+                        (summary.errors, "error"),
+                        (summary.skipped, "skipped"),
+                        (summary.observed, "not as hoped"),
+                        (summary.known_failures, "known failures"),
+                    ] {
+                        @if count > 0 { span class=(word) { (count) " " (word) } " " }
+                    }
+                    span { "in " (shown(summary.took())) }
                 }
-                span { "in " (shown(summary.took())) }
             }
-        }
-        (not_passed(&results.cases))
-        (matrix::tables(&results.cases))
-        main {
-            @for case in &results.cases { (section(case)) }
-        }
-        footer { "edgeproof " (results.edgeproof) }
-    })
+            (not_passed(&results.cases))
+            (matrix::tables(&results.cases))
+            main {
+                @for case in &results.cases { (section(case)) }
+            }
+            footer { "edgeproof " (results.edgeproof) }
+        },
+    )
     .into_string()
 }
 
@@ -68,7 +71,8 @@ fn not_passed(cases: &[CaseRecord]) -> Markup {
     }
 }
 
-fn page(body: &Markup) -> Markup {
+/// A whole page in the style of the reports, with further rules for what only it has. It needs nothing but itself.
+pub(crate) fn page(style: &'static str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -77,8 +81,8 @@ fn page(body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width";
                 title { "edgeproof" }
                 link rel="icon" href="data:,";
-                // The style sheet is a file of this repository.
-                style { (PreEscaped(STYLE)) }
+                // The style sheets are files of this repository.
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
             body { (body) }
         }

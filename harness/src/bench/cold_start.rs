@@ -1,0 +1,95 @@
+//! From the start of a process to its first answer, when nothing else runs.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::{
+    BenchError,
+    case::{CASES, Case},
+    client::Connection,
+    contender::Contender,
+    metric::Metric,
+    results::{CaseResult, Measured, ratios},
+    run::{Bench, failed},
+    statistics::median,
+    visitor::Visit,
+};
+
+/// The name of what is measured without a load.
+pub const COLD_START: &str = "cold_start";
+
+impl Bench<'_> {
+    /// Cold starts of every worker, by turns.
+    pub(super) async fn cold_start(
+        &self,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<CaseResult, BenchError> {
+        let case = CASES[0];
+        self.server.play(&case);
+        let visit = Visit::of(&case);
+        let contenders = self.plan.contenders.iter();
+        let mut workers: Vec<(&Contender, Measured)> = contenders
+            .filter(|contender| contender.directory.is_some())
+            .map(|contender| (contender, Measured::of(&contender.name)))
+            .collect();
+        for round in 1..=self.plan.rounds {
+            progress(&format!(
+                "{COLD_START}: round {round} of {}",
+                self.plan.rounds
+            ));
+            let mut took: BTreeMap<String, f64> = BTreeMap::new();
+            for _ in ["there", "back"] {
+                for (contender, measured) in &mut workers {
+                    let start = self
+                        .first_answer(contender, &case, &visit, measured)
+                        .await?;
+                    *took.entry(contender.name.clone()).or_default() += start / 2.0;
+                }
+                workers.reverse();
+            }
+            for (contender, measured) in &mut workers {
+                let rounds = measured.rounds.entry(Metric::Start).or_default();
+                rounds.extend(took.get(&contender.name));
+            }
+        }
+        let finished = workers.into_iter().map(|(_, mut measured)| {
+            let starts = measured.rounds.get(&Metric::Start);
+            let middle = starts.and_then(|starts| median(starts));
+            measured
+                .overall
+                .extend(middle.map(|middle| (Metric::Start, middle)));
+            measured
+        });
+        let measured: Vec<Measured> = finished.collect();
+        Ok(CaseResult {
+            name: COLD_START.to_owned(),
+            title: "from the start of the process to the first answer, a page of 1 KB".to_owned(),
+            rate: None,
+            ratios: ratios(&self.plan.contenders, &measured),
+            measured,
+        })
+    }
+
+    /// Milliseconds to the first answer of a fresh process. What else it showed is noted.
+    async fn first_answer(
+        &self,
+        contender: &Contender,
+        case: &Case,
+        visit: &Visit,
+        measured: &mut Measured,
+    ) -> Result<f64, BenchError> {
+        let asked_before = self.server.asked();
+        let worker = self.worker(contender, case)?;
+        let start = Instant::now();
+        let one = self.start(contender, worker).await?;
+        let answered = async { Connection::open(one.address).await?.visit(visit).await };
+        let answered = answered.await.map_err(failed(contender, COLD_START))?;
+        measured.requests += 1;
+        measured.asked = self.server.asked() - asked_before;
+        measured.body_bytes = answered.bytes;
+        measured.peak_memory_bytes = measured.peak_memory_bytes.max(one.peak_memory());
+        if let Some(runtime) = one.runtime {
+            runtime.stop().await;
+        }
+        Ok((answered.whole - start).as_secs_f64() * 1000.0)
+    }
+}
