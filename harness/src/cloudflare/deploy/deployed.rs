@@ -1,0 +1,188 @@
+//! A Flow worker as the account has it, whoever deployed it.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::{current::CurrentScript, plan::by_hand};
+
+/// The variables that only a Flow worker has.
+const OF_FLOW: [&str; 3] = [
+    "IDENTIFICATION_PAGE_URLS",
+    "PROTECTED_APIS",
+    "FP_PUBLIC_KEY",
+];
+
+/// A Flow worker of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Deployed {
+    /// The worker.
+    pub worker: String,
+    /// Whether it was deployed with edgeproof.
+    pub made_here: bool,
+    /// The patterns of its pages.
+    pub identification_pages: Vec<String>,
+    /// Its APIs: method and pattern.
+    pub protected_apis: Vec<String>,
+    /// `open` or `closed`; nothing where its fallback is neither.
+    pub failure_mode: Option<&'static str>,
+    /// The ruleset that decides; without one it monitors.
+    pub ruleset: Option<String>,
+    /// The region of its workspace.
+    pub region: Option<String>,
+    /// The hash of its modules, where it was deployed with edgeproof.
+    pub version: Option<String>,
+    /// When it was uploaded last.
+    pub modified_on: Option<String>,
+    /// What was changed by hand since it was deployed.
+    pub drift: Vec<String>,
+    /// The patterns that run it, with their zones; nothing where they were not asked for.
+    pub routes: Option<Vec<String>>,
+}
+
+impl Deployed {
+    /// Reads a worker; nothing where it is none of Flow.
+    pub(super) fn of(
+        worker: &str,
+        modified_on: Option<String>,
+        script: &CurrentScript,
+    ) -> Option<Self> {
+        let variables = &script.variables;
+        let is_flow = OF_FLOW.iter().any(|name| variables.contains_key(*name));
+        if !is_flow && !script.marks.made_here {
+            return None;
+        }
+        Some(Self {
+            worker: worker.to_owned(),
+            made_here: script.marks.made_here,
+            identification_pages: texts(variables, "IDENTIFICATION_PAGE_URLS", |page| {
+                page.as_str().map(str::to_owned)
+            }),
+            protected_apis: texts(variables, "PROTECTED_APIS", |api| {
+                Some(format!(
+                    "{} {}",
+                    api["method"].as_str()?,
+                    api["url"].as_str()?
+                ))
+            }),
+            failure_mode: failure_mode(variables),
+            ruleset: variables.get("FP_RULESET_ID").cloned(),
+            region: variables.get("FP_REGION").cloned(),
+            version: script.marks.bundle.clone(),
+            modified_on,
+            drift: by_hand(script),
+            routes: None,
+        })
+    }
+}
+
+/// The items of a variable with a JSON list. What is no list has none: nobody promised that the variable is right.
+fn texts(
+    variables: &BTreeMap<String, String>,
+    name: &str,
+    text: impl Fn(&Json) -> Option<String>,
+) -> Vec<String> {
+    let list: Vec<Json> = variables
+        .get(name)
+        .and_then(|value| serde_json::from_str(value).ok())
+        .unwrap_or_default();
+    list.iter().filter_map(text).collect()
+}
+
+fn failure_mode(variables: &BTreeMap<String, String>) -> Option<&'static str> {
+    // Without a fallback the worker blocks.
+    let Some(action) = variables.get("FP_FAILURE_FALLBACK_ACTION") else {
+        return Some("closed");
+    };
+    let action: Json = serde_json::from_str(action).ok()?;
+    match action["type"].as_str()? {
+        "allow" => Some("open"),
+        "block" => Some("closed"),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Deployed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  ", self.worker)?;
+        match &self.ruleset {
+            Some(ruleset) => write!(f, "protects by {ruleset}")?,
+            None => write!(f, "monitors, without a ruleset")?,
+        }
+        let mode = self.failure_mode.unwrap_or("of its own");
+        writeln!(f, ", failure mode {mode}")?;
+        for page in &self.identification_pages {
+            writeln!(f, "  page   {page}")?;
+        }
+        for api in &self.protected_apis {
+            writeln!(f, "  API    {api}")?;
+        }
+        for route in self.routes.iter().flatten() {
+            writeln!(f, "  route  {route}")?;
+        }
+        match (&self.version, self.made_here) {
+            (Some(version), _) => writeln!(f, "  bundle {version}")?,
+            (None, true) => writeln!(f, "  bundle unknown")?,
+            (None, false) => writeln!(f, "  not deployed with edgeproof")?,
+        }
+        for drift in &self.drift {
+            writeln!(f, "  ! {drift}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn deployed(variables: &[(&str, &str)], tags: &[&str]) -> Option<Deployed> {
+        let bindings = variables
+            .iter()
+            .map(|(name, text)| crate::cloudflare::client::Binding {
+                name: (*name).to_owned(),
+                kind: "plain_text".to_owned(),
+                text: Some((*text).to_owned()),
+            })
+            .collect();
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        Deployed::of("w", None, &CurrentScript::new("", bindings, tags))
+    }
+
+    #[rstest]
+    #[case(&[], &[], false)]
+    #[case(&[("OTHER", "1")], &["other"], false)]
+    #[case(&[("PROTECTED_APIS", "[]")], &[], true)]
+    #[case(&[], &["edgeproof"], true)]
+    fn a_flow_worker_is_known_by_its_variables_or_its_tags(
+        #[case] variables: &[(&str, &str)],
+        #[case] tags: &[&str],
+        #[case] is_flow: bool,
+    ) {
+        assert_eq!(deployed(variables, tags).is_some(), is_flow);
+    }
+
+    #[test]
+    fn hostile_variables_are_read_as_far_as_they_go() {
+        let found = deployed(
+            &[
+                ("IDENTIFICATION_PAGE_URLS", r#"["a.example/p", 5]"#),
+                (
+                    "PROTECTED_APIS",
+                    r#"[{"method":"POST","url":"a.example/x"}, {"url":1}]"#,
+                ),
+                ("FP_FAILURE_FALLBACK_ACTION", "nonsense"),
+                ("FP_RULESET_ID", "rs_1"),
+            ],
+            &[],
+        );
+        assert_eq!(
+            found.unwrap().to_string(),
+            "w  protects by rs_1, failure mode of its own\n  page   a.example/p\n  API    POST a.example/x\n  \
+             not deployed with edgeproof\n"
+        );
+    }
+}
