@@ -59,6 +59,7 @@
 
 pub mod call;
 pub mod depends;
+mod deployment_file;
 pub mod expect;
 pub mod file;
 pub mod json;

@@ -37,52 +37,44 @@ impl Stop {
     }
 }
 
-/// What came of a file that was applied.
-#[derive(Clone, Debug)]
-pub struct Applied {
-    /// What was planned, and done.
-    pub plan: Plan,
-}
-
 /// A plan with everything that carrying it out needs.
-pub(super) struct Planned {
+#[derive(Debug)]
+pub struct Planned {
     desired: Desired,
     current: Current,
     site: Site,
-    pub(super) plan: Plan,
+    plan: Plan,
+}
+
+impl Planned {
+    /// What would change.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
 }
 
 impl Deployer {
-    /// What applying the file would change. Nothing is changed.
+    /// Puts a plan in force. `report` is told of every step that is done.
     ///
     /// # Errors
-    /// Every rule that forbids it, or what keeps it from being known.
-    pub async fn plan(&self, file: &DeploymentFile) -> Result<Plan, DeployError> {
-        self.planned(file).await.map(|planned| planned.plan)
-    }
-
-    /// Puts the file in force. `report` is told of every step that is done.
-    ///
-    /// # Errors
-    /// Every rule that forbids it; and where it broke off half-way, what was undone and what stands.
-    pub async fn apply(
+    /// Where it broke off: what was undone, and what stands.
+    pub async fn carry_out(
         &self,
-        file: &DeploymentFile,
+        planned: &Planned,
         stop: &Stop,
         mut report: impl FnMut(&str) + Send,
-    ) -> Result<Applied, DeployError> {
-        let planned = self.planned(file).await?;
+    ) -> Result<(), DeployError> {
         let mut ways_back = Vec::new();
         let done = match planned.plan.action {
             Action::Nothing => Ok(()),
             Action::Create => {
-                self.create(&planned, stop, &mut ways_back, &mut report)
+                self.create(planned, stop, &mut ways_back, &mut report)
                     .await
             }
-            Action::Edit => self.edit(&planned, stop, &mut ways_back, &mut report).await,
+            Action::Edit => self.edit(planned, stop, &mut ways_back, &mut report).await,
         };
         let Err(reason) = done else {
-            return Ok(Applied { plan: planned.plan });
+            return Ok(());
         };
         let worker = &planned.desired.worker;
         let (undone, stands) = self.undo(&planned.site, worker, ways_back).await;
@@ -97,8 +89,11 @@ impl Deployer {
         })
     }
 
-    /// Everything that is checked before anything is changed.
-    async fn planned(&self, file: &DeploymentFile) -> Result<Planned, DeployError> {
+    /// What applying the file would change. Nothing is changed, and everything that can be known before is checked.
+    ///
+    /// # Errors
+    /// Every rule that forbids it, or what keeps it from being known.
+    pub async fn plan(&self, file: &DeploymentFile) -> Result<Planned, DeployError> {
         let management = self.management()?;
         let desired = Desired::of(file, &self.worker_of(file)?)?;
         self.check_token().await?;

@@ -2,6 +2,8 @@
 //!
 //! Nothing here is undone where it breaks off: what is gone stays gone, and a second attempt goes on with the rest.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{
@@ -229,4 +231,20 @@ fn standing(deletion: &Deletion, removed: &[String]) -> Vec<String> {
     }
     left.push("deleting it again goes on with these".to_owned());
     left
+}
+
+impl fmt::Display for Deletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} goes, with all that belongs to it:", self.worker)?;
+        for pattern in &self.routes {
+            writeln!(f, "  - route {pattern}")?;
+        }
+        if self.has_worker {
+            writeln!(f, "  - worker {}", self.worker)?;
+        }
+        if self.keys > 0 {
+            writeln!(f, "  - {} keys", self.keys)?;
+        }
+        Ok(())
+    }
 }

@@ -19,7 +19,7 @@ mod show;
 mod site;
 mod undo;
 
-pub use apply::{Applied, Stop};
+pub use apply::{Planned, Stop};
 pub use delete::{Deleted, Deletion};
 pub use deployed::Deployed;
 pub use error::{DeployError, Reason, Refusal};

@@ -21,7 +21,17 @@ pub(super) struct Site {
 impl Deployer {
     /// Whether the token is in force.
     pub(super) async fn check_token(&self) -> Result<(), DeployError> {
-        match self.cloudflare.verify_token(self.account.as_deref()).await {
+        let cloudflare = &self.cloudflare;
+        let mut verified = cloudflare.verify_token(self.account.as_deref()).await;
+        // An account's own token is asked for by account, and says itself which one that is.
+        if self.account.is_none()
+            && matches!(&verified, Err(error) if error.is_unknown_token())
+            && let Ok(accounts) = cloudflare.accounts().await
+            && let [only] = accounts.as_slice()
+        {
+            verified = cloudflare.verify_token(Some(&only.id)).await;
+        }
+        match verified {
             Ok(token) if token.status == "active" => Ok(()),
             Ok(token) => Err(Refusal::InactiveToken(token.status).into()),
             Err(error) if error.is_unknown_token() => Err(Refusal::UnknownToken.into()),

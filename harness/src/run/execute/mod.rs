@@ -59,7 +59,7 @@ pub async fn execute(
 }
 
 async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
-    let redactor = Redactor::new([rig.fingerprint().keys().secret.clone()]);
+    let redactor = Redactor::new(rig.fingerprint().secrets());
     let mut session = Session::new(&rig, clock, case, &redactor);
     let ended = session.run().await;
     let mut screenshots = Vec::new();
@@ -88,8 +88,9 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
         .collect();
     record.hops = journey::records(&rig.trace().exchanges(), &redactor);
     record.log = log(&rig);
-    let secret = rig.fingerprint().keys().secret.clone();
-    let redactor = Redactor::of_trace([secret], &rig.trace().exchanges());
+    // Steps may have made further keys.
+    let secrets = rig.fingerprint().secrets();
+    let redactor = Redactor::of_trace(secrets, &rig.trace().exchanges());
     rig.stop().await;
     redactor.record(record)
 }
