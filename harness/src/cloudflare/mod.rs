@@ -2,6 +2,7 @@
 
 mod connector;
 mod deployment;
+pub mod plane;
 
 pub(crate) use connector::node_host;
 pub use deployment::{Expansion, Keys, ROUTE_PREFIX, expand};
