@@ -4,6 +4,7 @@ pub mod client;
 mod connector;
 pub mod deploy;
 mod deployment;
+pub mod plane;
 
 pub(crate) use connector::node_host;
 pub use deployment::{Expansion, Keys, ROUTE_PREFIX, expand};
