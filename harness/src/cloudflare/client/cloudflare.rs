@@ -82,9 +82,6 @@ pub struct DnsRecord {
 pub struct Script {
     /// Its name.
     pub id: String,
-    /// Changes with its content.
-    #[serde(default)]
-    pub etag: String,
     /// When it was uploaded last.
     pub modified_on: Option<String>,
 }
@@ -120,10 +117,33 @@ pub struct WorkerRoute {
     pub script: Option<String>,
 }
 
+/// What runs of a worker.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    /// The id of the version.
+    pub version: String,
+    /// Changes with its modules.
+    pub etag: String,
+    /// What it is given.
+    pub bindings: Vec<Binding>,
+}
+
 #[derive(Deserialize)]
-struct Settings {
+struct Version {
+    resources: Resources,
+}
+
+#[derive(Deserialize)]
+struct Resources {
     #[serde(default)]
     bindings: Vec<Binding>,
+    script: VersionScript,
+}
+
+#[derive(Deserialize)]
+struct VersionScript {
+    #[serde(default)]
+    etag: String,
 }
 
 #[derive(Deserialize)]
@@ -244,15 +264,29 @@ impl Cloudflare {
             .await
     }
 
-    /// What a worker is given: variables with their values, secrets without.
+    /// What runs of a worker, where there is one of this name: its version, and what that is given.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
-    pub async fn bindings(&self, account: &str, script: &str) -> Result<Vec<Binding>, ApiError> {
-        let settings: Settings = self
-            .get(format!("{}/settings", of(account, script)))
+    pub async fn running(&self, account: &str, script: &str) -> Result<Option<Running>, ApiError> {
+        let of = of(account, script);
+        let deployments = match self.get(format!("{of}/deployments")).await {
+            Ok(Deployments { deployments }) => deployments,
+            Err(error) if error.has_code(&NO_SCRIPT) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let latest = deployments.into_iter().next();
+        let Some(running) = latest.and_then(|latest| latest.versions.into_iter().next()) else {
+            return Ok(Some(Running::default()));
+        };
+        let version: Version = self
+            .get(format!("{of}/versions/{}", escaped(&running.version_id)))
             .await?;
-        Ok(settings.bindings)
+        Ok(Some(Running {
+            version: running.version_id,
+            etag: version.resources.script.etag,
+            bindings: version.resources.bindings,
+        }))
     }
 
     /// The words that mark a worker.
@@ -300,18 +334,6 @@ impl Cloudflare {
         let mut call = Call::new(Method::PUT, path);
         call.body = Some(upload.form(metadata));
         envelope::result(&self.http, &call).await
-    }
-
-    /// The version of a worker that is in force.
-    ///
-    /// # Errors
-    /// When the API refuses or does not answer.
-    pub async fn version(&self, account: &str, script: &str) -> Result<Option<String>, ApiError> {
-        let path = format!("{}/deployments", of(account, script));
-        let Deployments { deployments } = self.get(path).await?;
-        let latest = deployments.into_iter().next();
-        let version = latest.and_then(|latest| latest.versions.into_iter().next());
-        Ok(version.map(|version| version.version_id))
     }
 
     /// Puts an earlier version in force again.

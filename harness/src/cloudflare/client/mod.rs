@@ -13,7 +13,8 @@ mod upload;
 
 pub(crate) use cloudflare::variables;
 pub use cloudflare::{
-    Account, Binding, Cloudflare, DnsRecord, Script, TokenStatus, Uploaded, WorkerRoute, ZoneFound,
+    Account, Binding, Cloudflare, DnsRecord, Running, Script, TokenStatus, Uploaded, WorkerRoute,
+    ZoneFound,
 };
 pub use error::{ApiError, Said};
 pub use http::Waiting;

@@ -156,21 +156,12 @@ impl Deployer {
         ways_back: &mut Vec<Undo>,
         report: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(), Reason> {
-        let Planned {
-            desired,
-            current,
-            site,
-            plan,
-        } = planned;
+        let Planned { current, plan, .. } = planned;
         stop.check()?;
         if plan.needs_upload() {
-            let version = self
-                .cloudflare
-                .version(&site.account, &desired.worker)
-                .await?;
-            if let (Some(version), Some(script)) = (version, &current.script) {
+            if let Some(script) = &current.script {
                 ways_back.push(Undo::Version {
-                    version,
+                    version: script.version.clone(),
                     tags: script.tags.clone(),
                 });
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::marks::Marks;
 use crate::cloudflare::client::{
-    ApiError, ApiKey, Binding, Cloudflare, Management, WorkerRoute, variables,
+    ApiError, ApiKey, Binding, Cloudflare, Management, Running, WorkerRoute, variables,
 };
 
 /// Everything that a deployment could meet.
@@ -23,6 +23,8 @@ pub(super) struct Current {
 /// A worker as it is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CurrentScript {
+    /// The id of the version that runs.
+    pub(super) version: String,
     pub(super) etag: String,
     pub(super) tags: Vec<String>,
     pub(super) marks: Marks,
@@ -32,10 +34,16 @@ pub(super) struct CurrentScript {
 }
 
 impl CurrentScript {
-    pub(super) fn new(etag: &str, bindings: Vec<Binding>, tags: Vec<String>) -> Self {
+    pub(super) fn new(running: Running, tags: Vec<String>) -> Self {
+        let Running {
+            version,
+            etag,
+            bindings,
+        } = running;
         let variables = variables(&bindings);
         Self {
-            etag: super::marks::plain_etag(etag),
+            version,
+            etag: super::marks::plain_etag(&etag),
             marks: Marks::read(&tags),
             tags,
             variables,
@@ -72,13 +80,11 @@ impl CurrentScript {
         account: &str,
         worker: &str,
     ) -> Result<Option<Self>, ApiError> {
-        let scripts = cloudflare.scripts(account).await?;
-        let Some(found) = scripts.into_iter().find(|script| script.id == worker) else {
+        let Some(running) = cloudflare.running(account, worker).await? else {
             return Ok(None);
         };
-        let bindings = cloudflare.bindings(account, worker).await?;
         let tags = cloudflare.tags(account, worker).await?;
-        Ok(Some(Self::new(&found.etag, bindings, tags)))
+        Ok(Some(Self::new(running, tags)))
     }
 }
 

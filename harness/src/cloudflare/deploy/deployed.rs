@@ -138,18 +138,23 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::cloudflare::client::{Binding, Running};
 
     fn deployed(variables: &[(&str, &str)], tags: &[&str]) -> Option<Deployed> {
         let bindings = variables
             .iter()
-            .map(|(name, text)| crate::cloudflare::client::Binding {
+            .map(|(name, text)| Binding {
                 name: (*name).to_owned(),
                 kind: "plain_text".to_owned(),
                 text: Some((*text).to_owned()),
             })
             .collect();
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        Deployed::of("w", None, &CurrentScript::new("", bindings, tags))
+        let running = Running {
+            bindings,
+            ..Running::default()
+        };
+        Deployed::of("w", None, &CurrentScript::new(running, tags))
     }
 
     #[rstest]

@@ -365,7 +365,7 @@ mod tests {
 
     use super::*;
     use crate::cloudflare::{
-        client::{Binding, Secret, Upload, WorkerRoute},
+        client::{Binding, Running, Secret, Upload, WorkerRoute},
         deploy::marks::Marks,
     };
 
@@ -434,7 +434,14 @@ mod tests {
             .collect();
         bindings.push(secret(SECRET_KEY));
         Current {
-            script: Some(CurrentScript::new("\"e1\"", bindings, marks.tags())),
+            script: Some(CurrentScript::new(
+                Running {
+                    version: "v1".to_owned(),
+                    etag: "\"e1\"".to_owned(),
+                    bindings,
+                },
+                marks.tags(),
+            )),
             routes: desired
                 .routes
                 .iter()

@@ -17,10 +17,12 @@ impl Deployer {
         let account = self.account().await?;
         let mut all = Vec::new();
         for script in self.cloudflare.scripts(&account).await? {
-            let bindings = self.cloudflare.bindings(&account, &script.id).await?;
-            let tags = self.cloudflare.tags(&account, &script.id).await?;
-            let current = CurrentScript::new(&script.etag, bindings, tags);
-            all.extend(Deployed::of(&script.id, script.modified_on, &current));
+            // Gone between the two calls: then there is nothing to list.
+            if let Some(current) =
+                CurrentScript::read(&self.cloudflare, &account, &script.id).await?
+            {
+                all.extend(Deployed::of(&script.id, script.modified_on, &current));
+            }
         }
         Ok(all)
     }

@@ -76,8 +76,8 @@ impl Deployer {
             Undo::Keys => self.delete_keys(&site.account, worker).await,
             Undo::Worker => cloudflare.delete_script(&site.account, worker).await,
             Undo::Version { version, tags } => {
-                let now = cloudflare.version(&site.account, worker).await?;
-                if now.as_ref() != Some(version) {
+                let now = cloudflare.running(&site.account, worker).await?;
+                if now.is_none_or(|now| now.version != *version) {
                     cloudflare
                         .restore_version(&site.account, worker, version)
                         .await?;
