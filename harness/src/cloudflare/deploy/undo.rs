@@ -37,10 +37,11 @@ impl Undo {
     fn stands(&self, worker: &str, error: &ApiError) -> String {
         let what = match self {
             Self::Keys => {
-                let name = "delete them in the Fingerprint dashboard";
-                format!("the keys of `{worker}`; {name}")
+                format!("the keys of `{worker}`; the Fingerprint dashboard deletes them")
             }
-            Self::Worker => format!("the worker `{worker}`, which no route of this attempt runs"),
+            Self::Worker => {
+                format!("the worker `{worker}`; `edgeproof deploy delete {worker}` removes it")
+            }
             Self::Version { .. } => format!("the new version of the worker `{worker}`"),
             Self::RouteMade(pattern) => format!("the new route `{pattern}`"),
             Self::RouteRemoved(pattern) => format!("the route `{pattern}` is gone"),
@@ -59,6 +60,11 @@ impl Deployer {
     ) -> (Vec<String>, Vec<String>) {
         let (mut undone, mut stands) = (Vec::new(), Vec::new());
         for way in ways_back.into_iter().rev() {
+            // A worker that stands needs its keys: with them the next attempt goes on from here.
+            if matches!(way, Undo::Keys) && !stands.is_empty() {
+                stands.push("its keys".to_owned());
+                continue;
+            }
             match self.go_back(site, worker, &way).await {
                 Ok(true) => undone.push(way.done(worker)),
                 // The step had not been taken.
