@@ -9,11 +9,11 @@ use std::path::Path;
 
 use edgeproof::{
     cloudflare::{
-        client::{ApiError, Cloudflare, Management, Secret, Waiting},
+        client::{ApiError, Cloudflare, Management, Metadata, Secret, Upload, Waiting},
         deploy::{Action, DeployError, Deployer, DeploymentFile, Planned, Reason, Refusal, Stop},
         plane::{
             ControlPlane, ErrorFault, PlaneFault, PlaneFaultKind, Record, Settings, State, Token,
-            TokenOwner, TokenStatus, ZoneSettings,
+            TokenOwner, TokenStatus, ZoneSettings, stable_id,
         },
     },
     fingerprint::{self, Distortion, Endpoint, Fingerprint, How},
@@ -458,6 +458,7 @@ async fn a_host_that_no_worker_sees_is_refused(
     let zones = vec![ZoneSettings {
         name: "shop.example".to_owned(),
         records: records.into_iter().collect(),
+        ..ZoneSettings::default()
     }];
     let world = World::with(
         Settings {
@@ -549,12 +550,72 @@ protected_apis: [PUT www.shop.example/x*]
     assert_eq!(seen, [("shop", Some("rs_1"), 0), ("watch", None, 0)]);
     let shown = world.deployer.show("shop").await.unwrap();
     assert_eq!(
-        sorted(shown.routes.iter().flatten().map(String::as_str).collect()),
+        sorted(shown.routes.iter().map(String::as_str).collect()),
         ROUTES
     );
     assert_eq!(shown.protected_apis, ["POST shop.example/api/login*"]);
     assert_eq!(shown.failure_mode, Some("closed"));
     assert!(world.deployer.show("none").await.is_err());
+}
+
+#[tokio::test]
+async fn changes_by_hand_are_told_and_overwritten() {
+    let world = World::new().await;
+    world.apply(FILE).await.unwrap();
+    let Deployer { cloudflare, .. } = &world.deployer;
+    let account = world.plane.account_id();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.js"), "export default {}").unwrap();
+    let metadata = Metadata {
+        variables: [("FP_REGION".to_owned(), "ap".to_owned())].into(),
+        kept_secrets: vec!["FP_SECRET_KEY".to_owned()],
+        tags: cloudflare.tags(account, "shop").await.unwrap(),
+        ..Metadata::default()
+    };
+    let other = Upload::read(folder.path()).unwrap();
+    cloudflare
+        .upload(account, "shop", &other, &metadata)
+        .await
+        .unwrap();
+    let zone = stable_id("zone", "shop.example");
+    let routes = cloudflare.routes(&zone).await.unwrap();
+    let page = routes
+        .iter()
+        .find(|route| route.pattern == ROUTES[2])
+        .unwrap();
+    cloudflare.delete_route(&zone, &page.id).await.unwrap();
+
+    let drift = world.deployer.show("shop").await.unwrap().drift;
+    assert!(
+        drift.contains(&"the script was changed by hand".to_owned()),
+        "{drift:?}"
+    );
+    assert!(
+        drift.contains(&"variables were changed by hand".to_owned()),
+        "{drift:?}"
+    );
+    let planned = world.plan(FILE).await.unwrap();
+    let text = planned.plan().to_string();
+    for told in [
+        "~ FP_REGION\n      - ap\n      + us",
+        "+ route shop.example/signup*",
+        "! the script was changed by hand since it was deployed; that is overwritten",
+    ] {
+        assert!(text.contains(told), "{text}");
+    }
+    assert_eq!(world.apply(FILE).await.unwrap(), Action::Edit);
+    world.assert_deployed();
+    assert_eq!(world.deployer.show("shop").await.unwrap().drift, [""; 0]);
+    let routes = cloudflare.routes(&zone).await.unwrap();
+    let page = routes
+        .iter()
+        .find(|route| route.pattern == ROUTES[2])
+        .unwrap();
+    cloudflare.delete_route(&zone, &page.id).await.unwrap();
+    assert_eq!(
+        world.deployer.list().await.unwrap()[0].drift,
+        ["the route shop.example/signup* was removed by hand"]
+    );
 }
 
 /// Everything that is said on every path, and everything that can be printed of what says it.

@@ -97,13 +97,13 @@ impl Platform {
         let store = self.store();
         let all = store.keys.environments().iter();
         let all = all.map(|name| json!({"id": environment_id(name), "name": name}));
-        page(request, all.collect())
+        page(request, &all.collect::<Vec<_>>())
     }
 
     fn keys_page(&self, request: &Request) -> Json {
         let store = self.store();
         let all = store.keys.all().iter().map(|key| shown(key, false));
-        page(request, all.collect())
+        page(request, &all.collect::<Vec<_>>())
     }
 
     fn create_key(&self, body: &[u8]) -> Result<Json, Refused> {
@@ -155,7 +155,7 @@ fn shown(key: &WorkspaceKey, is_new: bool) -> Json {
 }
 
 /// The page that the request asks for; its cursor is the place of the first item.
-fn page(request: &Request, all: Vec<Json>) -> Json {
+fn page(request: &Request, all: &[Json]) -> Json {
     let asked = |name: &str| {
         let mut pairs = request.url.query_pairs();
         let (_, value) = pairs.find(|(key, _)| key == name)?;

@@ -78,6 +78,24 @@ pub struct Fingerprint {
 #[error("the emulated Fingerprint platform cannot listen on the loopback interface")]
 pub struct StartError(#[source] std::io::Error);
 
+/// Why a ruleset is not deleted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RulesetError {
+    /// A deployment would be left without it.
+    #[error(
+        "the ruleset `{ruleset}` is used by the deployment `{worker}`; delete that first, or give it another one"
+    )]
+    InUse {
+        /// The ruleset.
+        ruleset: String,
+        /// The first deployment that uses it.
+        worker: String,
+    },
+    /// There is none.
+    #[error("there is no ruleset `{0}`")]
+    NotFound(String),
+}
+
 /// What the server's answers are made from.
 struct Platform {
     settings: Settings,
@@ -203,6 +221,24 @@ impl Fingerprint {
             .signals
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = signals;
+    }
+
+    /// Deletes a ruleset, which it refuses while deployments use it (Fingerprint's documentation of Flow deployments).
+    ///
+    /// # Errors
+    /// When there is none of this name, or one of `used_by` is left without rules.
+    pub fn delete_ruleset(&self, name: &str, used_by: &[String]) -> Result<(), RulesetError> {
+        if let Some(worker) = used_by.first() {
+            return Err(RulesetError::InUse {
+                ruleset: name.to_owned(),
+                worker: worker.clone(),
+            });
+        }
+        if self.platform.store().delete_ruleset(&ruleset_id(name)) {
+            Ok(())
+        } else {
+            Err(RulesetError::NotFound(name.to_owned()))
+        }
     }
 
     /// Puts a ruleset in force: a new one at once, a changed one after [`Settings::ruleset_delay`]. Answers the id

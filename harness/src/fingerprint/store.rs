@@ -152,6 +152,11 @@ impl Store {
         id
     }
 
+    /// Forgets a ruleset. False where there is none of this id.
+    pub(super) fn delete_ruleset(&mut self, id: &str) -> bool {
+        self.rulesets.remove(id).is_some()
+    }
+
     /// The version of a ruleset that is in force.
     pub(super) fn ruleset(&self, id: &str, now: i64) -> Result<Arc<Ruleset>, Refused> {
         self.rulesets

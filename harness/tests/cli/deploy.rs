@@ -8,8 +8,12 @@ use std::{
 };
 
 use edgeproof::{
-    cloudflare::plane::{
-        ControlPlane, ErrorFault, PlaneFault, PlaneFaultKind, Record, Settings, State, ZoneSettings,
+    cloudflare::{
+        client::{Cloudflare, Secret, Waiting},
+        plane::{
+            ControlPlane, ErrorFault, PlaneFault, PlaneFaultKind, Record, Settings, State,
+            ZoneSettings, stable_id,
+        },
     },
     exit,
     fingerprint::{self, Fingerprint},
@@ -218,6 +222,31 @@ async fn what_an_api_refuses_ends_in_a_text_and_a_code(
     golden(name, &answered.text);
     assert_eq!(answered.code, i32::from(code));
     assert_eq!(world.plane.state(), State::default());
+}
+
+/// Deletes a route of the deployment, as somebody in the dashboard would.
+async fn delete_a_route(world: &World) {
+    let token = Secret::new(world.plane.token().reveal());
+    let cloudflare = Cloudflare::new(&world.plane.base_url(), token, Waiting::Real).unwrap();
+    let zone = stable_id("zone", "shop.example");
+    let routes = cloudflare.routes(&zone).await.unwrap();
+    let page = routes
+        .iter()
+        .find(|route| route.pattern == "shop.example/signup*")
+        .unwrap();
+    cloudflare.delete_route(&zone, &page.id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drift_is_listed_and_planned_away() {
+    let world = World::new().await;
+    world.run(&["apply", "shop.yaml", "--yes"]).await;
+    delete_a_route(&world).await;
+    golden("deploy_drift", &world.run(&["list"]).await.text);
+    golden(
+        "deploy_drift_plan",
+        &world.run(&["plan", "shop.yaml"]).await.text,
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use tokio_rustls::rustls::crypto::ring;
 use url::Url;
 
 use super::{error::ApiError, secret::Secret};
@@ -140,7 +141,8 @@ impl Http {
             return Err(wrong("the token for it has characters that no token has"));
         }
         let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+            .with_provider_and_webpki_roots(ring::default_provider())
+            .map_err(|_| wrong("TLS is not to be had"))?
             .https_or_http()
             .enable_http1()
             .build();
@@ -270,4 +272,90 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rstest::rstest;
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+    use tokio_rustls::{
+        TlsAcceptor,
+        rustls::{
+            ServerConfig,
+            pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+        },
+    };
+
+    use super::*;
+
+    fn http(base: &str, token: &str) -> Result<Http, ApiError> {
+        Http::new(base, Secret::new(token), Waiting::On(Clock::default()))
+    }
+
+    #[rstest]
+    #[case("https://api.cloudflare.com/client/v4", "token", None)]
+    #[case("http://127.0.0.1:8080/client/v4", "token", None)]
+    #[case("http://[::1]:8080", "token", None)]
+    #[case("http://localhost:8080", "token", None)]
+    #[case(
+        "http://api.cloudflare.com/client/v4",
+        "token",
+        Some("over https only")
+    )]
+    #[case("http://127.0.0.1.example/", "token", Some("over https only"))]
+    #[case("ftp://127.0.0.1/", "token", Some("over https only"))]
+    #[case("api.cloudflare.com", "token", Some("no URL"))]
+    #[case("https://api.cloudflare.com", "to\nken", Some("characters"))]
+    fn a_token_goes_over_https_or_stays_on_this_machine(
+        #[case] base: &str,
+        #[case] token: &str,
+        #[case] refused: Option<&str>,
+    ) {
+        let error = http(base, token).err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), refused.is_some(), "{error:?}");
+        assert!(
+            error
+                .unwrap_or_default()
+                .contains(refused.unwrap_or_default())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_nobody_vouches_for_gets_no_token() {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certified.cert.der().clone()],
+                PrivateKeyDer::Pkcs8(key),
+            )
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!(
+            "https://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
+        let server = tokio::spawn(async move {
+            let mut received = Vec::new();
+            // As many connections as there are attempts.
+            for _ in 0..ATTEMPTS {
+                let (stream, _) = listener.accept().await.unwrap();
+                let acceptor = TlsAcceptor::from(Arc::new(config.clone()));
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let _ = stream.read_to_end(&mut received).await;
+                }
+            }
+            received
+        });
+        let client = http(&base, "token").unwrap();
+        let call = Call::new(Method::GET, "/zones".to_owned());
+        let error = client.send(&call).await.err().unwrap().to_string();
+        assert!(error.contains("certificate"), "{error}");
+        assert_eq!(server.await.unwrap(), b"");
+    }
 }

@@ -1,11 +1,15 @@
 //! A Flow worker as the account has it, whoever deployed it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{current::CurrentScript, plan::by_hand};
+use crate::cloudflare::{client::WorkerRoute, deployment::derived_routes};
 
 /// The variables that only a Flow worker has.
 const OF_FLOW: [&str; 3] = [
@@ -37,8 +41,8 @@ pub struct Deployed {
     pub modified_on: Option<String>,
     /// What was changed by hand since it was deployed.
     pub drift: Vec<String>,
-    /// The patterns that run it, with their zones; nothing where they were not asked for.
-    pub routes: Option<Vec<String>>,
+    /// The patterns that run it, in all zones that the token sees.
+    pub routes: Vec<String>,
 }
 
 impl Deployed {
@@ -47,11 +51,20 @@ impl Deployed {
         worker: &str,
         modified_on: Option<String>,
         script: &CurrentScript,
+        routes: &[WorkerRoute],
     ) -> Option<Self> {
         let variables = &script.variables;
         let is_flow = OF_FLOW.iter().any(|name| variables.contains_key(*name));
         if !is_flow && !script.marks.made_here {
             return None;
+        }
+        let own = routes
+            .iter()
+            .filter(|route| route.script.as_deref() == Some(worker));
+        let routes: Vec<String> = own.map(|route| route.pattern.clone()).collect();
+        let mut drift = by_hand(script);
+        if script.marks.made_here {
+            drift.extend(of_routes(&expected_routes(variables), &routes));
         }
         Some(Self {
             worker: worker.to_owned(),
@@ -71,8 +84,8 @@ impl Deployed {
             region: variables.get("FP_REGION").cloned(),
             version: script.marks.bundle.clone(),
             modified_on,
-            drift: by_hand(script),
-            routes: None,
+            drift,
+            routes,
         })
     }
 }
@@ -88,6 +101,26 @@ fn texts(
         .and_then(|value| serde_json::from_str(value).ok())
         .unwrap_or_default();
     list.iter().filter_map(text).collect()
+}
+
+/// The routes of a worker with these variables.
+fn expected_routes(variables: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let text = |value: &Json| value.as_str().map(str::to_owned);
+    derived_routes(
+        texts(variables, "IDENTIFICATION_PAGE_URLS", text).iter(),
+        texts(variables, "PROTECTED_APIS", |api| text(&api["url"])).iter(),
+        texts(variables, "WALLARM_ROUTES", text).iter(),
+        variables.get("WORKER_ROUTE_PREFIX"),
+    )
+}
+
+/// The routes that are gone, and those that were added.
+fn of_routes(expected: &BTreeSet<String>, routes: &[String]) -> Vec<String> {
+    let gone = expected.iter().filter(|pattern| !routes.contains(pattern));
+    let gone = gone.map(|pattern| format!("the route {pattern} was removed by hand"));
+    let added = routes.iter().filter(|pattern| !expected.contains(*pattern));
+    let added = added.map(|pattern| format!("the route {pattern} was added by hand"));
+    gone.chain(added).collect()
 }
 
 fn failure_mode(variables: &BTreeMap<String, String>) -> Option<&'static str> {
@@ -118,7 +151,7 @@ impl fmt::Display for Deployed {
         for api in &self.protected_apis {
             writeln!(f, "  API    {api}")?;
         }
-        for route in self.routes.iter().flatten() {
+        for route in &self.routes {
             writeln!(f, "  route  {route}")?;
         }
         match (&self.version, self.made_here) {
@@ -154,7 +187,7 @@ mod tests {
             bindings,
             ..Running::default()
         };
-        Deployed::of("w", None, &CurrentScript::new(running, tags))
+        Deployed::of("w", None, &CurrentScript::new(running, tags), &[])
     }
 
     #[rstest]

@@ -142,7 +142,7 @@ impl DeploymentFile {
     /// Every mistake in it.
     pub fn of_node(path: &Path, node: &Node) -> Result<Self, Vec<Problem>> {
         let mut file: Self = read::read(node)?;
-        let problems = rules::broken(&file, node);
+        let problems = file.broken_rules(node);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -150,6 +150,11 @@ impl DeploymentFile {
             file.worker = Some(path.parent().unwrap_or(Path::new("")).join(worker));
         }
         Ok(file)
+    }
+
+    /// Every rule of the dashboard that it breaks, each at its place in the node that it was read from.
+    pub fn broken_rules(&self, node: &Node) -> Vec<Problem> {
+        rules::broken(self, node)
     }
 
     /// The route patterns of the pages.

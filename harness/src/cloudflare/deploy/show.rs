@@ -6,6 +6,7 @@ use super::{
     deployed::Deployed,
     error::{DeployError, Refusal},
 };
+use crate::cloudflare::client::WorkerRoute;
 
 impl Deployer {
     /// Every Flow worker of the account, in the order of the account's list.
@@ -15,19 +16,21 @@ impl Deployer {
     pub async fn list(&self) -> Result<Vec<Deployed>, DeployError> {
         self.check_token().await?;
         let account = self.account().await?;
+        let routes = self.all_routes(&account).await?;
         let mut all = Vec::new();
         for script in self.cloudflare.scripts(&account).await? {
             // Gone between the two calls: then there is nothing to list.
             if let Some(current) =
                 CurrentScript::read(&self.cloudflare, &account, &script.id).await?
             {
-                all.extend(Deployed::of(&script.id, script.modified_on, &current));
+                let deployed = Deployed::of(&script.id, script.modified_on, &current, &routes);
+                all.extend(deployed);
             }
         }
         Ok(all)
     }
 
-    /// One Flow worker of the account, with its routes in all zones that the token sees.
+    /// One Flow worker of the account.
     ///
     /// # Errors
     /// When there is none of this name, or what keeps it from being known.
@@ -35,18 +38,19 @@ impl Deployer {
         self.check_token().await?;
         let account = self.account().await?;
         let found = CurrentScript::read(&self.cloudflare, &account, worker).await?;
-        let mut deployed = found
-            .and_then(|script| Deployed::of(worker, None, &script))
-            .ok_or_else(|| Refusal::NotDeployed(worker.to_owned()))?;
+        let not_deployed = || Refusal::NotDeployed(worker.to_owned());
+        let script = found.ok_or_else(not_deployed)?;
+        let routes = self.all_routes(&account).await?;
+        let deployed = Deployed::of(worker, None, &script, &routes);
+        deployed.ok_or_else(|| not_deployed().into())
+    }
+
+    /// The routes of all zones that the token sees.
+    async fn all_routes(&self, account: &str) -> Result<Vec<WorkerRoute>, DeployError> {
         let mut routes = Vec::new();
-        for zone in self.cloudflare.zones(None, Some(&account)).await? {
-            let of_zone = self.cloudflare.routes(&zone.id).await?;
-            let own = of_zone
-                .into_iter()
-                .filter(|route| route.script.as_deref() == Some(worker));
-            routes.extend(own.map(|route| route.pattern));
+        for zone in self.cloudflare.zones(None, Some(account)).await? {
+            routes.extend(self.cloudflare.routes(&zone.id).await?);
         }
-        deployed.routes = Some(routes);
-        Ok(deployed)
+        Ok(routes)
     }
 }
