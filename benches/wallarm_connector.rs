@@ -20,7 +20,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use edgeproof::{
     build::{WorkerBuild, build_worker},
-    runtime::{Bundle, Runtime, WorkerConfig},
+    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
 };
 use http::{Request, Response};
@@ -59,6 +59,7 @@ async fn start(directory: &Path, internet: SocketAddr, mode: Option<&str>) -> Ru
         variables.insert("WALLARM_MODE".to_owned(), mode.to_owned());
     }
     let worker = WorkerConfig {
+        options: WorkerOptions::default(),
         name: "worker".to_owned(),
         bundle: Bundle::read(directory).unwrap(),
         variables,

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use edgeproof::{
     build::{WorkerBuild, build_worker},
-    runtime::{Bundle, Runtime, WorkerConfig},
+    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
 };
 use http::{Method, Request, Response};
@@ -98,6 +98,7 @@ async fn start(directory: &Path, internet: SocketAddr) -> Runtime {
         ("IDENTIFICATION_PAGE_URLS", r#"["shop.example/*"]"#),
     ];
     let worker = WorkerConfig {
+        options: WorkerOptions::default(),
         name: "worker".to_owned(),
         bundle: Bundle::read(directory).unwrap(),
         variables: BTreeMap::from(

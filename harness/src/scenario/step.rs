@@ -14,6 +14,7 @@ use super::{
     time::Time,
 };
 use crate::{
+    cloudflare::plane,
     fingerprint::{Ruleset, Stated},
     internet::Fault,
     rig::Deployment,
@@ -83,6 +84,8 @@ pub enum Actor {
 pub struct Change {
     /// The faults from now on, in place of those before; `[]` ends all.
     pub faults: Option<Vec<Fault>>,
+    /// What changes of the emulated control plane.
+    pub cloudflare: Option<plane::Changes>,
     /// Rulesets by name; each replaces the one of its name.
     pub rulesets: BTreeMap<String, Ruleset>,
     /// What changes of the filtering node; the rest of it stays.

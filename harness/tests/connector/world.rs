@@ -12,7 +12,7 @@ use edgeproof::{
     body::{self, Body, BodyError},
     build::{WorkerBuild, build_worker},
     edge::FORWARDED_PROTO_HEADER,
-    runtime::{Bundle, LogLine, Runtime, WorkerConfig},
+    runtime::{Bundle, LogLine, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
 };
 use http::{HeaderMap, Request, Response};
@@ -110,6 +110,7 @@ impl World {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let worker = WorkerConfig {
+            options: WorkerOptions::default(),
             name: "worker".to_owned(),
             bundle: Bundle::read(&build_worker(&WorkerBuild::default()).unwrap()).unwrap(),
             variables,

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use edgeproof::{
     build::{WorkerBuild, build_worker},
-    runtime::{Bundle, Runtime, WorkerConfig},
+    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
 };
 use futures_util::stream;
@@ -198,6 +198,7 @@ impl World {
         all.retain(|_, value| !value.is_empty());
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let worker = WorkerConfig {
+            options: WorkerOptions::default(),
             name: "worker".to_owned(),
             bundle: Bundle::read(&WORKER).unwrap(),
             variables: all.into_iter().map(own).collect(),

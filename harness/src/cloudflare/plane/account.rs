@@ -9,17 +9,17 @@ use serde_json::{Map, Value};
 
 use super::{
     access::Token,
-    bindings::Binding,
+    bindings::{Binding, BindingValue},
     error::ApiError,
     ids::{fresh_id, fresh_uuid, stable_id},
     limits::WorkersPlan,
-    settings::{Record, Settings},
+    settings::{Record, Settings, ZoneSettings},
 };
 use crate::{
     clock::Clock,
     edge::{self, Pattern},
     rig::FailureMode,
-    runtime::{ModuleKind, Syntax},
+    runtime::{ModuleKind, Syntax, WorkerOptions},
 };
 
 /// The account, behind the lock of its control plane.
@@ -41,6 +41,8 @@ pub(super) struct Zone {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) records: Vec<(String, Record)>,
+    /// Names that a worker answers by itself, each with the worker.
+    pub(super) custom_domains: BTreeMap<String, String>,
     pub(super) routes: Vec<Route>,
 }
 
@@ -76,8 +78,7 @@ pub(super) struct Version {
     pub(super) source: &'static str,
     pub(super) code: Arc<Code>,
     pub(super) bindings: Vec<Binding>,
-    pub(super) compatibility_date: Option<String>,
-    pub(super) compatibility_flags: Vec<String>,
+    pub(super) options: WorkerOptions,
     pub(super) usage_model: String,
     pub(super) annotations: Map<String, Value>,
 }
@@ -129,7 +130,7 @@ impl Account {
                 .map(|zone| {
                     let further = settings.records.get(&zone.name);
                     Zone::new(
-                        &zone.name,
+                        zone,
                         zone.records.iter().chain(further.into_iter().flatten()),
                     )
                 })
@@ -137,6 +138,19 @@ impl Account {
             scripts: BTreeMap::new(),
             clock: settings.clock.clone(),
         }
+    }
+
+    /// Every token, and every secret of every version.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let tokens = self.tokens.iter().map(|(name, token)| token.value(name));
+        let versions = self.scripts.values().flat_map(|script| &script.versions);
+        let bindings = versions.flat_map(|version| &version.bindings);
+        let secrets = bindings.filter_map(|binding| match &binding.value {
+            BindingValue::Secret(secret) => Some(secret.clone()),
+            BindingValue::Text(_) | BindingValue::Json(_) => None,
+        });
+        let all = tokens.chain(secrets);
+        all.map(|secret| secret.reveal().to_owned()).collect()
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -190,7 +204,8 @@ impl Account {
 }
 
 impl Zone {
-    fn new<'a>(name: &str, records: impl Iterator<Item = &'a Record>) -> Self {
+    fn new<'a>(zone: &ZoneSettings, records: impl Iterator<Item = &'a Record>) -> Self {
+        let name = &zone.name;
         let id = stable_id("zone", name);
         Self {
             records: records
@@ -201,7 +216,8 @@ impl Zone {
                 })
                 .collect(),
             id,
-            name: name.to_owned(),
+            name: name.clone(),
+            custom_domains: zone.custom_domains.clone(),
             routes: Vec::new(),
         }
     }

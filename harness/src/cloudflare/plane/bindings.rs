@@ -105,6 +105,19 @@ pub(super) fn read(entry: &Value) -> Result<Wanted, ApiError> {
     }
 }
 
+/// Reads one entry of the `bindings` of settings, where a name without a value is the binding that is there: nobody can repeat
+/// the value of a secret. `wrangler secret bulk` sends all others so.
+///
+/// # Errors
+/// The same.
+pub(super) fn read_of_settings(entry: &Value) -> Result<Wanted, ApiError> {
+    let has_value = entry.get("text").is_some() || entry.get("json").is_some();
+    match entry.get("name").and_then(Value::as_str) {
+        Some(name) if !has_value => Ok(Wanted::Inherited(name.to_owned())),
+        _ => read(entry),
+    }
+}
+
 /// The bindings of the next version: what is wanted, and of the previous ones those of the kinds to keep.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ impl Validator {
         let Some(workerd) = &self.workerd else {
             return Ok(upload);
         };
-        match try_start(workerd, &upload.code).await {
+        match try_start(workerd, &upload).await {
             Ok(()) => Ok(upload),
             Err(RuntimeError::Ended(lines) | RuntimeError::Silent(lines)) => {
                 Err(ApiError::invalid_script(lines.join("\n")))
@@ -47,13 +47,14 @@ impl Validator {
     }
 }
 
-async fn try_start(workerd: &Path, code: &Code) -> Result<(), RuntimeError> {
+async fn try_start(workerd: &Path, upload: &Upload) -> Result<(), RuntimeError> {
     let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-upload-")
         .map_err(RuntimeError::Start)?;
     let worker = WorkerConfig {
         name: "script".to_owned(),
-        bundle: write(code, &directory.path()).map_err(RuntimeError::Start)?,
+        bundle: write(&upload.code, &directory.path()).map_err(RuntimeError::Start)?,
         variables: BTreeMap::new(),
+        options: upload.metadata.options(),
         // Nobody listens there: code that is only started asks nobody.
         internet: SocketAddr::from((Ipv4Addr::LOCALHOST, 9)),
     };

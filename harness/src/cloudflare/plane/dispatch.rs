@@ -123,7 +123,7 @@ fn of_account(
                 [] => Ok(zones::account(account)),
                 ["workers", "subdomain"] => subdomain::of_account(account),
                 ["workers", "services", name] => scripts::service(account, name),
-                ["workers", "domains"] => Ok(empty()),
+                ["workers", "domains"] => Ok(scripts::domains(account)),
                 _ => Err(unknown(call)),
             }
         }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     edge,
-    runtime::{self, Bundle, BundleError, ModuleKind, Syntax},
+    runtime::{self, Bundle, BundleError, ModuleKind, Syntax, WorkerOptions},
 };
 
 /// What a given worker without code of its own runs: it asks the origin.
@@ -94,8 +94,7 @@ impl Account {
             source: "api",
             code: placed.code()?.into(),
             bindings: variables.chain(secrets).collect(),
-            compatibility_date: None,
-            compatibility_flags: Vec::new(),
+            options: WorkerOptions::default(),
             usage_model: "standard".to_owned(),
             annotations: Map::new(),
         };

@@ -39,6 +39,7 @@ mod secret;
 mod secrets;
 mod server;
 mod settings;
+mod snapshot;
 mod state;
 mod subdomain;
 mod upload;
@@ -48,23 +49,25 @@ mod zones;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 pub use access::{Group, Level, Permission, PermissionError, Token, TokenOwner, TokenStatus};
 pub use fault::{ErrorFault, PlaneFault, PlaneFaultKind};
 pub use given::GivenError;
+pub(crate) use given::Placed;
 pub use ids::stable_id;
 pub use limits::{BINDING_NAME, SCRIPT_BYTES, SCRIPT_NAME, VARIABLE_BYTES, WorkersPlan};
 pub use secret::Secret;
-pub use settings::{AccountName, GivenWorker, Record, Settings, ZoneSettings};
+pub use settings::{AccountName, Changes, GivenWorker, Record, Settings, ZoneSettings};
+pub(crate) use snapshot::{Pending, RunningWorker, Snapshot};
 pub use state::{RouteState, ScriptState, State};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 
 use account::Account;
 use code::Validator;
 use fault::PlaneFaults;
-use given::Placed;
-use server::{BASE_PATH, Change, Shared};
+use server::{BASE_PATH, Shared};
 
 use crate::{edge, rig::FailureMode, runtime::Bundle};
 
@@ -72,7 +75,6 @@ use crate::{edge, rig::FailureMode, runtime::Bundle};
 pub const DEPLOYER: &str = "deployer";
 
 /// A running control plane. Dropping it closes its socket and every connection.
-#[derive(Debug)]
 pub struct ControlPlane {
     shared: Arc<Shared>,
     account_id: String,
@@ -91,7 +93,7 @@ pub enum PlaneError {
         /// Its name.
         worker: String,
         /// Why.
-        source: GivenError,
+        source: Box<GivenError>,
     },
 }
 
@@ -109,18 +111,20 @@ impl ControlPlane {
         for (worker, given) in &settings.workers {
             place(&mut account, worker, given).map_err(|source| PlaneError::Given {
                 worker: worker.clone(),
-                source,
+                source: Box::new(source),
             })?;
         }
         let account_id = account.id.clone();
+        let delay = settings
+            .propagation_delay
+            .map_or(Duration::ZERO, |delay| delay.0);
         let shared = Arc::new(Shared {
             address,
             account: Arc::new(Mutex::new(account)),
             faults: Mutex::new(PlaneFaults::new(settings.faults)),
             validator: Validator::new(settings.workerd),
             trace: settings.trace,
-            clock: settings.clock,
-            changed: watch::Sender::new(Change::default()),
+            pending: Arc::new(Pending::new(delay, settings.clock)),
         });
         let task = tokio::spawn(server::accept(listener, Arc::clone(&shared)));
         Ok(Self {
@@ -173,6 +177,39 @@ impl ControlPlane {
         *self.faults() = PlaneFaults::new(faults);
     }
 
+    /// Puts a worker in force with these routes, in the place of whatever has the same names and patterns, and without telling
+    /// the edge.
+    pub(crate) fn place(
+        &self,
+        name: &str,
+        placed: &Placed,
+        routes: Vec<edge::Route>,
+    ) -> Result<(), GivenError> {
+        let mut account = dispatch::lock(&self.shared.account);
+        account.place(name, placed)?;
+        account.place_routes(routes)
+    }
+
+    /// Gives these routes to their zones, without telling the edge.
+    pub(crate) fn place_routes(&self, routes: Vec<edge::Route>) -> Result<(), GivenError> {
+        dispatch::lock(&self.shared.account).place_routes(routes)
+    }
+
+    /// What is to run now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&dispatch::lock(&self.shared.account))
+    }
+
+    /// What the edge does not have yet.
+    pub(crate) fn pending(&self) -> &Arc<Pending> {
+        &self.shared.pending
+    }
+
+    /// Every token and every secret that is there: what reports hide.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        dispatch::lock(&self.shared.account).secrets()
+    }
+
     fn faults(&self) -> std::sync::MutexGuard<'_, PlaneFaults> {
         self.shared
             .faults
@@ -195,6 +232,15 @@ fn place(account: &mut Account, name: &str, given: &GivenWorker) -> Result<(), G
         over_daily_limit: FailureMode::Closed,
     });
     account.place_routes(routes.collect())
+}
+
+impl std::fmt::Debug for ControlPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlPlane")
+            .field("base_url", &self.base_url())
+            .field("account", &self.account_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drop for ControlPlane {

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::{
-    account::{Account, Script, Version},
+    account::{Account, Script, Version, Zone},
     bindings::{self, Binding},
     call::Call,
     envelope::Answer,
     error::ApiError,
+    ids::stable_id,
     limits::SCRIPT_NAME,
     upload::Upload,
     versions,
@@ -28,8 +29,8 @@ fn shown(name: &str, script: &Script) -> Value {
         "handlers": latest.map(|version| version.code.handlers()),
         "created_on": script.created_on,
         "modified_on": script.modified_on(),
-        "compatibility_date": latest.and_then(|version| version.compatibility_date.as_ref()),
-        "compatibility_flags": latest.map(|version| &version.compatibility_flags),
+        "compatibility_date": latest.and_then(|version| version.options.compatibility_date.as_ref()),
+        "compatibility_flags": latest.map(|version| &version.options.compatibility_flags),
         "usage_model": latest.map(|version| &version.usage_model),
         "last_deployed_from": latest.map(|version| version.source),
         "has_modules": latest.is_some_and(|version| version.code.syntax == crate::runtime::Syntax::Module),
@@ -89,10 +90,17 @@ pub(super) fn upload(
 /// `DELETE …/scripts/{script}` and `…/services/{script}`. Its routes go with it: a route cannot name a script that is not there.
 /// That is a decision; no published text says what happens to them.
 pub(super) fn delete(account: &mut Account, name: &str) -> Result<Answer, ApiError> {
-    account
-        .scripts
-        .remove(name)
-        .ok_or_else(ApiError::no_such_script)?;
+    account.script(name)?;
+    let mut domains = account
+        .zones
+        .iter()
+        .flat_map(|zone| zone.custom_domains.values());
+    if domains.any(|script| script == name) {
+        return Err(ApiError::not_emulated(
+            "the deletion of a Worker that has custom domains",
+        ));
+    }
+    account.scripts.remove(name);
     for zone in &mut account.zones {
         zone.routes
             .retain(|route| route.script.as_deref() != Some(name));
@@ -137,8 +145,8 @@ pub(super) fn settings(account: &Account, name: &str) -> Result<Answer, ApiError
     let bindings: Vec<Value> = version.bindings.iter().map(Binding::shown).collect();
     let mut answer = Answer::of(json!({
         "bindings": bindings,
-        "compatibility_date": version.compatibility_date,
-        "compatibility_flags": version.compatibility_flags,
+        "compatibility_date": version.options.compatibility_date,
+        "compatibility_flags": version.options.compatibility_flags,
         "usage_model": version.usage_model,
         "placement": {},
         "tags": [],
@@ -167,14 +175,17 @@ pub(super) fn change_settings(
         match key.as_str() {
             "bindings" => {
                 let wanted = value.as_array().ok_or_else(wrong)?.iter();
-                let wanted = wanted.map(bindings::read).collect::<Result<_, _>>()?;
+                let wanted = wanted
+                    .map(bindings::read_of_settings)
+                    .collect::<Result<_, _>>()?;
                 next.bindings = bindings::resolve(wanted, &latest.bindings, &[], account.plan)?;
             }
             "compatibility_date" => {
-                next.compatibility_date = Some(value.as_str().ok_or_else(wrong)?.to_owned());
+                next.options.compatibility_date =
+                    Some(value.as_str().ok_or_else(wrong)?.to_owned());
             }
             "compatibility_flags" => {
-                next.compatibility_flags =
+                next.options.compatibility_flags =
                     serde_json::from_value(value.clone()).map_err(|_| wrong())?;
             }
             "usage_model" => next.usage_model = value.as_str().ok_or_else(wrong)?.to_owned(),
@@ -233,6 +244,26 @@ pub(super) fn service(account: &Account, name: &str) -> Result<Answer, ApiError>
             "script": shown(name, script),
         },
     })))
+}
+
+/// `GET /accounts/{account}/workers/domains`: the custom domains.
+pub(super) fn domains(account: &Account) -> Answer {
+    let of_zone = |zone: &Zone| -> Vec<Value> {
+        let domains = zone.custom_domains.iter();
+        domains
+            .map(|(host, script)| {
+                json!({
+                    "id": stable_id("domain", host),
+                    "hostname": host,
+                    "service": script,
+                    "environment": "production",
+                    "zone_id": zone.id,
+                    "zone_name": zone.name,
+                })
+            })
+            .collect()
+    };
+    Answer::of(account.zones.iter().flat_map(of_zone).collect())
 }
 
 /// `GET …/scripts/{script}/references`: nothing here refers to a script but its routes.

@@ -14,7 +14,6 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::JoinSet,
 };
 
@@ -26,10 +25,10 @@ use super::{
     envelope::{self, Answer},
     error::ApiError,
     fault::{PlaneFaultKind, PlaneFaults},
+    snapshot::{Pending, Snapshot},
 };
 use crate::{
     body::Body,
-    clock::Clock,
     edge::limits::HEADER_COUNT,
     trace::{Hop, Party, RequestHead, ResponseHead, Trace},
 };
@@ -41,25 +40,14 @@ pub(super) const BASE_PATH: &str = "/client/v4";
 const MAX_REQUEST: usize = 128 * 1024 * 1024;
 
 /// What every connection shares.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) address: SocketAddr,
     pub(super) account: Arc<Mutex<Account>>,
     pub(super) faults: Mutex<PlaneFaults>,
     pub(super) validator: Validator,
     pub(super) trace: Trace,
-    pub(super) clock: Clock,
-    /// When the account was last changed, in milliseconds of the clock, and how often it was.
-    pub(super) changed: watch::Sender<Change>,
-}
-
-/// The latest change of the account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Change {
-    /// How many there were.
-    pub(crate) number: u64,
-    /// When it was, in milliseconds since 1970 on the rig's clock.
-    pub(crate) at: i64,
+    /// What of the account the edge does not have yet.
+    pub(super) pending: Arc<Pending>,
 }
 
 /// The connection ends without an answer.
@@ -171,14 +159,10 @@ impl Shared {
     }
 
     /// Tells whoever runs what is deployed that it is no longer the same.
-    pub(super) fn note_change(&self) {
-        let at = self.clock.now();
-        self.changed.send_modify(|change| {
-            *change = Change {
-                number: change.number + 1,
-                at,
-            };
-        });
+    fn note_change(&self) {
+        // Taken and told behind one lock, so that a later change is not told first.
+        let account = dispatch::lock(&self.account);
+        self.pending.add(|| Snapshot::of(&account));
     }
 }
 

@@ -97,6 +97,8 @@ pub struct ZoneSettings {
     pub name: String,
     /// Its DNS records.
     pub records: Vec<Record>,
+    /// Names that a worker answers by itself, each with the worker.
+    pub custom_domains: BTreeMap<String, String>,
 }
 
 impl ZoneSettings {
@@ -108,6 +110,7 @@ impl ZoneSettings {
                 .iter()
                 .map(|host| Record::of_host(host, true))
                 .collect(),
+            custom_domains: BTreeMap::new(),
         }
     }
 }
@@ -162,4 +165,12 @@ pub struct GivenWorker {
     pub secrets: BTreeMap<String, Secret>,
     /// Patterns of the routes that run it.
     pub routes: Vec<Pattern>,
+}
+
+/// What a step can change of a running control plane.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// The faults from now on, in place of those before; `[]` ends all.
+    pub faults: Vec<PlaneFault>,
 }

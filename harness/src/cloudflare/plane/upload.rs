@@ -14,7 +14,7 @@ use super::{
     error::ApiError,
     limits::WorkersPlan,
 };
-use crate::runtime::{ModuleKind, Syntax};
+use crate::runtime::{ModuleKind, Syntax, WorkerOptions};
 
 /// The fields that a form may have; a script of more modules is not one that this account takes.
 const PARTS: usize = 2000;
@@ -34,9 +34,9 @@ pub(super) struct Metadata {
     main_module: Option<String>,
     body_part: Option<String>,
     bindings: Vec<Value>,
-    pub(super) keep_bindings: Vec<String>,
-    pub(super) compatibility_date: Option<String>,
-    pub(super) compatibility_flags: Vec<String>,
+    keep_bindings: Option<Vec<String>>,
+    compatibility_date: Option<String>,
+    compatibility_flags: Vec<String>,
     pub(super) usage_model: Option<String>,
     pub(super) annotations: Map<String, Value>,
     /// What else it says. See [`NOT_EMULATED`] and [`Metadata::script_settings`].
@@ -56,7 +56,29 @@ const NOT_EMULATED: [&str; 5] = [
 /// Members of the metadata that the script keeps whatever its version.
 const OF_THE_SCRIPT: [&str; 4] = ["logpush", "observability", "tags", "tail_consumers"];
 
+/// The date of a script that names none: the first there was.
+const FIRST_COMPATIBILITY_DATE: &str = "2021-11-02";
+
 impl Metadata {
+    /// What the runtime is to know of it.
+    pub(super) fn options(&self) -> WorkerOptions {
+        let date = self.compatibility_date.as_deref();
+        WorkerOptions {
+            json_variables: BTreeMap::new(),
+            compatibility_date: Some(date.unwrap_or(FIRST_COMPATIBILITY_DATE).to_owned()),
+            compatibility_flags: self.compatibility_flags.clone(),
+        }
+    }
+
+    /// The kinds of bindings that stay although the upload does not have them: what it says, or secrets. `wrangler deploy` says
+    /// nothing and is documented to keep secrets, so that is what saying nothing means.
+    pub(super) fn kept(&self) -> Vec<&str> {
+        match &self.keep_bindings {
+            Some(kinds) => kinds.iter().map(String::as_str).collect(),
+            None => vec!["secret_text"],
+        }
+    }
+
     /// What of it belongs to the script and not to the version.
     pub(super) fn script_settings(&self) -> Map<String, Value> {
         let of_script = |(key, _): &(&String, &Value)| OF_THE_SCRIPT.contains(&key.as_str());

@@ -28,7 +28,6 @@ pub(super) fn of_upload(
 ) -> Result<Version, ApiError> {
     let metadata = upload.metadata;
     let previous = account.scripts.get(script).and_then(Script::latest);
-    let keep: Vec<&str> = metadata.keep_bindings.iter().map(String::as_str).collect();
     Ok(Version {
         id: fresh_uuid(),
         created_on: account.now(),
@@ -36,12 +35,11 @@ pub(super) fn of_upload(
         bindings: bindings::resolve(
             upload.bindings,
             previous.map_or(&[], |version| &version.bindings),
-            &keep,
+            &metadata.kept(),
             account.plan,
         )?,
         code: upload.code.into(),
-        compatibility_date: metadata.compatibility_date,
-        compatibility_flags: metadata.compatibility_flags,
+        options: metadata.options(),
         usage_model: metadata
             .usage_model
             .unwrap_or_else(|| "standard".to_owned()),
@@ -87,8 +85,8 @@ fn shown(version: &Version, script: &Script) -> Value {
             "last_deployed_from": version.source,
         },
         "script_runtime": {
-            "compatibility_date": version.compatibility_date,
-            "compatibility_flags": version.compatibility_flags,
+            "compatibility_date": version.options.compatibility_date,
+            "compatibility_flags": version.options.compatibility_flags,
             "usage_model": version.usage_model,
         },
         "bindings": bindings,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod budget;
+mod cloudflare;
 mod end;
 mod origin;
 mod page;
@@ -100,6 +101,9 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
                 .into_iter()
                 .map(|found| found.below("worker").saying(message)),
         );
+    }
+    if let Some(expected) = &expect.cloudflare {
+        mismatches.extend(cloudflare::check(expected, &observed.control_plane));
     }
     mismatches
 }

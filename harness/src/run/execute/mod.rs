@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    cloudflare::plane::ControlPlane,
     rig::{Environment, Rig},
     scenario::{file::Kind, load::Case},
 };
@@ -59,7 +60,7 @@ pub async fn execute(
 }
 
 async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
-    let redactor = Redactor::new(rig.fingerprint().secrets());
+    let redactor = Redactor::new(secrets(&rig));
     let mut session = Session::new(&rig, clock, case, &redactor);
     let ended = session.run().await;
     let mut screenshots = Vec::new();
@@ -88,11 +89,20 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
         .collect();
     record.hops = journey::records(&rig.trace().exchanges(), &redactor);
     record.log = log(&rig);
-    // Steps may have made further keys.
-    let secrets = rig.fingerprint().secrets();
-    let redactor = Redactor::of_trace(secrets, &rig.trace().exchanges());
+    // Steps may have made further ones.
+    let redactor = Redactor::of_trace(secrets(&rig), &rig.trace().exchanges());
     rig.stop().await;
     redactor.record(record)
+}
+
+/// What no report may show.
+fn secrets(rig: &Rig) -> Vec<String> {
+    let mut secrets = rig
+        .control_plane()
+        .map(ControlPlane::secrets)
+        .unwrap_or_default();
+    secrets.extend(rig.fingerprint().secrets());
+    secrets
 }
 
 /// What the workers wrote to their console.

@@ -11,12 +11,13 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    cloudflare::plane::{ControlPlane, State},
     origin::{Origin, RecordedRequest},
     rig::{Host, Rig},
     run::{
         check::{self, Mismatch},
         failure, journey,
-        observed::{Call, Observed, ObservedAtEnd},
+        observed::{Call, Observed, ObservedAtEnd, OnControlPlane},
         record::Failure,
         redact::Redactor,
     },
@@ -119,6 +120,8 @@ impl<'a> Session<'a> {
     }
 
     async fn step(&mut self, index: usize, step: &Step) -> Result<Vec<Failure>, HarnessFault> {
+        // What was deployed, or became due by the step before, is at the edge.
+        self.rig.settled().await?;
         let hops_before = match step.action {
             // The call may have been made long before it is waited for.
             Action::Wait(_) => 0,
@@ -210,6 +213,12 @@ impl<'a> Session<'a> {
 
     /// Changes what is running.
     async fn change(&self, change: &Change) -> Result<(), HarnessFault> {
+        if let Some(changes) = &change.cloudflare {
+            let plane = self.rig.control_plane();
+            plane
+                .ok_or("no control plane is given; `given: {cloudflare: {}}` gives one")?
+                .set_faults(changes.faults.clone());
+        }
         if let Some(faults) = &change.faults {
             self.rig.internet().set_faults(faults.clone())?;
         }
@@ -278,6 +287,10 @@ impl<'a> Session<'a> {
             node,
             node_all: self.rig.wallarm().requests(),
             log: log(self.rig),
+            control_plane: OnControlPlane {
+                hops: since,
+                state: self.account(),
+            },
         })
     }
 
@@ -328,6 +341,11 @@ impl<'a> Session<'a> {
         Ok(events.collect::<Result<_, _>>()?)
     }
 
+    /// What the account of the control plane holds; nothing where none is emulated.
+    fn account(&self) -> Option<State> {
+        self.rig.control_plane().map(ControlPlane::state)
+    }
+
     fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
         let attacks = self.rig.wallarm().attacks();
         let attacks = attacks.iter().map(serde_json::to_value);
@@ -358,6 +376,7 @@ impl<'a> Session<'a> {
             attacks: self.attacks()?,
             events: self.events()?,
             log: log(self.rig),
+            account: self.account(),
         };
         let failures = check::check_end(expect, &observed)
             .into_iter()

@@ -1,6 +1,7 @@
 //! The API over real sockets.
 
 mod access;
+mod edge;
 mod faults;
 mod hostile;
 mod routes;
@@ -22,8 +23,23 @@ use super::*;
 /// A client of a control plane with the zones `shop.example` and `blog.example`.
 pub(super) struct Api {
     pub(super) plane: ControlPlane,
+    operator: Operator,
+}
+
+/// Whoever deploys.
+pub(super) struct Operator {
     pub(super) token: String,
+    base_url: String,
+    account: String,
     client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl std::ops::Deref for Api {
+    type Target = Operator;
+
+    fn deref(&self) -> &Operator {
+        &self.operator
+    }
 }
 
 /// What came back: the status, and the envelope.
@@ -76,8 +92,19 @@ impl Api {
         };
         let plane = ControlPlane::start(settings).await.unwrap();
         Self {
-            token: plane.token().reveal().to_owned(),
+            operator: Operator::of(&plane),
             plane,
+        }
+    }
+}
+
+impl Operator {
+    /// One with the account's first token.
+    pub(super) fn of(plane: &ControlPlane) -> Self {
+        Self {
+            token: plane.token().reveal().to_owned(),
+            base_url: plane.base_url(),
+            account: plane.account_id().to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
         }
     }
@@ -91,12 +118,12 @@ impl Api {
         body: impl Into<Bytes>,
     ) -> Result<Response<Bytes>, hyper_util::client::legacy::Error> {
         let path = path
-            .replace("{a}", self.plane.account_id())
+            .replace("{a}", &self.account)
             .replace("{shop}", &stable_id("zone", "shop.example"))
             .replace("{blog}", &stable_id("zone", "blog.example"));
         let request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
-            .uri(format!("{}{path}", self.plane.base_url()))
+            .uri(format!("{}{path}", self.base_url))
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", content_type)
             .body(Full::new(body.into()))

@@ -247,7 +247,7 @@ async fn settings_are_changed_and_the_rest_stays() {
     api.upload("PUT", FLOW, &form).await.result();
     let etag = api.plane.state().scripts["flow"].etag.clone();
     let patch = json!({"bindings": [
-        {"name": "KEY", "type": "inherit"},
+        {"name": "KEY", "type": "secret_text"},
         {"name": "MODE", "type": "plain_text", "text": "new"},
     ]});
     let told = api.ask("PATCH", &of_flow("settings"), &patch).await;

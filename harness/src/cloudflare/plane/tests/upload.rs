@@ -206,6 +206,19 @@ async fn bindings_stay_where_the_upload_says_so() {
 }
 
 #[tokio::test]
+async fn an_upload_that_says_nothing_of_secrets_keeps_them() {
+    let api = Api::start().await;
+    let first = Form::module(&json!({"bindings": [
+        text("A", "1"),
+        {"name": "SECRET", "type": "secret_text", "text": "s"},
+    ]}));
+    api.upload("PUT", FLOW, &first).await.result();
+    api.deploy("flow").await.result();
+    let state = &api.plane.state().scripts["flow"];
+    assert!(state.variables.is_empty() && state.secrets.contains("SECRET"));
+}
+
+#[tokio::test]
 async fn a_service_worker_is_accepted_as_one() {
     let api = Api::start().await;
     let mut form = Form::module(&json!({}));
