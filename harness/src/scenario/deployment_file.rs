@@ -24,9 +24,40 @@ pub(super) fn work_in(node: &mut Node, sources: &mut Sources) -> Vec<Problem> {
             if let Some(Value::Map(change)) = step.value_mut("set") {
                 below(change, sources, &mut problems);
             }
+            if let Some(Value::Map(deploying)) = step.value_mut("deploy") {
+                let files = deploying
+                    .iter_mut()
+                    .filter(|(key, _)| matches!(key.text.as_str(), "plan" | "apply"));
+                for (_, file) in files {
+                    if let Err(problem) = in_place(file, sources) {
+                        problems.push(problem);
+                    }
+                }
+            }
         }
     }
     problems
+}
+
+/// What is in the file in place of its path, and the path of its worker seen from where edgeproof runs.
+fn in_place(node: &mut Node, sources: &mut Sources) -> Result<(), Problem> {
+    if matches!(node.value, Value::Text(_)) {
+        let path = path_of(node, sources)?;
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let message = format!("`{}` cannot be read: {error}", path.display());
+            problem(node, message)
+        })?;
+        let source = sources.add(&path, text.clone());
+        *node = yaml::parse(source, &text)?;
+    }
+    let worker = match node.get("worker") {
+        Some(worker) => path_of(worker, sources)?,
+        None => return Ok(()),
+    };
+    if let Some(value) = node.value_mut("worker") {
+        *value = Value::Text(worker.to_string_lossy().into_owned());
+    }
+    Ok(())
 }
 
 /// The deployments of a mapping that has some.
@@ -81,7 +112,7 @@ fn whole(deployment: &Node, sources: &mut Sources) -> Result<Option<Node>, Vec<P
 /// The file that a node names, seen from the file that the node stands in.
 fn path_of(name: &Node, sources: &Sources) -> Result<PathBuf, Problem> {
     let Value::Text(text) = &name.value else {
-        let message = "a deployment file is named by its path".to_owned();
+        let message = "a file or folder is named by its path".to_owned();
         return Err(problem(name, message));
     };
     let stands_in = sources.file(name.at.file).map(|file| file.path.as_path());
