@@ -170,3 +170,56 @@ pub struct ExpectDeployment {
     /// What the author wants to be told when one of these does not hold.
     pub message: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use crate::scenario::load::{self, LoadError};
+
+    const FILE: &str = "{name: flow, zone: shop.example, identification_pages: [shop.example/a], protected_apis: [POST shop.example/b*]}";
+
+    fn mistakes(deploy: &str) -> Vec<String> {
+        let text = format!("scenario: x\nsteps:\n  - deploy: {deploy}\n");
+        match load::load_text(Path::new("x.yaml"), &text.replace("FILE", FILE)) {
+            Ok(_) => Vec::new(),
+            Err(LoadError::Mistakes(mistakes)) => mistakes
+                .into_iter()
+                .map(|mistake| mistake.problem.message)
+                .collect(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    const ONE: &str = "a deploy step does one thing: `plan`, `apply`, `delete`, `show`, `list: true` or `delete_ruleset`";
+
+    #[rstest]
+    #[case("{apply: FILE}", None)]
+    #[case("{list: true}", None)]
+    #[case("{delete: flow, token: deployer}", None)]
+    #[case("{}", Some(ONE))]
+    #[case("{list: false}", Some(ONE))]
+    #[case("{apply: FILE, delete: flow}", Some(ONE))]
+    #[case("{delete: flow, token: other}", Some("there is no token `other`"))]
+    #[case(
+        "{apply: none.yaml}",
+        Some("`none.yaml` cannot be read: No such file or directory (os error 2)")
+    )]
+    #[case(
+        "{apply: {name: flow, zone: shop.example, identification_pages: [other.example/a], protected_apis: [POST shop.example/b*]}}",
+        Some("`other.example` is not in the zone `shop.example`")
+    )]
+    fn a_step_that_deploys_nothing_sensible_is_refused_while_reading(
+        #[case] deploy: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let found = mistakes(deploy);
+        // A step whose one word cannot be read does nothing, which is told as well.
+        match expected {
+            Some(expected) => assert!(found.iter().any(|one| one == expected), "{found:?}"),
+            None => assert_eq!(found, [""; 0]),
+        }
+    }
+}

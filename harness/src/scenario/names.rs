@@ -11,7 +11,7 @@ use super::{
     step::{Action, Actor, Step},
     template,
 };
-use crate::rig::Profile;
+use crate::{cloudflare::plane::DEPLOYER, rig::Profile};
 
 /// Every name in the scenario that refers to nothing.
 pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
@@ -111,9 +111,13 @@ impl Names<'_> {
             self.problems.extend(file.broken_rules(node));
         }
         let given = &self.scenario.given.cloudflare;
-        let known: Vec<&String> = given.iter().flat_map(|given| given.tokens.keys()).collect();
+        let tokens = given.iter().flat_map(|given| given.tokens.keys());
+        let mut known: Vec<&str> = tokens.map(String::as_str).collect();
+        if known.is_empty() {
+            known.push(DEPLOYER);
+        }
         if let Some(token) = &deploying.token
-            && !known.contains(&token)
+            && !known.contains(&token.as_str())
         {
             self.problem(
                 &["steps", &index, "deploy", "token"],
