@@ -14,6 +14,8 @@ mod copies;
 mod failures;
 #[path = "connector/loops.rs"]
 mod loops;
+#[path = "support/production_worker.rs"]
+mod production_worker;
 #[path = "connector/verdicts.rs"]
 mod verdicts;
 #[path = "connector/with_flow.rs"]

@@ -104,7 +104,7 @@ async fn a_browser_visitor_calls_the_protected_api_with_signals() {
         .unwrap();
     assert_eq!(call.status, Some(201), "{:?}", ann.console());
     assert!(call.request_headers.contains_key("fp-data"));
-    ann.leave().await;
+    ann.leave().await.unwrap();
 
     let seen = rig.origin_requests();
     let account = seen
@@ -148,10 +148,10 @@ async fn a_browser_is_recognised_again_after_its_storage_is_cleared_and_in_a_pri
     .await
     .unwrap();
     sign_up(&ann).await;
-    ann.leave().await;
+    ann.leave().await.unwrap();
     let bea = rig.browser("bea").await.unwrap();
     sign_up(&bea).await;
-    bea.leave().await;
+    bea.leave().await.unwrap();
 
     let records = rig.fingerprint().events();
     let seen: Vec<_> = records

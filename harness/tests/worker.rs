@@ -19,5 +19,7 @@ mod failures;
 mod log;
 #[path = "worker/pages.rs"]
 mod pages;
+#[path = "support/production_worker.rs"]
+mod production_worker;
 #[path = "worker/world.rs"]
 mod world;

@@ -3,13 +3,14 @@
 use std::{cell::OnceCell, rc::Rc};
 
 use edgeproof_worker_core::{
+    answer::Answer,
     configuration::Configuration,
     cors::{self, Preflight},
     headers::HeaderEdit,
     identification::Failure,
     log::{LogEntry, LogLevel},
     matching::{Route, route},
-    protection::{self, Answer, Step},
+    protection::{self, Step},
     request::RequestHead,
 };
 use js_sys::Function;

@@ -14,9 +14,9 @@ mod wallarm;
 use std::{cell::OnceCell, rc::Rc};
 
 use edgeproof_worker_core::{
+    answer::Answer,
     configuration::Configuration,
     log::{LogEntry, LogLevel},
-    protection::Answer,
 };
 use js_sys::Function;
 use wasm_bindgen::prelude::*;

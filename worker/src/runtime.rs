@@ -1,10 +1,10 @@
 //! Bindings to the Workers runtime: only what the worker calls.
 
 use edgeproof_worker_core::{
+    answer::Answer,
     headers::{HeaderEdit, Headers},
     identification::{Failure, PlatformRequest},
     log::{LogEntry, LogLevel},
-    protection::Answer,
     request::RequestHead,
 };
 use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};

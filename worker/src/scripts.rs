@@ -1,10 +1,10 @@
 //! The routes under the worker's own prefix.
 
 use edgeproof_worker_core::{
+    answer::Answer,
     identification::Failure,
     log::{LogEntry, LogLevel},
     matching::Script,
-    protection::Answer,
     script,
 };
 use wasm_bindgen::JsValue;

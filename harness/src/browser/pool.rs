@@ -9,7 +9,7 @@ use super::{
     BACKGROUND,
     chromium::{Chromium, ChromiumError, Installation},
     gateway::Way,
-    page::Page,
+    page::{Page, PageError},
 };
 use crate::rig::Profile;
 
@@ -93,9 +93,11 @@ impl Lease {
             .map_err(|error| ChromiumError::Protocol(error.to_string()))
     }
 
-    /// Closes the page, wipes what it left behind, cuts its connections, and gives the Chromium back. One that
-    /// cannot be wiped is ended.
-    pub(crate) async fn give_back(self, page: Page) {
+    /// Closes the page, wipes what it left behind, cuts its connections, and gives the Chromium back.
+    ///
+    /// # Errors
+    /// Why a Chromium could not be wiped: it is ended, and the next visitor gets another one.
+    pub(crate) async fn give_back(self, page: Page) -> Result<(), PageError> {
         let wiped = page.wipe_and_close().await;
         self.chromium.gateway.lead(None);
         if wiped.is_ok() {
@@ -105,5 +107,6 @@ impl Lease {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(self.chromium);
         }
+        wiped
     }
 }

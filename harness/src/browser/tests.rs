@@ -127,7 +127,7 @@ async fn a_visitor_loads_a_page_fills_clicks_and_sees_the_answer() {
         "{:?}",
         page.console()
     );
-    lease.give_back(page).await;
+    lease.give_back(page).await.unwrap();
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn every_name_leads_to_the_borrowers_edge_in_the_visitors_name() {
         .await
         .unwrap();
     assert_eq!(page.body(&document).await.unwrap(), b"from ann\n");
-    lease.give_back(page).await;
+    lease.give_back(page).await.unwrap();
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn nothing_of_a_visit_is_left_for_the_next() {
         let second = page.visit(url, DEFAULT_LIMIT).await.unwrap();
         let sent = String::from_utf8(page.body(&second).await.unwrap()).unwrap();
         assert_eq!(sent.to_ascii_lowercase(), "cookie: seen=yes");
-        lease.give_back(page).await;
+        lease.give_back(page).await.unwrap();
     }
 }
 
@@ -181,7 +181,7 @@ async fn only_an_automated_browser_says_that_it_is_one(
         .await
         .unwrap();
     assert_eq!(said, json!([says_so, says_so]));
-    lease.give_back(page).await;
+    lease.give_back(page).await.unwrap();
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn what_a_page_does_not_do_is_an_error_that_says_what() {
         page.run("throw new TypeError('no')").await,
         Err(PageError::Script(text)) if text.contains("TypeError: no")
     ));
-    lease.give_back(page).await;
+    lease.give_back(page).await.unwrap();
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn what_an_opened_window_asks_for_counts_as_the_pages() {
         .await
         .unwrap();
     assert_eq!(call.status, Some(200));
-    lease.give_back(page).await;
+    lease.give_back(page).await.unwrap();
 }
 
 #[tokio::test]
@@ -227,5 +227,5 @@ async fn an_error_without_a_body_is_an_answer() {
         (document.status, document.outcome),
         (Some(403), CallOutcome::Finished)
     );
-    lease.give_back(page).await;
+    lease.give_back(page).await.unwrap();
 }

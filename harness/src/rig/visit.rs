@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::browser::{Lease, Page};
+use crate::browser::{Lease, Page, PageError};
 
 /// A browser that was lent to a visitor, with a page open. Give it back with [`leave`](Self::leave); one that is
 /// dropped instead is ended, and the next visitor gets a fresh one.
@@ -17,8 +17,11 @@ impl BrowserVisit {
     }
 
     /// Closes the page and forgets the visit: cookies, storage, cache and connections go.
-    pub async fn leave(self) {
-        self.lease.give_back(self.page).await;
+    ///
+    /// # Errors
+    /// Why the browser was ended instead, where it could not be wiped. The next visitor gets another one.
+    pub async fn leave(self) -> Result<(), PageError> {
+        self.lease.give_back(self.page).await
     }
 }
 

@@ -22,6 +22,7 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
     };
     names.rulesets();
     names.hosts_of_zones();
+    names.zones_of_account();
     for (index, step) in scenario.steps.iter().enumerate() {
         names.visitor(index, step);
         names.host(index, step);
@@ -124,6 +125,36 @@ impl Names<'_> {
                 format!("there is no token `{token}`"),
                 nearest(token, &known),
             );
+        }
+    }
+
+    /// Records and tokens of the account are for zones that are given.
+    fn zones_of_account(&mut self) {
+        let given = &self.scenario.given;
+        let Some(account) = &given.cloudflare else {
+            return;
+        };
+        let known: Vec<&String> = given.zones.keys().collect();
+        for zone in account.records.keys() {
+            if !known.contains(&zone) {
+                self.problem(
+                    &["given", "cloudflare", "records", zone],
+                    format!("there is no zone `{zone}`"),
+                    nearest(zone, &known),
+                );
+            }
+        }
+        for (token, described) in &account.tokens {
+            for (index, zone) in described.zones.iter().flatten().enumerate() {
+                if !known.contains(&zone) {
+                    let index = index.to_string();
+                    self.problem(
+                        &["given", "cloudflare", "tokens", token, "zones", &index],
+                        format!("there is no zone `{zone}`"),
+                        nearest(zone, &known),
+                    );
+                }
+            }
         }
     }
 

@@ -10,20 +10,16 @@ use std::{
 use bytes::Bytes;
 use edgeproof::{
     body::{self, Body, BodyError},
-    build::{WorkerBuild, build_worker},
     edge::FORWARDED_PROTO_HEADER,
-    runtime::{Bundle, LogLine, Runtime, WorkerConfig, WorkerOptions},
-    tools::{self, Tool},
+    runtime::LogLine,
 };
 use http::{HeaderMap, Request, Response};
-
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::production_worker::ProductionWorker;
 
 pub(crate) const NODE: &str = "node.test";
 pub(crate) const SITE: &str = "shop.example";
@@ -83,7 +79,7 @@ pub(crate) struct Internet {
 
 pub(crate) struct World {
     pub(crate) internet: Internet,
-    runtime: Runtime,
+    worker: ProductionWorker,
 }
 
 /// An answer that was read to its end.
@@ -104,23 +100,9 @@ impl World {
             ("WALLARM_NODE", "https://node.test/in"),
             ("FP_LOG_LEVEL", "debug"),
         ];
-        let variables: BTreeMap<String, String> = defaults
-            .iter()
-            .chain(variables)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        let worker = WorkerConfig {
-            options: WorkerOptions::default(),
-            name: "worker".to_owned(),
-            bundle: Bundle::read(&build_worker(&WorkerBuild::default()).unwrap()).unwrap(),
-            variables,
-            internet: address,
-        };
-        let workerd = tools::find(Tool::Workerd).unwrap();
-        Self {
-            internet,
-            runtime: Runtime::start(&workerd, &[worker]).await.unwrap(),
-        }
+        let variables: BTreeMap<_, _> = defaults.iter().chain(variables).copied().collect();
+        let worker = ProductionWorker::start(variables, address).await;
+        Self { internet, worker }
     }
 
     pub(crate) async fn get(&self, target: &str) -> Answer {
@@ -139,18 +121,12 @@ impl World {
 
     /// Asks; gives the head of the answer.
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Incoming> {
-        let address = self.runtime.address("worker").unwrap();
-        let stream = TcpStream::connect(address).await.unwrap();
-        let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(driver);
-        sender.send_request(request).await.unwrap()
+        self.worker.send(request).await
     }
 
     /// What the worker wrote about decisions that `reason` is part of.
     pub(crate) fn log(&self, reason: &str) -> Vec<LogLine> {
-        let lines = self.runtime.log().into_iter();
+        let lines = self.worker.runtime.log().into_iter();
         lines
             .filter(|line| line.console && line.message.contains(reason))
             .collect()
@@ -159,9 +135,9 @@ impl World {
     /// Waits until the worker has written it.
     pub(crate) async fn logged(&self, reason: &str) -> LogLine {
         let wanted = |line: &LogLine| line.console && line.message.contains(reason);
-        match self.runtime.wait_for_log(PATIENCE, wanted).await {
+        match self.worker.runtime.wait_for_log(PATIENCE, wanted).await {
             Some(line) => line,
-            None => panic!("`{reason}` is not in {:#?}", self.runtime.log()),
+            None => panic!("`{reason}` is not in {:#?}", self.worker.runtime.log()),
         }
     }
 }

@@ -4,17 +4,12 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
-use edgeproof::{
-    build::{WorkerBuild, build_worker},
-    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
-    tools::{self, Tool},
-};
+use edgeproof::edge::FORWARDED_PROTO_HEADER;
 use futures_util::stream;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -24,7 +19,9 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+
+use crate::production_worker::ProductionWorker;
 
 /// The visitor's address.
 pub(crate) const VISITOR: &str = "203.0.113.7";
@@ -177,12 +174,9 @@ fn merge(into: &mut Value, patch: &Value) {
 }
 
 pub(crate) struct World {
-    runtime: Runtime,
-    address: SocketAddr,
+    worker: ProductionWorker,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
-
-static WORKER: LazyLock<PathBuf> = LazyLock::new(|| build_worker(&WorkerBuild::default()).unwrap());
 
 impl World {
     /// The worker with these variables in place of the usual ones; an empty one is not set. Platform and CDN answer as
@@ -196,21 +190,8 @@ impl World {
         let mut all: BTreeMap<_, _> = VARIABLES.into_iter().collect();
         all.extend(variables.iter().copied());
         all.retain(|_, value| !value.is_empty());
-        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let worker = WorkerConfig {
-            options: WorkerOptions::default(),
-            name: "worker".to_owned(),
-            bundle: Bundle::read(&WORKER).unwrap(),
-            variables: all.into_iter().map(own).collect(),
-            internet,
-        };
-        let runtime = Runtime::start(&tools::find(Tool::Workerd).unwrap(), &[worker])
-            .await
-            .unwrap();
-        let address = runtime.address("worker").unwrap();
         Self {
-            runtime,
-            address,
+            worker: ProductionWorker::start(all, internet).await,
             asked,
         }
     }
@@ -224,16 +205,11 @@ impl World {
         body: impl Into<Bytes>,
     ) -> Got {
         let url: http::Uri = url.parse().unwrap();
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(connection);
         let mut request = Request::builder()
             .method(method)
             .uri(url.path_and_query().unwrap().as_str())
             .header("host", url.host().unwrap())
-            .header("x-forwarded-proto", url.scheme_str().unwrap());
+            .header(FORWARDED_PROTO_HEADER, url.scheme_str().unwrap());
         let usual = [
             ("user-agent", "Chromium"),
             ("cf-connecting-ip", VISITOR),
@@ -252,7 +228,7 @@ impl World {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body.into())).unwrap();
-        let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+        let (head, body) = self.worker.send(request).await.into_parts();
         Got {
             status: head.status.as_u16(),
             headers: head.headers,
@@ -303,16 +279,16 @@ impl World {
             "",
         )
         .await;
-        let lines = self
-            .runtime
+        let runtime = &self.worker.runtime;
+        let lines = runtime
             .wait_for_log(LOG_LIMIT, |line| line.message.contains("sentinel"))
             .await;
         assert!(
             lines.is_some(),
             "the log does not come: {:?}",
-            self.runtime.log()
+            runtime.log()
         );
-        let mut lines = self.runtime.log();
+        let mut lines = runtime.log();
         // The runtime tells of connections that end; that is no word of the worker's.
         lines.retain(|line| line.console && !line.message.contains("sentinel"));
         lines.into_iter().map(|line| line.message).collect()

@@ -27,10 +27,13 @@ impl Headers {
         let mut fields = Vec::with_capacity(24);
         let mut start = 0;
         for line in text.split('\n') {
-            if let Some(colon) = line.find(": ") {
+            // A name holds no colon.
+            if let Some((name, value)) = line.split_once(':') {
+                let end = start + line.len();
+                let value = value.strip_prefix(' ').unwrap_or(value);
                 fields.push(Field {
-                    name: start..start + colon,
-                    value: start + colon + 2..start + line.len(),
+                    name: start..start + name.len(),
+                    value: end - value.len()..end,
                 });
             }
             start += line.len() + 1;

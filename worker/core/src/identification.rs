@@ -1,12 +1,14 @@
 //! The identification call: what the worker tells the platform about a protected call, and what it learns.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
-use serde_json::value::RawValue;
+use url::Url;
 
 use crate::{
     action::RuleAction,
     configuration::Configuration,
-    event::Intelligence,
+    event::{BotInfo, Confidence, Intelligence, IpBlocklist, IpInfo, ProxyDetails, VpnMethods},
     request::RequestHead,
     signals::Signals,
     tampering::{self, Call, Provenance, Tampering},
@@ -42,7 +44,7 @@ pub struct Identified {
 
 /// The event behind a protected call.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "&RawValue")]
+#[serde(from = "EventFields")]
 pub struct Event {
     /// What ties it to the call.
     pub provenance: Provenance,
@@ -50,15 +52,46 @@ pub struct Event {
     pub intelligence: Intelligence,
 }
 
-impl TryFrom<&RawValue> for Event {
-    type Error = serde_json::Error;
+/// Both parts of an event as they come, side by side in one object: read in one go, which is what every call waits for.
+#[derive(Deserialize)]
+struct EventFields {
+    replayed: bool,
+    #[serde(deserialize_with = "tampering::milliseconds")]
+    timestamp: i64,
+    url: Url,
+    ip_address: IpAddr,
+    ip_info: IpInfo,
+    bot_info: Option<BotInfo>,
+    proxy: Option<bool>,
+    proxy_confidence: Option<Confidence>,
+    proxy_details: Option<ProxyDetails>,
+    vpn: Option<bool>,
+    vpn_confidence: Option<Confidence>,
+    vpn_methods: Option<VpnMethods>,
+    ip_blocklist: Option<IpBlocklist>,
+}
 
-    /// Both parts stand side by side in one object.
-    fn try_from(event: &RawValue) -> Result<Self, Self::Error> {
-        Ok(Self {
-            provenance: serde_json::from_str(event.get())?,
-            intelligence: serde_json::from_str(event.get())?,
-        })
+impl From<EventFields> for Event {
+    fn from(event: EventFields) -> Self {
+        Self {
+            provenance: Provenance {
+                replayed: event.replayed,
+                timestamp: event.timestamp,
+                url: event.url,
+                ip_address: event.ip_address,
+            },
+            intelligence: Intelligence {
+                ip_info: event.ip_info,
+                bot_info: event.bot_info,
+                proxy: event.proxy,
+                proxy_confidence: event.proxy_confidence,
+                proxy_details: event.proxy_details,
+                vpn: event.vpn,
+                vpn_confidence: event.vpn_confidence,
+                vpn_methods: event.vpn_methods,
+                ip_blocklist: event.ip_blocklist,
+            },
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 )]
 
 pub mod action;
+pub mod answer;
 pub mod configuration;
 pub mod cors;
 mod date;

@@ -1,7 +1,8 @@
 //! What becomes of a protected call: the rule action, or the failure mode, or nothing at all in monitoring mode.
 
 use crate::{
-    action::{Action, Block},
+    action::Action,
+    answer::Answer,
     configuration::Configuration,
     cors, edge_headers,
     headers::{HeaderEdit, Headers},
@@ -37,79 +38,6 @@ pub enum Step {
     Forward(Vec<HeaderEdit>),
     /// The worker answers.
     Answer(Answer),
-}
-
-/// An answer the worker makes itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Its status.
-    pub status: u16,
-    /// Its header fields; the runtime takes every one of them.
-    pub headers: Vec<(String, String)>,
-    /// Its body; none where the status allows none.
-    pub body: Option<String>,
-}
-
-impl Answer {
-    /// A plain text.
-    pub fn text(status: u16, body: impl Into<String>) -> Self {
-        Self {
-            status,
-            headers: vec![(
-                "content-type".to_owned(),
-                "text/plain;charset=UTF-8".to_owned(),
-            )],
-            body: Some(body.into()),
-        }
-    }
-
-    /// The answer of a block action. Header fields that the runtime would refuse, or that describe the connection, are
-    /// left out, and so is a body where the status allows none: a rule never ends in an exception.
-    fn of_block(block: &Block) -> Self {
-        let mut headers: Vec<(String, String)> = block
-            .headers
-            .iter()
-            .filter(|(name, value)| HeaderEdit::set(name, value).is_legal() && !is_framing(name))
-            .cloned()
-            .collect();
-        let body = block
-            .body
-            .clone()
-            .filter(|_| !matches!(block.status, 204 | 205 | 304));
-        let has_type = headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        if body.is_some() && !has_type {
-            headers.push((
-                "content-type".to_owned(),
-                "text/plain;charset=UTF-8".to_owned(),
-            ));
-        }
-        Self {
-            status: block.status,
-            headers,
-            body,
-        }
-    }
-
-    fn is_html(&self) -> bool {
-        self.headers.iter().any(|(name, value)| {
-            let essence = value.split(';').next().unwrap_or_default().trim();
-            name.eq_ignore_ascii_case("content-type") && essence.eq_ignore_ascii_case("text/html")
-        })
-    }
-}
-
-fn is_framing(name: &str) -> bool {
-    [
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "keep-alive",
-        "upgrade",
-    ]
-    .iter()
-    .any(|framing| name.eq_ignore_ascii_case(framing))
 }
 
 /// Decides about a protected call whose identification succeeded or failed.
@@ -292,7 +220,7 @@ impl Protection {
         }
         let fields: Headers = answer.headers.iter().cloned().collect();
         for edit in self.answer_edits(head, &fields) {
-            apply(&mut answer.headers, edit);
+            answer.apply(edit);
         }
         let is_html = answer.is_html();
         if let (Some(prefix), Some(data), Some(body)) = (
@@ -318,18 +246,6 @@ fn with_agent_processor(body: &str, prefix: &str, agent_data: &str, answer: &Hea
     let element = injection::agent_processor(prefix, agent_data, nonce.as_deref());
     let (before, behind) = body.split_at_checked(found.position).unwrap_or((body, ""));
     [before, element.as_str(), behind].concat()
-}
-
-fn apply(headers: &mut Vec<(String, String)>, edit: HeaderEdit) {
-    let is = |wanted: &str, name: &str| name.eq_ignore_ascii_case(wanted);
-    match edit {
-        HeaderEdit::Remove(wanted) => headers.retain(|(name, _)| !is(&wanted, name)),
-        HeaderEdit::Set(wanted, value) => {
-            headers.retain(|(name, _)| !is(&wanted, name));
-            headers.push((wanted, value));
-        }
-        HeaderEdit::Append(name, value) => headers.push((name, value)),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserializer,
     de::{Error, Visitor},
 };
 use url::{Position, Url};
@@ -14,12 +14,11 @@ use url::{Position, Url};
 use crate::date;
 
 /// The part of an event that ties it to one call.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Provenance {
     /// Whether the platform saw these signals before.
     pub replayed: bool,
-    /// When the signals were collected: Unix time in milliseconds, or a date of RFC 3339.
-    #[serde(deserialize_with = "milliseconds")]
+    /// When the signals were collected, in Unix milliseconds.
     pub timestamp: i64,
     /// The page they were collected on.
     pub url: Url,
@@ -94,7 +93,8 @@ fn is_same_origin(event: &Provenance, call: &Call<'_>) -> bool {
     }
 }
 
-fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+/// Reads a time: Unix time in milliseconds, or a date of RFC 3339.
+pub(crate) fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     struct Timestamp;
 
     impl Visitor<'_> for Timestamp {
@@ -136,10 +136,12 @@ mod tests {
     const NOW: i64 = 1_795_000_000_000;
 
     fn event(replayed: bool, timestamp: &str, url: &str, address: &str) -> Provenance {
-        serde_json::from_str(&format!(
-            r#"{{"replayed":{replayed},"timestamp":{timestamp},"url":"{url}","ip_address":"{address}"}}"#
-        ))
-        .unwrap()
+        Provenance {
+            replayed,
+            timestamp: milliseconds(&mut serde_json::Deserializer::from_str(timestamp)).unwrap(),
+            url: url.parse().unwrap(),
+            ip_address: address.parse().unwrap(),
+        }
     }
 
     fn checked(

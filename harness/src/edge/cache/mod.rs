@@ -25,3 +25,19 @@ pub(super) fn key(zone: &str, url: &http::Uri, options: &CacheOptions) -> String
         None => format!("{zone} {url}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    /// Header fields for the tests of this room.
+    pub(super) fn map(headers: &[(&str, &str)]) -> HeaderMap {
+        let field = |(name, value): &(&str, &str)| {
+            (
+                name.parse::<HeaderName>().unwrap(),
+                value.parse::<HeaderValue>().unwrap(),
+            )
+        };
+        headers.iter().map(field).collect()
+    }
+}

@@ -181,23 +181,11 @@ impl Directives {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
     use rstest::rstest;
     use serde_json::json;
 
     use super::*;
-
-    fn map(headers: &[(&str, &str)]) -> HeaderMap {
-        headers
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.parse::<HeaderName>().unwrap(),
-                    value.parse::<HeaderValue>().unwrap(),
-                )
-            })
-            .collect()
-    }
+    use crate::edge::cache::tests::map;
 
     // Documentation, Cache › Default cache behavior.
     #[rstest]

@@ -149,23 +149,11 @@ fn weak(tag: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
     use http_body_util::BodyExt;
     use rstest::rstest;
 
     use super::*;
-
-    fn map(headers: &[(&str, &str)]) -> HeaderMap {
-        headers
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.parse::<HeaderName>().unwrap(),
-                    value.parse::<HeaderValue>().unwrap(),
-                )
-            })
-            .collect()
-    }
+    use crate::edge::cache::tests::map;
 
     fn stored() -> Stored {
         Stored {

@@ -1,7 +1,7 @@
 //! What a blocked visitor gets.
 
 use super::{BlockPage, Connector};
-use crate::{protection::Answer, request::RequestHead};
+use crate::{answer::Answer, request::RequestHead};
 
 impl Connector {
     /// The answer to a blocked request.

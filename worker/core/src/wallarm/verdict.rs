@@ -2,8 +2,8 @@
 
 use super::{Connector, FailureMode};
 use crate::{
+    answer::Answer,
     log::{LogEntry, LogLevel},
-    protection::Answer,
     request::RequestHead,
 };
 

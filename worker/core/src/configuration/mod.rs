@@ -7,17 +7,17 @@
 //! and `url` (a pattern), `IDENTIFICATION_PAGE_URLS` a JSON array of patterns, `FP_FAILURE_FALLBACK_ACTION` a JSON
 //! object. Each may be a text variable or a JSON binding.
 
+mod problem;
+mod reader;
+
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    action::{Action, FallbackAction},
-    log::LogLevel,
-    pattern::{Pattern, PatternError},
-    wallarm::Connector,
-};
+pub use problem::Problem;
+pub(crate) use reader::Reader;
+
+use crate::{action::Action, log::LogLevel, pattern::Pattern, wallarm::Connector};
 
 /// Everything the worker is told.
 #[derive(Clone, Debug)]
@@ -103,32 +103,6 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Something that is wrong with a variable.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// A variable the worker cannot do its work without.
-    #[error("{0} is not set")]
-    Missing(&'static str),
-    /// A value that is not one of those that are allowed; the default is used.
-    #[error("{variable} is not valid: {expected}")]
-    Invalid {
-        /// Its name.
-        variable: &'static str,
-        /// What it should be.
-        expected: &'static str,
-    },
-    /// A pattern that cannot be used; the others are.
-    #[error("{variable}: pattern {position} cannot be used: {error}")]
-    Pattern {
-        /// The variable it stands in.
-        variable: &'static str,
-        /// Its place in the list, from 1.
-        position: usize,
-        /// Why.
-        error: PatternError,
-    },
-}
-
 /// The default of `FP_TIMEOUT_MS`.
 const DEFAULT_TIMEOUT: u32 = 3000;
 
@@ -148,10 +122,7 @@ impl Configuration {
     /// Reads the variables: `variable` gives a text variable as it is and a JSON binding as JSON text. An empty
     /// variable counts as absent.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let mut reader = Reader {
-            variable,
-            problems: Vec::new(),
-        };
+        let mut reader = Reader::new(variable);
         let wallarm = Connector::read(&mut reader);
         let is_without_flow =
             wallarm.is_some() && FLOW.iter().all(|name| reader.text(name).is_none());
@@ -199,214 +170,6 @@ impl Configuration {
     }
 }
 
-/// Reads variables and notes what is wrong with them.
-pub(crate) struct Reader<Variable> {
-    variable: Variable,
-    problems: Vec<Problem>,
-}
-
-impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
-        (self.variable)(name)
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-    }
-
-    fn required(&mut self, name: &'static str) -> Option<String> {
-        let text = self.text(name);
-        if text.is_none() {
-            self.problems.push(Problem::Missing(name));
-        }
-        text
-    }
-
-    pub(crate) fn invalid(&mut self, variable: &'static str, expected: &'static str) {
-        self.problems.push(Problem::Invalid { variable, expected });
-    }
-
-    fn secret_key(&mut self) -> Option<SecretKey> {
-        let key = self.required("FP_SECRET_KEY")?;
-        if key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Some(SecretKey(key))
-        } else {
-            self.invalid("FP_SECRET_KEY", "visible ASCII characters");
-            None
-        }
-    }
-
-    fn ingress(&mut self) -> String {
-        let host = self.host("FP_INGRESS_BASE_HOST", DEFAULT_INGRESS_HOST);
-        let region = match self.text("FP_REGION").as_deref() {
-            None | Some("us") => "",
-            Some("eu") => "eu.",
-            Some("ap") => "ap.",
-            Some(_) => {
-                self.invalid("FP_REGION", "us, eu or ap; us is used");
-                ""
-            }
-        };
-        format!("https://{region}{host}")
-    }
-
-    /// A host, with a port where one is needed. A scheme or a path in it would send keys to another place.
-    fn host(&mut self, name: &'static str, default: &str) -> String {
-        let Some(host) = self.text(name) else {
-            return default.to_owned();
-        };
-        let parsed = url::Url::parse(&format!("https://{host}/"));
-        let is_host = parsed.is_ok_and(|url| url.path() == "/" && url.username().is_empty())
-            && !host.contains(['/', '\\', '?', '#', '@']);
-        if is_host {
-            host
-        } else {
-            self.invalid(
-                name,
-                "a host name without scheme and path; the default is used",
-            );
-            default.to_owned()
-        }
-    }
-
-    fn route_prefix(&mut self) -> Option<String> {
-        const NAME: &str = "WORKER_ROUTE_PREFIX";
-        let prefix = self.required(NAME)?;
-        let prefix = prefix.trim_end_matches('/');
-        let is_segment = |segment: &str| {
-            !matches!(segment, "" | "." | "..")
-                && segment
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        };
-        if prefix.split('/').all(is_segment) {
-            Some(prefix.to_owned())
-        } else {
-            self.invalid(
-                NAME,
-                "path segments of letters, digits and -._~, without a slash at the start",
-            );
-            None
-        }
-    }
-
-    pub(crate) fn json<T: DeserializeOwned>(
-        &mut self,
-        name: &'static str,
-        expected: &'static str,
-    ) -> Option<T> {
-        let text = self.text(name)?;
-        let read = serde_json::from_str(&text).ok();
-        if read.is_none() {
-            self.invalid(name, expected);
-        }
-        read
-    }
-
-    fn pattern(&mut self, variable: &'static str, position: usize, text: &str) -> Option<Pattern> {
-        Pattern::parse(text)
-            .map_err(|error| {
-                self.problems.push(Problem::Pattern {
-                    variable,
-                    position: position + 1,
-                    error,
-                });
-            })
-            .ok()
-    }
-
-    fn protected_apis(&mut self) -> Vec<ProtectedApi> {
-        #[derive(Deserialize)]
-        struct Entry {
-            method: Method,
-            url: String,
-        }
-        const NAME: &str = "PROTECTED_APIS";
-        const EXPECTED: &str =
-            "a JSON array of objects with method (GET, POST, PUT, PATCH or DELETE) and url";
-        let entries: Vec<Box<RawValue>> = self.json(NAME, EXPECTED).unwrap_or_default();
-        let mut apis = Vec::with_capacity(entries.len());
-        for (position, entry) in entries.into_iter().enumerate() {
-            // One unusable entry leaves the others in force.
-            match serde_json::from_str::<Entry>(entry.get()) {
-                Ok(Entry { method, url }) => {
-                    if let Some(url) = self.pattern(NAME, position, &url) {
-                        apis.push(ProtectedApi { method, url });
-                    }
-                }
-                Err(_) => self.invalid(NAME, EXPECTED),
-            }
-        }
-        apis
-    }
-
-    /// A list of patterns; those that cannot be used are left out.
-    pub(crate) fn patterns(&mut self, name: &'static str) -> Vec<Pattern> {
-        let texts: Vec<String> = self
-            .json(name, "a JSON array of URL patterns")
-            .unwrap_or_default();
-        texts
-            .iter()
-            .enumerate()
-            .filter_map(|(position, text)| self.pattern(name, position, text))
-            .collect()
-    }
-
-    fn fallback(&mut self) -> Action {
-        let fallback: FallbackAction = self
-            .json(
-                "FP_FAILURE_FALLBACK_ACTION",
-                "a JSON object with type allow or block; calls that cannot be identified get 403",
-            )
-            .unwrap_or_default();
-        fallback.0
-    }
-
-    fn log_level(&mut self) -> LogLevel {
-        let Some(text) = self.text("FP_LOG_LEVEL") else {
-            return LogLevel::default();
-        };
-        LogLevel::parse(&text).unwrap_or_else(|| {
-            self.invalid("FP_LOG_LEVEL", "error, warn, info or debug; error is used");
-            LogLevel::default()
-        })
-    }
-
-    /// One of two words, without case: whether it is the second. The first one is the default.
-    pub(crate) fn is_second(
-        &mut self,
-        name: &'static str,
-        words: [&str; 2],
-        expected: &'static str,
-    ) -> bool {
-        let Some(text) = self.text(name) else {
-            return false;
-        };
-        let [is_first, is_second] = words.map(|word| word.eq_ignore_ascii_case(&text));
-        if !is_first && !is_second {
-            self.invalid(name, expected);
-        }
-        is_second
-    }
-
-    /// A whole number above 0.
-    pub(crate) fn number(
-        &mut self,
-        name: &'static str,
-        default: u32,
-        expected: &'static str,
-    ) -> u32 {
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        match text.parse() {
-            Ok(number @ 1..) => number,
-            _ => {
-                self.invalid(name, expected);
-                default
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -415,6 +178,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::action::FallbackAction;
 
     fn read(variables: &[(&str, &str)]) -> Configuration {
         let mut all = BTreeMap::from([

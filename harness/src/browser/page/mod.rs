@@ -1,22 +1,27 @@
 //! A page that a visitor has open.
 
+mod input;
+mod windows;
+
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use headless_chrome::protocol::cdp::{
-    Input, Network, Page as PageDomain, Runtime, Storage, Target, types::Method,
+    Network, Page as PageDomain, Runtime, Storage, Target, types::Method,
 };
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
+
+use windows::Window;
 
 use super::{
     calls::{Activity, Call, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY},
-    protocol::{Connection, ROOT},
+    protocol::Connection,
 };
 use crate::rig::Profile;
 
@@ -39,12 +44,6 @@ pub struct Page {
     windows: Arc<Mutex<Vec<Window>>>,
     /// Counts them.
     opened: watch::Sender<usize>,
-}
-
-/// A window that the page opened.
-struct Window {
-    target: String,
-    session: String,
 }
 
 /// Why a page did not do what was asked.
@@ -133,62 +132,6 @@ impl Page {
         )?;
         page.follow_windows().await?;
         Ok(page)
-    }
-
-    /// Windows that are opened from now on are held until their calls are watched too.
-    async fn follow_windows(&self) -> Result<(), PageError> {
-        let (opened, mut openings) = mpsc::unbounded_channel::<(String, String)>();
-        self.connection.listen(
-            ROOT,
-            Some(Box::new(move |event, parameters| {
-                let target = &parameters["targetInfo"];
-                if event == "Target.attachedToTarget"
-                    && target["type"] == "page"
-                    && parameters["waitingForDebugger"] == true
-                    && let (Some(target), Some(session)) = (
-                        target["targetId"].as_str(),
-                        parameters["sessionId"].as_str(),
-                    )
-                {
-                    // The other end is gone when the visit is over.
-                    let _ = opened.send((target.to_owned(), session.to_owned()));
-                }
-            })),
-        );
-        let (connection, activity, windows, opened) = (
-            self.connection.clone(),
-            Arc::clone(&self.activity),
-            Arc::clone(&self.windows),
-            self.opened.clone(),
-        );
-        tokio::spawn(async move {
-            while let Some((target, session)) = openings.recv().await {
-                windows
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(Window {
-                        target,
-                        session: session.clone(),
-                    });
-                let observer = Arc::clone(&activity);
-                connection.listen(
-                    &session,
-                    Some(Box::new(move |event, parameters| {
-                        observer.observe(event, parameters);
-                    })),
-                );
-                // Sent in this order but not waited for one by one: the browser answers the first only once the window
-                // runs. A window that was closed again at once has nothing to watch.
-                let go = Runtime::RunIfWaitingForDebugger(None);
-                let _ = tokio::join!(
-                    connection.ask(Some(&session), network()),
-                    connection.ask(Some(&session), go)
-                );
-                opened.send_modify(|count| *count += 1);
-            }
-        });
-        self.connection.ask(None, auto_attach(true)).await?;
-        Ok(())
     }
 
     /// Loads an address and waits until its load event has fired. Returns the call of the document itself.
@@ -319,55 +262,6 @@ impl Page {
         }
     }
 
-    /// Types into a field, as a person does: it is focused, its old content replaced.
-    ///
-    /// # Errors
-    /// When no such field turns up in time.
-    pub async fn fill(&self, selector: &str, text: &str, limit: Duration) -> Result<(), PageError> {
-        self.point_of(selector, limit).await?;
-        let script = format!(
-            "const field = document.querySelector({}); field.focus(); field.select?.();",
-            quoted(selector)
-        );
-        self.run(&script).await?;
-        self.ask(Input::InsertText {
-            text: text.to_owned(),
-        })
-        .await?;
-        Ok(())
-    }
-
-    /// Clicks in the middle of an element with the mouse.
-    ///
-    /// # Errors
-    /// When no such element turns up in time.
-    pub async fn click(&self, selector: &str, limit: Duration) -> Result<(), PageError> {
-        use Input::DispatchMouseEventTypeOption::{MouseMoved, MousePressed, MouseReleased};
-
-        let point = self.point_of(selector, limit).await?;
-        self.ask(mouse(MouseMoved, point)).await?;
-        self.ask(mouse(MousePressed, point)).await?;
-        // A click that opens a window puts this page in the background, where the browser does not tell that the
-        // button is up again.
-        let mut opened = self.opened.subscribe();
-        tokio::select! {
-            released = self.ask(mouse(MouseReleased, point)) => released.map(|_| ()),
-            _ = opened.changed() => Ok(()),
-        }
-    }
-
-    /// Submits a form as its first button does: it is checked, and its `submit` event fires.
-    ///
-    /// # Errors
-    /// When no such form turns up in time, or it is no form.
-    pub async fn submit(&self, selector: &str, limit: Duration) -> Result<(), PageError> {
-        self.point_of(selector, limit).await?;
-        let form = quoted(selector);
-        self.run(&format!("document.querySelector({form}).requestSubmit()"))
-            .await
-            .map(|_| ())
-    }
-
     /// From now on every request of the page carries these headers, and pages are told this language.
     ///
     /// # Errors
@@ -410,56 +304,6 @@ impl Page {
         Ok(())
     }
 
-    /// Presses Enter wherever the focus is.
-    ///
-    /// # Errors
-    /// When the browser does not answer.
-    pub async fn press_enter(&self) -> Result<(), PageError> {
-        use Input::DispatchKeyEventTypeOption::{KeyDown, KeyUp};
-
-        self.ask(enter(KeyDown)).await?;
-        self.ask(enter(KeyUp)).await?;
-        Ok(())
-    }
-
-    /// Waits until the selector matches, scrolls the element into view, and tells where its middle is.
-    ///
-    /// The page is asked again and again instead of once with a promise: it may be left for another one meanwhile,
-    /// and then nobody would keep the promise.
-    async fn point_of(&self, selector: &str, limit: Duration) -> Result<(f64, f64), PageError> {
-        let script = format!(
-            "const found = document.querySelector({});
-             if (!found) return null;
-             found.scrollIntoView({{ block: 'center', behavior: 'instant' }});
-             const box = found.getBoundingClientRect();
-             return [box.x + box.width / 2, box.y + box.height / 2];",
-            quoted(selector)
-        );
-        let search = async {
-            loop {
-                match self.run(&script).await {
-                    Ok(point) => {
-                        if let (Some(x), Some(y)) = (point[0].as_f64(), point[1].as_f64()) {
-                            return Ok((x, y));
-                        }
-                    }
-                    // The page is on its way to another one; if the browser is gone, that ends at the limit too.
-                    Err(PageError::Browser(_)) => {}
-                    Err(error) => return Err(error),
-                }
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        tokio::time::timeout(limit, search)
-            .await
-            .unwrap_or_else(|_| {
-                Err(PageError::Late {
-                    what: format!("an element `{selector}`"),
-                    limit,
-                })
-            })
-    }
-
     /// The document as it stands now, serialised.
     ///
     /// # Errors
@@ -499,9 +343,7 @@ impl Page {
 
     /// Removes what the visit left in the browser, and closes the page.
     pub(super) async fn wipe_and_close(self) -> Result<(), PageError> {
-        self.connection.ask(None, auto_attach(false)).await?;
-        self.connection.listen(ROOT, None);
-        self.close_windows().await;
+        self.close_windows().await?;
         if self.context.is_none() {
             self.wipe().await?;
         }
@@ -519,23 +361,6 @@ impl Page {
             self.connection.ask(None, dispose).await?;
         }
         Ok(())
-    }
-
-    async fn close_windows(&self) {
-        let windows: Vec<Window> = self
-            .windows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-            .collect();
-        for window in windows {
-            self.connection.listen(&window.session, None);
-            let close = Target::CloseTarget {
-                target_id: window.target,
-            };
-            // One that closed itself is closed.
-            let _ = self.connection.ask(None, close).await;
-        }
     }
 
     async fn wipe(&self) -> Result<(), PageError> {
@@ -578,19 +403,6 @@ fn network() -> Network::Enable {
     }
 }
 
-fn auto_attach(on: bool) -> Target::SetAutoAttach {
-    Target::SetAutoAttach {
-        auto_attach: on,
-        wait_for_debugger_on_start: on,
-        flatten: Some(true),
-        // Workers and frames in other processes run as they would: nobody here lets them go on.
-        filter: Some(vec![Target::FilterEntry {
-            exclude: None,
-            Type: Some("page".to_owned()),
-        }]),
-    }
-}
-
 fn blank(browser_context_id: Option<String>) -> Target::CreateTarget {
     Target::CreateTarget {
         url: "about:blank".to_owned(),
@@ -616,57 +428,4 @@ fn navigate(url: &str) -> PageDomain::Navigate {
         frame_id: None,
         referrer_policy: None,
     }
-}
-
-fn mouse(
-    kind: Input::DispatchMouseEventTypeOption,
-    (x, y): (f64, f64),
-) -> Input::DispatchMouseEvent {
-    let button = match kind {
-        Input::DispatchMouseEventTypeOption::MouseMoved => Input::MouseButton::None,
-        _ => Input::MouseButton::Left,
-    };
-    Input::DispatchMouseEvent {
-        Type: kind,
-        x,
-        y,
-        button: Some(button),
-        click_count: Some(1),
-        modifiers: None,
-        timestamp: None,
-        buttons: None,
-        force: None,
-        tangential_pressure: None,
-        tilt_x: None,
-        tilt_y: None,
-        twist: None,
-        delta_x: None,
-        delta_y: None,
-        pointer_Type: None,
-    }
-}
-
-fn enter(kind: Input::DispatchKeyEventTypeOption) -> Input::DispatchKeyEvent {
-    const CODE: u32 = 13;
-    Input::DispatchKeyEvent {
-        Type: kind,
-        key: Some("Enter".to_owned()),
-        text: Some("\r".to_owned()),
-        code: Some("Enter".to_owned()),
-        windows_virtual_key_code: Some(CODE),
-        native_virtual_key_code: Some(CODE),
-        modifiers: None,
-        timestamp: None,
-        unmodified_text: None,
-        key_identifier: None,
-        auto_repeat: None,
-        is_keypad: None,
-        is_system_key: None,
-        location: None,
-        commands: None,
-    }
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
 }
