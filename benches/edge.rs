@@ -48,7 +48,7 @@ use edgeproof::{
     },
     internet::{Caller, Destination, Handler, Internet, Outbound, Peer},
     rig::FailureMode,
-    runtime::{Bundle, Runtime, WorkerConfig},
+    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
     trace::{Party, Trace},
 };
@@ -116,6 +116,7 @@ async fn serve_page() -> SocketAddr {
 
 async fn run_worker(directory: &std::path::Path, internet: SocketAddr) -> Runtime {
     let worker = WorkerConfig {
+        options: WorkerOptions::default(),
         name: "pass".to_owned(),
         bundle: Bundle::read(directory).unwrap(),
         variables: BTreeMap::new(),

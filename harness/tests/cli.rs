@@ -7,6 +7,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "cli/deploy.rs"]
+mod deploy;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -245,6 +248,17 @@ fn a_rig_that_is_up_answers_curl_and_ends_with_ctrl_c() {
         .unwrap();
     let text = String::from_utf8(page.stdout).unwrap();
     assert!(text.contains("<!doctype html>"), "{curl}\n{text}");
+    // Its control plane takes the token that is told.
+    let mut exports = line_of(&mut lines, "CLOUDFLARE_API_BASE_URL");
+    exports.push_str(&format!(";{}", line_of(&mut lines, "CLOUDFLARE_API_TOKEN")));
+    let verify = "curl --silent --max-time 20 --header \"authorization: Bearer $CLOUDFLARE_API_TOKEN\" \
+                  $CLOUDFLARE_API_BASE_URL/user/tokens/verify";
+    let told = Command::new("sh")
+        .args(["-c", &format!("{exports}; {verify}")])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains(r#""status":"active""#), "{exports}\n{told}");
     interrupt(&up);
     assert_eq!(up.0.wait().unwrap().code(), Some(i32::from(exit::PASSED)));
 }

@@ -61,7 +61,10 @@ struct Up {
 
 impl Up {
     async fn start(environment: &Environment, case: &Case) -> Result<Self, CliError> {
-        let rig = Rig::start(environment, case.scenario.given.clone()).await?;
+        let mut given = case.scenario.given.clone();
+        // Whoever keeps a rig running may want to deploy to it.
+        given.cloudflare.get_or_insert_default();
+        let rig = Rig::start(environment, given).await?;
         let doors = Doors::open(&rig).await?;
         Ok(Self {
             text: doors.text(&rig),
@@ -139,6 +142,22 @@ impl Doors {
             "\nThe attacks its filtering node has found:\n  edgeproof attacks {}",
             self.console.address()
         );
+        if let Some(plane) = rig.control_plane() {
+            let _ = writeln!(
+                text,
+                "\nTo deploy to it with wrangler or `edgeproof deploy`:\n  \
+                 export CLOUDFLARE_API_BASE_URL={}\n  \
+                 export CLOUDFLARE_ACCOUNT_ID={}\n  \
+                 export CLOUDFLARE_API_TOKEN={}\n  \
+                 export FINGERPRINT_MANAGEMENT_API_BASE_URL=http://{}\n  \
+                 export FINGERPRINT_MANAGEMENT_API_KEY={}",
+                plane.base_url(),
+                plane.account_id(),
+                plane.token().reveal(),
+                rig.fingerprint().address(),
+                rig.fingerprint().management_key(),
+            );
+        }
         text
     }
 }

@@ -176,6 +176,30 @@ impl Edge {
         self.address
     }
 
+    /// Changes what is deployed to it while it runs.
+    pub fn deployer(&self) -> Deployer {
+        Deployer {
+            front: Arc::clone(&self.front),
+        }
+    }
+
+    /// Takes no new request, lets those under way end for up to a second, and closes.
+    pub async fn stop(mut self) {
+        // The receiver lives in the task; where that has ended there is nothing left to stop.
+        let _ = self.stop.send(true);
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Changes what is deployed to an edge. Clones change the same one.
+#[derive(Clone)]
+pub struct Deployer {
+    front: Arc<front::Front>,
+}
+
+impl Deployer {
     /// Puts these routes and workers in the place of those before, for every request that arrives from now on.
     ///
     /// # Errors
@@ -192,15 +216,6 @@ impl Edge {
             workers,
         });
         Ok(())
-    }
-
-    /// Takes no new request, lets those under way end for up to a second, and closes.
-    pub async fn stop(mut self) {
-        // The receiver lives in the task; where that has ended there is nothing left to stop.
-        let _ = self.stop.send(true);
-        if let Some(task) = self.task.take() {
-            let _ = task.await;
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{Connector, RealNode};
 use crate::{
+    cloudflare::plane,
     edge,
     fingerprint::{self, Ruleset},
     internet::Fault,
@@ -24,6 +25,8 @@ pub struct Description {
     pub deployments: BTreeMap<String, Deployment>,
     /// The rulesets of the Fingerprint workspace, by name.
     pub rulesets: BTreeMap<String, Ruleset>,
+    /// The Cloudflare account and its control plane; none is emulated where it is absent.
+    pub cloudflare: Option<plane::Settings>,
     /// The rest of the Fingerprint workspace.
     pub fingerprint: fingerprint::Settings,
     /// The Wallarm filtering node.

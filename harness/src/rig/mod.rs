@@ -5,6 +5,7 @@ mod connector;
 mod description;
 mod door;
 mod environment;
+mod plane;
 mod replacing;
 mod running;
 mod visit;

@@ -13,11 +13,15 @@ use http::{Request, Response};
 
 use super::{
     BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile, Visitor,
+    plane::{self, DeployedPlane},
 };
 use crate::{
     body::Body,
     browser::{ChromiumError, Gateway, Way},
-    cloudflare::{self, Expansion},
+    cloudflare::{
+        self, Expansion,
+        plane::{ControlPlane, GivenError, PlaneError},
+    },
     edge::{
         self, CertificateAuthority, Edge, EdgeError, EdgeOptions, Location, PatternError, Route,
         preamble,
@@ -25,7 +29,7 @@ use crate::{
     fingerprint::{Fingerprint, Ruleset, StartError},
     internet::{Caller, Destination, Handler, Internet, InternetError, Outbound, Peer},
     origin::{AppError, Origin, RecordedRequest, SiteError},
-    runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig},
+    runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig, WorkerOptions},
     tools::ToolError,
     trace::{Party, Trace},
     wallarm::{self, NODE_HOST, Node},
@@ -57,17 +61,25 @@ pub struct Rig {
     trace: Trace,
     edge: Edge,
     internet: Internet,
-    deployed: Mutex<Deployed>,
+    deployed: Arc<Mutex<Deployed>>,
+    plane: Option<DeployedPlane>,
     origins: BTreeMap<String, Origin>,
     fingerprint: Fingerprint,
     node: Node,
 }
 
 /// What is deployed, and what was: a worker that was replaced still ends the requests it has begun.
-struct Deployed {
+pub(super) struct Deployed {
     description: Description,
-    runtimes: Vec<Runtime>,
-    doors: Vec<Outbound>,
+    pub(super) runtimes: Vec<Runtime>,
+    pub(super) doors: Vec<Outbound>,
+}
+
+impl Deployed {
+    /// The names of the zones.
+    pub(super) fn zones(&self) -> Vec<String> {
+        self.description.zones.keys().cloned().collect()
+    }
 }
 
 /// Why a rig did not start, or cannot do what was asked.
@@ -138,6 +150,23 @@ pub enum RigError {
     /// The runtime did not start.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// The emulated control plane did not start.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+    /// What is given for the control plane cannot be there.
+    #[error("`{worker}` on the control plane")]
+    Given {
+        /// The worker.
+        worker: String,
+        /// Why.
+        source: Box<GivenError>,
+    },
+    /// What was deployed on the control plane does not run at the edge.
+    #[error("what was deployed does not run at the edge: {0}")]
+    Propagation(String),
+    /// The files of a worker could not be written.
+    #[error("the files of a worker could not be written")]
+    Write(#[source] std::io::Error),
 }
 
 impl Rig {
@@ -156,7 +185,16 @@ impl Rig {
         let node = connect_node(&internet, &description);
         internet.set_faults(description.faults.clone())?;
 
-        let (launched, doors) = launch(&internet, environment, &description, &fingerprint).await?;
+        let plane = plane::start(environment, &description, &fingerprint, &trace).await?;
+        connect_real_nodes(&internet, &description);
+        let (launched, doors) = match &plane {
+            None => launch(&internet, environment, &description, &fingerprint).await?,
+            Some(plane) => {
+                let zone = description.zones.keys().next().cloned();
+                plane::launch(&internet, environment, zone, &plane.snapshot()).await?
+            }
+        };
+        let addresses = launched.addresses.clone();
         let edge = Edge::start(EdgeOptions {
             zones: zones(&description),
             routes: launched.routes,
@@ -170,17 +208,23 @@ impl Rig {
             trace: trace.clone(),
         })
         .await?;
+        let visitors = description.visitors.clone();
+        let deployed = Arc::new(Mutex::new(Deployed {
+            description,
+            runtimes: launched.runtime.into_iter().collect(),
+            doors,
+        }));
+        let plane = plane.map(|plane| {
+            DeployedPlane::follow(plane, environment, &internet, &edge, &deployed, addresses)
+        });
         Ok(Self {
             environment: environment.clone(),
-            visitors: description.visitors.clone(),
+            visitors,
             trace,
             edge,
             internet,
-            deployed: Mutex::new(Deployed {
-                description,
-                runtimes: launched.runtime.into_iter().collect(),
-                doors,
-            }),
+            deployed,
+            plane,
             origins,
             fingerprint,
             node,
@@ -200,6 +244,18 @@ impl Rig {
         let mut description = self.deployed().description.clone();
         description.deployments.extend(deployments);
         description.rulesets.extend(rulesets.clone());
+        connect_real_nodes(&self.internet, &description);
+        if let Some(plane) = &self.plane {
+            plane::place(
+                &self.environment,
+                plane.api(),
+                &description,
+                &self.fingerprint,
+            )?;
+            plane.publish().await?;
+            self.deployed().description = description;
+            return Ok(());
+        }
         let (launched, doors) = launch(
             &self.internet,
             &self.environment,
@@ -207,7 +263,9 @@ impl Rig {
             &self.fingerprint,
         )
         .await?;
-        self.edge.deploy(launched.routes, launched.addresses)?;
+        self.edge
+            .deployer()
+            .deploy(launched.routes, launched.addresses)?;
         let mut deployed = self.deployed();
         deployed.description = description;
         deployed.runtimes.extend(launched.runtime);
@@ -221,7 +279,23 @@ impl Rig {
     }
 
     fn deployed(&self) -> MutexGuard<'_, Deployed> {
-        self.deployed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.deployed)
+    }
+
+    /// The emulated control plane, where the description gives one.
+    pub fn control_plane(&self) -> Option<&ControlPlane> {
+        self.plane.as_ref().map(DeployedPlane::api)
+    }
+
+    /// Waits until the edge runs everything that was deployed on the control plane and is due by the rig's clock.
+    ///
+    /// # Errors
+    /// When something of it does not run.
+    pub async fn settled(&self) -> Result<(), RigError> {
+        match &self.plane {
+            Some(plane) => plane.settled().await,
+            None => Ok(()),
+        }
     }
 
     /// Every hop so far.
@@ -319,6 +393,11 @@ impl Rig {
         Ok(Door::new(gateway))
     }
 
+    /// The directory of the worker that deployments run which name none.
+    pub fn worker(&self) -> &Path {
+        &self.environment.worker
+    }
+
     /// Who signs the certificates of its edge.
     pub fn authority(&self) -> &CertificateAuthority {
         &self.environment.authority
@@ -326,12 +405,11 @@ impl Rig {
 
     /// Ends the edge, the runtime and the rest, each after what depends on it.
     pub async fn stop(self) {
+        // Nothing is deployed any more.
+        drop(self.plane);
         self.edge.stop().await;
-        let deployed = self
-            .deployed
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        for runtime in deployed.runtimes {
+        let runtimes = std::mem::take(&mut lock(&self.deployed).runtimes);
+        for runtime in runtimes {
             runtime.stop().await;
         }
     }
@@ -457,11 +535,16 @@ fn node_at(destination: Destination) -> Peer {
     }
 }
 
+/// A panic elsewhere leaves what is deployed whole: each change is one assignment or push.
+pub(super) fn lock(deployed: &Mutex<Deployed>) -> MutexGuard<'_, Deployed> {
+    deployed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Workers that were started, and how to reach them.
-struct Launched {
-    routes: Vec<Route>,
-    addresses: BTreeMap<String, SocketAddr>,
-    runtime: Option<Runtime>,
+pub(super) struct Launched {
+    pub(super) routes: Vec<Route>,
+    pub(super) addresses: BTreeMap<String, SocketAddr>,
+    pub(super) runtime: Option<Runtime>,
 }
 
 /// Starts the workers of all deployments, each with a door to the internet.
@@ -471,12 +554,21 @@ async fn launch(
     description: &Description,
     fingerprint: &Fingerprint,
 ) -> Result<(Launched, Vec<Outbound>), RigError> {
-    connect_real_nodes(internet, description);
     let expansions = expand(description, fingerprint)?;
     let routes = routes(description, &expansions)
         .map_err(|(worker, source)| RigError::Route { worker, source })?;
     let (workers, doors) = workers(internet, environment, description, &expansions).await?;
-    let runtime = match workers.as_slice() {
+    let launched = run(environment, routes, &workers).await?;
+    Ok((launched, doors))
+}
+
+/// Starts the workers.
+pub(super) async fn run(
+    environment: &Environment,
+    routes: Vec<Route>,
+    workers: &[WorkerConfig],
+) -> Result<Launched, RigError> {
+    let runtime = match workers {
         [] => None,
         workers => Some(Runtime::start(&environment.workerd, workers).await?),
     };
@@ -484,15 +576,14 @@ async fn launch(
     let addresses = addresses
         .map(|(name, address)| (name.clone(), *address))
         .collect();
-    let launched = Launched {
+    Ok(Launched {
         routes,
         addresses,
         runtime,
-    };
-    Ok((launched, doors))
+    })
 }
 
-fn expand(
+pub(super) fn expand(
     description: &Description,
     fingerprint: &Fingerprint,
 ) -> Result<BTreeMap<String, Expansion>, RigError> {
@@ -545,6 +636,7 @@ async fn workers(
                 .get(name)
                 .map(|expansion| expansion.variables.clone())
                 .unwrap_or_default(),
+            options: WorkerOptions::default(),
             internet: door.address(),
         });
         doors.push(door);
@@ -552,7 +644,7 @@ async fn workers(
     Ok((workers, doors))
 }
 
-fn worker_directory(environment: &Environment, deployment: &Deployment) -> PathBuf {
+pub(super) fn worker_directory(environment: &Environment, deployment: &Deployment) -> PathBuf {
     deployment
         .worker
         .as_ref()

@@ -7,7 +7,7 @@ use crate::edge::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 use super::bundle::{Bundle, Module, ModuleKind, Syntax};
 
 /// The date whose runtime behaviour workers get (Workers compatibility dates).
-const COMPATIBILITY_DATE: &str = "2026-11-01";
+pub const COMPATIBILITY_DATE: &str = "2026-11-01";
 
 /// One worker to run.
 #[derive(Clone, Debug)]
@@ -18,8 +18,32 @@ pub struct WorkerConfig {
     pub bundle: Bundle,
     /// Variables and secrets, all as text.
     pub variables: BTreeMap<String, String>,
+    /// What the worker says about itself.
+    pub options: WorkerOptions,
     /// Where its `fetch()` goes: a server that takes requests in absolute form.
     pub internet: SocketAddr,
+}
+
+/// What a worker that was uploaded says about itself; one that is only given says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Variables that are JSON, as its text.
+    pub json_variables: BTreeMap<String, String>,
+    /// The date whose runtime behaviour it wants, such as `2026-11-01`; one that is later than this runtime knows gets
+    /// the latest it knows.
+    pub compatibility_date: Option<String>,
+    /// Single changes of the runtime that it wants, whatever the date.
+    pub compatibility_flags: Vec<String>,
+}
+
+impl WorkerOptions {
+    fn compatibility_date(&self) -> &str {
+        match self.compatibility_date.as_deref() {
+            // Dates of this form sort as texts.
+            Some(date) if date < COMPATIBILITY_DATE => date,
+            _ => COMPATIBILITY_DATE,
+        }
+    }
 }
 
 /// The whole configuration: for each worker its service, its socket, and the way its `fetch()` goes.
@@ -83,9 +107,21 @@ fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
             quote(value)
         );
     }
+    for (name, value) in &worker.options.json_variables {
+        let _ = writeln!(
+            text,
+            "    ( name = {}, json = {} ),",
+            quote(name),
+            quote(value)
+        );
+    }
+    let flags = worker.options.compatibility_flags.iter();
+    let flags: Vec<String> = flags.map(|flag| quote(flag)).collect();
     let _ = writeln!(
         text,
-        "  ],\n  compatibilityDate = \"{COMPATIBILITY_DATE}\",\n  globalOutbound = \"internet{index}\",\n  cacheApiOutbound = \"cache{index}\",\n);"
+        "  ],\n  compatibilityDate = {},\n  compatibilityFlags = [ {} ],\n  globalOutbound = \"internet{index}\",\n  cacheApiOutbound = \"cache{index}\",\n);",
+        quote(worker.options.compatibility_date()),
+        flags.join(", "),
     );
 }
 

@@ -21,6 +21,7 @@ fn worker(
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("index.js"), source).unwrap();
     WorkerConfig {
+        options: WorkerOptions::default(),
         name: name.to_owned(),
         bundle: Bundle::read(&directory).unwrap(),
         internet,

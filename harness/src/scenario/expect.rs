@@ -9,6 +9,8 @@ use serde_json::Value as Json;
 
 use super::{
     call::CallPattern,
+    cloudflare::ExpectCloudflare,
+    deploying::ExpectDeployment,
     status::StatusMatcher,
     text::{Range, TextMatcher},
     time::Time,
@@ -52,6 +54,10 @@ pub struct Expect {
     pub node: Option<ExpectOrigin>,
     /// What the worker did with this call.
     pub worker: Option<ExpectWorker>,
+    /// What came of a `deploy` step.
+    pub deployment: Option<ExpectDeployment>,
+    /// What this step asked of the control plane, and what the account holds after it.
+    pub cloudflare: Option<ExpectCloudflare>,
     /// What the author wants to be told when one of these does not hold.
     pub message: Option<String>,
 }
@@ -68,6 +74,8 @@ pub struct ExpectAtEnd {
     pub attacks: Option<Vec<Json>>,
     /// What the worker did in the whole scenario.
     pub worker: Option<ExpectWorker>,
+    /// What was asked of the control plane, and what the account holds.
+    pub cloudflare: Option<ExpectCloudflare>,
     /// The identification events, in order, each including what is written here; `[]` is none.
     pub events: Option<Vec<Json>>,
     /// What the author wants to be told when one of these does not hold.

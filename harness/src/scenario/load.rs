@@ -45,7 +45,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// One or more files have mistakes.
-    #[error("{} in the scenario files", counted(.0.len()))]
+    #[error("{} in the files", counted(.0.len()))]
     Mistakes(Vec<Mistake>),
 }
 
@@ -292,6 +292,46 @@ steps:
 10:12 `click` needs a browser, and this visitor is an HTTP client (give the visitor a profile: regular, incognito or automated)
 12:5 who takes this step is not said (add `as:`; known here: ann, bob)
 13:14 `request` is for HTTP clients, and this visitor is a browser (describe one more visitor, without a profile, and name it with `as:`)
+"
+        );
+    }
+
+    #[test]
+    fn mistakes_in_what_the_account_holds_are_found_where_they_stand() {
+        let text = "\
+scenario: x
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  cloudflare:
+    account: { id: 12 }
+    plan: business
+    tokens:
+      reader: { permissions: [Workers Scripts:Write], zones: [shop.exmaple] }
+    records: { shop.exmaple: [] }
+    propagation_delay: soon
+    faults: [{ on: PUT */scripts/*, fault: refuse }]
+steps: []
+";
+        let found = mistakes(text);
+        let lines: Vec<&str> = found
+            .lines()
+            .filter_map(|line| line.split(':').next())
+            .collect();
+        assert_eq!(lines, ["5", "6", "8", "10", "11"], "{found}");
+        let text = "\
+scenario: x
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  cloudflare:
+    tokens: { reader: { zones: [shop.exmaple] } }
+    records: { shop.exmaple: [] }
+steps: []
+";
+        assert_eq!(
+            mistakes(text),
+            "\
+5:33 there is no zone `shop.exmaple` (did you mean `shop.example`?)
+6:30 there is no zone `shop.exmaple` (did you mean `shop.example`?)
 "
         );
     }

@@ -11,7 +11,7 @@ use super::{
     step::{Action, Actor, Step},
     template,
 };
-use crate::rig::Profile;
+use crate::{cloudflare::plane::DEPLOYER, rig::Profile};
 
 /// Every name in the scenario that refers to nothing.
 pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
@@ -22,11 +22,13 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
     };
     names.rulesets();
     names.hosts_of_zones();
+    names.zones_of_account();
     for (index, step) in scenario.steps.iter().enumerate() {
         names.visitor(index, step);
         names.host(index, step);
         names.captured(index);
         names.rulesets_of_change(index, step);
+        names.deployment(index, step);
     }
     names.problems
 }
@@ -94,6 +96,64 @@ impl Names<'_> {
                     format!("there is no ruleset `{ruleset}`"),
                     nearest(ruleset, &known),
                 );
+            }
+        }
+    }
+
+    /// What the dashboard would refuse of a deployment that a step makes.
+    fn deployment(&mut self, index: usize, step: &Step) {
+        let Action::Deploy(deploying) = &step.action else {
+            return;
+        };
+        let index = index.to_string();
+        if let Some((key, file)) = deploying.file()
+            && let Some(node) = self.node.at_path(["steps", &index, "deploy", key])
+        {
+            self.problems.extend(file.broken_rules(node));
+        }
+        let given = &self.scenario.given.cloudflare;
+        let tokens = given.iter().flat_map(|given| given.tokens.keys());
+        let mut known: Vec<&str> = tokens.map(String::as_str).collect();
+        if known.is_empty() {
+            known.push(DEPLOYER);
+        }
+        if let Some(token) = &deploying.token
+            && !known.contains(&token.as_str())
+        {
+            self.problem(
+                &["steps", &index, "deploy", "token"],
+                format!("there is no token `{token}`"),
+                nearest(token, &known),
+            );
+        }
+    }
+
+    /// Records and tokens of the account are for zones that are given.
+    fn zones_of_account(&mut self) {
+        let given = &self.scenario.given;
+        let Some(account) = &given.cloudflare else {
+            return;
+        };
+        let known: Vec<&String> = given.zones.keys().collect();
+        for zone in account.records.keys() {
+            if !known.contains(&zone) {
+                self.problem(
+                    &["given", "cloudflare", "records", zone],
+                    format!("there is no zone `{zone}`"),
+                    nearest(zone, &known),
+                );
+            }
+        }
+        for (token, described) in &account.tokens {
+            for (index, zone) in described.zones.iter().flatten().enumerate() {
+                if !known.contains(&zone) {
+                    let index = index.to_string();
+                    self.problem(
+                        &["given", "cloudflare", "tokens", token, "zones", &index],
+                        format!("there is no zone `{zone}`"),
+                        nearest(zone, &known),
+                    );
+                }
             }
         }
     }

@@ -24,6 +24,10 @@ pub enum Party {
     Fingerprint,
     /// The Wallarm filtering node.
     Wallarm,
+    /// Whoever deploys: a person, a pipeline, `edgeproof deploy`, wrangler.
+    Operator,
+    /// Cloudflare's REST API.
+    ControlPlane,
     /// A name that nobody in this rig answers for.
     Elsewhere,
 }
@@ -37,6 +41,8 @@ impl fmt::Display for Party {
             Self::Origin => "origin",
             Self::Fingerprint => "Fingerprint",
             Self::Wallarm => "Wallarm node",
+            Self::Operator => "operator",
+            Self::ControlPlane => "control plane",
             Self::Elsewhere => "elsewhere",
         })
     }

@@ -22,7 +22,7 @@ use edgeproof::{
     },
     internet::{Caller, Destination, Handler, Internet, Outbound, Peer},
     rig::FailureMode,
-    runtime::{Bundle, Runtime, WorkerConfig},
+    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
     trace::{Exchange, Party, Trace},
 };
@@ -299,6 +299,7 @@ fn worker(directory: &Path, name: &str, source: &str, internet: SocketAddr) -> W
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("index.js"), source).unwrap();
     WorkerConfig {
+        options: WorkerOptions::default(),
         name: name.to_owned(),
         bundle: Bundle::read(&directory).unwrap(),
         variables: BTreeMap::new(),

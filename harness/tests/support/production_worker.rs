@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::LazyLock};
 use bytes::Bytes;
 use edgeproof::{
     build::{WorkerBuild, build_worker},
-    runtime::{Bundle, Runtime, WorkerConfig},
+    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
 };
 use http::{Request, Response};
@@ -29,6 +29,7 @@ impl ProductionWorker {
     ) -> Self {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let worker = WorkerConfig {
+            options: WorkerOptions::default(),
             name: "worker".to_owned(),
             bundle: Bundle::read(&WORKER).unwrap(),
             variables: variables.into_iter().map(own).collect(),

@@ -1,12 +1,15 @@
 //! What must be true when all steps are done.
 
 use super::{
-    Mismatch,
+    Mismatch, cloudflare,
     origin::{Whose, check_seen, meant},
     timing, worker,
 };
 use crate::{
-    run::{observed::ObservedAtEnd, redact::shorten},
+    run::{
+        observed::{ObservedAtEnd, OnControlPlane},
+        redact::shorten,
+    },
     scenario::{expect::ExpectAtEnd, json},
 };
 
@@ -45,6 +48,13 @@ pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch
                 .into_iter()
                 .map(|found| found.below("worker").saying(message)),
         );
+    }
+    if let Some(expected) = &expect.cloudflare {
+        let on_control_plane = OnControlPlane {
+            hops: observed.hops.clone(),
+            state: observed.account.clone(),
+        };
+        mismatches.extend(cloudflare::check(expected, &on_control_plane));
     }
     if let Some(events) = &expect.events {
         mismatches.extend(check_list(&EVENTS, events, &observed.events));

@@ -2,6 +2,8 @@
 
 mod answer;
 mod budget;
+mod cloudflare;
+mod deployment;
 mod end;
 mod origin;
 mod page;
@@ -92,6 +94,15 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
                 .map(|found| found.below("node").saying(message)),
         );
     }
+    if let Some(expect) = &expect.deployment {
+        let found = deployment::check(expect, observed.deployment.as_ref());
+        let message = expect.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("deployment").saying(message)),
+        );
+    }
     if let Some(worker) = &expect.worker {
         let found = worker::check(worker, &observed.hops, &observed.log);
         let message = worker.message.as_deref();
@@ -100,6 +111,9 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
                 .into_iter()
                 .map(|found| found.below("worker").saying(message)),
         );
+    }
+    if let Some(expected) = &expect.cloudflare {
+        mismatches.extend(cloudflare::check(expected, &observed.control_plane));
     }
     mismatches
 }

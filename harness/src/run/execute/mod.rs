@@ -3,6 +3,7 @@
 mod browser;
 mod captured;
 mod cookies;
+mod deploying;
 mod http_client;
 mod session;
 
@@ -19,8 +20,13 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    cloudflare::plane::ControlPlane,
     rig::{Environment, Rig},
-    scenario::{file::Kind, load::Case},
+    scenario::{
+        file::Kind,
+        load::Case,
+        step::{Action, Step},
+    },
 };
 
 /// Why a step could not be taken. It says nothing about the worker under test.
@@ -50,6 +56,11 @@ pub async fn execute(
     }
     let mut given = case.scenario.given.clone();
     given.fingerprint.clock = clock.clone();
+    let deploys = |step: &Step| matches!(step.action, Action::Deploy(_));
+    if case.scenario.steps.iter().any(deploys) {
+        // Somewhere to deploy to.
+        given.cloudflare.get_or_insert_default();
+    }
     let mut record = match Rig::start(environment, given).await {
         Ok(rig) => on(rig, &clock, case, at_failure).await,
         Err(error) => CaseRecord::without_run(case, Verdict::Error(with_causes(&error))),
@@ -59,7 +70,7 @@ pub async fn execute(
 }
 
 async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
-    let redactor = Redactor::new([rig.fingerprint().keys().secret.clone()]);
+    let redactor = Redactor::new(secrets(&rig));
     let mut session = Session::new(&rig, clock, case, &redactor);
     let ended = session.run().await;
     let mut screenshots = Vec::new();
@@ -88,10 +99,20 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
         .collect();
     record.hops = journey::records(&rig.trace().exchanges(), &redactor);
     record.log = log(&rig);
-    let secret = rig.fingerprint().keys().secret.clone();
-    let redactor = Redactor::of_trace([secret], &rig.trace().exchanges());
+    // Steps may have made further ones.
+    let redactor = Redactor::of_trace(secrets(&rig), &rig.trace().exchanges());
     rig.stop().await;
     redactor.record(record)
+}
+
+/// What no report may show.
+fn secrets(rig: &Rig) -> Vec<String> {
+    let mut secrets = rig
+        .control_plane()
+        .map(ControlPlane::secrets)
+        .unwrap_or_default();
+    secrets.extend(rig.fingerprint().secrets());
+    secrets
 }
 
 /// What the workers wrote to their console.

@@ -6,21 +6,23 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 
 use super::{
-    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, http_client,
+    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, deploying, http_client,
     http_client::Sender, log,
 };
 use crate::{
     clock::Clock,
+    cloudflare::plane::{ControlPlane, State},
     origin::{Origin, RecordedRequest},
     rig::{Host, Rig},
     run::{
         check::{self, Mismatch},
         failure, journey,
-        observed::{Call, Observed, ObservedAtEnd},
+        observed::{Call, Deployment, Observed, ObservedAtEnd, OnControlPlane},
         record::Failure,
         redact::Redactor,
     },
     scenario::{
+        deploying::Deploying,
         expect::{Expect, ExpectAtEnd, ExpectOrigin},
         load::Case,
         step::{Action, Change, Step},
@@ -41,6 +43,8 @@ const NODE_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Outcome {
     /// The call it made or caused.
     pub(super) call: Option<Call>,
+    /// What came of a deployment.
+    pub(super) deployment: Option<Deployment>,
     /// The live page afterwards.
     pub(super) live_page: Option<String>,
     /// What the page has printed so far.
@@ -119,6 +123,8 @@ impl<'a> Session<'a> {
     }
 
     async fn step(&mut self, index: usize, step: &Step) -> Result<Vec<Failure>, HarnessFault> {
+        // What was deployed, or became due by the step before, is at the edge.
+        self.rig.settled().await?;
         let hops_before = match step.action {
             // The call may have been made long before it is waited for.
             Action::Wait(_) => 0,
@@ -176,6 +182,9 @@ impl<'a> Session<'a> {
                 self.change(change).await?;
                 return Ok(Outcome::default());
             }
+            Action::Deploy(deploying) => {
+                return self.deploy(deploying, step.expect.as_ref()).await;
+            }
             _ => {}
         }
         if matches!(action, Action::Request(_) | Action::Raw(_)) {
@@ -208,8 +217,34 @@ impl<'a> Session<'a> {
             .await
     }
 
+    /// Deploys something. Where nothing is expected of it, it must succeed.
+    async fn deploy(
+        &self,
+        deploying: &Deploying,
+        expect: Option<&Expect>,
+    ) -> Result<Outcome, Trouble> {
+        let deployment = deploying::deploy(self.rig, self.clock, deploying).await?;
+        let is_expected = expect.is_some_and(|expect| expect.deployment.is_some());
+        if !is_expected && !deployment.outcome.is_success() {
+            return Err(Trouble::Unmet {
+                claim: "it is deployed".to_owned(),
+                actual: format!("{}: {}", deployment.outcome.as_str(), deployment.text),
+            });
+        }
+        Ok(Outcome {
+            deployment: Some(deployment),
+            ..Outcome::default()
+        })
+    }
+
     /// Changes what is running.
     async fn change(&self, change: &Change) -> Result<(), HarnessFault> {
+        if let Some(changes) = &change.cloudflare {
+            let plane = self.rig.control_plane();
+            plane
+                .ok_or("no control plane is given; `given: {cloudflare: {}}` gives one")?
+                .set_faults(changes.faults.clone());
+        }
         if let Some(faults) = &change.faults {
             self.rig.internet().set_faults(faults.clone())?;
         }
@@ -268,6 +303,7 @@ impl<'a> Session<'a> {
         };
         Ok(Observed {
             call,
+            deployment: outcome.deployment,
             live_page: outcome.live_page,
             console: outcome.console,
             origin_page,
@@ -278,6 +314,10 @@ impl<'a> Session<'a> {
             node,
             node_all: self.rig.wallarm().requests(),
             log: log(self.rig),
+            control_plane: OnControlPlane {
+                hops: since,
+                state: self.account(),
+            },
         })
     }
 
@@ -328,6 +368,11 @@ impl<'a> Session<'a> {
         Ok(events.collect::<Result<_, _>>()?)
     }
 
+    /// What the account of the control plane holds; nothing where none is emulated.
+    fn account(&self) -> Option<State> {
+        self.rig.control_plane().map(ControlPlane::state)
+    }
+
     fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
         let attacks = self.rig.wallarm().attacks();
         let attacks = attacks.iter().map(serde_json::to_value);
@@ -358,6 +403,7 @@ impl<'a> Session<'a> {
             attacks: self.attacks()?,
             events: self.events()?,
             log: log(self.rig),
+            account: self.account(),
         };
         let failures = check::check_end(expect, &observed)
             .into_iter()

@@ -1,0 +1,77 @@
+//! A request to the API, in the terms of its endpoints.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+
+use super::{
+    access::{Group, Level, Token},
+    account::Account,
+    error::ApiError,
+    ids::is_id,
+};
+
+/// A request whose sender is known.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    /// What stands behind `/client/v4`.
+    pub(super) path: String,
+    pub(super) query: BTreeMap<String, String>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Call {
+    /// The path in its parts, their escapes resolved.
+    pub(super) fn segments(&self) -> Vec<String> {
+        self.path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+            .collect()
+    }
+
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// 10006 where it is none, or not what is expected.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.body).map_err(ApiError::unreadable)
+    }
+
+    /// Where a change comes from, as the API tells it.
+    pub(super) fn source(&self) -> &'static str {
+        let agent = self.headers.get(header::USER_AGENT);
+        let is_wrangler = agent.is_some_and(|agent| agent.as_bytes().starts_with(b"wrangler"));
+        if is_wrangler { "wrangler" } else { "api" }
+    }
+
+    /// Lets pass who may do this in the account of the path.
+    ///
+    /// # Errors
+    /// 7003 where no account can have the id, 10000 where it is not the token's.
+    pub(super) fn enter_account(
+        &self,
+        account: &Account,
+        id: &str,
+        token: &Token,
+        group: Group,
+        level: Level,
+    ) -> Result<(), ApiError> {
+        if !is_id(id) {
+            return Err(ApiError::no_such_object(&self.path));
+        }
+        if id != account.id {
+            return Err(ApiError::forbidden("the token is not for this account"));
+        }
+        token.require(group, level)
+    }
+}

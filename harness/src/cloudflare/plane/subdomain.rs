@@ -1,0 +1,61 @@
+//! `…/subdomain`: workers.dev. Whether a script is there is remembered; nothing is served on it.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{account::Account, call::Call, envelope::Answer, error::ApiError};
+
+#[derive(Deserialize)]
+struct Wanted {
+    enabled: bool,
+    previews_enabled: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct WantedName {
+    subdomain: String,
+}
+
+/// `GET /accounts/{account}/workers/subdomain`.
+pub(super) fn of_account(account: &Account) -> Result<Answer, ApiError> {
+    let name = account
+        .subdomain
+        .as_ref()
+        .ok_or_else(ApiError::no_subdomain)?;
+    Ok(Answer::of(json!({"subdomain": name})))
+}
+
+/// `PUT /accounts/{account}/workers/subdomain`.
+pub(super) fn name(account: &mut Account, call: &Call) -> Result<Answer, ApiError> {
+    let WantedName { subdomain } = call.json()?;
+    account.subdomain = Some(subdomain);
+    of_account(account)
+}
+
+/// `GET …/scripts/{script}/subdomain`.
+pub(super) fn of_script(account: &Account, script: &str) -> Result<Answer, ApiError> {
+    let script = account.script(script)?;
+    Ok(Answer::of(json!({
+        "enabled": script.on_workers_dev,
+        "previews_enabled": script.previews,
+    })))
+}
+
+/// `POST …/scripts/{script}/subdomain`.
+pub(super) fn enable(account: &mut Account, call: &Call, script: &str) -> Result<Answer, ApiError> {
+    let Wanted {
+        enabled,
+        previews_enabled,
+    } = call.json()?;
+    let of = account.script_mut(script)?;
+    of.on_workers_dev = enabled;
+    of.previews = previews_enabled.unwrap_or(enabled);
+    of_script(account, script)
+}
+
+/// `DELETE …/scripts/{script}/subdomain`.
+pub(super) fn disable(account: &mut Account, script: &str) -> Result<Answer, ApiError> {
+    let of = account.script_mut(script)?;
+    (of.on_workers_dev, of.previews) = (false, false);
+    of_script(account, script)
+}
