@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     cloudflare::{Keys, expand},
-    runtime::{Bundle, Runtime, WorkerConfig},
+    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
 };
 
 /// The name under which a worker is deployed.
@@ -161,6 +161,7 @@ impl Bench<'_> {
             name: WORKER.to_owned(),
             bundle: Bundle::read(directory)?,
             variables: variables(case),
+            options: WorkerOptions::default(),
             internet: self.server.address(),
         }))
     }

@@ -29,10 +29,10 @@ impl ProductionWorker {
     ) -> Self {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let worker = WorkerConfig {
-            options: WorkerOptions::default(),
             name: "worker".to_owned(),
             bundle: Bundle::read(&WORKER).unwrap(),
             variables: variables.into_iter().map(own).collect(),
+            options: WorkerOptions::default(),
             internet,
         };
         let workerd = tools::find(Tool::Workerd).unwrap();
