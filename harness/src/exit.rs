@@ -16,5 +16,17 @@ pub const HARNESS: u8 = 3;
 /// Nothing was selected, so nothing was proved.
 pub const NOTHING: u8 = 4;
 
+/// `edgeproof deploy`: a rule forbids it, or nobody confirmed it. Nothing was changed.
+pub const REFUSED: u8 = 5;
+
+/// `edgeproof deploy`: an API refused or did not answer before anything was changed.
+pub const API: u8 = 6;
+
+/// `edgeproof deploy`: it broke off half-way, and all that was done was undone.
+pub const UNDONE: u8 = 7;
+
+/// `edgeproof deploy`: it broke off half-way, and what is listed stands.
+pub const HALF_MADE: u8 = 8;
+
 /// Ended by Ctrl-C.
 pub const INTERRUPTED: u8 = 130;

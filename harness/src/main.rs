@@ -3,7 +3,7 @@
 use std::{env, io::IsTerminal, process::ExitCode};
 
 use edgeproof::{
-    cli::{self, Context},
+    cli::{self, Context, Credentials},
     exit,
 };
 
@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         arguments: env::args_os().collect(),
         width: terminal_width(),
         interactive: std::io::stderr().is_terminal() && env::var_os("CI").is_none(),
+        answers: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        credentials: Credentials::of_environment(|name| env::var(name).ok()),
     };
     ExitCode::from(match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(cli::main(&context)),

@@ -7,6 +7,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "cli/deploy.rs"]
+mod deploy;
+
 use std::{
     fs,
     io::{BufRead, BufReader},

@@ -3,6 +3,10 @@
 use std::{error::Error as _, fmt::Write as _, io, path::PathBuf};
 
 use crate::{
+    cloudflare::{
+        client::ApiError,
+        deploy::{DeployError, Reason},
+    },
     exit,
     rig::EnvironmentError,
     scenario::{load::LoadError, problem::Look},
@@ -39,6 +43,29 @@ pub enum CliError {
     /// No first scenario could be written.
     #[error(transparent)]
     New(#[from] super::NewError),
+    /// A deployment was not made, changed or deleted.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// An API's address or token is not usable.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// What a command needs is not in the environment.
+    #[error("{name} is not set: {what}")]
+    NotSet {
+        /// The variable.
+        name: &'static str,
+        /// What it is for.
+        what: &'static str,
+    },
+    /// A change was not confirmed.
+    #[error("{0}; nothing was changed")]
+    NotConfirmed(&'static str),
+    /// Ctrl-C for the second time, in the middle of a change.
+    #[error(
+        "left in the middle: what was reported as done stands, and the call under way may have its effect; \
+         `edgeproof deploy apply` goes on from there, `edgeproof deploy delete` removes it"
+    )]
+    Abandoned,
     /// A rig did not start.
     #[error(transparent)]
     Rig(#[from] crate::rig::RigError),
@@ -78,6 +105,11 @@ impl CliError {
             | Self::Results { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
             Self::NothingSelected => exit::NOTHING,
+            Self::NotConfirmed(_) => exit::REFUSED,
+            Self::Api(ApiError::Address { .. }) | Self::NotSet { .. } => exit::USAGE,
+            Self::Api(_) => exit::API,
+            Self::Abandoned => exit::HALF_MADE,
+            Self::Deploy(error) => of_deployment(error),
             Self::Environment(_)
             | Self::Tool(_)
             | Self::Build(_)
@@ -105,5 +137,21 @@ impl CliError {
             cause = source.source();
         }
         text
+    }
+}
+
+/// The exit code of a deployment that was not made.
+fn of_deployment(error: &DeployError) -> u8 {
+    match error {
+        DeployError::Refused(_) => exit::REFUSED,
+        DeployError::Api(ApiError::Address { .. }) => exit::USAGE,
+        DeployError::Api(_) => exit::API,
+        DeployError::Build(_) | DeployError::Upload(_) => exit::HARNESS,
+        DeployError::Undone {
+            reason: Reason::Interrupted,
+            ..
+        } => exit::INTERRUPTED,
+        DeployError::Undone { .. } => exit::UNDONE,
+        DeployError::HalfMade { .. } => exit::HALF_MADE,
     }
 }

@@ -3,6 +3,8 @@
 mod attacks;
 mod build;
 mod check;
+mod credentials;
+mod deploy;
 mod doctor;
 mod error;
 mod interrupt;
@@ -19,6 +21,7 @@ use std::{ffi::OsString, io::Write};
 
 use clap::{Parser, Subcommand};
 
+pub use credentials::Credentials;
 pub use error::CliError;
 pub use new::NewError;
 pub use route::RouteCommandError;
@@ -35,6 +38,10 @@ pub struct Context {
     pub width: usize,
     /// Whether somebody is watching, so that progress is worth showing.
     pub interactive: bool,
+    /// Whether somebody can answer a question.
+    pub answers: bool,
+    /// What the APIs are asked with.
+    pub credentials: Credentials,
 }
 
 /// Proves an edge protection before it is deployed.
@@ -68,6 +75,9 @@ enum Command {
     Rules(rules::Options),
     /// Prints the attacks that the filtering node of a running rig has found.
     Attacks(attacks::Options),
+    /// Plans, applies, lists, shows and deletes deployments at Cloudflare.
+    #[command(subcommand)]
+    Deploy(deploy::Command),
     /// Says what is installed, which versions, and what is missing.
     Doctor,
 }
@@ -97,6 +107,7 @@ pub async fn main(context: &Context) -> u8 {
         Command::Route(options) => route::route(options),
         Command::Rules(options) => rules::rules(options),
         Command::Attacks(options) => attacks::attacks(options).await,
+        Command::Deploy(command) => deploy::deploy(context, command).await,
         Command::Doctor => doctor::doctor(),
     };
     done.unwrap_or_else(|error| {

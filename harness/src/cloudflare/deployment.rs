@@ -67,23 +67,26 @@ pub fn expand(
     variables.extend(connector::variables(worker, deployment));
     variables.extend(deployment.variables.clone());
     variables.retain(|_, value| !value.is_empty());
-    Expansion {
-        routes: deployment
-            .routes
-            .clone()
-            .unwrap_or_else(|| derived_routes(deployment, variables.get("WORKER_ROUTE_PREFIX"))),
-        variables,
-    }
+    let routes = deployment.routes.clone().unwrap_or_else(|| {
+        let connector = deployment.wallarm.iter();
+        let routes = derived_routes(
+            deployment.identification_pages.iter(),
+            deployment.protected_apis.iter().map(|api| &api.url),
+            connector.flat_map(|wallarm| &wallarm.routes),
+            variables.get("WORKER_ROUTE_PREFIX"),
+        );
+        routes.into_iter().collect()
+    });
+    Expansion { variables, routes }
 }
 
 /// The pages, the APIs, the traffic for the filtering node, and on every host of a page the worker's own paths.
-fn derived_routes(deployment: &Deployment, prefix: Option<&String>) -> Vec<String> {
-    let pages = deployment.identification_pages.iter();
-    let apis = deployment.protected_apis.iter().map(|api| &api.url);
-    let connector = deployment
-        .wallarm
-        .iter()
-        .flat_map(|wallarm| &wallarm.routes);
+pub(super) fn derived_routes<'a>(
+    pages: impl Iterator<Item = &'a String> + Clone,
+    apis: impl Iterator<Item = &'a String>,
+    connector: impl Iterator<Item = &'a String>,
+    prefix: Option<&String>,
+) -> BTreeSet<String> {
     let mut routes: BTreeSet<String> = pages
         .clone()
         .chain(apis)
@@ -93,7 +96,7 @@ fn derived_routes(deployment: &Deployment, prefix: Option<&String>) -> Vec<Strin
     if let Some(prefix) = prefix {
         routes.extend(pages.map(|page| format!("{}/{prefix}/*", host(page))));
     }
-    routes.into_iter().collect()
+    routes
 }
 
 /// The host of a pattern, with its scheme where it names one.

@@ -1,6 +1,8 @@
-//! The control plane: what a deployment means in worker variables and routes.
+//! The control plane: what a deployment means in worker variables and routes, and the clients that deploy it.
 
+pub mod client;
 mod connector;
+pub mod deploy;
 mod deployment;
 pub mod plane;
 

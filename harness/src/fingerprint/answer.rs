@@ -103,6 +103,18 @@ impl ApiError {
     pub(super) const FILTERED: Self = Self::new(403, "request_filtered", "request filtered");
     pub(super) const TOO_LARGE: Self = Self::new(413, "payload_too_large", "payload too large");
 
+    /// The codes of the Management API are not published (an assumption).
+    pub(super) const MANAGEMENT_KEY: Self = Self::new(
+        401,
+        "unauthorized",
+        "Management API key is missing or wrong",
+    );
+    pub(super) const API_VERSION: Self =
+        Self::new(400, "bad_request", "X-API-Version is missing or not known");
+    pub(super) const ENVIRONMENT_NOT_FOUND: Self =
+        Self::new(404, "not_found", "environment not found");
+    pub(super) const KEY_ID_NOT_FOUND: Self = Self::new(404, "not_found", "API key not found");
+
     /// A fault of the platform itself.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
     pub(super) fn failed(error: serde_json::Error) -> Refused {

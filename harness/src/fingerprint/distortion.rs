@@ -36,6 +36,8 @@ pub enum Endpoint {
     Edge,
     /// Everything of the Server API.
     ServerApi,
+    /// Everything of the Management API.
+    Management,
 }
 
 /// What happens to an answer.
@@ -87,6 +89,7 @@ pub(super) struct Counts {
     send: u64,
     edge: u64,
     server_api: u64,
+    management: u64,
 }
 
 impl Counts {
@@ -100,6 +103,7 @@ impl Counts {
             Endpoint::Send => &mut self.send,
             Endpoint::Edge => &mut self.edge,
             Endpoint::ServerApi => &mut self.server_api,
+            Endpoint::Management => &mut self.management,
         };
         let place = *count;
         *count += 1;

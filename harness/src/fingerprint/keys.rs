@@ -5,8 +5,6 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ids;
-
 /// The keys of one deployment. The public one is in every page; the secret one must be in no log and no report.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
@@ -14,16 +12,6 @@ pub struct Keys {
     pub public: String,
     /// Authorises the ingress and the Server API.
     pub secret: String,
-}
-
-impl Keys {
-    /// A pair that no other rig has.
-    pub(super) fn random() -> Self {
-        Self {
-            public: ids::random(20),
-            secret: ids::random(20),
-        }
-    }
 }
 
 impl fmt::Debug for Keys {

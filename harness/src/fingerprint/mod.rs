@@ -15,6 +15,7 @@ mod ids;
 mod intelligence;
 mod keys;
 mod latest;
+mod management;
 pub mod rules;
 mod send;
 mod server_api;
@@ -28,6 +29,7 @@ mod suspect;
 mod tests;
 mod user_agent;
 mod velocity;
+mod workspace_keys;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -53,6 +55,7 @@ pub use smart_signals::SmartSignal;
 pub use stated::{Stated, StatedError};
 use store::Store;
 pub use store::{Record, Refusal};
+use workspace_keys::{KeyType, WorkspaceKey};
 
 use crate::clock::Clock;
 
@@ -75,12 +78,32 @@ pub struct Fingerprint {
 #[error("the emulated Fingerprint platform cannot listen on the loopback interface")]
 pub struct StartError(#[source] std::io::Error);
 
+/// Why a ruleset is not deleted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RulesetError {
+    /// A deployment would be left without it.
+    #[error(
+        "the ruleset `{ruleset}` is used by the deployment `{worker}`; delete that first, or give it another one"
+    )]
+    InUse {
+        /// The ruleset.
+        ruleset: String,
+        /// The first deployment that uses it.
+        worker: String,
+    },
+    /// There is none.
+    #[error("there is no ruleset `{0}`")]
+    NotFound(String),
+}
+
 /// What the server's answers are made from.
 struct Platform {
     settings: Settings,
     /// The stated signals of every event, as they are now.
     signals: Mutex<Stated>,
     keys: Keys,
+    /// Authorises the Management API.
+    management_key: String,
     store: Mutex<Store>,
 }
 
@@ -99,11 +122,15 @@ impl Fingerprint {
                 settings.ruleset_delay,
             );
         }
-        let keys = store.make_keys("default");
+        for environment in &settings.environments {
+            store.keys.add_environment(environment);
+        }
+        let keys = store.keys.make_pair("default", settings.clock.now());
         let platform = Arc::new(Platform {
             signals: Mutex::new(settings.signals.clone()),
             settings,
             keys,
+            management_key: ids::random(32),
             store: Mutex::new(store),
         });
         // Not from wiremock's pool: a pooled server keeps its port and its answers after it was given back, and
@@ -157,7 +184,34 @@ impl Fingerprint {
 
     /// A further pair of keys, of the environment of this name.
     pub fn make_keys(&self, environment: &str) -> Keys {
-        self.platform.store().make_keys(environment)
+        let now = self.platform.settings.clock.now();
+        self.platform.store().keys.make_pair(environment, now)
+    }
+
+    /// The key of the Management API, which has the same address; it must be in no log and no report.
+    pub fn management_key(&self) -> &str {
+        &self.platform.management_key
+    }
+
+    /// The names of the workspace's API keys, as often as there are keys of them.
+    pub fn key_names(&self) -> Vec<String> {
+        let store = self.platform.store();
+        store
+            .keys
+            .all()
+            .iter()
+            .map(|key| key.name.clone())
+            .collect()
+    }
+
+    /// The secret keys of the workspace: what no report may have.
+    pub fn secrets(&self) -> Vec<String> {
+        let store = self.platform.store();
+        let secret = |key: &&WorkspaceKey| key.kind == KeyType::Secret;
+        let keys = store.keys.all().iter().filter(secret);
+        keys.map(|key| key.token.clone())
+            .chain([self.platform.management_key.clone()])
+            .collect()
     }
 
     /// States these signals of every event from now on, in place of those stated before.
@@ -167,6 +221,24 @@ impl Fingerprint {
             .signals
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = signals;
+    }
+
+    /// Deletes a ruleset, which it refuses while deployments use it (Fingerprint's documentation of Flow deployments).
+    ///
+    /// # Errors
+    /// When there is none of this name, or one of `used_by` is left without rules.
+    pub fn delete_ruleset(&self, name: &str, used_by: &[String]) -> Result<(), RulesetError> {
+        if let Some(worker) = used_by.first() {
+            return Err(RulesetError::InUse {
+                ruleset: name.to_owned(),
+                worker: worker.clone(),
+            });
+        }
+        if self.platform.store().delete_ruleset(&ruleset_id(name)) {
+            Ok(())
+        } else {
+            Err(RulesetError::NotFound(name.to_owned()))
+        }
     }
 
     /// Puts a ruleset in force: a new one at once, a changed one after [`Settings::ruleset_delay`]. Answers the id
@@ -231,6 +303,12 @@ impl Platform {
                 edge_api::answer(self, &request.body, &environment)
             });
         }
+        if host.as_deref().and_then(Region::of_host).is_none()
+            && host.as_deref() != Some(CDN_HOST)
+            && let Some(operation) = management::Operation::of(request)
+        {
+            return operation.answer(self, request);
+        }
         if host.as_deref() != Some(CDN_HOST)
             && let Some(operation) = Operation::of(request)
         {
@@ -268,7 +346,7 @@ impl Platform {
 
     /// The agent, for one of the workspace's public keys.
     fn agent(&self, key: &str) -> ResponseTemplate {
-        if !self.store().knows_public_key(key) {
+        if !self.store().keys.knows_public(key) {
             return ResponseTemplate::new(404).set_body_string("unknown public API key");
         }
         ResponseTemplate::new(200)
@@ -285,7 +363,7 @@ impl Platform {
         if key.is_empty() {
             return Err(ApiError::KEY_REQUIRED.because("no bearer token"));
         }
-        let environment = self.store().environment(key);
+        let environment = self.store().keys.environment_of(key);
         let environment =
             environment.ok_or_else(|| ApiError::KEY_NOT_FOUND.because("another bearer token"))?;
         let region = host(&request.headers).and_then(|host| Region::of_host(&host));

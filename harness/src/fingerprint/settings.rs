@@ -36,6 +36,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Where the workspace is.
     pub region: Region,
+    /// The environments of the workspace beside `default`, by name.
+    pub environments: Vec<String>,
     /// The rulesets, by a name of the user's choice.
     #[serde(skip)]
     pub rulesets: BTreeMap<String, Ruleset>,
@@ -66,6 +68,7 @@ impl Default for Settings {
             agent: Bytes::new(),
             clock: Clock::default(),
             region: Region::default(),
+            environments: Vec::new(),
             rulesets: BTreeMap::new(),
             signals: Stated::default(),
             signals_of: BTreeMap::new(),

@@ -10,11 +10,11 @@ use super::{
     distortion,
     event::{Event, Source, Velocity},
     ids,
-    keys::Keys,
     latest::Latest,
     rules::{self, Ruleset},
     server_api::Limits,
     velocity::History,
+    workspace_keys::WorkspaceKeys,
 };
 
 /// How long the events of a deleted visitor stay, in milliseconds: about 24 hours.
@@ -53,8 +53,7 @@ pub(super) struct Store {
     nonces: HashSet<String>,
     /// The versions of each ruleset and from when they are in force, the oldest first.
     rulesets: BTreeMap<String, Vec<(i64, Arc<Ruleset>)>>,
-    /// Each pair of keys, with the id of its environment.
-    keys: Vec<(Keys, String)>,
+    pub(super) keys: WorkspaceKeys,
     /// When the deletion of a visitor was asked for.
     deleted: HashMap<String, i64>,
     visitors: Visitors,
@@ -153,6 +152,11 @@ impl Store {
         id
     }
 
+    /// Forgets a ruleset. False where there is none of this id.
+    pub(super) fn delete_ruleset(&mut self, id: &str) -> bool {
+        self.rulesets.remove(id).is_some()
+    }
+
     /// The version of a ruleset that is in force.
     pub(super) fn ruleset(&self, id: &str, now: i64) -> Result<Arc<Ruleset>, Refused> {
         self.rulesets
@@ -162,24 +166,6 @@ impl Store {
             .ok_or_else(|| {
                 ApiError::RULESET_NOT_FOUND.because(format!("no ruleset has the id {id}"))
             })
-    }
-
-    /// A new pair of keys for an environment.
-    pub(super) fn make_keys(&mut self, environment: &str) -> Keys {
-        let keys = Keys::random();
-        let id = format!("ae_{}", ids::stable("environment", environment, 14));
-        self.keys.push((keys.clone(), id));
-        keys
-    }
-
-    /// The id of the environment that a secret key belongs to.
-    pub(super) fn environment(&self, secret: &str) -> Option<String> {
-        let found = self.keys.iter().find(|(keys, _)| keys.secret == secret);
-        found.map(|(_, environment)| environment.clone())
-    }
-
-    pub(super) fn knows_public_key(&self, key: &str) -> bool {
-        self.keys.iter().any(|(keys, _)| keys.public == key)
     }
 
     /// What the Server API still has: events of deleted visitors go a day after the deletion was asked for.

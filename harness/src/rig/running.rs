@@ -393,6 +393,11 @@ impl Rig {
         Ok(Door::new(gateway))
     }
 
+    /// The directory of the worker that deployments run which name none.
+    pub fn worker(&self) -> &Path {
+        &self.environment.worker
+    }
+
     /// Who signs the certificates of its edge.
     pub fn authority(&self) -> &CertificateAuthority {
         &self.environment.authority

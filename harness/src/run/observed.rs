@@ -5,13 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::{cloudflare::plane::State, origin::RecordedRequest, trace::Exchange};
+use crate::{
+    cloudflare::plane::State, origin::RecordedRequest, scenario::deploying::DeployOutcome,
+    trace::Exchange,
+};
 
 /// What was seen of one step.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The call the step made or caused; none where it caused none.
     pub call: Option<Call>,
+    /// What came of a `deploy` step.
+    pub deployment: Option<Deployment>,
     /// The live page, as HTML.
     pub live_page: Option<String>,
     /// What the page has printed so far.
@@ -43,6 +48,17 @@ pub struct OnControlPlane {
     pub hops: Vec<Exchange>,
     /// What the account holds; nothing where no control plane is emulated.
     pub state: Option<State>,
+}
+
+/// What came of a `deploy` step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployment {
+    /// In one word.
+    pub outcome: DeployOutcome,
+    /// What the command says.
+    pub text: String,
+    /// Seconds that the APIs made the client wait, by the rig's clock.
+    pub waited: f64,
 }
 
 /// A call and its answer, as the visitor saw them.

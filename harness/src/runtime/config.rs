@@ -7,7 +7,7 @@ use crate::edge::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 use super::bundle::{Bundle, Module, ModuleKind, Syntax};
 
 /// The date whose runtime behaviour workers get (Workers compatibility dates).
-const COMPATIBILITY_DATE: &str = "2026-11-01";
+pub const COMPATIBILITY_DATE: &str = "2026-11-01";
 
 /// One worker to run.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ mod log;
 mod workerd;
 
 pub use bundle::{Bundle, BundleError, Module, ModuleKind, Syntax};
-pub use config::{WorkerConfig, WorkerOptions};
+pub use config::{COMPATIBILITY_DATE, WorkerConfig, WorkerOptions};
 pub use log::{LogLevel, LogLine};
 pub use workerd::{Runtime, RuntimeError};
 

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::{
     call::CallPattern,
     cloudflare::ExpectCloudflare,
+    deploying::ExpectDeployment,
     status::StatusMatcher,
     text::{Range, TextMatcher},
     time::Time,
@@ -53,6 +54,8 @@ pub struct Expect {
     pub node: Option<ExpectOrigin>,
     /// What the worker did with this call.
     pub worker: Option<ExpectWorker>,
+    /// What came of a `deploy` step.
+    pub deployment: Option<ExpectDeployment>,
     /// What this step asked of the control plane, and what the account holds after it.
     pub cloudflare: Option<ExpectCloudflare>,
     /// What the author wants to be told when one of these does not hold.

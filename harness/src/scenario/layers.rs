@@ -6,6 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{
+    deployment_file,
     node::{Key, Node, Value},
     problem::Problem,
     source::Sources,
@@ -47,6 +48,7 @@ pub fn assemble(path: &Path, node: Node, sources: &mut Sources) -> Result<Node, 
             }
         }
     }
+    problems.extend(deployment_file::work_in(&mut node, sources));
     if problems.is_empty() {
         Ok(node)
     } else {
@@ -212,7 +214,7 @@ fn included(
 }
 
 /// The path without `a/..`, for people; the files of a suite are not behind links.
-fn lexical(path: &Path) -> PathBuf {
+pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut short = PathBuf::new();
     for part in path.components() {
         let above = matches!(short.components().next_back(), Some(Component::Normal(_)));
@@ -237,7 +239,7 @@ fn problem(node: &Node, message: &str) -> Problem {
 }
 
 /// A layer above another one.
-fn over(base: Option<Node>, node: Node) -> Node {
+pub(super) fn over(base: Option<Node>, node: Node) -> Node {
     let Some(base) = base else {
         return node;
     };

@@ -45,7 +45,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// One or more files have mistakes.
-    #[error("{} in the scenario files", counted(.0.len()))]
+    #[error("{} in the files", counted(.0.len()))]
     Mistakes(Vec<Mistake>),
 }
 

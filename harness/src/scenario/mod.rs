@@ -34,6 +34,7 @@
 //! | `run: SCRIPT`, `wait: POST /api/*` (for a call that the last step has made or will make) | a browser |
 //! | `request: GET URL`, or `{method, url, headers, body, signals, pad, version}` | an HTTP client |
 //! | `raw: {to: URL, send: BYTES}` | an HTTP client |
+//! | `deploy: {apply: FILE}`, or `plan`, `delete`, `show`, `list`, `delete_ruleset`: the command, against the rig's own APIs | nobody |
 //! | `advance: 60s`, `set: {faults, cloudflare, rulesets, node, signals, deployments}` | nobody: the clock moves, the rig changes |
 //!
 //! `as: NAME` says which visitor; `call: POST /api/*` names the call of the page that the step causes; `timeout: 5s`
@@ -43,8 +44,8 @@
 //! # Expectations
 //!
 //! Of a step: `status`, `headers`, `header_bytes`, `body`, `cache`, `page`, `console`, `whole_console`,
-//! `unchanged_except`, `within`, `after`, `before`, `faster_than`, `request`, `origin`, `node`, `worker`, `cloudflare`. At the
-//! end: `origin`, `node`, `worker`, `cloudflare`, `events`, `attacks`. A `message` of one's own can stand in each mapping; the nearest is told. See [`expect`].
+//! `unchanged_except`, `within`, `after`, `before`, `faster_than`, `request`, `origin`, `node`, `worker`, `cloudflare`; of a
+//! `deploy` step, `deployment`. At the end: `origin`, `node`, `worker`, `cloudflare`, `events`, `attacks`. A `message` of one's own can stand in each mapping; the nearest is told. See [`expect`].
 //!
 //! A text is written as it is, or as conditions: `{contains: …}`, `{starts_with: …}`, `{matches: …}`, `{one_of: […]}`,
 //! `{json: {…}}`, `{json_path: {$.a: …}}`, `{length: {max: 9}}`, `{present: false}`, and `{not: …}` around any of them. See [`text`].
@@ -60,6 +61,8 @@
 pub mod call;
 pub mod cloudflare;
 pub mod depends;
+pub mod deploying;
+mod deployment_file;
 pub mod expect;
 pub mod file;
 pub mod json;

@@ -28,6 +28,7 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
         names.host(index, step);
         names.captured(index);
         names.rulesets_of_change(index, step);
+        names.deployment(index, step);
     }
     names.problems
 }
@@ -126,6 +127,30 @@ impl Names<'_> {
                     );
                 }
             }
+        }
+    }
+
+    /// What the dashboard would refuse of a deployment that a step makes.
+    fn deployment(&mut self, index: usize, step: &Step) {
+        let Action::Deploy(deploying) = &step.action else {
+            return;
+        };
+        let index = index.to_string();
+        if let Some((key, file)) = deploying.file()
+            && let Some(node) = self.node.at_path(["steps", &index, "deploy", key])
+        {
+            self.problems.extend(file.broken_rules(node));
+        }
+        let given = &self.scenario.given.cloudflare;
+        let known: Vec<&String> = given.iter().flat_map(|given| given.tokens.keys()).collect();
+        if let Some(token) = &deploying.token
+            && !known.contains(&token)
+        {
+            self.problem(
+                &["steps", &index, "deploy", "token"],
+                format!("there is no token `{token}`"),
+                nearest(token, &known),
+            );
         }
     }
 

@@ -29,6 +29,7 @@ pub fn schema() -> Schema {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<Scenario>();
     whole_file(&mut schema);
+    deployment_file(&mut schema);
     transform_subschemas(&mut Written, &mut schema);
     schema
 }
@@ -36,6 +37,21 @@ pub fn schema() -> Schema {
 /// A short form or a mapping.
 pub(crate) fn either(short: &Schema, long: &Schema) -> Schema {
     json_schema!({ "anyOf": [short, long] })
+}
+
+/// A deployment may name the file that gets deployed.
+fn deployment_file(schema: &mut Schema) {
+    let properties = schema
+        .get_mut("$defs")
+        .and_then(|types| types.get_mut("Deployment"))
+        .and_then(|deployment| deployment.get_mut("properties"))
+        .and_then(Json::as_object_mut);
+    if let Some(properties) = properties {
+        let file = json!({ "type": "string" });
+        let about =
+            "A deployment file, seen from the file that names it; what is said beside it wins.";
+        properties.insert("file".to_owned(), described(file, about));
+    }
 }
 
 /// What a file may say beside the scenario itself.

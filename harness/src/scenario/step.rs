@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{
     call::CallPattern,
+    deploying::Deploying,
     expect::{Expect, Header},
     request::{RawRequest, Request},
     text::Pattern,
@@ -65,6 +66,8 @@ pub enum Action {
     Advance(Time),
     /// Something of the rig changes.
     Set(Box<Change>),
+    /// Something is deployed through the control plane.
+    Deploy(Box<Deploying>),
 }
 
 /// Who takes a step.
@@ -157,6 +160,8 @@ struct Written {
     advance: Option<Time>,
     /// Something of the running rig changes.
     set: Option<Change>,
+    /// Something is deployed through the control plane, as the command `edgeproof deploy` does it.
+    deploy: Option<Deploying>,
     /// Which visitor does it; the only one where it is absent.
     #[serde(rename = "as")]
     visitor: Option<String>,
@@ -175,7 +180,7 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StepError {
     #[error(
-        "a step does one thing: `visit`, `fill`, `click`, `press`, `submit`, `wait`, `run`, `request`, `raw`, `advance` or `set`; this one does nothing"
+        "a step does one thing: `visit`, `fill`, `click`, `press`, `submit`, `wait`, `run`, `request`, `raw`, `advance`, `set` or `deploy`; this one does nothing"
     )]
     Nothing,
     #[error("a step does one thing; this one does several: {0}")]
@@ -210,6 +215,11 @@ impl TryFrom<Written> for Step {
                 .set
                 .map(|change| ("set", Action::Set(Box::new(change)))),
         );
+        actions.extend(
+            written
+                .deploy
+                .map(|deploying| ("deploy", Action::Deploy(Box::new(deploying)))),
+        );
         let names: Vec<&str> = actions.iter().map(|(name, _)| *name).collect();
         if names.len() > 1 {
             return Err(StepError::Several(names.join(", ")));
@@ -241,6 +251,7 @@ impl Action {
             Self::Request(_) => "request",
             Self::Advance(_) => "advance",
             Self::Set(_) => "set",
+            Self::Deploy(_) => "deploy",
         }
     }
 
@@ -255,7 +266,7 @@ impl Action {
             | Self::Wait(_)
             | Self::Run(_) => Actor::Browser,
             Self::Request(_) | Self::Raw(_) => Actor::Client,
-            Self::Advance(_) | Self::Set(_) => Actor::Nobody,
+            Self::Advance(_) | Self::Set(_) | Self::Deploy(_) => Actor::Nobody,
         }
     }
 }

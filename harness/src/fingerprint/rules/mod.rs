@@ -105,8 +105,12 @@ impl Ruleset {
     }
 }
 
-/// The id of a ruleset of this name: `rs_` and 14 characters, the same in every run.
+/// The id of a ruleset of this name: `rs_` and 14 characters, the same in every run. A name that is an id stays one, so
+/// that a deployment file means the same ruleset here and at the platform.
 pub fn ruleset_id(name: &str) -> String {
+    if name.starts_with("rs_") {
+        return name.to_owned();
+    }
     format!("rs_{}", super::ids::stable("ruleset", name, 14))
 }
 

@@ -4,6 +4,7 @@ mod distortion;
 mod edge;
 mod filtering;
 mod ingress;
+mod management;
 mod server_api;
 
 use bytes::Bytes;

@@ -3,6 +3,7 @@
 mod answer;
 mod budget;
 mod cloudflare;
+mod deployment;
 mod end;
 mod origin;
 mod page;
@@ -91,6 +92,15 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
             found
                 .into_iter()
                 .map(|found| found.below("node").saying(message)),
+        );
+    }
+    if let Some(expect) = &expect.deployment {
+        let found = deployment::check(expect, observed.deployment.as_ref());
+        let message = expect.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("deployment").saying(message)),
         );
     }
     if let Some(worker) = &expect.worker {

@@ -113,6 +113,7 @@ impl Browser {
             call,
             live_page,
             console,
+            ..Outcome::default()
         })
     }
 
@@ -148,7 +149,11 @@ impl Browser {
             }
             Action::Submit(form) => page.submit(form, limit).await.map_err(trouble)?,
             Action::Wait(_) => {}
-            Action::Request(_) | Action::Raw(_) | Action::Advance(_) | Action::Set(_) => {
+            Action::Request(_)
+            | Action::Raw(_)
+            | Action::Advance(_)
+            | Action::Set(_)
+            | Action::Deploy(_) => {
                 return Err(Trouble::Fault("a browser has no part in this step".into()));
             }
         }

@@ -71,7 +71,7 @@ impl Captured {
                 to: self.text(&raw.to),
                 send: self.text(&raw.send),
             })),
-            Action::Advance(_) | Action::Set(_) => action.clone(),
+            Action::Advance(_) | Action::Set(_) | Action::Deploy(_) => action.clone(),
         }
     }
 

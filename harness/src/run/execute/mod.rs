@@ -3,6 +3,7 @@
 mod browser;
 mod captured;
 mod cookies;
+mod deploying;
 mod http_client;
 mod session;
 
@@ -21,7 +22,11 @@ use crate::{
     clock::Clock,
     cloudflare::plane::ControlPlane,
     rig::{Environment, Rig},
-    scenario::{file::Kind, load::Case},
+    scenario::{
+        file::Kind,
+        load::Case,
+        step::{Action, Step},
+    },
 };
 
 /// Why a step could not be taken. It says nothing about the worker under test.
@@ -51,6 +56,11 @@ pub async fn execute(
     }
     let mut given = case.scenario.given.clone();
     given.fingerprint.clock = clock.clone();
+    let deploys = |step: &Step| matches!(step.action, Action::Deploy(_));
+    if case.scenario.steps.iter().any(deploys) {
+        // Somewhere to deploy to.
+        given.cloudflare.get_or_insert_default();
+    }
     let mut record = match Rig::start(environment, given).await {
         Ok(rig) => on(rig, &clock, case, at_failure).await,
         Err(error) => CaseRecord::without_run(case, Verdict::Error(with_causes(&error))),
@@ -101,7 +111,7 @@ fn secrets(rig: &Rig) -> Vec<String> {
         .control_plane()
         .map(ControlPlane::secrets)
         .unwrap_or_default();
-    secrets.push(rig.fingerprint().keys().secret.clone());
+    secrets.extend(rig.fingerprint().secrets());
     secrets
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 
 use super::{
-    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, http_client,
+    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, deploying, http_client,
     http_client::Sender, log,
 };
 use crate::{
@@ -17,11 +17,12 @@ use crate::{
     run::{
         check::{self, Mismatch},
         failure, journey,
-        observed::{Call, Observed, ObservedAtEnd, OnControlPlane},
+        observed::{Call, Deployment, Observed, ObservedAtEnd, OnControlPlane},
         record::Failure,
         redact::Redactor,
     },
     scenario::{
+        deploying::Deploying,
         expect::{Expect, ExpectAtEnd, ExpectOrigin},
         load::Case,
         step::{Action, Change, Step},
@@ -42,6 +43,8 @@ const NODE_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Outcome {
     /// The call it made or caused.
     pub(super) call: Option<Call>,
+    /// What came of a deployment.
+    pub(super) deployment: Option<Deployment>,
     /// The live page afterwards.
     pub(super) live_page: Option<String>,
     /// What the page has printed so far.
@@ -179,6 +182,9 @@ impl<'a> Session<'a> {
                 self.change(change).await?;
                 return Ok(Outcome::default());
             }
+            Action::Deploy(deploying) => {
+                return self.deploy(deploying, step.expect.as_ref()).await;
+            }
             _ => {}
         }
         if matches!(action, Action::Request(_) | Action::Raw(_)) {
@@ -209,6 +215,26 @@ impl<'a> Session<'a> {
         browser
             .act(action, step.call.as_ref(), limit, wants_page)
             .await
+    }
+
+    /// Deploys something. Where nothing is expected of it, it must succeed.
+    async fn deploy(
+        &self,
+        deploying: &Deploying,
+        expect: Option<&Expect>,
+    ) -> Result<Outcome, Trouble> {
+        let deployment = deploying::deploy(self.rig, self.clock, deploying).await?;
+        let is_expected = expect.is_some_and(|expect| expect.deployment.is_some());
+        if !is_expected && !deployment.outcome.is_success() {
+            return Err(Trouble::Unmet {
+                claim: "it is deployed".to_owned(),
+                actual: format!("{}: {}", deployment.outcome.as_str(), deployment.text),
+            });
+        }
+        Ok(Outcome {
+            deployment: Some(deployment),
+            ..Outcome::default()
+        })
     }
 
     /// Changes what is running.
@@ -277,6 +303,7 @@ impl<'a> Session<'a> {
         };
         Ok(Observed {
             call,
+            deployment: outcome.deployment,
             live_page: outcome.live_page,
             console: outcome.console,
             origin_page,

@@ -1,0 +1,485 @@
+//! The part of Cloudflare's REST API that deployments need.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::{
+    envelope,
+    error::ApiError,
+    http::{Call, Http, Repeat, Waiting},
+    secret::Secret,
+    upload::{Metadata, Upload},
+};
+
+/// Codes that mean there is no such worker.
+const NO_SCRIPT: [u32; 2] = [10007, 10090];
+
+/// Codes that mean there is no such route.
+const NO_ROUTE: [u32; 1] = [10009];
+
+/// Codes by which the API says that the token may not do something.
+const FORBIDDEN: [u32; 2] = [10000, 9109];
+
+/// The code of a token that is none; of an account's own token too, where a user's is asked for.
+const INVALID_TOKEN: [u32; 1] = [1000];
+
+/// A client of the REST API with one token.
+#[derive(Clone, Debug)]
+pub struct Cloudflare {
+    http: Http,
+}
+
+/// Whether a token is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TokenStatus {
+    /// `active`, `disabled` or `expired`.
+    pub status: String,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// A zone that the token sees.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ZoneFound {
+    /// Its id.
+    pub id: String,
+    /// The domain.
+    pub name: String,
+    /// `active` where Cloudflare serves it.
+    #[serde(default)]
+    pub status: String,
+    /// Whose it is.
+    pub account: Account,
+}
+
+/// A DNS record.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DnsRecord {
+    /// The host.
+    pub name: String,
+    /// `A`, `CNAME` and so on.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether its traffic goes through the edge.
+    #[serde(default)]
+    pub proxied: bool,
+}
+
+/// A worker in a list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Script {
+    /// Its name.
+    pub id: String,
+    /// When it was uploaded last.
+    pub modified_on: Option<String>,
+}
+
+/// A variable or another thing that a worker is given.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Binding {
+    /// Its name.
+    pub name: String,
+    /// `plain_text`, `secret_text` and so on.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The value of a variable; secrets are never told.
+    pub text: Option<String>,
+}
+
+/// What Cloudflare says of an upload.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Uploaded {
+    /// Changes with the content.
+    #[serde(default)]
+    pub etag: String,
+}
+
+/// A route of a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WorkerRoute {
+    /// Its id.
+    pub id: String,
+    /// The pattern.
+    pub pattern: String,
+    /// The worker; a route without one keeps workers away.
+    pub script: Option<String>,
+}
+
+/// What runs of a worker.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    /// The id of the version.
+    pub version: String,
+    /// Changes with its modules.
+    pub etag: String,
+    /// What it is given.
+    pub bindings: Vec<Binding>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    resources: Resources,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    #[serde(default)]
+    bindings: Vec<Binding>,
+    script: VersionScript,
+}
+
+#[derive(Deserialize)]
+struct VersionScript {
+    #[serde(default)]
+    etag: String,
+}
+
+#[derive(Deserialize)]
+struct ScriptSettings {
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Deployments {
+    deployments: Vec<DeploymentItem>,
+}
+
+#[derive(Deserialize)]
+struct DeploymentItem {
+    versions: Vec<VersionShare>,
+}
+
+#[derive(Deserialize)]
+struct VersionShare {
+    version_id: String,
+}
+
+impl Cloudflare {
+    /// A client of the API at `base`.
+    ///
+    /// # Errors
+    /// When that is no address of an API.
+    pub fn new(base: &str, token: Secret, waiting: Waiting) -> Result<Self, ApiError> {
+        Http::new(base, token, waiting).map(|http| Self { http })
+    }
+
+    /// Whether the token is in force. `account` helps where the token is the account's own.
+    ///
+    /// # Errors
+    /// When there is no such token, or no answer.
+    pub async fn verify_token(&self, account: Option<&str>) -> Result<TokenStatus, ApiError> {
+        let verified = self.get("/user/tokens/verify".to_owned()).await;
+        match (verified, account) {
+            (Err(error), Some(account)) if error.has_code(&INVALID_TOKEN) => {
+                self.get(format!("/accounts/{}/tokens/verify", escaped(account)))
+                    .await
+            }
+            (verified, _) => verified,
+        }
+    }
+
+    /// The accounts that the token sees.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn accounts(&self) -> Result<Vec<Account>, ApiError> {
+        self.pages("/accounts".to_owned()).await
+    }
+
+    /// The zones that the token sees: those of a name, of an account, or all.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn zones(
+        &self,
+        name: Option<&str>,
+        account: Option<&str>,
+    ) -> Result<Vec<ZoneFound>, ApiError> {
+        let filters = [("name", name), ("account.id", account)];
+        let query: Vec<String> = filters
+            .iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", escaped((*value)?))))
+            .collect();
+        let query = if query.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", query.join("&"))
+        };
+        self.pages(format!("/zones{query}")).await
+    }
+
+    /// The DNS records of a host.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn dns_records(&self, zone: &str, host: &str) -> Result<Vec<DnsRecord>, ApiError> {
+        self.pages(format!(
+            "/zones/{}/dns_records?name={}",
+            escaped(zone),
+            escaped(host)
+        ))
+        .await
+    }
+
+    /// Whether the token may change workers. A worker that nobody has is deleted: the API looks at the token first.
+    ///
+    /// # Errors
+    /// When the API answers neither yes nor no.
+    pub async fn may_edit_scripts(&self, account: &str) -> Result<bool, ApiError> {
+        let nobody: String = std::iter::repeat_with(fastrand::lowercase)
+            .take(16)
+            .collect();
+        let nobodys = format!("edgeproof-permission-check-{nobody}");
+        permitted(self.delete_script(account, &nobodys).await)
+    }
+
+    /// Whether the token may change routes. A route that nobody has is deleted: the API looks at the token first.
+    ///
+    /// # Errors
+    /// When the API answers neither yes nor no.
+    pub async fn may_edit_routes(&self, zone: &str) -> Result<bool, ApiError> {
+        let nobodys = format!("{:032x}", fastrand::u128(..));
+        permitted(self.delete_route(zone, &nobodys).await)
+    }
+
+    /// The workers of an account.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn scripts(&self, account: &str) -> Result<Vec<Script>, ApiError> {
+        self.pages(format!("/accounts/{}/workers/scripts", escaped(account)))
+            .await
+    }
+
+    /// What runs of a worker, where there is one of this name: its version, and what that is given.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn running(&self, account: &str, script: &str) -> Result<Option<Running>, ApiError> {
+        let of = of(account, script);
+        let deployments = match self.get(format!("{of}/deployments")).await {
+            Ok(Deployments { deployments }) => deployments,
+            Err(error) if error.has_code(&NO_SCRIPT) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let latest = deployments.into_iter().next();
+        let Some(running) = latest.and_then(|latest| latest.versions.into_iter().next()) else {
+            return Ok(Some(Running::default()));
+        };
+        let version: Version = self
+            .get(format!("{of}/versions/{}", escaped(&running.version_id)))
+            .await?;
+        Ok(Some(Running {
+            version: running.version_id,
+            etag: version.resources.script.etag,
+            bindings: version.resources.bindings,
+        }))
+    }
+
+    /// The words that mark a worker.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn tags(&self, account: &str, script: &str) -> Result<Vec<String>, ApiError> {
+        let settings: ScriptSettings = self
+            .get(format!("{}/script-settings", of(account, script)))
+            .await?;
+        Ok(settings.tags.unwrap_or_default())
+    }
+
+    /// Marks a worker.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn set_tags(
+        &self,
+        account: &str,
+        script: &str,
+        tags: &[String],
+    ) -> Result<(), ApiError> {
+        let path = format!("{}/script-settings", of(account, script));
+        let call = Call::new(Method::PATCH, path).json(&json!({"tags": tags}));
+        envelope::result::<Json>(&self.http, &call).await.map(drop)
+    }
+
+    /// Uploads a worker and puts it in force; one of the same name is replaced.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn upload(
+        &self,
+        account: &str,
+        script: &str,
+        upload: &Upload,
+        metadata: &Metadata,
+    ) -> Result<Uploaded, ApiError> {
+        let path = format!(
+            "{}?excludeScript=true&bindings_inherit=strict",
+            of(account, script)
+        );
+        // The same content under the same name: a second time changes nothing.
+        let mut call = Call::new(Method::PUT, path);
+        call.body = Some(upload.form(metadata));
+        envelope::result(&self.http, &call).await
+    }
+
+    /// Puts an earlier version in force again.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn restore_version(
+        &self,
+        account: &str,
+        script: &str,
+        version: &str,
+    ) -> Result<(), ApiError> {
+        let path = format!("{}/deployments", of(account, script));
+        let call = Call::new(Method::POST, path).json(&json!({
+            "strategy": "percentage",
+            "versions": [{"version_id": version, "percentage": 100}],
+            "annotations": {"workers/message": "edgeproof: an edit failed and was undone"},
+        }));
+        envelope::result::<Json>(&self.http, &call).await.map(drop)
+    }
+
+    /// Deletes a worker. False where there was none.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn delete_script(&self, account: &str, script: &str) -> Result<bool, ApiError> {
+        let call = Call::new(Method::DELETE, of(account, script));
+        self.delete(&call, &NO_SCRIPT).await
+    }
+
+    /// The routes of a zone.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn routes(&self, zone: &str) -> Result<Vec<WorkerRoute>, ApiError> {
+        self.get(format!("/zones/{}/workers/routes", escaped(zone)))
+            .await
+    }
+
+    /// Leads a pattern to a worker. Where the answer is lost, the zone's routes tell whether it was made.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn create_route(
+        &self,
+        zone: &str,
+        pattern: &str,
+        script: &str,
+    ) -> Result<(), ApiError> {
+        let path = format!("/zones/{}/workers/routes", escaped(zone));
+        let mut call =
+            Call::new(Method::POST, path).json(&json!({"pattern": pattern, "script": script}));
+        call.repeat = Repeat::IfUnseen;
+        let Err(error) = envelope::result::<Json>(&self.http, &call).await else {
+            return Ok(());
+        };
+        if !error.is_uncertain() {
+            return Err(error);
+        }
+        let routes = self.routes(zone).await?;
+        let made = routes
+            .iter()
+            .any(|route| route.pattern == pattern && route.script.as_deref() == Some(script));
+        if made {
+            return Ok(());
+        }
+        envelope::result::<Json>(&self.http, &call).await.map(drop)
+    }
+
+    /// Deletes a route. False where there was none.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn delete_route(&self, zone: &str, route: &str) -> Result<bool, ApiError> {
+        let path = format!("/zones/{}/workers/routes/{}", escaped(zone), escaped(route));
+        let call = Call::new(Method::DELETE, path);
+        self.delete(&call, &NO_ROUTE).await
+    }
+
+    /// A second attempt may find that the first one did it.
+    async fn delete(&self, call: &Call, not_there: &[u32]) -> Result<bool, ApiError> {
+        match envelope::result::<Json>(&self.http, call).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.has_code(not_there) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: String) -> Result<T, ApiError> {
+        envelope::result(&self.http, &Call::new(Method::GET, path)).await
+    }
+
+    async fn pages<T: serde::de::DeserializeOwned>(
+        &self,
+        path: String,
+    ) -> Result<Vec<T>, ApiError> {
+        envelope::pages(&self.http, &Call::new(Method::GET, path)).await
+    }
+}
+
+impl ApiError {
+    /// Whether the API says that the token may not do this.
+    pub fn is_forbidden(&self) -> bool {
+        self.has_code(&FORBIDDEN) || self.status() == Some(403)
+    }
+
+    /// Whether the API says that it does not know the token.
+    pub fn is_unknown_token(&self) -> bool {
+        self.has_code(&INVALID_TOKEN) || self.status() == Some(401)
+    }
+}
+
+/// The variables among the bindings.
+pub(crate) fn variables(bindings: &[Binding]) -> BTreeMap<String, String> {
+    bindings
+        .iter()
+        .filter(|binding| binding.kind == "plain_text")
+        .map(|binding| {
+            (
+                binding.name.clone(),
+                binding.text.clone().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+fn permitted(deleted: Result<bool, ApiError>) -> Result<bool, ApiError> {
+    match deleted {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_forbidden() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The path of a worker.
+fn of(account: &str, script: &str) -> String {
+    format!(
+        "/accounts/{}/workers/scripts/{}",
+        escaped(account),
+        escaped(script)
+    )
+}
+
+/// A name in a path or a query. Dots, dashes and underscores are left for people's eyes.
+fn escaped(text: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+    utf8_percent_encode(text, KEPT).to_string()
+}

@@ -1,0 +1,121 @@
+//! Cloudflare's envelope: success, errors, result, pages.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value as Json;
+
+use super::{
+    error::{ApiError, Said},
+    http::{Answer, Call, Http},
+};
+
+/// How many items of a list are asked for at a time.
+const PER_PAGE: usize = 50;
+
+/// Pages after which a list is taken for endless.
+const MOST_PAGES: usize = 200;
+
+#[derive(Deserialize)]
+struct Envelope {
+    success: bool,
+    #[serde(default)]
+    errors: Vec<WrittenError>,
+    #[serde(default)]
+    result: Json,
+    result_info: Option<ResultInfo>,
+}
+
+#[derive(Deserialize)]
+struct WrittenError {
+    code: Json,
+    message: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct ResultInfo {
+    #[serde(default)]
+    page: usize,
+    #[serde(default)]
+    per_page: usize,
+    #[serde(default)]
+    total_count: usize,
+}
+
+/// Makes a call and reads its result.
+pub(super) async fn result<T: DeserializeOwned>(http: &Http, call: &Call) -> Result<T, ApiError> {
+    let answer = http.send(call).await?;
+    let (result, _) = open(http, call, &answer)?;
+    typed(call, result)
+}
+
+/// Reads all pages of a list.
+pub(super) async fn pages<T: DeserializeOwned>(
+    http: &Http,
+    call: &Call,
+) -> Result<Vec<T>, ApiError> {
+    let joint = if call.path.contains('?') { '&' } else { '?' };
+    let mut all = Vec::new();
+    for page in 1..=MOST_PAGES {
+        let call = Call {
+            path: format!("{}{joint}page={page}&per_page={PER_PAGE}", call.path),
+            ..call.clone()
+        };
+        let answer = http.send(&call).await?;
+        let (result, info) = open(http, &call, &answer)?;
+        let items: Vec<T> = typed(&call, result)?;
+        let was_empty = items.is_empty();
+        all.extend(items);
+        let is_last = info.is_none_or(|info| info.page * info.per_page >= info.total_count);
+        if is_last || was_empty {
+            return Ok(all);
+        }
+    }
+    Err(ApiError::Answer {
+        call: call.name(),
+        reason: format!("the list has over {MOST_PAGES} pages"),
+    })
+}
+
+fn open(http: &Http, call: &Call, answer: &Answer) -> Result<(Json, Option<ResultInfo>), ApiError> {
+    // 204 and 205 have no envelope and are a success.
+    if answer.status.is_success() && answer.body.is_empty() {
+        return Ok((Json::Null, None));
+    }
+    let envelope = serde_json::from_slice::<Envelope>(&answer.body);
+    match envelope {
+        Ok(envelope) if envelope.success && answer.status.is_success() => {
+            Ok((envelope.result, envelope.result_info))
+        }
+        Ok(envelope) => Err(ApiError::Refused {
+            call: call.name(),
+            status: answer.status.as_u16(),
+            errors: envelope
+                .errors
+                .into_iter()
+                .map(|error| Said {
+                    code: match error.code {
+                        Json::String(code) => code,
+                        code => code.to_string(),
+                    },
+                    message: http.hide(&error.message),
+                })
+                .collect(),
+        }),
+        // Something between here and the API answered, such as a proxy.
+        Err(_) if !answer.status.is_success() => Err(ApiError::Refused {
+            call: call.name(),
+            status: answer.status.as_u16(),
+            errors: Vec::new(),
+        }),
+        Err(error) => Err(ApiError::Answer {
+            call: call.name(),
+            reason: http.hide(&error.to_string()),
+        }),
+    }
+}
+
+fn typed<T: DeserializeOwned>(call: &Call, result: Json) -> Result<T, ApiError> {
+    serde_json::from_value(result).map_err(|error| ApiError::Answer {
+        call: call.name(),
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,108 @@
+//! What can go wrong between a client and an API.
+
+use std::{fmt, time::Duration};
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The API answered that it will not.
+    #[error("{call} was refused with status {status}: {}", listed(errors))]
+    Refused {
+        /// Method and path.
+        call: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the API said, with its codes.
+        errors: Vec<Said>,
+    },
+    /// No answer came, so what happened is not known.
+    #[error("{call} was not answered: {reason}")]
+    Unanswered {
+        /// Method and path.
+        call: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The API asks to come back later than anybody waits.
+    #[error("{call} is to be tried again in {} s, and nobody waits longer than {} s", wait.as_secs(), super::http::LONGEST_WAIT.as_secs())]
+    Later {
+        /// Method and path.
+        call: String,
+        /// How long it asks for.
+        wait: Duration,
+    },
+    /// The answer is not what the API's documentation says.
+    #[error("the answer to {call} is not understood: {reason}")]
+    Answer {
+        /// Method and path.
+        call: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The API's address is not usable.
+    #[error("`{url}` is not the address of an API: {reason}")]
+    Address {
+        /// The address.
+        url: String,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// One error as an API states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Cloudflare has numbers, Fingerprint words.
+    pub code: String,
+    /// In the API's words.
+    pub message: String,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code.as_str() {
+            "" => f.write_str(&self.message),
+            code => write!(f, "{} (code {code})", self.message),
+        }
+    }
+}
+
+fn listed(errors: &[Said]) -> String {
+    if errors.is_empty() {
+        return "it does not say why".to_owned();
+    }
+    let errors: Vec<String> = errors.iter().map(Said::to_string).collect();
+    errors.join("; ")
+}
+
+impl ApiError {
+    /// Whether the API answered with one of these codes.
+    pub fn has_code(&self, codes: &[u32]) -> bool {
+        let Self::Refused { errors, .. } = self else {
+            return false;
+        };
+        errors.iter().any(|error| {
+            error
+                .code
+                .parse()
+                .is_ok_and(|code: u32| codes.contains(&code))
+        })
+    }
+
+    /// The status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Whether the call may have had its effect all the same.
+    pub fn is_uncertain(&self) -> bool {
+        match self {
+            Self::Unanswered { .. } | Self::Answer { .. } => true,
+            Self::Refused { status, .. } => *status >= 500,
+            Self::Later { .. } | Self::Address { .. } => false,
+        }
+    }
+}

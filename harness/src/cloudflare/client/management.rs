@@ -1,0 +1,228 @@
+//! The part of Fingerprint's Management API that deployments need: API keys and environments.
+
+use http::Method;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value as Json, json};
+
+use super::{
+    error::{ApiError, Said},
+    http::{Call, Http, Repeat, Waiting},
+    secret::Secret,
+};
+
+/// The version of the API that is spoken.
+const VERSION: &str = "2025-11-20";
+
+/// Pages after which a list is taken for endless.
+const MOST_PAGES: usize = 200;
+
+/// A client of the Management API with one key.
+#[derive(Clone, Debug)]
+pub struct Management {
+    http: Http,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyType {
+    /// In pages.
+    Public,
+    /// For servers.
+    Secret,
+    /// For proxies; deployments have none.
+    Proxy,
+}
+
+/// A key of the workspace.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[serde(rename = "type")]
+    pub kind: KeyType,
+    /// The environment it belongs to, by id; the workspace's own where it is absent.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// The key itself. A secret one is told once, when it is made.
+    #[serde(default, deserialize_with = "secret")]
+    pub token: Option<Secret>,
+}
+
+#[derive(Deserialize)]
+struct Environment {
+    id: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Json,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    pagination: Pagination,
+}
+
+#[derive(Default, Deserialize)]
+struct Pagination {
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: FailureBody,
+}
+
+#[derive(Deserialize)]
+struct FailureBody {
+    #[serde(default)]
+    code: String,
+    message: String,
+}
+
+impl Management {
+    /// A client of the API at `base`.
+    ///
+    /// # Errors
+    /// When that is no address of an API.
+    pub fn new(base: &str, key: Secret, waiting: Waiting) -> Result<Self, ApiError> {
+        let http = Http::new(base, key, waiting)?.with_header("x-api-version", VERSION);
+        Ok(Self { http })
+    }
+
+    /// The id of an environment, where there is one of this name.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn environment(&self, name: &str) -> Result<Option<String>, ApiError> {
+        let all: Vec<Environment> = self.list("/environments").await?;
+        let found = all.into_iter().find(|environment| environment.name == name);
+        Ok(found.map(|environment| environment.id))
+    }
+
+    /// All keys of this name.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn keys(&self, name: &str) -> Result<Vec<ApiKey>, ApiError> {
+        let all: Vec<ApiKey> = self.list("/api-keys").await?;
+        Ok(all.into_iter().filter(|key| key.name == name).collect())
+    }
+
+    /// Makes a key. It is made once: where the answer is lost, so is the key, and whoever asked looks for it by name.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn create_key(
+        &self,
+        name: &str,
+        kind: KeyType,
+        environment: Option<&str>,
+    ) -> Result<ApiKey, ApiError> {
+        let kind = match kind {
+            KeyType::Public => "public",
+            KeyType::Secret => "secret",
+            KeyType::Proxy => "proxy",
+        };
+        let mut body = json!({
+            "type": kind,
+            "name": name,
+            "description": "made by edgeproof for a deployment",
+        });
+        if let Some(environment) = environment {
+            body["environment"] = environment.into();
+        }
+        let mut call = Call::new(Method::POST, "/api-keys".to_owned()).json(&body);
+        call.repeat = Repeat::IfUnseen;
+        let page = self.open(&call).await?;
+        typed(&call, page.data)
+    }
+
+    /// Deletes a key. False where there was none.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn delete_key(&self, id: &str) -> Result<bool, ApiError> {
+        let call = Call::new(Method::DELETE, format!("/api-keys/{id}"));
+        match self.open(&call).await {
+            Ok(_) => Ok(true),
+            // A second attempt may find that the first one did it.
+            Err(error) if error.status() == Some(404) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        for _ in 0..MOST_PAGES {
+            let call = Call::new(Method::GET, format!("{path}?limit=100{cursor}"));
+            let page = self.open(&call).await?;
+            let items: Vec<T> = typed(&call, page.data)?;
+            all.extend(items);
+            match page.metadata.pagination.next_cursor {
+                Some(next) if !next.is_empty() => {
+                    let next: String =
+                        url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+                    cursor = format!("&cursor={next}");
+                }
+                _ => return Ok(all),
+            }
+        }
+        Err(ApiError::Answer {
+            call: format!("GET {path}"),
+            reason: format!("the list has over {MOST_PAGES} pages"),
+        })
+    }
+
+    async fn open(&self, call: &Call) -> Result<Page, ApiError> {
+        let answer = self.http.send(call).await?;
+        if answer.status.is_success() {
+            if answer.body.is_empty() {
+                return Ok(Page {
+                    data: Json::Null,
+                    metadata: Metadata::default(),
+                });
+            }
+            return serde_json::from_slice(&answer.body).map_err(|error| ApiError::Answer {
+                call: call.name(),
+                reason: self.http.hide(&error.to_string()),
+            });
+        }
+        let errors = serde_json::from_slice::<Failure>(&answer.body).map_or_else(
+            |_| Vec::new(),
+            |failure| {
+                vec![Said {
+                    code: failure.error.code,
+                    message: self.http.hide(&failure.error.message),
+                }]
+            },
+        );
+        Err(ApiError::Refused {
+            call: call.name(),
+            status: answer.status.as_u16(),
+            errors,
+        })
+    }
+}
+
+fn typed<T: DeserializeOwned>(call: &Call, data: Json) -> Result<T, ApiError> {
+    // serde's own words may quote the value, and that may be a key.
+    serde_json::from_value(data).map_err(|_| ApiError::Answer {
+        call: call.name(),
+        reason: "its data have another form".to_owned(),
+    })
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
+}
