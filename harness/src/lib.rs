@@ -25,12 +25,15 @@ pub mod bench;
 pub mod body;
 pub mod browser;
 pub mod build;
+mod causes;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
 pub mod edge;
 pub mod exit;
 pub mod fingerprint;
+#[cfg(test)]
+mod golden;
 pub mod internet;
 pub mod origin;
 mod process;

@@ -117,12 +117,18 @@ fn a_command_answers_as_its_golden_text(
         String::from_utf8(output.stderr).unwrap(),
         output.status.code().unwrap(),
     );
+    golden(name, &text);
+    assert_eq!(output.status.code(), Some(i32::from(code)));
+}
+
+/// A golden text of `fixtures/golden/cli`.
+fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../fixtures/golden/cli")
         .join(format!("{name}.txt"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &text).unwrap();
+        fs::write(&path, text).unwrap();
     }
     assert_eq!(
         text,
@@ -130,7 +136,6 @@ fn a_command_answers_as_its_golden_text(
         "{}",
         path.display()
     );
-    assert_eq!(output.status.code(), Some(i32::from(code)));
 }
 
 #[test]

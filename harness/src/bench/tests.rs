@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use rstest::rstest;
 
 use super::{results::ratios, statistics::median, *};
-use crate::tools::{self, Tool};
+use crate::{
+    golden::assert_golden,
+    tools::{self, Tool},
+};
 
 /// Values around a middle, one a round, the same for the same middle.
 fn around(middle: f64, spread: f64) -> Vec<f64> {
@@ -140,19 +143,7 @@ fn results(factor: f64) -> Results {
 #[case::moved("moved.txt", compare::text(&results(1.0), &results(1.5)))]
 #[case::unmoved("unmoved.txt", compare::text(&results(1.0), &results(1.001)))]
 fn results_are_shown_as_their_golden_text(#[case] name: &str, #[case] text: String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures/golden/bench")
-        .join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &text).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap();
-    assert!(
-        golden == text,
-        "{} differs; it would now be:\n{text}",
-        path.display()
-    );
+    assert_golden(&format!("fixtures/golden/bench/{name}"), &text);
 }
 
 #[test]

@@ -1,14 +1,13 @@
 //! `edgeproof bench`: what a worker costs, against what the same visits cost without it.
 
 use std::{
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
     thread,
 };
 
-use super::{CliError, Context};
+use super::{CliError, Context, saved};
 use crate::{
     bench::{
         self, BenchError, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Results, Role,
@@ -151,18 +150,10 @@ async fn measured(workerd: PathBuf, plan: Plan, is_shown: bool) -> Result<Result
 }
 
 fn read(path: &Path) -> Result<Results, CliError> {
-    let unreadable = |reason: String| CliError::Measurements {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    let results: Results =
-        serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-    if results.format != FORMAT {
-        return Err(unreadable(format!(
-            "it has format {}, and this edgeproof reads {FORMAT}",
-            results.format
-        )));
-    }
-    Ok(results)
+    saved::read(path, |results: &Results| results.format, FORMAT).map_err(|reason| {
+        CliError::Measurements {
+            path: path.to_owned(),
+            reason,
+        }
+    })
 }

@@ -1,9 +1,10 @@
 //! Why a command could not do its work. Each error has one exit code.
 
-use std::{error::Error as _, fmt::Write as _, io, path::PathBuf};
+use std::{fmt::Write as _, io, path::PathBuf};
 
 use crate::{
     bench::{BenchError, CASES, COLD_START},
+    causes,
     cloudflare::{
         client::ApiError,
         deploy::{DeployError, Reason},
@@ -150,10 +151,8 @@ impl CliError {
             }
         }
         let _ = writeln!(text, "edgeproof: {self}");
-        let mut cause = self.source();
-        while let Some(source) = cause {
-            let _ = writeln!(text, "  because: {source}");
-            cause = source.source();
+        for cause in causes::causes(self) {
+            let _ = writeln!(text, "  because: {cause}");
         }
         text
     }

@@ -15,6 +15,7 @@ mod report;
 mod route;
 mod rules;
 mod run;
+mod saved;
 mod up;
 mod watch;
 

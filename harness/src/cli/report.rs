@@ -1,8 +1,8 @@
 //! `edgeproof report merge`: the shards of one run as one report.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
-use super::CliError;
+use super::{CliError, saved};
 use crate::{
     report::target::ReportTarget,
     run::results::{FORMAT, Results},
@@ -40,18 +40,10 @@ pub(super) fn report(command: &Command) -> Result<u8, CliError> {
 }
 
 fn read(path: &PathBuf) -> Result<Results, CliError> {
-    let unreadable = |reason: String| CliError::Results {
-        path: path.clone(),
-        reason,
-    };
-    let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    let results: Results =
-        serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-    if results.format != FORMAT {
-        return Err(unreadable(format!(
-            "it has format {}, and this edgeproof reads {FORMAT}",
-            results.format
-        )));
-    }
-    Ok(results)
+    saved::read(path, |results: &Results| results.format, FORMAT).map_err(|reason| {
+        CliError::Results {
+            path: path.clone(),
+            reason,
+        }
+    })
 }

@@ -1,11 +1,12 @@
 //! Golden texts: a report changes only on purpose. `UPDATE_GOLDEN=1 cargo test -p edgeproof golden` writes them anew.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use rstest::rstest;
 
 use super::{golden, html, json, junit, tap, terminal::Terminal};
 use crate::{
+    golden::assert_golden,
     run::{event::Event, results::Results},
     scenario::problem::Look,
 };
@@ -29,19 +30,7 @@ fn terminal(results: &Results) -> String {
 #[case::tap("report.tap", tap::text(&golden::results()))]
 #[case::html("report.html", html::text(&golden::results()))]
 fn a_report_is_as_its_golden_text(#[case] name: &str, #[case] text: String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures/golden/reports")
-        .join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &text).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap();
-    assert!(
-        golden == text,
-        "{} differs; it would now be:\n{text}",
-        path.display()
-    );
+    assert_golden(&format!("fixtures/golden/reports/{name}"), &text);
 }
 
 /// What `ci/junit.mjs` says of a report.

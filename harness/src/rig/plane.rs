@@ -13,6 +13,7 @@ use super::{
     running::{self, Deployed, Launched},
 };
 use crate::{
+    causes,
     cloudflare::plane::{
         ControlPlane, Placed, Record, RunningWorker, Secret, Settings, Snapshot, ZoneSettings,
     },
@@ -247,7 +248,7 @@ impl Drop for DeployedPlane {
 impl Publisher {
     async fn publish(&self, running: &mut Running, snapshot: &Snapshot) {
         let failed = self.try_publish(running, snapshot).await.err();
-        let failed = failed.map(|error| with_causes(&error));
+        let failed = failed.map(|error| causes::with_causes(&error));
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
@@ -285,16 +286,4 @@ impl Publisher {
             None => Ok(()),
         }
     }
-}
-
-/// An error with everything that led to it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }

@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    path::Path,
     process::{Command, Stdio},
 };
 
@@ -19,6 +18,8 @@ use edgeproof::{
     fingerprint::{self, Fingerprint},
 };
 use rstest::rstest;
+
+use crate::golden;
 
 /// A worker whose bundle is the same on every machine.
 const WORKER: &str = "export default { fetch: (request) => fetch(request) };\n";
@@ -151,21 +152,6 @@ impl World {
         }
         text
     }
-}
-
-fn golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures/golden/cli")
-        .join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, text).unwrap();
-    }
-    assert_eq!(
-        text,
-        fs::read_to_string(&path).unwrap(),
-        "{}",
-        path.display()
-    );
 }
 
 /// Each command line with its exit code; those before the last only lead there.

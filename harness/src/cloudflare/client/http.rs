@@ -14,7 +14,7 @@ use tokio_rustls::rustls::crypto::ring;
 use url::Url;
 
 use super::{error::ApiError, secret::Secret};
-use crate::clock::Clock;
+use crate::{causes, clock::Clock};
 
 /// How often a call is made at most.
 const ATTEMPTS: u32 = 3;
@@ -210,7 +210,8 @@ impl Http {
             .client
             .request(self.request(call)?)
             .await
-            .map_err(|error| self.unanswered(call, &with_causes(&error)))?;
+            // hyper's own text says little.
+            .map_err(|error| self.unanswered(call, &causes::with_causes(&error)))?;
         let status = response.status();
         let retry_after = response
             .headers()
@@ -261,17 +262,6 @@ impl Http {
             reason: self.hide(reason),
         }
     }
-}
-
-/// An error with what led to it: hyper's own text says little.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

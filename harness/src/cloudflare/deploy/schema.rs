@@ -24,7 +24,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
-    use crate::{cloudflare::deploy::DeploymentFile, tools};
+    use crate::{cloudflare::deploy::DeploymentFile, golden::assert_golden, tools};
 
     fn files() -> Vec<PathBuf> {
         let folder = tools::home().join("fixtures/deployments");
@@ -34,16 +34,7 @@ mod tests {
 
     #[test]
     fn the_published_schema_is_the_readers() {
-        let path = tools::home().join("scenarios/deployment.schema.json");
-        let text = text().unwrap();
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        assert!(
-            std::fs::read_to_string(&path).unwrap() == text,
-            "{} is out of date; UPDATE_GOLDEN=1 writes it anew",
-            path.display()
-        );
+        assert_golden("scenarios/deployment.schema.json", &text().unwrap());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{
     access::{Group, Level, Token},
     account::Account,
+    envelope::Page,
     error::ApiError,
     ids::is_id,
 };
@@ -37,6 +38,15 @@ impl Call {
 
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
+    }
+
+    /// The page of a list that is asked for; `usual` is how many items a page has, and `most` how many it may have.
+    ///
+    /// # Errors
+    /// Where the numbers are none, or too large.
+    pub(super) fn page(&self, usual: usize, most: usize) -> Result<Page, ApiError> {
+        let (page, per_page) = (self.parameter("page"), self.parameter("per_page"));
+        Page::read(page, per_page, usual, most)
     }
 
     /// The body as JSON.

@@ -6,7 +6,7 @@ use super::{
     access::{Group, Level, Token},
     account::{Account, Zone},
     call::Call,
-    envelope::{Answer, Page},
+    envelope::Answer,
     error::ApiError,
     settings::Record,
 };
@@ -60,12 +60,7 @@ pub(super) fn list(
             "`{other}` of the list of DNS records"
         )));
     }
-    let page = Page::read(
-        call.parameter("page"),
-        call.parameter("per_page"),
-        USUAL,
-        MOST,
-    )?;
+    let page = call.page(USUAL, MOST)?;
     let is = |value: &str, names: [&str; 2]| {
         names
             .into_iter()

@@ -7,7 +7,7 @@ use super::{
     account::{Account, Deployment, Script, Version},
     bindings::{self, Binding},
     call::Call,
-    envelope::{Answer, Page},
+    envelope::Answer,
     error::ApiError,
     ids::fresh_uuid,
     upload::Upload,
@@ -116,12 +116,7 @@ pub(super) const STARTUP_MS: u32 = 1;
 /// `GET …/versions`: the latest first.
 pub(super) fn list(account: &Account, call: &Call, name: &str) -> Result<Answer, ApiError> {
     let script = account.script(name)?;
-    let page = Page::read(
-        call.parameter("page"),
-        call.parameter("per_page"),
-        USUAL,
-        MOST,
-    )?;
+    let page = call.page(USUAL, MOST)?;
     let versions = script.versions.iter().rev();
     let heads = versions.map(|version| head(version, script)).collect();
     Ok(page.of(heads).named("items"))

@@ -6,7 +6,7 @@ use super::{
     access::Token,
     account::{Account, Zone},
     call::Call,
-    envelope::{Answer, Page},
+    envelope::Answer,
     error::ApiError,
     ids::stable_id,
 };
@@ -45,12 +45,7 @@ pub(super) fn list(account: &Account, call: &Call, token: &Token) -> Result<Answ
     {
         return Err(ApiError::not_emulated("operators in the name of a zone"));
     }
-    let page = Page::read(
-        call.parameter("page"),
-        call.parameter("per_page"),
-        USUAL,
-        MOST,
-    )?;
+    let page = call.page(USUAL, MOST)?;
     let wanted = |zone: &&Zone| {
         call.parameter("name")
             .is_none_or(|name| zone.name.eq_ignore_ascii_case(name))
@@ -81,12 +76,7 @@ fn shown_account(account: &Account) -> Value {
 
 /// `GET /accounts`.
 pub(super) fn accounts(account: &Account, call: &Call, token: &Token) -> Result<Answer, ApiError> {
-    let page = Page::read(
-        call.parameter("page"),
-        call.parameter("per_page"),
-        USUAL,
-        MOST,
-    )?;
+    let page = call.page(USUAL, MOST)?;
     let seen = token.sees_account().then(|| shown_account(account));
     Ok(page.of(seen.into_iter().collect()))
 }
@@ -103,12 +93,7 @@ pub(super) fn memberships(
     token: &Token,
 ) -> Result<Answer, ApiError> {
     token.require_memberships()?;
-    let page = Page::read(
-        call.parameter("page"),
-        call.parameter("per_page"),
-        USUAL,
-        MOST,
-    )?;
+    let page = call.page(USUAL, MOST)?;
     Ok(page.of(vec![json!({
         "id": stable_id("membership", &account.name),
         "status": "accepted",

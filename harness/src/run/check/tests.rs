@@ -6,6 +6,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::{
+    golden::assert_golden,
     origin::{RecordedBody, RecordedRequest},
     run::{
         failure,
@@ -297,14 +298,5 @@ fn every_kind_of_failure_reads_as_its_golden_text() {
             .map(|mismatch| failure::of(case, &["expect".to_owned()], mismatch, &redactor)),
     );
     let text = crate::report::failure::texts(&failures, Look::PLAIN).join("\n");
-    let path = crate::tools::home().join("fixtures/golden/reports/failures.txt");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap();
-    assert!(
-        golden == text,
-        "{} differs; it would now be:\n{text}",
-        path.display()
-    );
+    assert_golden("fixtures/golden/reports/failures.txt", &text);
 }

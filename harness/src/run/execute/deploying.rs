@@ -2,6 +2,7 @@
 
 use super::HarnessFault;
 use crate::{
+    causes,
     clock::Clock,
     cloudflare::{
         client::{Cloudflare, Management, Secret, Waiting},
@@ -24,7 +25,7 @@ pub(super) async fn deploy(
     let outcome = match act_on(rig, &deployer, &deploying.act, &mut text).await {
         Ok(outcome) => outcome,
         Err(error) => {
-            text.push_str(&super::with_causes(&error));
+            text.push_str(&causes::with_causes(&error));
             of_error(&error)?
         }
     };
@@ -138,6 +139,6 @@ fn of_error(error: &DeployError) -> Result<DeployOutcome, HarnessFault> {
         DeployError::Api(_) => Ok(DeployOutcome::Failed),
         DeployError::Undone { .. } => Ok(DeployOutcome::Undone),
         DeployError::HalfMade { .. } => Ok(DeployOutcome::HalfMade),
-        DeployError::Build(_) | DeployError::Upload(_) => Err(super::with_causes(error).into()),
+        DeployError::Build(_) | DeployError::Upload(_) => Err(causes::with_causes(error).into()),
     }
 }

@@ -19,6 +19,7 @@ use super::{
     runner::milliseconds,
 };
 use crate::{
+    causes,
     clock::Clock,
     cloudflare::plane::ControlPlane,
     rig::{Environment, Rig},
@@ -63,7 +64,7 @@ pub async fn execute(
     }
     let mut record = match Rig::start(environment, given).await {
         Ok(rig) => on(rig, &clock, case, at_failure).await,
-        Err(error) => CaseRecord::without_run(case, Verdict::Error(with_causes(&error))),
+        Err(error) => CaseRecord::without_run(case, Verdict::Error(causes::with_causes(&error))),
     };
     record.took_ms = milliseconds(started.elapsed());
     record
@@ -86,7 +87,7 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
         Ok(failures) if failures.is_empty() => Verdict::Passed,
         Ok(failures) if case.scenario.kind == Kind::Required => Verdict::Failed(failures),
         Ok(failures) => Verdict::Observed(failures),
-        Err(fault) => Verdict::Error(redactor.text(&with_causes(fault.as_ref()))),
+        Err(fault) => Verdict::Error(redactor.text(&causes::with_causes(fault.as_ref()))),
     };
     session.close().await;
     let mut record = CaseRecord::without_run(case, verdict);
@@ -122,16 +123,4 @@ fn log(rig: &Rig) -> Vec<String> {
         .filter(|line| line.console)
         .map(|line| line.message)
         .collect()
-}
-
-/// An error with everything that led to it, in one line.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }

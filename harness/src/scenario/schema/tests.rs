@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::*;
 use crate::{
+    golden::assert_golden,
     scenario::{
         load,
         node::{Node, Value},
@@ -46,16 +47,7 @@ fn scenario_files() -> Vec<PathBuf> {
 
 #[test]
 fn the_published_schema_is_the_readers() {
-    let path = tools::home().join("scenarios/schema.json");
-    let text = text().unwrap();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(&path).unwrap() == text,
-        "{} is out of date; UPDATE_GOLDEN=1 writes it anew",
-        path.display()
-    );
+    assert_golden("scenarios/schema.json", &text().unwrap());
 }
 
 #[test]

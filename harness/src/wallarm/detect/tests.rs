@@ -10,6 +10,7 @@ use rstest::rstest;
 use serde::Deserialize;
 
 use super::*;
+use crate::golden::assert_golden;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -179,15 +180,7 @@ fn as_many_attacks_are_found_as_the_golden_file_says() {
     // What the project promises of payloads nobody wrote detectors against.
     assert!(held_out.of_any * 100 >= held_out.all * 75, "{table}");
     assert!(alarms.of_any * 100 <= alarms.all * 3, "{table}");
-    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/payloads/golden.txt");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&golden, table).unwrap();
-    }
-    assert_eq!(
-        table,
-        std::fs::read_to_string(&golden).unwrap(),
-        "UPDATE_GOLDEN=1 writes the golden file anew"
-    );
+    assert_golden("fixtures/payloads/golden.txt", table);
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
