@@ -1,6 +1,6 @@
 //! `edgeproof report merge`: the shards of one run as one report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{CliError, saved};
 use crate::{
@@ -30,7 +30,7 @@ pub(super) fn report(command: &Command) -> Result<u8, CliError> {
     let shards = merge
         .files
         .iter()
-        .map(read)
+        .map(|file| read(file))
         .collect::<Result<Vec<_>, _>>()?;
     let results = Results::merged(shards);
     for report in &merge.reports {
@@ -39,10 +39,10 @@ pub(super) fn report(command: &Command) -> Result<u8, CliError> {
     Ok(results.summary.exit_code())
 }
 
-fn read(path: &PathBuf) -> Result<Results, CliError> {
+fn read(path: &Path) -> Result<Results, CliError> {
     saved::read(path, |results: &Results| results.format, FORMAT).map_err(|reason| {
         CliError::Results {
-            path: path.clone(),
+            path: path.to_owned(),
             reason,
         }
     })
