@@ -16,12 +16,12 @@ use crate::cloudflare::deploy::DeploymentFile;
 /// Works the files in: of what is given, and of what steps deploy anew.
 pub(super) fn work_in(node: &mut Node, sources: &mut Sources) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if let Some(Value::Map(given)) = node.value_mut("given") {
+    if let Some(given) = node.value_mut("given") {
         below(given, sources, &mut problems);
     }
     if let Some(Value::List(steps)) = node.value_mut("steps") {
         for step in steps {
-            if let Some(Value::Map(change)) = step.value_mut("set") {
+            if let Some(change) = step.value_mut("set") {
                 below(change, sources, &mut problems);
             }
             if let Some(Value::Map(deploying)) = step.value_mut("deploy") {
@@ -61,18 +61,8 @@ fn in_place(node: &mut Node, sources: &mut Sources) -> Result<(), Problem> {
 }
 
 /// The deployments of a mapping that has some.
-fn below(entries: &mut [(Key, Node)], sources: &mut Sources, problems: &mut Vec<Problem>) {
-    let deployments = entries
-        .iter_mut()
-        .find(|(key, _)| key.text == "deployments");
-    let Some((
-        _,
-        Node {
-            value: Value::Map(deployments),
-            ..
-        },
-    )) = deployments
-    else {
+fn below(value: &mut Value, sources: &mut Sources, problems: &mut Vec<Problem>) {
+    let Some(Value::Map(deployments)) = value.value_mut("deployments") else {
         return;
     };
     for (_, deployment) in deployments {

@@ -69,19 +69,8 @@ pub(super) fn redeployments(node: &mut Node) {
         return;
     };
     for step in steps {
-        let change = step.value_mut("set").and_then(|set| match set {
-            Value::Map(entries) => entries
-                .iter_mut()
-                .find(|(key, _)| key.text == "deployments"),
-            _ => None,
-        });
-        let Some((
-            _,
-            Node {
-                value: Value::Map(deployments),
-                ..
-            },
-        )) = change
+        let change = step.value_mut("set");
+        let Some(Value::Map(deployments)) = change.and_then(|set| set.value_mut("deployments"))
         else {
             continue;
         };

@@ -42,6 +42,19 @@ pub struct Key {
     pub text: String,
 }
 
+impl Value {
+    /// The value of a key, to be changed.
+    pub(super) fn value_mut(&mut self, key: &str) -> Option<&mut Self> {
+        match self {
+            Self::Map(entries) => entries
+                .iter_mut()
+                .find(|(found, _)| found.text == key)
+                .map(|(_, node)| &mut node.value),
+            _ => None,
+        }
+    }
+}
+
 impl Node {
     /// The value of a key, where this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
@@ -61,13 +74,7 @@ impl Node {
 
     /// The value of a key, to be changed.
     pub(super) fn value_mut(&mut self, key: &str) -> Option<&mut Value> {
-        match &mut self.value {
-            Value::Map(entries) => entries
-                .iter_mut()
-                .find(|(found, _)| found.text == key)
-                .map(|(_, node)| &mut node.value),
-            _ => None,
-        }
+        self.value.value_mut(key)
     }
 
     /// The node at a path of keys and indices; a list takes decimal indices.
