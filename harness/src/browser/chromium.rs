@@ -11,13 +11,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{
     gateway::Gateway,
-    profile::{Launch, arguments},
+    kind::{Kind, Launch, arguments},
     protocol::Connection,
 };
-use crate::{
-    process::{Child, ScratchDirectory},
-    rig::Profile,
-};
+use crate::process::{Child, ScratchDirectory};
 
 /// How long Chromium may take until it can be driven; it takes about a second.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -36,11 +33,12 @@ pub enum ChromiumError {
     Protocol(String),
 }
 
-/// A running Chromium of one kind, with its own profile directory and gateway.
+/// A running Chromium with its own profile directory and gateway.
 pub(super) struct Chromium {
     pub(super) connection: Connection,
     pub(super) gateway: Gateway,
-    pub(super) profile: Profile,
+    /// What it says of itself to pages.
+    pub(super) kind: Kind,
     _child: Child,
     // The profile goes after the process that uses it.
     _directory: ScratchDirectory,
@@ -60,13 +58,13 @@ pub(super) struct Installation {
 impl Chromium {
     pub(super) async fn start(
         installation: &Installation,
-        profile: Profile,
+        kind: Kind,
     ) -> Result<Self, ChromiumError> {
         let directory = ScratchDirectory::create(&installation.profiles, "chromium-")
             .map_err(ChromiumError::Start)?;
         let gateway = Gateway::open().await.map_err(ChromiumError::Start)?;
         let arguments = arguments(&Launch {
-            profile,
+            kind,
             headed: installation.headed,
             directory: &directory.path(),
             gateway: gateway.address(),
@@ -91,7 +89,7 @@ impl Chromium {
         Ok(Self {
             connection,
             gateway,
-            profile,
+            kind,
             _child: child,
             _directory: directory,
         })

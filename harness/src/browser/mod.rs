@@ -1,4 +1,4 @@
-//! Chromium as a visitor: started once for each kind of profile, lent to one visitor at a time.
+//! Chromium as a visitor: started when first needed, lent to one visitor at a time.
 //!
 //! A lent Chromium reaches exactly one rig: every name it asks for leads to its gateway, and that
 //! leads to the edge of the rig that borrowed it, in the name of the visitor. When it is given back, its
@@ -7,9 +7,9 @@
 mod calls;
 mod chromium;
 mod gateway;
+mod kind;
 mod page;
 mod pool;
-mod profile;
 mod protocol;
 
 use std::{sync::LazyLock, time::Duration};

@@ -9,6 +9,7 @@ use super::{
     BACKGROUND,
     chromium::{Chromium, ChromiumError, Installation},
     gateway::Way,
+    kind::Kind,
     page::{Page, PageError},
 };
 use crate::rig::Profile;
@@ -23,6 +24,7 @@ pub(crate) struct Pool {
 /// A borrowed Chromium: it goes back, cleaned, when the lease is returned, and is ended when the lease is dropped.
 pub(crate) struct Lease {
     chromium: Chromium,
+    profile: Profile,
     pool: Pool,
 }
 
@@ -46,37 +48,37 @@ impl Pool {
         self
     }
 
-    /// Borrows a Chromium of the kind, started if none is idle, whose connections lead along `way`.
+    /// Borrows a Chromium for a visitor of the profile, started if none is idle, whose connections lead along `way`.
     ///
     /// # Errors
     /// When Chromium does not start.
     pub(crate) async fn lend(&self, profile: Profile, way: Way) -> Result<Lease, ChromiumError> {
-        let chromium = match self.take(profile) {
+        let kind = Kind::from(profile);
+        let chromium = match self.take(kind) {
             Some(chromium) => chromium,
-            None => self.start(profile).await?,
+            None => self.start(kind).await?,
         };
         chromium.gateway.lead(Some(way));
         Ok(Lease {
             chromium,
+            profile,
             pool: self.clone(),
         })
     }
 
-    fn take(&self, profile: Profile) -> Option<Chromium> {
+    fn take(&self, kind: Kind) -> Option<Chromium> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = idle
-            .iter()
-            .position(|chromium| chromium.profile == profile)?;
+        let index = idle.iter().position(|chromium| chromium.kind == kind)?;
         Some(idle.swap_remove(index))
     }
 
-    async fn start(&self, profile: Profile) -> Result<Chromium, ChromiumError> {
+    async fn start(&self, kind: Kind) -> Result<Chromium, ChromiumError> {
         let background = BACKGROUND
             .as_ref()
             .ok_or_else(|| ChromiumError::Silent("no thread for it".to_owned()))?;
         let installation = self.installation.clone();
         background
-            .spawn(async move { Chromium::start(&installation, profile).await })
+            .spawn(async move { Chromium::start(&installation, kind).await })
             .await
             .map_err(|error| ChromiumError::Silent(error.to_string()))?
     }
@@ -88,7 +90,7 @@ impl Lease {
     /// # Errors
     /// When Chromium does not answer.
     pub(crate) async fn open(&self) -> Result<Page, ChromiumError> {
-        Page::open(&self.chromium.connection, self.chromium.profile)
+        Page::open(&self.chromium.connection, self.profile)
             .await
             .map_err(|error| ChromiumError::Protocol(error.to_string()))
     }

@@ -7,6 +7,7 @@ pub mod expected;
 mod failure;
 pub mod journey;
 pub mod observed;
+mod order;
 pub mod record;
 pub mod redact;
 pub mod results;

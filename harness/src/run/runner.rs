@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{
     event::Event,
+    order,
     record::{CaseRecord, Verdict},
     summary::Summary,
 };
@@ -58,7 +59,15 @@ where
     let waits_for = depends::of_all(&cases);
     let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
     let (verdicts, known) = watch::channel(vec![None; total]);
-    for (index, case) in cases.into_iter().enumerate() {
+    let starts = match jobs {
+        1 => (0..total).collect(),
+        _ => order::of_starts(&cases),
+    };
+    let mut cases: Vec<Option<Case>> = cases.into_iter().map(Some).collect();
+    for index in starts {
+        let Some(case) = cases[index].take() else {
+            continue;
+        };
         let (sender, places, execute) = (sender.clone(), Arc::clone(&places), execute.clone());
         let (verdicts, mut known) = (verdicts.clone(), known.clone());
         let waits_for: Vec<(usize, String)> = waits_for[index]
@@ -256,6 +265,24 @@ mod tests {
         })
         .await;
         assert_eq!(seen, ["a passed", "b passed"]);
+    }
+
+    #[rstest::rstest]
+    #[case::one_at_a_time_in_the_order_of_files(1, ["a", "b", "c", "d"])]
+    #[case::side_by_side_the_browser_between_the_others(2, ["a", "b", "d", "c"])]
+    #[tokio::test]
+    async fn cases_begin(#[case] jobs: usize, #[case] expected: [&str; 4]) {
+        let mut plan = cases(&["a", "b", "c", "d"]);
+        let visitors = &mut plan[3].scenario.given.visitors;
+        visitors.values_mut().next().unwrap().profile = crate::rig::Profile::Regular;
+        let begun = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let list = Arc::clone(&begun);
+        let execute = move |case: Arc<Case>| {
+            list.lock().unwrap().push(case.name.clone());
+            async move { passed(&case) }
+        };
+        run(plan, RunOptions { jobs, ..TWO }, execute, |_| ()).await;
+        assert_eq!(*begun.lock().unwrap(), expected);
     }
 
     #[tokio::test]

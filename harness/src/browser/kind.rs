@@ -1,8 +1,26 @@
-//! The command line that makes a Chromium of a kind.
+//! The kinds of Chromium, and the command line that makes each.
 
 use std::{net::SocketAddr, path::Path};
 
 use crate::rig::Profile;
+
+/// What tells one Chromium from another. A private window is a context in a person's, next to the window that is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A person's: nothing shows that it is driven.
+    Personal,
+    /// It says that a program drives it.
+    Automated,
+}
+
+impl From<Profile> for Kind {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Automated => Self::Automated,
+            Profile::Http | Profile::Regular | Profile::Incognito => Self::Personal,
+        }
+    }
+}
 
 /// What every Chromium is started with: no sandbox where root runs it, and no traffic of its own.
 const COMMON: [&str; 15] = [
@@ -29,7 +47,7 @@ const OWN_TRAFFIC: &str = "MAP *.google.com ~NOTFOUND,MAP *.googleapis.com ~NOTF
 
 /// What it takes to start a Chromium.
 pub(super) struct Launch<'a> {
-    pub(super) profile: Profile,
+    pub(super) kind: Kind,
     /// Whether its windows are shown.
     pub(super) headed: bool,
     /// Its profile directory. It must be on a disk: one in memory looks like a private window.
@@ -60,7 +78,7 @@ pub(super) fn arguments(launch: &Launch<'_>) -> Vec<String> {
         "--window-size=1280,900".to_owned(),
         "--lang=en-GB".to_owned(),
     ]);
-    if launch.profile != Profile::Automated {
+    if launch.kind == Kind::Personal {
         // Without these two the browser says that a program drives it.
         arguments.push("--disable-blink-features=AutomationControlled".to_owned());
         arguments.push(format!("--user-agent={}", user_agent(launch.major_version)));
