@@ -12,7 +12,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use edgeproof_benches::noise;
 use edgeproof_worker_core::{
-    configuration::Configuration, edge_headers, event::Intelligence, form::FormScanner,
+    configuration::Configuration, edge, edge_headers, form::FormScanner,
     headers::Headers, identification, matching, protection, request::RequestHead, signals,
 };
 use serde_json::json;
@@ -148,16 +148,17 @@ fn answers(criterion: &mut Criterion) {
     });
     criterion.bench_function("worker/send/answer", |bencher| {
         bencher.iter(|| {
-            let identified = identification::judge(&head, 200, black_box(answer.as_bytes()), NOW);
+            let identified =
+                identification::judge(&configuration, &head, 200, black_box(answer.as_bytes()), NOW);
             assert!(identified.is_ok());
             protection::decide(&configuration, &head, Some(&signals), identified)
         })
     });
-    let known: Intelligence = serde_json::from_value(event).unwrap();
+    let known = event.to_string();
     criterion.bench_function("worker/edge_headers", |bencher| {
         bencher.iter(|| {
             let stripped = edge_headers::strip(black_box(&head.headers));
-            (stripped, edge_headers::state(black_box(&known)))
+            (stripped, edge::judge(200, black_box(known.as_bytes())))
         })
     });
 }

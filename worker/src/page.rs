@@ -1,9 +1,8 @@
 //! Identification pages, and every other answer that gets a script.
 
 use edgeproof_worker_core::{
-    edge, edge_headers,
-    event::Intelligence,
-    headers::Headers,
+    edge,
+    headers::{HeaderEdit, Headers},
     identification::Failure,
     injection::{self, Found, Scanner, Width},
     log::{LogEntry, LogLevel},
@@ -27,7 +26,7 @@ impl Incoming {
         if edge::is_wanted(&self.configuration, &self.head, pattern) {
             match self.analyse().await {
                 _ if self.is_blocked() => return self.blocked(),
-                Ok(known) => edits.extend(edge_headers::state(&known)),
+                Ok(known) => edits.extend(known),
                 Err(failure) => {
                     let reason = format!("without analysis: {failure}");
                     self.log(&LogEntry::new(LogLevel::Error, "allow", reason));
@@ -43,7 +42,7 @@ impl Incoming {
         self.inject(response, &answer, None).await
     }
 
-    async fn analyse(&self) -> Result<Intelligence, Failure> {
+    async fn analyse(&self) -> Result<Vec<HeaderEdit>, Failure> {
         let request = edge::request(&self.configuration, &self.head)?;
         let posting = runtime::post(&request, &self.signals, self.deadline(), &self.stop())?;
         let (status, body) = runtime::posted(self.unless_blocked(posting).await)?;

@@ -99,7 +99,7 @@ impl Incoming {
         let (status, body) = runtime::posted(self.unless_blocked(posting).await)?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
         let now = js_sys::Date::now() as i64;
-        identification::judge(&self.head, status, &body, now)
+        identification::judge(&self.configuration, &self.head, status, &body, now)
     }
 
     /// The origin's answer with what the platform tells the browser.

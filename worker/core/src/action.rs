@@ -1,8 +1,9 @@
 //! Rule actions: what a ruleset, or the configured fallback, decides about a protected call.
 
-use serde::Deserialize;
-
-use crate::headers::HeaderEdit;
+use crate::{
+    headers::HeaderEdit,
+    json::{Json, JsonError, Object, Read},
+};
 
 /// What happens to a protected call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,7 @@ pub struct Block {
 }
 
 /// The action of a ruleset, with what decided it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "RawAction")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleAction {
     /// The ruleset that was evaluated.
     pub ruleset: String,
@@ -36,99 +36,82 @@ pub struct RuleAction {
     pub action: Action,
 }
 
-/// The action for calls that could not be identified. It names no rule.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "RawAction")]
-pub struct FallbackAction(pub Action);
-
-impl Default for FallbackAction {
+impl Default for Action {
     /// 403 with an empty body: a failure mode that was not chosen is closed.
     fn default() -> Self {
-        Self(Action::Block(Block {
+        Self::Block(Block {
             status: 403,
             headers: Vec::new(),
             body: None,
-        }))
+        })
     }
 }
 
-/// Why an action could not be read.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ActionError {
-    /// Neither `allow` nor `block`.
-    #[error("unknown type of action")]
-    Type,
-    /// A rule action names its ruleset.
-    #[error("ruleset_id is missing")]
-    Ruleset,
-    /// A block action has a status from 200 to 599.
-    #[error("status_code is missing or outside 200 to 599")]
-    Status,
-}
-
-/// The JSON of both kinds.
-#[derive(Deserialize)]
-struct RawAction {
-    #[serde(rename = "type")]
-    kind: String,
-    ruleset_id: Option<String>,
-    rule_id: Option<String>,
-    request_header_modifications: Option<Modifications>,
-    status_code: Option<f64>,
-    headers: Option<Vec<Field>>,
-    body: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Modifications {
-    remove: Option<Vec<String>>,
-    set: Option<Vec<Field>>,
-    append: Option<Vec<Field>>,
-}
-
-#[derive(Deserialize)]
-struct Field {
-    name: String,
-    value: String,
-}
-
-impl Modifications {
-    /// Remove, then set, then append: the order the platform documents.
-    fn into_edits(self) -> Vec<HeaderEdit> {
-        let remove = self.remove.unwrap_or_default().into_iter();
-        let set = self.set.unwrap_or_default().into_iter();
-        let append = self.append.unwrap_or_default().into_iter();
-        remove
-            .map(HeaderEdit::Remove)
-            .chain(set.map(|field| HeaderEdit::Set(field.name, field.value)))
-            .chain(append.map(|field| HeaderEdit::Append(field.name, field.value)))
-            .collect()
+impl RuleAction {
+    pub(crate) fn read(action: Object<'_>) -> Result<Self, JsonError> {
+        Ok(Self {
+            ruleset: action.required("ruleset_id")?,
+            rule: action.optional("rule_id")?,
+            action: Action::read(action)?,
+        })
     }
 }
 
-impl RawAction {
-    fn action(self) -> Result<Action, ActionError> {
-        match self.kind.as_str() {
-            "allow" => Ok(Action::Allow(
-                self.request_header_modifications
-                    .map(Modifications::into_edits)
-                    .unwrap_or_default(),
+impl Action {
+    /// Reads the part that says what happens, which is all there is to the action of the failure mode.
+    pub(crate) fn read(action: Object<'_>) -> Result<Self, JsonError> {
+        match action.required("type")? {
+            "allow" => Ok(Self::Allow(
+                action
+                    .optional("request_header_modifications")?
+                    .map_or(Ok(Vec::new()), edits)?,
             )),
-            "block" => Ok(Action::Block(Block {
-                status: self
-                    .status_code
-                    .and_then(status)
-                    .ok_or(ActionError::Status)?,
-                headers: self
-                    .headers
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|field| (field.name, field.value))
+            "block" => Ok(Self::Block(Block {
+                status: status(action.required("status_code")?)
+                    .ok_or(JsonError::Member("status_code"))?,
+                headers: fields(action, "headers")?
+                    .map(|Field { name, value }| (name.to_owned(), value.to_owned()))
                     .collect(),
-                body: self.body,
+                body: action.optional("body")?,
             })),
-            _ => Err(ActionError::Type),
+            _ => Err(JsonError::Member("type")),
         }
+    }
+}
+
+/// Remove, then set, then append: the order the platform documents.
+fn edits(modifications: Object<'_>) -> Result<Vec<HeaderEdit>, JsonError> {
+    let remove: Vec<String> = modifications.optional("remove")?.unwrap_or_default();
+    let set = fields(modifications, "set")?;
+    let append = fields(modifications, "append")?;
+    Ok(remove
+        .into_iter()
+        .map(HeaderEdit::Remove)
+        .chain(set.map(|Field { name, value }| HeaderEdit::set(name, value)))
+        .chain(append.map(|Field { name, value }| HeaderEdit::append(name, value)))
+        .collect())
+}
+
+struct Field<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+fn fields<'a>(
+    object: Object<'a>,
+    name: &'static str,
+) -> Result<impl Iterator<Item = Field<'a>>, JsonError> {
+    let fields: Option<Vec<Field>> = object.optional(name)?;
+    Ok(fields.into_iter().flatten())
+}
+
+impl<'a> Read<'a> for Field<'a> {
+    fn read(json: &'a Json<'_>) -> Option<Self> {
+        let field = Object::read(json)?;
+        Some(Self {
+            name: field.required("name").ok()?,
+            value: field.required("value").ok()?,
+        })
     }
 }
 
@@ -142,35 +125,20 @@ fn status(number: f64) -> Option<u16> {
     (200.0..600.0).contains(&number).then_some(number as u16)
 }
 
-impl TryFrom<RawAction> for RuleAction {
-    type Error = ActionError;
-
-    fn try_from(mut raw: RawAction) -> Result<Self, ActionError> {
-        Ok(Self {
-            ruleset: raw.ruleset_id.take().ok_or(ActionError::Ruleset)?,
-            rule: raw.rule_id.take(),
-            action: raw.action()?,
-        })
-    }
-}
-
-impl TryFrom<RawAction> for FallbackAction {
-    type Error = ActionError;
-
-    fn try_from(raw: RawAction) -> Result<Self, ActionError> {
-        raw.action().map(Self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
 
+    fn read(text: &str) -> Result<RuleAction, JsonError> {
+        let json = Json::parse(text)?;
+        RuleAction::read(Object::read(&json).unwrap())
+    }
+
     #[test]
     fn an_allow_action_edits_in_the_order_remove_set_append() {
-        let action: RuleAction = serde_json::from_str(
+        let action = read(
             r#"{"type":"allow","ruleset_id":"rs_1","rule_id":"r_1","request_header_modifications":
                 {"append":[{"name":"c","value":"3"}],"set":[{"name":"b","value":"2"}],"remove":["a"]}}"#,
         )
@@ -210,9 +178,8 @@ mod tests {
         #[case] text: &str,
         #[case] status: Option<u16>,
     ) {
-        let read = serde_json::from_str::<RuleAction>(text).ok();
         assert_eq!(
-            read.map(|rule| match rule.action {
+            read(text).ok().map(|rule| match rule.action {
                 Action::Block(block) => block.status,
                 Action::Allow(_) => 0,
             }),
@@ -222,10 +189,8 @@ mod tests {
 
     #[test]
     fn a_fallback_action_needs_no_ruleset() {
-        let text = r#"{"type":"allow"}"#;
-        assert_eq!(
-            serde_json::from_str::<FallbackAction>(text).unwrap(),
-            FallbackAction(Action::Allow(Vec::new()))
-        );
+        let json = Json::parse(r#"{"type":"allow"}"#).unwrap();
+        let action = Action::read(Object::read(&json).unwrap());
+        assert_eq!(action, Ok(Action::Allow(Vec::new())));
     }
 }

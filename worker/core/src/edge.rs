@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::{
     configuration::Configuration,
+    edge_headers,
     event::Intelligence,
+    headers::HeaderEdit,
     identification::{self, Failure, PlatformRequest, is_secret},
     pattern::Pattern,
     request::RequestHead,
@@ -97,12 +99,11 @@ pub fn request(
     })
 }
 
-/// Reads the platform's answer.
-pub fn judge(status: u16, body: &[u8]) -> Result<Intelligence, Failure> {
-    if !(200..300).contains(&status) {
-        return Err(Failure::Status(status));
-    }
-    identification::read(body)
+/// Reads the platform's answer: what the origin is told.
+pub fn judge(status: u16, body: &[u8]) -> Result<Vec<HeaderEdit>, Failure> {
+    let answer = identification::json(status, body)?;
+    let known = Intelligence::read(identification::object(&answer)?)?;
+    Ok(edge_headers::state(&known))
 }
 
 #[cfg(test)]

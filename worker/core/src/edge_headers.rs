@@ -69,27 +69,26 @@ pub fn strip(sent: &Headers) -> Vec<HeaderEdit> {
 }
 
 /// The edits that state what the platform knows. They follow those of [`strip`].
-pub fn state(known: &Intelligence) -> Vec<HeaderEdit> {
+pub(crate) fn state(known: &Intelligence<'_>) -> Vec<HeaderEdit> {
     let mut fields = Fields(Vec::new());
-    fields.address("v4", known.ip_info.v4.as_ref());
-    fields.address("v6", known.ip_info.v6.as_ref());
+    fields.address("v4", known.v4.as_ref());
+    fields.address("v6", known.v6.as_ref());
     if let Some(bot) = &known.bot_info {
-        fields.word("fp-bot-info-category", Some(&bot.category));
-        fields.name("fp-bot-info-provider", Some(&bot.provider));
-        fields.name("fp-bot-info-name", Some(&bot.name));
-        fields.word("fp-bot-info-identity", Some(bot.identity.as_str()));
+        fields.word("fp-bot-info-category", Some(bot.category));
+        fields.name("fp-bot-info-provider", Some(bot.provider));
+        fields.name("fp-bot-info-name", Some(bot.name));
+        fields.word("fp-bot-info-identity", Some(bot.identity.0));
     }
     fields.proxy(known);
     fields.vpn(known);
-    let tor = known.ip_blocklist.as_ref().and_then(|list| list.tor_node);
-    fields.truth("fp-ip-blocklist-tor-node", tor);
+    fields.truth("fp-ip-blocklist-tor-node", known.tor_node);
     fields.0
 }
 
 struct Fields(Vec<HeaderEdit>);
 
 impl Fields {
-    fn address<Address: Display>(&mut self, family: &str, info: Option<&AddressInfo<Address>>) {
+    fn address<Address: Display>(&mut self, family: &str, info: Option<&AddressInfo<'_, Address>>) {
         let Some(info) = info else { return };
         let name = |rest: &str| format!("fp-ip-info-{family}-{rest}");
         self.word(name("address"), Some(info.address.to_string()));
@@ -106,35 +105,26 @@ impl Fields {
                 name("geolocation-longitude"),
                 place.longitude.map(|n| n.to_string()),
             );
-            self.word(
-                name("geolocation-postal-code"),
-                place.postal_code.as_deref(),
-            );
-            self.word(name("geolocation-timezone"), place.timezone.as_deref());
-            self.name(name("geolocation-city-name"), place.city_name.as_deref());
-            self.word(
-                name("geolocation-country-code"),
-                place.country_code.as_deref(),
-            );
-            self.word(
-                name("geolocation-continent-code"),
-                place.continent_code.as_deref(),
-            );
+            self.word(name("geolocation-postal-code"), place.postal_code);
+            self.word(name("geolocation-timezone"), place.timezone);
+            self.name(name("geolocation-city-name"), place.city_name);
+            self.word(name("geolocation-country-code"), place.country_code);
+            self.word(name("geolocation-continent-code"), place.continent_code);
         }
-        self.name(name("asn-name"), info.asn_name.as_deref());
-        self.word(name("asn-network"), info.asn_network.as_deref());
-        self.word(name("asn-type"), info.asn_type.as_deref());
-        self.name(name("datacenter-name"), info.datacenter_name.as_deref());
+        self.name(name("asn-name"), info.asn_name);
+        self.word(name("asn-network"), info.asn_network);
+        self.word(name("asn-type"), info.asn_type);
+        self.name(name("datacenter-name"), info.datacenter_name);
     }
 
-    fn proxy(&mut self, known: &Intelligence) {
+    fn proxy(&mut self, known: &Intelligence<'_>) {
         if known.proxy != Some(true) {
             return;
         }
         self.truth("fp-proxy", known.proxy);
         self.word(
             "fp-proxy-confidence",
-            known.proxy_confidence.map(|c| c.as_str()),
+            known.proxy_confidence.as_ref().map(|c| c.0),
         );
         if let Some(ProxyDetails {
             proxy_type,
@@ -142,22 +132,22 @@ impl Fields {
             provider,
         }) = &known.proxy_details
         {
-            self.word("fp-proxy-details-proxy-type", proxy_type.as_deref());
+            self.word("fp-proxy-details-proxy-type", *proxy_type);
             self.date("fp-proxy-details-last-seen-at", *last_seen_at);
-            self.name("fp-proxy-details-provider", provider.as_deref());
+            self.name("fp-proxy-details-provider", *provider);
         }
     }
 
-    fn vpn(&mut self, known: &Intelligence) {
+    fn vpn(&mut self, known: &Intelligence<'_>) {
         if known.vpn != Some(true) {
             return;
         }
         self.truth("fp-vpn", known.vpn);
         self.word(
             "fp-vpn-confidence",
-            known.vpn_confidence.map(|c| c.as_str()),
+            known.vpn_confidence.as_ref().map(|c| c.0),
         );
-        let methods = known.vpn_methods.clone().unwrap_or_default();
+        let methods = &known.vpn_methods;
         self.truth(
             "fp-vpn-methods-timezone-mismatch",
             methods.timezone_mismatch,
@@ -211,10 +201,11 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::{Json, Object, Read};
 
     fn stated(json: &str) -> Vec<(String, String)> {
-        let known: Intelligence = serde_json::from_str(json).unwrap();
-        state(&known)
+        let json = Json::parse(json).unwrap();
+        state(&Intelligence::read(Object::read(&json).unwrap()).unwrap())
             .into_iter()
             .map(|edit| match edit {
                 HeaderEdit::Set(name, value) => (name, value),

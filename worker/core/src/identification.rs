@@ -1,14 +1,14 @@
 //! The identification call: what the worker tells the platform about a protected call, and what it learns.
 
-use std::net::IpAddr;
-
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
-use url::Url;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     action::RuleAction,
     configuration::Configuration,
-    event::{BotInfo, Confidence, Intelligence, IpBlocklist, IpInfo, ProxyDetails, VpnMethods},
+    edge_headers,
+    event::Intelligence,
+    headers::HeaderEdit,
+    json::{Json, JsonError, Object, Read},
     request::RequestHead,
     signals::Signals,
     tampering::{self, Call, Provenance, Tampering},
@@ -29,70 +29,16 @@ pub struct PlatformRequest {
 }
 
 /// What the platform answered about a protected call.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Identified {
     /// What the agent in the page is told; opaque.
     pub agent_data: String,
     /// What the ruleset decided, if one was asked for.
     pub rule_action: Option<RuleAction>,
     /// Cookies for the visitor, as `Set-Cookie` values.
-    #[serde(default)]
-    pub set_cookie_headers: Option<Vec<String>>,
-    /// The event.
-    pub event: Event,
-}
-
-/// The event behind a protected call.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "EventFields")]
-pub struct Event {
-    /// What ties it to the call.
-    pub provenance: Provenance,
-    /// What is known about the request.
-    pub intelligence: Intelligence,
-}
-
-/// Both parts of an event as they come, side by side in one object: read in one go, which is what every call waits for.
-#[derive(Deserialize)]
-struct EventFields {
-    replayed: bool,
-    #[serde(deserialize_with = "tampering::milliseconds")]
-    timestamp: i64,
-    url: Url,
-    ip_address: IpAddr,
-    ip_info: IpInfo,
-    bot_info: Option<BotInfo>,
-    proxy: Option<bool>,
-    proxy_confidence: Option<Confidence>,
-    proxy_details: Option<ProxyDetails>,
-    vpn: Option<bool>,
-    vpn_confidence: Option<Confidence>,
-    vpn_methods: Option<VpnMethods>,
-    ip_blocklist: Option<IpBlocklist>,
-}
-
-impl From<EventFields> for Event {
-    fn from(event: EventFields) -> Self {
-        Self {
-            provenance: Provenance {
-                replayed: event.replayed,
-                timestamp: event.timestamp,
-                url: event.url,
-                ip_address: event.ip_address,
-            },
-            intelligence: Intelligence {
-                ip_info: event.ip_info,
-                bot_info: event.bot_info,
-                proxy: event.proxy,
-                proxy_confidence: event.proxy_confidence,
-                proxy_details: event.proxy_details,
-                vpn: event.vpn,
-                vpn_confidence: event.vpn_confidence,
-                vpn_methods: event.vpn_methods,
-                ip_blocklist: event.ip_blocklist,
-            },
-        }
-    }
+    pub set_cookie_headers: Vec<String>,
+    /// What the origin is told about the request; nothing where the edge API is off.
+    pub known: Vec<HeaderEdit>,
 }
 
 /// Why a protected call could not be identified. None of them says anything about the visitor.
@@ -130,21 +76,9 @@ pub enum Failure {
     NoRuleAction,
 }
 
-impl Failure {
-    /// What is wrong with an answer, without its content: the words of serde_json quote values, which may be personal.
-    pub(crate) fn invalid(error: &serde_json::Error) -> Self {
-        let kind = match error.classify() {
-            serde_json::error::Category::Data => "a field is missing or has the wrong type",
-            serde_json::error::Category::Eof => "it ends too early",
-            serde_json::error::Category::Io | serde_json::error::Category::Syntax => {
-                "it is not JSON"
-            }
-        };
-        Self::Answer(format!(
-            "{kind} (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
+impl From<JsonError> for Failure {
+    fn from(error: JsonError) -> Self {
+        Self::Answer(error.to_string())
     }
 }
 
@@ -235,29 +169,52 @@ pub fn request(
 
 /// Reads the platform's answer and checks that its event belongs to the call. `now` is in Unix milliseconds.
 pub fn judge(
+    configuration: &Configuration,
     head: &RequestHead,
     status: u16,
     body: &[u8],
     now: i64,
 ) -> Result<Identified, Failure> {
-    if !(200..300).contains(&status) {
-        return Err(Failure::Status(status));
-    }
-    let identified: Identified = read(body)?;
+    let answer = json(status, body)?;
+    let answer = object(&answer)?;
+    let event: Object = answer.required("event")?;
+    let provenance = Provenance::read(event)?;
+    let intelligence = Intelligence::read(event)?;
+    let identified = Identified {
+        agent_data: answer.required("agent_data")?,
+        rule_action: answer
+            .optional("rule_action")?
+            .map(RuleAction::read)
+            .transpose()?,
+        set_cookie_headers: answer.optional("set_cookie_headers")?.unwrap_or_default(),
+        known: if configuration.edge_api {
+            edge_headers::state(&intelligence)
+        } else {
+            Vec::new()
+        },
+    };
     let call = Call {
         method: &head.method,
         origin: head.headers.get("origin"),
         addresses: &head.addresses(),
         now,
     };
-    tampering::check(&identified.event.provenance, &call)?;
+    tampering::check(&provenance, &call)?;
     Ok(identified)
 }
 
-/// Reads an answer of the platform. As text: reading bytes as well would be 14 KB more of wasm.
-pub(crate) fn read<'a, Answer: Deserialize<'a>>(body: &'a [u8]) -> Result<Answer, Failure> {
+/// An answer of the platform. As text: reading bytes as well would be 14 KB more of wasm.
+pub(crate) fn json(status: u16, body: &[u8]) -> Result<Json<'_>, Failure> {
+    if !(200..300).contains(&status) {
+        return Err(Failure::Status(status));
+    }
     let text = str::from_utf8(body).map_err(|_| Failure::Answer("it is not text".to_owned()))?;
-    serde_json::from_str(text).map_err(|error| Failure::invalid(&error))
+    Ok(Json::parse(text)?)
+}
+
+/// The object that an answer is.
+pub(crate) fn object<'a>(answer: &'a Json<'_>) -> Result<Object<'a>, Failure> {
+    Object::read(answer).ok_or_else(|| Failure::Answer("it is not an object".to_owned()))
 }
 
 /// The value of the platform's cookie: the first of that name, as it was sent.
@@ -403,7 +360,13 @@ mod tests {
     }
 
     fn judged(answer: &Value) -> Result<Identified, Failure> {
-        judge(&head(""), 200, answer.to_string().as_bytes(), NOW)
+        judge(
+            &configuration(&[]),
+            &head(""),
+            200,
+            answer.to_string().as_bytes(),
+            NOW,
+        )
     }
 
     #[test]
@@ -466,7 +429,13 @@ mod tests {
     #[case(302)]
     #[case(500)]
     fn another_status_is_a_failure(#[case] status: u16) {
-        let failure = judge(&head(""), status, answer().to_string().as_bytes(), NOW);
+        let failure = judge(
+            &configuration(&[]),
+            &head(""),
+            status,
+            answer().to_string().as_bytes(),
+            NOW,
+        );
         assert_eq!(failure.err(), Some(Failure::Status(status)));
     }
 
@@ -483,6 +452,7 @@ mod tests {
     #[test]
     fn the_reason_quotes_nothing_of_the_answer() {
         let failure = judge(
+            &configuration(&[]),
             &head(""),
             200,
             br#"{"agent_data": {"visitor": "Ada"}}"#,
@@ -510,7 +480,7 @@ mod tests {
 
         #[test]
         fn no_answer_makes_the_judge_fail(body in ".{0,80}") {
-            prop_assert!(judge(&head(""), 200, body.as_bytes(), NOW).is_err());
+            prop_assert!(judge(&configuration(&[]), &head(""), 200, body.as_bytes(), NOW).is_err());
         }
     }
 }

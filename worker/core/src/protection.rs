@@ -65,8 +65,8 @@ pub fn decide(
         Ok(identified) => (Some(identified), Some(Failure::NoRuleAction)),
         Err(failure) => (None, Some(failure)),
     };
-    if let Some(identified) = identified.as_ref().filter(|_| configuration.edge_api) {
-        request.extend(edge_headers::state(&identified.event.intelligence));
+    if let Some(identified) = &identified {
+        request.extend(identified.known.iter().cloned());
     }
     let rule = identified
         .as_ref()
@@ -96,12 +96,7 @@ pub fn decide(
         Some(Action::Block(block)) => Step::Answer(Answer::of_block(block)),
     };
     let (agent_data, cookies) = identified
-        .map(|identified| {
-            (
-                Some(identified.agent_data),
-                identified.set_cookie_headers.unwrap_or_default(),
-            )
-        })
+        .map(|identified| (Some(identified.agent_data), identified.set_cookie_headers))
         .unwrap_or_default();
     let mut protection = Protection {
         step,
@@ -286,6 +281,13 @@ mod tests {
     const CROSS_ORIGIN: &str = "origin: https://app.example\nfp-data: abc\ncookie: a=b";
 
     fn identified(rule_action: &Value) -> Result<Identified, Failure> {
+        identified_with(&configuration(&[]), rule_action)
+    }
+
+    fn identified_with(
+        configuration: &Configuration,
+        rule_action: &Value,
+    ) -> Result<Identified, Failure> {
         let head = RequestHead::new(
             "GET",
             "https://shop.example/",
@@ -300,7 +302,13 @@ mod tests {
                 "ip_info": {}, "vpn": true,
             },
         });
-        judge(&head.unwrap(), 200, answer.to_string().as_bytes(), NOW)
+        judge(
+            configuration,
+            &head.unwrap(),
+            200,
+            answer.to_string().as_bytes(),
+            NOW,
+        )
     }
 
     fn block() -> Value {
@@ -392,7 +400,8 @@ mod tests {
     #[test]
     fn with_the_edge_api_the_origin_is_told_what_is_known() {
         let configuration = configuration(&[("FP_EDGE_API", "true")]);
-        let protection = decided(&configuration, &head(SAME_ORIGIN), identified(&allow()));
+        let identified = identified_with(&configuration, &allow());
+        let protection = decided(&configuration, &head(SAME_ORIGIN), identified);
         assert!(forwarded(&protection).contains(&HeaderEdit::set("fp-vpn", "?1")));
     }
 

@@ -1,17 +1,13 @@
 //! Whether an event belongs to the call it came with. The checks run in the order of the vendor's worker.
 
-use std::{
-    fmt::{self, Formatter},
-    net::IpAddr,
-};
+use std::net::IpAddr;
 
-use serde::{
-    Deserializer,
-    de::{Error, Visitor},
-};
 use url::{Position, Url};
 
-use crate::date;
+use crate::{
+    date,
+    json::{Json, JsonError, Object, Read},
+};
 
 /// The part of an event that ties it to one call.
 #[derive(Clone, Debug)]
@@ -24,6 +20,21 @@ pub struct Provenance {
     pub url: Url,
     /// The address they came from.
     pub ip_address: IpAddr,
+}
+
+impl Provenance {
+    pub(crate) fn read(event: Object<'_>) -> Result<Self, JsonError> {
+        let url: &str = event.required("url")?;
+        let address: &str = event.required("ip_address")?;
+        Ok(Self {
+            replayed: event.required("replayed")?,
+            timestamp: event.required::<Timestamp>("timestamp")?.0,
+            url: url.parse().map_err(|_| JsonError::Member("url"))?,
+            ip_address: address
+                .parse()
+                .map_err(|_| JsonError::Member("ip_address"))?,
+        })
+    }
 }
 
 /// What of the call the event is compared with.
@@ -93,38 +104,21 @@ fn is_same_origin(event: &Provenance, call: &Call<'_>) -> bool {
     }
 }
 
-/// Reads a time: Unix time in milliseconds, or a date of RFC 3339.
-pub(crate) fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    struct Timestamp;
+/// A time: Unix time in milliseconds, or a date of RFC 3339.
+pub(crate) struct Timestamp(pub(crate) i64);
 
-    impl Visitor<'_> for Timestamp {
-        type Value = i64;
-
-        fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-            formatter.write_str("milliseconds or a date of RFC 3339")
-        }
-
-        fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
-            Ok(number)
-        }
-
-        fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
-            i64::try_from(number).map_err(E::custom)
-        }
-
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "fractions do not count; the conversion saturates"
-        )]
-        fn visit_f64<E: Error>(self, number: f64) -> Result<i64, E> {
-            Ok(number as i64)
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {
-            date::milliseconds(text).ok_or_else(|| E::custom("not a date"))
+impl<'a> Read<'a> for Timestamp {
+    fn read(json: &'a Json<'_>) -> Option<Self> {
+        match json {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "fractions do not count; the conversion saturates"
+            )]
+            Json::Number(number) => Some(Self(*number as i64)),
+            Json::Text(text) => date::milliseconds(text).map(Self),
+            _ => None,
         }
     }
-    deserializer.deserialize_any(Timestamp)
 }
 
 #[cfg(test)]
@@ -138,7 +132,7 @@ mod tests {
     fn event(replayed: bool, timestamp: &str, url: &str, address: &str) -> Provenance {
         Provenance {
             replayed,
-            timestamp: milliseconds(&mut serde_json::Deserializer::from_str(timestamp)).unwrap(),
+            timestamp: Timestamp::read(&Json::parse(timestamp).unwrap()).unwrap().0,
             url: url.parse().unwrap(),
             ip_address: address.parse().unwrap(),
         }

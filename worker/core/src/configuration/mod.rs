@@ -12,8 +12,6 @@ mod reader;
 
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
 pub use problem::Problem;
 pub(crate) use reader::Reader;
 
@@ -62,8 +60,7 @@ pub struct ProtectedApi {
 }
 
 /// The methods that can be protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Method {
     Get,
@@ -74,6 +71,8 @@ pub enum Method {
 }
 
 impl Method {
+    const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
     /// The method as it stands in a request line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -178,7 +177,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::action::FallbackAction;
 
     fn read(variables: &[(&str, &str)]) -> Configuration {
         let mut all = BTreeMap::from([
@@ -197,7 +195,7 @@ mod tests {
         assert_eq!(configuration.cdn_host, "fpcdn.io");
         assert_eq!(configuration.log_level, LogLevel::Error);
         assert_eq!(configuration.timeout, Duration::from_secs(3));
-        assert_eq!(configuration.fallback, FallbackAction::default().0);
+        assert_eq!(configuration.fallback, Action::default());
         assert!(configuration.is_monitoring() && !configuration.edge_api);
         assert_eq!(configuration.problems, []);
     }

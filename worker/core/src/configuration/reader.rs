@@ -1,11 +1,9 @@
 //! Reads each variable, and notes what cannot be used.
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
-
 use super::{DEFAULT_INGRESS_HOST, Method, Problem, ProtectedApi, SecretKey};
 use crate::{
-    action::{Action, FallbackAction},
+    action::Action,
+    json::{Json, Object, Read},
     log::LogLevel,
     pattern::Pattern,
 };
@@ -106,13 +104,15 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
         }
     }
 
-    pub(crate) fn json<T: DeserializeOwned>(
+    pub(crate) fn json<T>(
         &mut self,
         name: &'static str,
         expected: &'static str,
+        read: impl FnOnce(&Json<'_>) -> Option<T>,
     ) -> Option<T> {
         let text = self.text(name)?;
-        let read = serde_json::from_str(&text).ok();
+        let json = Json::parse(&text).ok();
+        let read = json.as_ref().and_then(read);
         if read.is_none() {
             self.invalid(name, expected);
         }
@@ -132,25 +132,22 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
     }
 
     pub(super) fn protected_apis(&mut self) -> Vec<ProtectedApi> {
-        #[derive(Deserialize)]
-        struct Entry {
-            method: Method,
-            url: String,
-        }
         const NAME: &str = "PROTECTED_APIS";
         const EXPECTED: &str =
             "a JSON array of objects with method (GET, POST, PUT, PATCH or DELETE) and url";
-        let entries: Vec<Box<RawValue>> = self.json(NAME, EXPECTED).unwrap_or_default();
+        // One unusable entry leaves the others in force.
+        let entries: Vec<Entry> = self
+            .json(NAME, EXPECTED, |json| Read::read(json))
+            .unwrap_or_default();
         let mut apis = Vec::with_capacity(entries.len());
-        for (position, entry) in entries.into_iter().enumerate() {
-            // One unusable entry leaves the others in force.
-            match serde_json::from_str::<Entry>(entry.get()) {
-                Ok(Entry { method, url }) => {
+        for (position, Entry(entry)) in entries.into_iter().enumerate() {
+            match entry {
+                Some((method, url)) => {
                     if let Some(url) = self.pattern(NAME, position, &url) {
                         apis.push(ProtectedApi { method, url });
                     }
                 }
-                Err(_) => self.invalid(NAME, EXPECTED),
+                None => self.invalid(NAME, EXPECTED),
             }
         }
         apis
@@ -159,7 +156,9 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
     /// A list of patterns; those that cannot be used are left out.
     pub(crate) fn patterns(&mut self, name: &'static str) -> Vec<Pattern> {
         let texts: Vec<String> = self
-            .json(name, "a JSON array of URL patterns")
+            .json(name, "a JSON array of URL patterns", |json| {
+                Read::read(json)
+            })
             .unwrap_or_default();
         texts
             .iter()
@@ -169,13 +168,12 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
     }
 
     pub(super) fn fallback(&mut self) -> Action {
-        let fallback: FallbackAction = self
-            .json(
-                "FP_FAILURE_FALLBACK_ACTION",
-                "a JSON object with type allow or block; calls that cannot be identified get 403",
-            )
-            .unwrap_or_default();
-        fallback.0
+        self.json(
+            "FP_FAILURE_FALLBACK_ACTION",
+            "a JSON object with type allow or block; calls that cannot be identified get 403",
+            |json| Action::read(Object::read(json)?).ok(),
+        )
+        .unwrap_or_default()
     }
 
     pub(super) fn log_level(&mut self) -> LogLevel {
@@ -222,5 +220,22 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
                 default
             }
         }
+    }
+}
+
+/// Method and pattern of a protected API; none where the entry is something else.
+struct Entry(Option<(Method, String)>);
+
+impl<'a> Read<'a> for Entry {
+    fn read(json: &'a Json<'_>) -> Option<Self> {
+        let entry = || {
+            let entry = Object::read(json)?;
+            let method: &str = entry.required("method").ok()?;
+            let method = Method::ALL
+                .into_iter()
+                .find(|known| known.as_str() == method)?;
+            Some((method, entry.required("url").ok()?))
+        };
+        Some(Self(entry()))
     }
 }

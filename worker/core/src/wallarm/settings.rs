@@ -8,7 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::LoopGuard;
-use crate::{configuration::Reader, pattern::Pattern};
+use crate::{configuration::Reader, json::Read, pattern::Pattern};
 
 /// The connector as it is configured.
 #[derive(Clone, Debug)]
@@ -177,7 +177,8 @@ fn read_suffixes<Variable: Fn(&str) -> Option<String>>(
 ) -> Vec<String> {
     const NAME: &str = "WALLARM_STATIC_SUFFIXES";
     const EXPECTED: &str = "a JSON array of ends of paths such as .css; what is none is left out";
-    let Some(mut suffixes) = reader.json::<Vec<String>>(NAME, EXPECTED) else {
+    let Some(mut suffixes) = reader.json::<Vec<String>>(NAME, EXPECTED, |json| Read::read(json))
+    else {
         return STATIC_SUFFIXES.map(str::to_owned).to_vec();
     };
     let named = suffixes.len();
