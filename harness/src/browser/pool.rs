@@ -100,7 +100,7 @@ impl Lease {
     /// # Errors
     /// Why a Chromium could not be wiped: it is ended, and the next visitor gets another one.
     pub(crate) async fn give_back(self, page: Page) -> Result<(), PageError> {
-        let wiped = page.wipe_and_close().await;
+        let wiped = page.close_and_wipe().await;
         self.chromium.gateway.lead(None);
         if wiped.is_ok() {
             self.pool

@@ -163,6 +163,25 @@ async fn nothing_of_a_visit_is_left_for_the_next() {
     }
 }
 
+#[tokio::test]
+async fn what_a_page_or_its_window_stores_while_it_closes_is_gone_too() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let url = "http://shop.example/";
+    page.visit(url, DEFAULT_LIMIT).await.unwrap();
+    let store_late = "const late = (window, key) => { window.onpagehide = () => window.localStorage.setItem(key, 'kept'); };
+        const other = window.open('/cookies');
+        await new Promise(done => other.onload = done);
+        late(window, 'page'); late(other, 'window')";
+    page.run(store_late).await.unwrap();
+    lease.give_back(page).await.unwrap();
+
+    let (lease, page) = borrow(Profile::Regular).await;
+    page.visit(url, DEFAULT_LIMIT).await.unwrap();
+    let left = page.run("return Object.keys(localStorage)").await.unwrap();
+    assert_eq!(left, json!([]));
+    lease.give_back(page).await.unwrap();
+}
+
 #[rstest::rstest]
 #[case(Profile::Regular, false)]
 #[case(Profile::Incognito, false)]

@@ -1,5 +1,6 @@
 //! A page that a visitor has open.
 
+mod ending;
 mod input;
 mod windows;
 
@@ -9,9 +10,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use headless_chrome::protocol::cdp::{
-    Network, Page as PageDomain, Runtime, Storage, Target, types::Method,
-};
+use headless_chrome::protocol::cdp::{Network, Page as PageDomain, Runtime, Target, types::Method};
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
@@ -339,53 +338,6 @@ impl Page {
         STANDARD
             .decode(&picture.data)
             .map_err(|error| PageError::Browser(error.to_string()))
-    }
-
-    /// Removes what the visit left in the browser, and closes the page.
-    pub(super) async fn wipe_and_close(self) -> Result<(), PageError> {
-        self.close_windows().await?;
-        if self.context.is_none() {
-            self.wipe().await?;
-        }
-        self.connection.listen(&self.session, None);
-        self.connection
-            .ask(
-                None,
-                Target::CloseTarget {
-                    target_id: self.target.clone(),
-                },
-            )
-            .await?;
-        if let Some(browser_context_id) = self.context {
-            let dispose = Target::DisposeBrowserContext { browser_context_id };
-            self.connection.ask(None, dispose).await?;
-        }
-        Ok(())
-    }
-
-    async fn wipe(&self) -> Result<(), PageError> {
-        let mut origins: Vec<String> = self
-            .activity
-            .calls()
-            .iter()
-            .filter_map(|call| url::Url::parse(&call.url).ok())
-            .filter(url::Url::has_host)
-            .map(|url| url.origin().ascii_serialization())
-            .collect();
-        origins.sort();
-        origins.dedup();
-        // A page that is still there could write again.
-        self.ask(navigate("about:blank")).await?;
-        for origin in origins {
-            self.ask(Storage::ClearDataForOrigin {
-                origin,
-                storage_Types: "all".to_owned(),
-            })
-            .await?;
-        }
-        self.ask(Network::ClearBrowserCookies(None)).await?;
-        self.ask(Network::ClearBrowserCache(None)).await?;
-        Ok(())
     }
 
     async fn ask<C: Method + Serialize>(&self, command: C) -> Result<C::ReturnObject, PageError> {

@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use super::{Page, PageError, network};
 use crate::browser::protocol::ROOT;
 
-/// A window that the page opened.
+/// A window, as the page is one and those that it opened.
 pub(super) struct Window {
-    target: String,
-    session: String,
+    pub(super) target: String,
+    pub(super) session: String,
 }
 
 impl Page {
@@ -71,25 +71,12 @@ impl Page {
         Ok(())
     }
 
-    /// Closes them; those that are opened from now on run unwatched.
-    pub(super) async fn close_windows(&self) -> Result<(), PageError> {
+    /// Those that were opened so far; what is opened from now on runs unwatched.
+    pub(super) async fn take_windows(&self) -> Result<Vec<Window>, PageError> {
         self.connection.ask(None, auto_attach(false)).await?;
         self.connection.listen(ROOT, None);
-        let windows: Vec<Window> = self
-            .windows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-            .collect();
-        for window in windows {
-            self.connection.listen(&window.session, None);
-            let close = Target::CloseTarget {
-                target_id: window.target,
-            };
-            // One that closed itself is closed.
-            let _ = self.connection.ask(None, close).await;
-        }
-        Ok(())
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(windows.drain(..).collect())
     }
 }
 
