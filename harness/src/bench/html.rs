@@ -44,6 +44,7 @@ fn section(results: &Results, case: &CaseResult) -> Markup {
     html! {
         section id=(case.name) {
             h2 { code { (case.name) } " " (case.title) }
+            @if let Some(load) = case.load() { p { (load) } }
             @for rows in table::numbers(case) { (tabulated(&rows)) }
             (plot::draw(case))
             details {

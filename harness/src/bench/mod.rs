@@ -44,6 +44,6 @@ pub use metric::Metric;
 pub use plan::Plan;
 pub use process::{peak_memory, processor_time};
 pub use results::{CaseResult, FORMAT, Measured, Method, Ratio, Results};
-pub use run::run;
+pub use run::{Progress, run};
 pub use server::Asked;
 pub use statistics::{Estimate, median, percentile, ratio, ratio_of_ratios};

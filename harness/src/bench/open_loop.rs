@@ -32,6 +32,17 @@ pub(super) struct Sample {
     pub(super) late: Duration,
 }
 
+/// Requests a second, of which [`bearable_rate`] chooses: few steps, so that two runs mostly have the same.
+const RATES: [u32; 8] = [200, 100, 50, 20, 10, 5, 2, 1];
+
+/// The highest rate at which requests that each keep a worker busy for so long leave it idle for half of the time. One
+/// that is busy for most of the time would show how long its queue is, rather than how long it takes.
+pub(super) fn bearable_rate(busy: Duration) -> u32 {
+    let most = 0.5 / busy.as_secs_f64();
+    let bearable = RATES.into_iter().find(|rate| f64::from(*rate) <= most);
+    bearable.unwrap_or(RATES[RATES.len() - 1])
+}
+
 /// When requests are due: `count` moments from a start, `rate` a second on average, as independent visitors come
 /// (exponential gaps). The same seed gives the same moments.
 pub(super) fn schedule(count: u32, rate: u32, seed: u64) -> Vec<Duration> {
@@ -116,6 +127,7 @@ async fn one(
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
 
@@ -127,6 +139,16 @@ mod tests {
             prop_assert_eq!(moments.len(), count as usize);
             prop_assert_eq!(moments, schedule(count, rate, seed));
         }
+    }
+
+    #[rstest]
+    #[case::nothing(Duration::ZERO, 200)]
+    #[case::a_call(Duration::from_micros(2400), 200)]
+    #[case::a_large_page(Duration::from_micros(2600), 100)]
+    #[case::a_huge_page(Duration::from_millis(60), 5)]
+    #[case::stuck(Duration::from_secs(9), 1)]
+    fn a_rate_leaves_half_of_the_time(#[case] busy: Duration, #[case] expected: u32) {
+        assert_eq!(bearable_rate(busy), expected);
     }
 
     #[test]

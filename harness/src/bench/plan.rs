@@ -17,15 +17,23 @@ pub struct Plan {
     pub cases: Vec<Case>,
     /// Whether cold starts are measured too.
     pub has_cold_start: bool,
-    /// Rounds of each case, two turns of every contender in each. Two at least make an interval.
+    /// Rounds of each case at most, two turns of every contender in each. Two at least make an interval.
     pub rounds: u32,
+    /// No round begins after so long in a case, but for the few that every case has.
+    pub budget: Duration,
     /// How long each worker is asked before anything counts: until code is compiled, and connections are open.
     pub warm_up: Duration,
+    /// How long requests come in each turn where latency is measured, or longer where few come a second.
+    pub open: Duration,
     /// How long each turn keeps connections busy for a throughput.
     pub busy: Duration,
-    /// By what the requests of a turn are divided, where latency is measured.
-    pub arrivals_divisor: u32,
 }
+
+/// Rounds that every case has, however long it takes: fewer make an interval too wide to say anything.
+pub(super) const FEWEST_ROUNDS: u32 = 3;
+
+/// Requests of a turn where latency is measured, however long they take to come.
+const FEWEST_ARRIVALS: u32 = 4;
 
 impl Plan {
     /// Everything, or the short set, as far as the name of a case contains `filter`.
@@ -41,10 +49,22 @@ impl Plan {
                 .collect(),
             has_cold_start: is_wanted(COLD_START),
             rounds: if is_short { 8 } else { 12 },
+            budget: Duration::from_secs(if is_short { 40 } else { 120 }),
             warm_up: Duration::from_millis(300),
+            open: Duration::from_millis(if is_short { 250 } else { 500 }),
             busy: Duration::from_millis(if is_short { 100 } else { 250 }),
-            arrivals_divisor: if is_short { 2 } else { 1 },
         }
+    }
+
+    /// Requests of a turn where latency is measured and so many come a second.
+    pub(super) fn arrivals(&self, rate: u32) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "seconds times requests a second, both small"
+        )]
+        let due = (self.open.as_secs_f64() * f64::from(rate)) as u32;
+        due.max(FEWEST_ARRIVALS)
     }
 
     /// Whether nothing would be measured.
@@ -78,5 +98,20 @@ mod tests {
             (cases, has_cold_start)
         );
         assert_eq!(plan.is_empty(), cases == 0 && !has_cold_start);
+    }
+
+    #[rstest]
+    #[case(200, 50)]
+    #[case(20, 5)]
+    #[case(1, FEWEST_ARRIVALS)]
+    fn requests_follow_from_the_time_and_are_never_too_few(
+        #[case] rate: u32,
+        #[case] expected: u32,
+    ) {
+        let plan = Plan {
+            open: Duration::from_millis(250),
+            ..Plan::new(Vec::new(), true, None)
+        };
+        assert_eq!(plan.arrivals(rate), expected);
     }
 }

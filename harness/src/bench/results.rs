@@ -35,7 +35,7 @@ pub struct Results {
 /// How it was measured: two runs are comparable only where it is the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Method {
-    /// Rounds of each case. In each, every contender has two turns: one on the way there, one on the way back.
+    /// Rounds of each case at most. In each, every contender has two turns: one on the way there, one on the way back.
     pub rounds: u32,
     /// Milliseconds for which connections were kept busy in each turn, where throughput was measured.
     pub busy_ms: u64,
@@ -134,6 +134,15 @@ impl CaseResult {
     pub fn of(&self, contender: &str) -> Option<&Measured> {
         let mut all = self.measured.iter();
         all.find(|measured| measured.contender == contender)
+    }
+
+    /// Under what load it was measured, for people; none where there is no load.
+    pub(super) fn load(&self) -> Option<String> {
+        let rounds = self.measured.first()?.rounds.values().map(Vec::len).max()?;
+        let rate = self.rate?;
+        Some(format!(
+            "{rounds} rounds, latency at {rate} requests a second"
+        ))
     }
 
     /// How much more of it a contender takes than the origin alone.

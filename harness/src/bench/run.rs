@@ -1,6 +1,12 @@
 //! A run: every contender in every case, by turns.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use super::{
     BenchError,
@@ -11,9 +17,10 @@ use super::{
     machine::Machine,
     metric::Metric,
     open_loop,
-    plan::Plan,
+    plan::{FEWEST_ROUNDS, Plan},
     results::{CaseResult, FORMAT, Measured, Method, Results, ratios},
     server::{Asked, Server},
+    statistics::median,
     turns::Turns,
     visitor::Visit,
 };
@@ -21,6 +28,23 @@ use crate::{
     cloudflare::{Keys, expand},
     runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
 };
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// The name of the case.
+    pub case: &'a str,
+    /// Its round, from 1.
+    pub round: u32,
+    /// Its rounds at most.
+    pub rounds: u32,
+}
+
+impl fmt::Display for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: round {} of {}", self.case, self.round, self.rounds)
+    }
+}
 
 /// The name under which a worker is deployed.
 const WORKER: &str = "bench";
@@ -34,7 +58,7 @@ const WORKER: &str = "bench";
 pub fn run(
     workerd: &Path,
     plan: &Plan,
-    progress: &mut dyn FnMut(&str),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Results, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -46,7 +70,7 @@ pub fn run(
 async fn measured(
     workerd: &Path,
     plan: &Plan,
-    progress: &mut dyn FnMut(&str),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Results, BenchError> {
     let machine = Machine::here(workerd);
     let bench = Bench {
@@ -108,25 +132,34 @@ impl Bench<'_> {
     async fn case(
         &self,
         case: &Case,
-        progress: &mut dyn FnMut(&str),
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<CaseResult, BenchError> {
-        progress(case.name);
         self.server.play(case);
         let visit = Visit::of(case);
+        let began = Instant::now();
         let mut running = Vec::new();
+        let mut busy = Duration::ZERO;
         for contender in &self.plan.contenders {
             let mut one = self.start(contender, self.worker(contender, case)?).await?;
-            self.rehearse(&mut one, &visit)
-                .await
-                .map_err(failed(contender, case.name))?;
+            let took = self.rehearse(&mut one, &visit).await;
+            let took = took.map_err(failed(contender, case.name))?;
+            // While the platform takes its time, the worker can do something else.
+            busy = busy.max(took.saturating_sub(case.identification));
             running.push(one);
         }
+        let rate = open_loop::bearable_rate(busy);
         for round in 0..self.plan.rounds {
-            let (now, rounds) = (round + 1, self.plan.rounds);
-            progress(&format!("{}: round {now} of {rounds}", case.name));
+            if round >= FEWEST_ROUNDS && began.elapsed() > self.plan.budget {
+                break;
+            }
+            progress(Progress {
+                case: case.name,
+                round: round + 1,
+                rounds: self.plan.rounds,
+            });
             for seed in [2 * round, 2 * round + 1] {
                 for one in &mut running {
-                    self.turn(one, case, &visit, seed.into())
+                    self.turn(one, rate, &visit, seed.into())
                         .await
                         .map_err(failed(one.contender, case.name))?;
                 }
@@ -142,7 +175,7 @@ impl Bench<'_> {
         Ok(CaseResult {
             name: case.name.to_owned(),
             title: case.title.to_owned(),
-            rate: Some(case.rate),
+            rate: Some(rate),
             ratios: ratios(&self.plan.contenders, &measured),
             measured,
         })
@@ -193,29 +226,29 @@ impl Bench<'_> {
         })
     }
 
-    /// Warms it up, and notes what one request makes it do.
-    async fn rehearse(&self, one: &mut Running<'_>, visit: &Visit) -> Result<(), VisitError> {
+    /// Warms it up, notes what one request makes it do, and says how long one takes.
+    async fn rehearse(&self, one: &mut Running<'_>, visit: &Visit) -> Result<Duration, VisitError> {
         let mut connection = Connection::open(one.address).await?;
         let before = self.server.asked();
         let start = Instant::now();
-        let mut visits = 0;
-        while visits == 0 || start.elapsed() < self.plan.warm_up {
+        let mut took = Vec::new();
+        while took.is_empty() || start.elapsed() < self.plan.warm_up {
+            let sent = Instant::now();
             one.body_bytes = connection.visit(visit).await?.bytes;
-            visits += 1;
+            took.push(sent.elapsed().as_secs_f64());
         }
-        one.asked = (self.server.asked() - before).of_each(visits);
-        Ok(())
+        one.asked = (self.server.asked() - before).of_each(took.len() as u64);
+        Ok(Duration::from_secs_f64(median(&took).unwrap_or_default()))
     }
 
     async fn turn(
         &self,
         one: &mut Running<'_>,
-        case: &Case,
+        rate: u32,
         visit: &Visit,
         seed: u64,
     ) -> Result<(), VisitError> {
-        let arrivals = (case.arrivals / self.plan.arrivals_divisor).max(1);
-        let schedule = open_loop::schedule(arrivals, case.rate, seed);
+        let schedule = open_loop::schedule(self.plan.arrivals(rate), rate, seed);
         one.turns
             .add_samples(open_loop::run(one.address, visit, schedule).await?);
         let process = one.runtime.as_ref().and_then(Runtime::process_id);

@@ -18,6 +18,9 @@ pub fn text(results: &Results) -> String {
     for case in &results.cases {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "\n{}: {}", case.name, case.title);
+        if let Some(load) = case.load() {
+            let _ = writeln!(text, "{load}");
+        }
         let mut tables = numbers(case);
         tables.push(comparisons(results, case));
         // A table of names alone says nothing.
@@ -81,7 +84,7 @@ pub(super) fn conditions(results: &Results) -> Vec<String> {
             "Others were at work here: a load of {load} in the minute before. Ratios stand, times do not."
         ));
     }
-    lines.push(format!("{} rounds", results.method.rounds));
+    lines.push(format!("{} rounds at most", results.method.rounds));
     lines.extend(results.method.notes.iter().cloned());
     lines
 }

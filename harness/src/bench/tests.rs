@@ -175,6 +175,32 @@ fn a_report_with_an_earlier_run_says_what_moved_and_loads_nothing() {
 }
 
 #[test]
+fn latencies_at_another_rate_are_said_not_to_be_comparable() {
+    let mut other = results(1.0);
+    other.cases[0].rate = Some(20);
+    let text = compare::text(&other, &results(1.0));
+    assert!(text.contains("page_50_kb was asked 20 times a second then and 200 times now"));
+    assert!(!compare::text(&results(1.0), &results(1.0)).contains("times now"));
+}
+
+#[test]
+fn a_case_whose_time_is_used_up_has_the_fewest_rounds_and_every_number() {
+    let minimal = tools::home().join("fixtures/workers").join(MINIMAL);
+    let plan = Plan {
+        cases: Plan::new(Vec::new(), true, Some("page_1_mb")).cases,
+        has_cold_start: false,
+        rounds: 9,
+        budget: Duration::ZERO,
+        ..plan(&minimal)
+    };
+    let workerd = tools::find(Tool::Workerd).unwrap();
+    let results = run(&workerd, &plan, &mut |_| {}).unwrap();
+    let worker = results.cases[0].of(MINIMAL).unwrap();
+    assert_eq!(worker.rounds.len(), 10);
+    assert!(worker.rounds.values().all(|values| values.len() == 3));
+}
+
+#[test]
 fn runs_without_a_common_worker_are_not_compared() {
     let mut other = results(1.0);
     for case in &mut other.cases {
@@ -200,7 +226,7 @@ fn plan(under_test: &Path) -> Plan {
         rounds: 2,
         warm_up: Duration::from_millis(20),
         busy: Duration::from_millis(1),
-        arrivals_divisor: 50,
+        open: Duration::from_millis(10),
         ..Plan::new(contenders(under_test), true, None)
     }
 }
@@ -225,7 +251,7 @@ fn every_case_asks_whom_it_is_about_and_has_every_number() {
     };
     let mut heard = Vec::new();
     let workerd = tools::find(Tool::Workerd).unwrap();
-    let results = run(&workerd, &plan, &mut |now| heard.push(now.to_owned())).unwrap();
+    let results = run(&workerd, &plan, &mut |now| heard.push(now.to_string())).unwrap();
     assert_eq!(results.cases.len(), NAMES.len() + 1);
     assert!(
         heard.contains(&"everything: round 2 of 2".to_owned()),

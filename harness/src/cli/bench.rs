@@ -10,8 +10,8 @@ use std::{
 use super::{CliError, Context, saved};
 use crate::{
     bench::{
-        self, BenchError, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Results, Role,
-        compare, html, table,
+        self, BenchError, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Progress,
+        Results, Role, compare, html, table,
     },
     build::{WorkerBuild, build_worker},
     exit,
@@ -40,7 +40,7 @@ pub(super) struct Options {
     /// Says what has moved since the run that wrote this JSON.
     #[arg(long, value_name = "OLD.json")]
     compare: Option<PathBuf>,
-    /// Measures the most telling cases, with fewer rounds: minutes rather than half an hour.
+    /// Measures the most telling cases, with fewer rounds: 4 minutes rather than 20.
     #[arg(long)]
     short: bool,
     /// Measures the cases whose name contains this.
@@ -66,7 +66,7 @@ impl FromStr for Html {
 }
 
 pub(super) async fn bench(context: &Context, options: &Options) -> Result<u8, CliError> {
-    // Everything that can be wrong with the command is found before half an hour of measuring.
+    // Everything that can be wrong with the command is found before 20 minutes of measuring.
     let earlier = options.compare.as_deref().map(read).transpose()?;
     let filter = options.filter.as_deref();
     if Plan::new(Vec::new(), options.short, filter).is_empty() {
@@ -132,15 +132,19 @@ async fn measured(workerd: PathBuf, plan: Plan, is_shown: bool) -> Result<Result
     thread::Builder::new()
         .name("bench".to_owned())
         .spawn(move || {
-            let mut progress = |now: &str| {
-                if is_shown {
-                    // Where nothing can be written there is nobody to tell.
-                    let _ = write!(anstream::stderr(), "\r\x1b[2K{now}");
-                }
+            // Where nothing can be written there is nobody to tell.
+            let mut progress = |now: Progress<'_>| {
+                let _ = if is_shown {
+                    write!(anstream::stderr(), "\r\x1b[2K{now}")
+                } else if now.round == 1 {
+                    writeln!(anstream::stderr(), "{}", now.case)
+                } else {
+                    Ok(())
+                };
             };
             let measured = bench::run(&workerd, &plan, &mut progress);
             if is_shown {
-                progress("");
+                let _ = write!(anstream::stderr(), "\r\x1b[2K");
             }
             // Whoever pressed Ctrl-C no longer waits for it.
             let _ = done.send(measured);

@@ -28,6 +28,7 @@ fn chunked(content: &Bytes) -> body::Body {
 #[case("inline", 1_000_000)]
 #[case("inline", 50_000_000)]
 #[case("async", 1)]
+#[case("async", 65_536)]
 #[case("async", 1_000_000)]
 #[case("async", 50_000_000)]
 #[tokio::test]

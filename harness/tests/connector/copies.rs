@@ -1,7 +1,11 @@
 //! Async: the node watches, and nobody waits for it.
 
-use edgeproof::body;
+use edgeproof::body::{self, BodyError};
+use futures_util::{StreamExt, stream};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use rstest::rstest;
+use tokio::sync::oneshot;
 
 use crate::world::{NODE, Node, SITE, World, binary, request};
 
@@ -42,6 +46,43 @@ async fn the_copy_outlives_the_answer() {
     copies.sort_unstable();
     assert_eq!(copies, [0, 1000, 1_000_000]);
     assert!(world.internet.at(NODE).iter().all(|seen| seen.is_whole));
+}
+
+/// A small body is read in one go for both, so neither gets a request that may break off half-way.
+#[tokio::test]
+async fn a_small_upload_reaches_nobody_before_it_is_whole() {
+    let world = World::start(Node::Verdict, &[ASYNC]).await;
+    let upload = binary(1000);
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let (start, end) = (upload.slice(..500), upload.slice(500..));
+    let pieces = stream::once(async { Ok::<_, BodyError>(Frame::data(start)) });
+    let pieces = pieces.chain(stream::once(async {
+        may_go_on.await?;
+        Ok(Frame::data(end))
+    }));
+    let mut slow = request("POST", "/slow", body::stream(StreamBody::new(pieces)));
+    slow.headers_mut().insert("content-length", 1000.into());
+    let meanwhile = async {
+        for _ in 0..3 {
+            world.post("/quick", "id=1").await;
+        }
+        let seen = [NODE, SITE].map(|host| world.internet.at(host));
+        go_on.send(()).unwrap();
+        seen
+    };
+    let (answer, seen) = tokio::join!(world.ask(slow), meanwhile);
+    assert!(
+        seen.iter()
+            .flatten()
+            .all(|seen| seen.target.ends_with("/quick")),
+        "{seen:?}"
+    );
+    assert_eq!(answer.status(), 200);
+    let last = world.internet.at(SITE).pop().unwrap();
+    assert_eq!(
+        (last.target.as_str(), last.hash),
+        ("/slow", blake3::hash(&upload))
+    );
 }
 
 #[rstest]
