@@ -316,8 +316,8 @@ fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
 
 impl Options {
     fn run_options(&self) -> RunOptions {
-        // Scenarios wait for clocks and timers now and then; half a scenario a core fills the gaps.
-        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() * 3 / 2);
+        // Scenarios wait for clocks, timers and pages now and then; one more a core fills the gaps.
+        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);
         let limit = self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
         RunOptions {
             jobs: if self.keep {
