@@ -12,8 +12,8 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use edgeproof_benches::noise;
 use edgeproof_worker_core::{
-    configuration::Configuration, edge, edge_headers, form::FormScanner,
-    headers::Headers, identification, matching, protection, request::RequestHead, signals,
+    configuration::Configuration, edge, edge_headers, form::FormScanner, headers::Headers,
+    identification, matching, protection, request::RequestHead, signals,
 };
 use serde_json::json;
 
@@ -148,8 +148,13 @@ fn answers(criterion: &mut Criterion) {
     });
     criterion.bench_function("worker/send/answer", |bencher| {
         bencher.iter(|| {
-            let identified =
-                identification::judge(&configuration, &head, 200, black_box(answer.as_bytes()), NOW);
+            let identified = identification::judge(
+                &configuration,
+                &head,
+                200,
+                black_box(answer.as_bytes()),
+                NOW,
+            );
             assert!(identified.is_ok());
             protection::decide(&configuration, &head, Some(&signals), identified)
         })

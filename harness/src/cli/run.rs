@@ -52,7 +52,7 @@ pub(super) struct Options {
     /// Only the Kth of N parts. A scenario is always in the same part.
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// How many at a time; three for every two cores where it is absent.
+    /// How many at a time; two for every core where it is absent.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Stops after the first that does not pass.
@@ -317,13 +317,13 @@ fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
 impl Options {
     fn run_options(&self) -> RunOptions {
         // Scenarios wait for clocks, timers and pages now and then; one more a core fills the gaps.
-        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);
+        let places = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);
         let limit = self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
         RunOptions {
             jobs: if self.keep {
                 1
             } else {
-                self.jobs.unwrap_or_else(cores)
+                self.jobs.unwrap_or_else(places)
             },
             fail_fast: self.fail_fast || self.keep,
             retries: self.retries,
