@@ -42,7 +42,7 @@ const BROWSER: &str = "scenarios/flow/incognito_is_blocked.yaml";
 const MANY: usize = 60;
 
 /// How many at a time on 2 cores, as `edgeproof run` has it.
-const JOBS: usize = 3;
+const JOBS: usize = 4;
 
 fn main() -> ExitCode {
     // A whole process is measured with this program in the place of `edgeproof`.

@@ -2,23 +2,23 @@
 
 use crate::{rig::Profile, scenario::load::Case};
 
-/// The indices of the cases as they begin: those with a browser spread evenly between those without, each kind in its own
-/// order. A browser leaves a core idle now and then, where a page waits for a timer or the network, and cases without
+/// The cases as they begin, each with its index: those with a browser spread evenly between those without, each kind in its
+/// own order. A browser leaves a core idle now and then, where a page waits for a timer or the network, and cases without
 /// one hardly ever do: side by side they use what one after the other would waste.
-pub(super) fn of_starts(cases: &[Case]) -> Vec<usize> {
-    let kinds: (Vec<usize>, Vec<usize>) =
-        (0..cases.len()).partition(|&index| has_browser(&cases[index]));
-    let mut places: Vec<(usize, usize)> = [kinds.0, kinds.1]
-        .iter()
-        .flat_map(|kind| {
-            let place = |rank| (2 * rank + 1) * cases.len() / kind.len();
-            kind.iter()
-                .enumerate()
-                .map(move |(rank, &index)| (place(rank), index))
-        })
-        .collect();
-    places.sort_unstable();
-    places.into_iter().map(|(_, index)| index).collect()
+pub(super) fn of_starts(cases: Vec<Case>) -> Vec<(usize, Case)> {
+    let all = cases.len();
+    let browsers = cases.iter().filter(|case| has_browser(case)).count();
+    let (of_kind, mut begun) = ([all - browsers, browsers], [0, 0]);
+    let mut placed: Vec<(usize, usize, Case)> = Vec::with_capacity(all);
+    for (index, case) in cases.into_iter().enumerate() {
+        let kind = usize::from(has_browser(&case));
+        let place = (2 * begun[kind] + 1) * all / of_kind[kind];
+        begun[kind] += 1;
+        placed.push((place, index, case));
+    }
+    placed.sort_by_key(|(place, ..)| *place);
+    let starts = placed.into_iter();
+    starts.map(|(_, index, case)| (index, case)).collect()
 }
 
 fn has_browser(case: &Case) -> bool {
@@ -47,7 +47,8 @@ mod tests {
             })
             .collect();
         let kind = |index: usize| kinds.as_bytes()[index] as char;
-        of_starts(&cases).into_iter().map(kind).collect()
+        let starts = of_starts(cases).into_iter();
+        starts.map(|(index, _)| kind(index)).collect()
     }
 
     #[rstest::rstest]

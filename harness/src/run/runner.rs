@@ -60,14 +60,10 @@ where
     let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
     let (verdicts, known) = watch::channel(vec![None; total]);
     let starts = match jobs {
-        1 => (0..total).collect(),
-        _ => order::of_starts(&cases),
+        1 => cases.into_iter().enumerate().collect(),
+        _ => order::of_starts(cases),
     };
-    let mut cases: Vec<Option<Case>> = cases.into_iter().map(Some).collect();
-    for index in starts {
-        let Some(case) = cases[index].take() else {
-            continue;
-        };
+    for (index, case) in starts {
         let (sender, places, execute) = (sender.clone(), Arc::clone(&places), execute.clone());
         let (verdicts, mut known) = (verdicts.clone(), known.clone());
         let waits_for: Vec<(usize, String)> = waits_for[index]
