@@ -231,7 +231,7 @@ impl Front {
         if normalization.incoming && normalization.to_origin {
             normalise_uri(&mut arrival.request, normalization);
         }
-        let limit = arrival.zone.settings.origin_read();
+        let limit = arrival.zone.settings.origin_limits();
         arrival.request.extensions_mut().insert(limit);
         let leaving = Leaving {
             request: arrival.request,

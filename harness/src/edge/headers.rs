@@ -67,6 +67,17 @@ const NEVER_TO_A_VISITOR: [&str; 4] = [
     "x-accel-redirect",
 ];
 
+/// Headers of one connection, named by `Connection` or not (RFC 9110 §7.6.1; RFC 7540 §3.2.1 for the last).
+const HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+];
+
 /// What the edge knows about a request and tells in its headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
@@ -243,17 +254,12 @@ pub fn rewrite_answer(headers: &mut HeaderMap, ray: &Ray) {
     headers.insert(CF_RAY, ray.header());
 }
 
-/// Removes what concerns one connection only (RFC 9110 §7.6.1), except for a change to another protocol.
+/// Removes what concerns one connection only (RFC 9110 §7.6.1). A change to WebSocket is left, for it is made from one
+/// end to the other; every other protocol that is offered, such as `h2c`, concerns the connection.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(UPGRADE) {
-        return;
-    }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+    let websocket = changes_to_websocket(headers);
+    let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
+        .filter_map(|name| name.parse().ok())
         // A visitor must not take away what the edge relies on by calling it hop-by-hop.
         .filter(|name| {
             !matches!(
@@ -262,17 +268,28 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             )
         })
         .collect();
-    for name in named {
+    for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
-    for name in [
-        CONNECTION,
-        TE,
-        TRANSFER_ENCODING,
-        HeaderName::from_static("keep-alive"),
-    ] {
-        headers.remove(name);
+    if websocket {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
+}
+
+/// Whether these are the headers of a change to WebSocket, asked for or granted (RFC 6455 §4).
+fn changes_to_websocket(headers: &HeaderMap) -> bool {
+    tokens(headers, &UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+        && tokens(headers, &CONNECTION).any(|name| name.eq_ignore_ascii_case("upgrade"))
+}
+
+/// The words of a list that may be spread over several headers.
+fn tokens<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    let values = headers.get_all(name).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
 }
 
 /// Joins the cookies of HTTP/2, which may come one by one, into the one header of HTTP/1.1 (RFC 9113 §8.2.3).
@@ -421,15 +438,26 @@ mod tests {
         assert!(!headers.contains_key("x-real-ip"));
     }
 
-    #[test]
-    fn headers_named_hop_by_hop_go_no_further() {
-        let mut headers = map(&[
-            ("connection", "x-a, close, host"),
-            ("x-a", "1"),
-            ("host", "a"),
-        ]);
+    const WEBSOCKET: &[(&str, &str)] = &[("connection", "Upgrade"), ("upgrade", "websocket")];
+
+    #[rstest]
+    #[case::named(&[("connection", "x-a, close"), ("connection", "X-B"), ("x-a", "1"), ("x-b", "2")], &[])]
+    #[case::not_named(&[("keep-alive", "timeout=5"), ("te", "trailers"), ("proxy-connection", "close")], &[])]
+    #[case::what_the_edge_needs(&[("connection", "host"), ("host", "a")], &[("host", "a")])]
+    #[case::h2c(&[("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABkAAQ")], &[])]
+    #[case::offered_by_an_origin(&[("connection", "Upgrade, Keep-Alive"), ("upgrade", "h2,h2c")], &[])]
+    #[case::upgrade_that_is_not_named(&[("upgrade", "websocket")], &[])]
+    #[case::websocket(WEBSOCKET, WEBSOCKET)]
+    #[case::websocket_of_firefox(&[("connection", "keep-alive, upgrade"), ("upgrade", "WebSocket"), ("keep-alive", "1")], WEBSOCKET)]
+    #[case::websocket_or_h2c(&[("connection", "upgrade"), ("upgrade", "h2c, websocket")], WEBSOCKET)]
+    #[case::trailers_are_announced(&[("trailer", "x-sum")], &[("trailer", "x-sum")])]
+    fn what_concerns_one_connection_goes_no_further(
+        #[case] sent: &[(&str, &str)],
+        #[case] left: &[(&str, &str)],
+    ) {
+        let mut headers = map(sent);
         remove_hop_by_hop(&mut headers);
-        assert_eq!(headers, map(&[("host", "a")]));
+        assert_eq!(headers, map(left));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::normalise::Normalization;
-use crate::internet::{READ_TIMEOUT, ReadLimit};
+use crate::internet::Limits;
 
 /// The settings of a zone's edge. Each default is Cloudflare's own, or what its documentation makes most likely.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -31,8 +31,11 @@ pub struct Settings {
     /// free plan has 10, the paid plan 30,000. Default: no limit, as workerd has none: what is measured is all the time
     /// the runtime took while the request was in it, which is only right while it has no other.
     pub cpu_ms: Option<u64>,
-    /// How many milliseconds the head of an origin's answer may take; more is error 524. Default 100,000 (documentation,
+    /// How many milliseconds a connection with an origin may take; more is error 522. Default 19,000 (documentation,
     /// Fundamentals › Connection limits).
+    pub origin_connect_ms: u64,
+    /// How many milliseconds the head of an origin's answer may take, once there is a connection and the request's body
+    /// is passed on; more is error 524. Default 100,000 (same page).
     pub origin_read_ms: u64,
 }
 
@@ -64,14 +67,19 @@ impl Plan {
 }
 
 impl Settings {
-    /// How long the head of an origin's answer may take.
-    pub(super) fn origin_read(&self) -> ReadLimit {
-        ReadLimit(Duration::from_millis(self.origin_read_ms))
+    /// How long an origin may take.
+    pub(super) fn origin_limits(&self) -> Limits {
+        Limits {
+            connect: Duration::from_millis(self.origin_connect_ms),
+            read: Duration::from_millis(self.origin_read_ms),
+        }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
+        let limits = Limits::default();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
             normalization: Normalization::default(),
             plan: Plan::default(),
@@ -80,7 +88,8 @@ impl Default for Settings {
             daily_requests: None,
             subrequests: 10_000,
             cpu_ms: None,
-            origin_read_ms: u64::try_from(READ_TIMEOUT.as_millis()).unwrap_or(u64::MAX),
+            origin_connect_ms: milliseconds(limits.connect),
+            origin_read_ms: milliseconds(limits.read),
         }
     }
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Request, Response};
 
-pub use app::AppError;
+pub use app::{Address, AddressError, App, AppError, Certificate, HostHeader};
 pub(crate) use record::Entry;
 pub use record::{RecordedBody, RecordedRequest};
 pub use site::{Site, SiteError};
 
-use crate::body::Body;
+use crate::{body::Body, internet::Failure};
 
 /// What stands behind one name, and what reached it. Clones share the record.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Origin {
 #[derive(Debug)]
 enum Backend {
     Site(Box<Site>),
-    App(Box<app::App>),
+    App(Box<app::Client>),
 }
 
 impl Origin {
@@ -37,13 +37,14 @@ impl Origin {
         Ok(Self::new(Backend::Site(Box::new(Site::read(directory)?))))
     }
 
-    /// The user's own application at a plain-HTTP URL such as `http://127.0.0.1:3000`. It gets the `Host` the
-    /// visitor asked for, as in production.
+    /// The user's own application.
     ///
     /// # Errors
-    /// When the URL is not `http://host:port`.
-    pub fn app(url: &str) -> Result<Self, AppError> {
-        Ok(Self::new(Backend::App(Box::new(app::App::at(url)?))))
+    /// When it cannot be asked as it is described; see [`App::check`].
+    pub fn app(app: &App) -> Result<Self, AppError> {
+        Ok(Self::new(Backend::App(Box::new(app::Client::new(
+            app.clone(),
+        )?))))
     }
 
     fn new(backend: Backend) -> Self {
@@ -61,21 +62,24 @@ impl Origin {
             .clone()
     }
 
-    /// Answers one request and records it on arrival.
-    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    /// Responds to one request and records it on arrival.
+    ///
+    /// # Errors
+    /// Where an application gives no response.
+    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
         let entry = Entry::begin(&self.requests, &request);
         match &*self.backend {
             Backend::Site(site) => {
                 let (head, body) = request.into_parts();
                 // A site's answers do not depend on the body: read it to its end, then answer.
-                match entry.read(body).await {
+                Ok(match entry.read(body).await {
                     Ok(()) => site.answer(&head.method, head.uri.path()),
                     Err(error) => site::broken_upload(&error),
-                }
+                })
             }
             Backend::App(app) => {
                 let request = request.map(|body| entry.observe(body));
-                app.forward(request).await
+                app.send(request).await
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     edge,
     fingerprint::{self, Ruleset},
     internet::Fault,
+    origin::App,
     wallarm,
 };
 
@@ -65,8 +66,10 @@ pub struct Zone {
 pub struct Host {
     /// A site of `fixtures/sites`, by folder name.
     pub site: Option<String>,
-    /// The user's own application, such as `http://127.0.0.1:3000`.
-    pub app: Option<String>,
+    /// The user's own application: its address, such as `http://127.0.0.1:3000`, or a mapping.
+    #[serde(default, deserialize_with = "App::read")]
+    #[schemars(schema_with = "App::schema")]
+    pub app: Option<App>,
     /// Whether traffic goes through the edge; a DNS-only host goes straight to its origin.
     #[serde(default = "yes")]
     pub proxied: bool,

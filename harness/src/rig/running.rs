@@ -2,14 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    future::Future,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http::{Request, Response};
+use http::Request;
 
 use super::{
     BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile, Visitor,
@@ -27,7 +25,7 @@ use crate::{
         preamble,
     },
     fingerprint::{Fingerprint, Ruleset, StartError},
-    internet::{Caller, Destination, Handler, Internet, InternetError, Outbound, Peer},
+    internet::{Caller, Destination, Handled, Handler, Internet, InternetError, Outbound, Peer},
     origin::{AppError, Origin, RecordedRequest, SiteError},
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig, WorkerOptions},
     tools::ToolError,
@@ -434,10 +432,7 @@ impl Rig {
 struct InProcess(Origin);
 
 impl Handler for InProcess {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, request: Request<Body>) -> Handled {
         let origin = self.0.clone();
         Box::pin(async move { origin.answer(request).await })
     }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     body::{self, Body},
-    internet::{Decided, Handler},
+    internet::{Decided, Handled, Handler},
     origin::{Entry, RecordedRequest},
 };
 
@@ -264,12 +264,9 @@ impl Node {
 }
 
 impl Handler for Node {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, request: Request<Body>) -> Handled {
         let node = self.clone();
-        Box::pin(async move { node.answer(request).await })
+        Box::pin(async move { Ok(node.answer(request).await) })
     }
 }
 

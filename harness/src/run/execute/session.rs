@@ -358,7 +358,7 @@ impl<'a> Session<'a> {
             .method(call.method.clone())
             .uri(url)
             .body(crate::body::empty())?;
-        let answer = origin.answer(request).await;
+        let answer = origin.answer(request).await?;
         Ok(answer.into_body().collect().await?.to_bytes())
     }
 
