@@ -8,8 +8,8 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Request, Response, StatusCode, Uri,
-    header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST},
+    HeaderValue, Request, Response, StatusCode, Uri, Version,
+    header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST, UPGRADE},
     uri::{Authority, PathAndQuery, Scheme as UriScheme},
 };
 use http_body::Body as _;
@@ -103,6 +103,10 @@ impl Front {
         mut request: Request<Incoming>,
     ) -> Response<Body> {
         let upgrade = hyper::upgrade::on(&mut request);
+        if request.version() == Version::HTTP_10 {
+            // HTTP/1.0 has no other protocol to change to (RFC 9110 §7.8).
+            request.headers_mut().remove(UPGRADE);
+        }
         let mut request = request.map(body::stream);
         let ray = Ray::new(&self.colo);
         let host = make_absolute(&mut request, facts.scheme);

@@ -13,7 +13,10 @@ pub(crate) use record::Entry;
 pub use record::{RecordedBody, RecordedRequest};
 pub use site::{Site, SiteError};
 
-use crate::{body::Body, internet::Failure};
+use crate::{
+    body::Body,
+    internet::{Failure, Handled, Handler},
+};
 
 /// What stands behind one name, and what reached it. Clones share the record.
 #[derive(Clone, Debug)]
@@ -82,5 +85,12 @@ impl Origin {
                 app.send(request).await
             }
         }
+    }
+}
+
+impl Handler for Origin {
+    fn handle(&self, request: Request<Body>) -> Handled {
+        let origin = self.clone();
+        Box::pin(async move { origin.answer(request).await })
     }
 }

@@ -7,14 +7,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http::Request;
-
 use super::{
     BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile, Visitor,
     plane::{self, DeployedPlane},
 };
 use crate::{
-    body::Body,
     browser::{ChromiumError, Gateway, Way},
     cloudflare::{
         self, Expansion,
@@ -25,7 +22,7 @@ use crate::{
         preamble,
     },
     fingerprint::{Fingerprint, Ruleset, StartError},
-    internet::{Caller, Destination, Handled, Handler, Internet, InternetError, Outbound, Peer},
+    internet::{Caller, Destination, Internet, InternetError, Outbound, Peer},
     origin::{AppError, Origin, RecordedRequest, SiteError},
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig, WorkerOptions},
     tools::ToolError,
@@ -428,16 +425,6 @@ impl Rig {
     }
 }
 
-/// An origin answers in this process.
-struct InProcess(Origin);
-
-impl Handler for InProcess {
-    fn handle(&self, request: Request<Body>) -> Handled {
-        let origin = self.0.clone();
-        Box::pin(async move { origin.answer(request).await })
-    }
-}
-
 fn connect_origins(
     internet: &Internet,
     description: &Description,
@@ -451,7 +438,7 @@ fn connect_origins(
             Peer {
                 name: "origin".to_owned(),
                 party: Party::Origin,
-                destination: Destination::Handler(Arc::new(InProcess(origin.clone()))),
+                destination: Destination::Handler(Arc::new(origin.clone())),
             },
         );
         origins.insert(name.clone(), origin);

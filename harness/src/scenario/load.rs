@@ -297,6 +297,29 @@ steps:
     }
 
     #[test]
+    fn an_application_that_cannot_be_asked_is_found_where_it_stands() {
+        let text = "\
+scenario: x
+given:
+  zones:
+    shop.example:
+      hosts:
+        shop.example: { app: http://app.internal }
+        a.shop.example: { app: 127.0.0.1:3000 }
+        b.shop.example: { app: { address: http://127.0.0.1/?a, host: a b } }
+        c.shop.example: { app: { adress: http://127.0.0.1 } }
+        d.shop.example: { app: { address: http://127.0.0.1, certificate: any } }
+        e.shop.example: { app: { address: http://app.internal, allow: app.internal } }
+steps: []
+";
+        assert_eq!(
+            mistakes(text),
+            "\
+"
+        );
+    }
+
+    #[test]
     fn mistakes_in_what_the_account_holds_are_found_where_they_stand() {
         let text = "\
 scenario: x

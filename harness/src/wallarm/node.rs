@@ -1,9 +1,7 @@
 //! The node while it runs: reads a request whole, decides, remembers.
 
 use std::{
-    future::Future,
     net::{IpAddr, Ipv4Addr},
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},

@@ -44,13 +44,13 @@ struct Target {
 /// Why an application gave no response.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("no connection")]
+    #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error("the connection broke off, or what came is no HTTP")]
     Exchange(#[from] hyper::Error),
     #[error("it changed the protocol unasked")]
     Unasked,
-    #[error("no response")]
+    #[error(transparent)]
     Late(#[from] Late),
     #[error("the request cannot be passed on")]
     Target(#[source] http::Error),

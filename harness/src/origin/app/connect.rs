@@ -152,3 +152,26 @@ async fn addresses(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
             source,
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(io::ErrorKind::ConnectionRefused, 521)]
+    #[case(io::ErrorKind::TimedOut, 522)]
+    #[case(io::ErrorKind::HostUnreachable, 523)]
+    #[case(io::ErrorKind::NetworkUnreachable, 523)]
+    #[case(io::ErrorKind::AddrNotAvailable, 523)]
+    #[case(io::ErrorKind::ConnectionReset, 520)]
+    fn what_the_kernel_says_of_a_connection_has_a_status(
+        #[case] kind: io::ErrorKind,
+        #[case] status: u16,
+    ) {
+        let tried = String::new();
+        let error = ConnectError::Tcp { tried, kind };
+        assert_eq!(error.unreachable().status(), status);
+    }
+}
