@@ -21,6 +21,7 @@
     )
 )]
 
+mod background;
 pub mod bench;
 pub mod body;
 pub mod browser;

@@ -12,7 +12,7 @@ mod page;
 mod pool;
 mod protocol;
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 pub use calls::{Call, CallOutcome, ConsoleLine};
 pub use chromium::ChromiumError;
@@ -22,16 +22,6 @@ pub(crate) use pool::{Lease, Pool};
 
 /// How long a page may take for one thing that is waited for, if nothing else is said.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
-
-/// Gateways and the pipes of Chromium outlive the runtime of a single test, so they have their own.
-static BACKGROUND: LazyLock<Option<tokio::runtime::Runtime>> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("browsers")
-        .enable_all()
-        .build()
-        .ok()
-});
 
 #[cfg(test)]
 mod tests;

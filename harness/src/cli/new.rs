@@ -129,6 +129,7 @@ given:
   zones:
     {zone}:
       hosts:
+        # `app: {{ run: npm start, in: ../shop }}` starts it as well; it listens at the PORT it is given.
 {hosts}
   deployments:
     flow:

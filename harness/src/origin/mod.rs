@@ -1,10 +1,14 @@
 //! The site itself: fixture sites or the user's own app, and a record of everything that reached them.
 
 mod app;
+pub mod launch;
 mod record;
 mod site;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::{Request, Response};
 
@@ -13,10 +17,15 @@ pub(crate) use record::Entry;
 pub use record::{RecordedBody, RecordedRequest};
 pub use site::{Site, SiteError};
 
+use self::launch::RunningApp;
 use crate::{
     body::Body,
     internet::{Failure, Handled, Handler},
 };
+
+/// How long it may take until it shows that an app gave no response because it ended: a server that has closed its
+/// connections still has to end, and `npm` with it.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// What stands behind one name, and what reached it. Clones share the record.
 #[derive(Clone, Debug)]
@@ -28,7 +37,8 @@ pub struct Origin {
 #[derive(Debug)]
 enum Backend {
     Site(Box<Site>),
-    App(Box<app::Client>),
+    /// An application, and its process where it was started for this.
+    App(Box<app::Client>, Option<Arc<RunningApp>>),
 }
 
 impl Origin {
@@ -45,9 +55,26 @@ impl Origin {
     /// # Errors
     /// When it cannot be asked as it is described; see [`App::check`].
     pub fn app(app: &App) -> Result<Self, AppError> {
-        Ok(Self::new(Backend::App(Box::new(app::Client::new(
-            app.clone(),
-        )?))))
+        let client = app::Client::new(app.clone())?;
+        Ok(Self::new(Backend::App(Box::new(client), None)))
+    }
+
+    /// The user's own application that was started for this.
+    ///
+    /// # Errors
+    /// When it cannot be asked as it is described; see [`App::check`].
+    pub fn started(app: &App, process: Arc<RunningApp>) -> Result<Self, AppError> {
+        let client = app::Client::new(app.started(process.port())?)?;
+        Ok(Self::new(Backend::App(Box::new(client), Some(process))))
+    }
+
+    /// The same origin with a record of its own.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self {
+            backend: Arc::clone(&self.backend),
+            requests: Arc::default(),
+        }
     }
 
     fn new(backend: Backend) -> Self {
@@ -80,9 +107,15 @@ impl Origin {
                     Err(error) => site::broken_upload(&error),
                 })
             }
-            Backend::App(app) => {
+            Backend::App(app, process) => {
                 let request = request.map(|body| entry.observe(body));
-                app.send(request).await
+                let mut response = app.send(request).await;
+                if let (Err(failure), Some(process)) = (&mut response, process)
+                    && let Some(obituary) = process.obituary(LAST_BREATH).await
+                {
+                    failure.cause.push_str(&format!("; {obituary}"));
+                }
+                response
             }
         }
     }

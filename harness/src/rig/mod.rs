@@ -1,5 +1,6 @@
 //! A running world: every part built from one description, stopped together.
 
+mod apps;
 mod client;
 mod connector;
 mod description;
@@ -10,6 +11,7 @@ mod replacing;
 mod running;
 mod visit;
 
+pub(crate) use apps::BorrowedApp;
 pub use client::{Client, ClientError};
 pub use connector::{BlockPage, Connector, ConnectorMode, RealNode};
 pub use description::{

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile, Visitor,
+    BorrowedApp, BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile,
+    Visitor, apps,
     plane::{self, DeployedPlane},
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     },
     fingerprint::{Fingerprint, Ruleset, StartError},
     internet::{Caller, Destination, Internet, InternetError, Outbound, Peer},
-    origin::{AppError, Origin, RecordedRequest, SiteError},
+    origin::{AppError, Origin, RecordedRequest, SiteError, launch::LaunchError},
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig, WorkerOptions},
     tools::ToolError,
     trace::{Party, Trace},
@@ -59,6 +60,7 @@ pub struct Rig {
     deployed: Arc<Mutex<Deployed>>,
     plane: Option<DeployedPlane>,
     origins: BTreeMap<String, Origin>,
+    apps: Vec<BorrowedApp>,
     fingerprint: Fingerprint,
     node: Node,
 }
@@ -94,6 +96,9 @@ pub enum RigError {
     /// An application has no usable address.
     #[error(transparent)]
     App(#[from] AppError),
+    /// An application could not be started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
     /// A worker's directory holds no worker.
     #[error("worker `{worker}`")]
     Bundle {
@@ -175,7 +180,8 @@ impl Rig {
     ) -> Result<Self, RigError> {
         let trace = Trace::new();
         let internet = Internet::new(trace.clone());
-        let origins = connect_origins(&internet, &description, &environment.sites)?;
+        let apps = apps::borrow(environment, &description).await?;
+        let origins = connect_origins(&internet, &description, &environment.sites, &apps)?;
         let fingerprint = connect_fingerprint(&internet, &description, environment).await?;
         let node = connect_node(&internet, &description);
         internet.set_faults(description.faults.clone())?;
@@ -221,6 +227,7 @@ impl Rig {
             deployed,
             plane,
             origins,
+            apps,
             fingerprint,
             node,
         })
@@ -318,6 +325,11 @@ impl Rig {
         self.origins.get(host)
     }
 
+    /// The user's own apps that were started.
+    pub(crate) fn apps(&self) -> &[BorrowedApp] {
+        &self.apps
+    }
+
     /// Everything that reached any origin, host by host.
     pub fn origin_requests(&self) -> Vec<RecordedRequest> {
         self.origins.values().flat_map(Origin::requests).collect()
@@ -407,6 +419,9 @@ impl Rig {
         for runtime in runtimes {
             runtime.stop().await;
         }
+        for app in self.apps {
+            app.give_back().await;
+        }
     }
 
     /// The visitor of this name.
@@ -429,10 +444,11 @@ fn connect_origins(
     internet: &Internet,
     description: &Description,
     sites: &Path,
+    apps: &[BorrowedApp],
 ) -> Result<BTreeMap<String, Origin>, RigError> {
     let mut origins = BTreeMap::new();
     for (name, host) in description.zones.values().flat_map(|zone| &zone.hosts) {
-        let origin = open_origin(name, host, sites)?;
+        let origin = open_origin(name, host, sites, apps)?;
         internet.connect(
             name,
             Peer {
@@ -446,13 +462,27 @@ fn connect_origins(
     Ok(origins)
 }
 
-fn open_origin(name: &str, host: &Host, sites: &Path) -> Result<Origin, RigError> {
+fn open_origin(
+    name: &str,
+    host: &Host,
+    sites: &Path,
+    apps: &[BorrowedApp],
+) -> Result<Origin, RigError> {
     match (&host.site, &host.app) {
         (Some(site), None) => Origin::site(&sites.join(site)).map_err(|source| RigError::Site {
             host: name.to_owned(),
             source,
         }),
-        (None, Some(app)) => Ok(Origin::app(app)?),
+        (None, Some(app)) => {
+            let started = app.launch.as_ref().and_then(|launch| {
+                let mut processes = apps.iter().map(BorrowedApp::process);
+                processes.find(|process| process.launch() == launch)
+            });
+            Ok(match started {
+                Some(process) => Origin::started(app, Arc::clone(process))?,
+                None => Origin::app(app)?,
+            })
+        }
         _ => Err(RigError::Host(name.to_owned())),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    depends,
+    app_folder, depends,
     file::Scenario,
     layers, matrix,
     names::unknown_names,
@@ -168,6 +168,11 @@ pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
     let mut problems = Vec::new();
     for mut combination in combinations {
         layers::redeployments(&mut combination.node);
+        let folders = app_folder::work_in(&mut combination.node, &sources);
+        if !folders.is_empty() {
+            problems.extend(folders);
+            continue;
+        }
         match scenario(path, &combination.node) {
             Ok(scenario) => cases.push(Case {
                 name: std::iter::once(name(path))
@@ -285,7 +290,7 @@ steps:
             mistakes(text),
             "\
 3:80 `shop.test` is not in the zone `shop.example` (name it `shop.example` or `….shop.example`, or give it a zone of its own)
-3:80 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own)
+3:80 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it)
 4:35 there is no ruleset `no-incognto` (did you mean `no-incognito`?)
 8:12 no zone has the host `shop.exmaple` (did you mean `shop.example`?)
 9:9 there is no visitor `anne` (did you mean `ann`?)

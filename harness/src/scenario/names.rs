@@ -11,7 +11,7 @@ use super::{
     step::{Action, Actor, Step},
     template,
 };
-use crate::{cloudflare::plane::DEPLOYER, rig::Profile};
+use crate::{cloudflare::plane::DEPLOYER, origin::launch::Launch, rig::Profile};
 
 /// Every name in the scenario that refers to nothing.
 pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
@@ -22,6 +22,7 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
     };
     names.rulesets();
     names.hosts_of_zones();
+    names.apps();
     names.zones_of_account();
     for (index, step) in scenario.steps.iter().enumerate() {
         names.visitor(index, step);
@@ -173,9 +174,43 @@ impl Names<'_> {
                     self.problem(
                         &path,
                         format!("`{host}` needs something that answers: either `site` or `app`"),
-                        "`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own"
+                        "`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it"
                             .to_owned(),
                     );
+                }
+            }
+        }
+    }
+
+    /// Apps that are started: each in a folder that is there, and no two where only one can listen.
+    fn apps(&mut self) {
+        let mut ports: Vec<(u16, &Launch, &str)> = Vec::new();
+        for (zone, described) in &self.scenario.given.zones {
+            for (host, behind) in &described.hosts {
+                let Some(launch) = behind.app.as_ref().and_then(|app| app.launch.as_ref()) else {
+                    continue;
+                };
+                let path = |key| ["given", "zones", zone, "hosts", host, "app", key];
+                if !launch.folder.is_dir() {
+                    self.problem(
+                        &path("in"),
+                        format!("there is no folder `{}` for `{}`", launch.folder.display(), launch.command),
+                        "`in` is seen from the file that says it; without it the command runs in that file's folder"
+                            .to_owned(),
+                    );
+                }
+                let Some(port) = launch.address.fixed_port() else {
+                    continue;
+                };
+                match ports.iter().find(|(known, ..)| *known == port) {
+                    Some((_, known, first)) if *known != launch => self.problem(
+                        &path("address"),
+                        format!("the app of `{first}` is started at port {port} too, in another way"),
+                        "give it another port, or the same words as there: then both hosts share one app"
+                            .to_owned(),
+                    ),
+                    Some(_) => {}
+                    None => ports.push((port, launch, host)),
                 }
             }
         }

@@ -112,6 +112,13 @@ pub(super) async fn connect(
     })
 }
 
+impl Address {
+    /// Whether something listens there.
+    pub(in crate::origin) async fn accepts(&self) -> bool {
+        connect_tcp(self).await.is_ok()
+    }
+}
+
 async fn connect_tcp(address: &Address) -> Result<TcpStream, ConnectError> {
     let mut tried = Vec::new();
     let mut kind = io::ErrorKind::NotFound;

@@ -6,6 +6,7 @@ mod connect;
 mod connections;
 mod tls;
 mod waiting;
+mod written;
 
 use std::fmt;
 
@@ -19,25 +20,27 @@ use serde::{
 pub use address::{Address, AddressError};
 pub(super) use client::Client;
 
+use super::launch::{Launch, LaunchMistake};
 use crate::scenario::schema;
+use written::Written;
 
-/// An application: the long form of `app:`, whose short form is the address alone.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct App {
     /// Where it listens, such as `http://127.0.0.1:3000` or `https://localhost:5173`. A path, as in
     /// `http://127.0.0.1:3000/shop`, goes before the path of every request.
     pub address: Address,
     /// The `Host` it is asked with, such as `localhost:5173`, for an application that insists on one. The visitor's where
     /// it is absent, as in production. With `https` it is the server name of the handshake too.
-    #[serde(default)]
     pub host: Option<HostHeader>,
     /// Which certificates of an `https` address are taken.
-    #[serde(default)]
     pub certificate: Certificate,
     /// The host of the address once more, where it is not on this machine: only loopback is asked without this word.
-    #[serde(default)]
     pub allow: Option<String>,
+    /// How it is started; it runs already where this is absent. The port in `address` is that of the process once it is
+    /// started, see [`App::started`].
+    pub launch: Option<Launch>,
 }
 
 /// Which certificates of an application are taken.
@@ -75,6 +78,9 @@ pub enum AppError {
     /// A certificate of an application that has none.
     #[error("`certificate` is about https, and `{0}` is not")]
     NoCertificate(Address),
+    /// It cannot be started as it is described.
+    #[error(transparent)]
+    Launch(#[from] LaunchMistake),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
@@ -102,6 +108,18 @@ impl App {
         Ok(())
     }
 
+    /// The application once it is started, with the port it was given.
+    ///
+    /// # Errors
+    /// None for one that was read.
+    pub(crate) fn started(&self, port: u16) -> Result<Self, AddressError> {
+        let mut started = self.clone();
+        if let Some(launch) = &self.launch {
+            started.address = launch.address.at(port)?;
+        }
+        Ok(started)
+    }
+
     /// Reads either form.
     pub(crate) fn read<'de, D: Deserializer<'de>>(
         deserializer: D,
@@ -112,7 +130,7 @@ impl App {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(
-                    "an address, such as `http://127.0.0.1:3000`, or a mapping with `address`",
+                    "an address, such as `http://127.0.0.1:3000`, or a mapping with `address` or `run`",
                 )
             }
 
@@ -134,7 +152,7 @@ impl App {
     /// The schema of either form.
     pub(crate) fn schema(generator: &mut SchemaGenerator) -> Schema {
         let short = json_schema!({ "type": "string", "examples": ["http://127.0.0.1:3000"] });
-        schema::either(&short, &generator.subschema_for::<Self>())
+        schema::either(&short, &generator.subschema_for::<Written>())
     }
 }
 
@@ -146,6 +164,7 @@ impl From<Address> for App {
             host: None,
             certificate: Certificate::default(),
             allow: None,
+            launch: None,
         }
     }
 }
@@ -211,7 +230,16 @@ mod tests {
     #[case::no_host("{ address: 'http://127.0.0.1', host: 'a b' }", Some("is no host"))]
     #[case::credentials("{ address: 'http://127.0.0.1', host: 'me@a' }", Some("is no host"))]
     #[case::unknown("{ address: 'http://127.0.0.1', hsot: a }", Some("hsot"))]
-    #[case::no_address("{ host: a }", Some("address"))]
+    #[case::no_address("{ host: a }", Some("needs `address`"))]
+    #[case::started("{ run: npm start, address: 'http://localhost:$PORT/shop' }", None)]
+    #[case::no_port("{ address: 'http://localhost:$PORT' }", Some("say with `run`"))]
+    #[case::not_started(
+        "{ address: 'http://localhost', env: { A: b } }",
+        Some("`env` is about")
+    )]
+    #[case::not_ready("{ run: a, ready: 'https://localhost/' }", Some("cannot be asked"))]
+    #[case::no_word("{ run: a, start: twice }", Some("twice"))]
+    #[case::no_time("{ run: a, ready_within: soon }", Some("no stretch of time"))]
     #[case::query("'http://127.0.0.1/?a'", Some("query"))]
     fn what_cannot_be_asked_is_found_by_reading(#[case] yaml: &str, #[case] mistake: Option<&str>) {
         match (read(yaml), mistake) {

@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     cloudflare::plane::{ControlPlane, State},
     origin::{Origin, RecordedRequest},
-    rig::{Host, Rig},
+    rig::Rig,
     run::{
         check::{self, Mismatch},
         failure, journey,
@@ -27,7 +27,6 @@ use crate::{
         load::Case,
         step::{Action, Change, Step},
     },
-    tools,
     trace::{Exchange, Party},
     wallarm::Node,
 };
@@ -346,14 +345,8 @@ impl<'a> Session<'a> {
     async fn origin_page(&self, call: &Call) -> Result<Bytes, HarnessFault> {
         let url: http::Uri = call.url.parse()?;
         let host = url.host().unwrap_or_default();
-        let zones = self.case.scenario.given.zones.values();
-        let origin = match zones.flat_map(|zone| zone.hosts.get(host)).next() {
-            Some(Host {
-                site: Some(site), ..
-            }) => Origin::site(&tools::home().join("fixtures/sites").join(site))?,
-            Some(Host { app: Some(app), .. }) => Origin::app(app)?,
-            _ => return Err(format!("nothing answers for `{host}`").into()),
-        };
+        let origin = self.rig.origin(host).map(Origin::aside);
+        let origin = origin.ok_or_else(|| format!("nothing answers for `{host}`"))?;
         let request = http::Request::builder()
             .method(call.method.clone())
             .uri(url)
