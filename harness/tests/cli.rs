@@ -9,6 +9,8 @@
 
 #[path = "cli/deploy.rs"]
 mod deploy;
+#[path = "cli/new.rs"]
+mod new;
 
 use std::{
     fs,

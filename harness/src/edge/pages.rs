@@ -43,6 +43,8 @@ pub enum ErrorCode {
     Unreachable(Unreachable),
     /// 520: the answer is not one the edge passes on, such as one with over 128 KB of headers.
     BadAnswer,
+    /// 502: the body is not in the content coding that its head names.
+    BadCoding,
 }
 
 /// Who gets a page.
@@ -86,6 +88,7 @@ impl ErrorCode {
             Self::WorkerOverLimit => 1102,
             Self::Unreachable(unreachable) => unreachable.code(),
             Self::BadAnswer => 520,
+            Self::BadCoding => 502,
         }
     }
 
@@ -101,6 +104,7 @@ impl ErrorCode {
             Self::WorkerOverLimit => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable(unreachable) => unreachable.status(),
             Self::BadAnswer => Unreachable::Reset.status(),
+            Self::BadCoding => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -123,6 +127,7 @@ impl ErrorCode {
             Self::Unreachable(Unreachable::Reset) | Self::BadAnswer => {
                 "Web server is returning an unknown error"
             }
+            Self::BadCoding => "Bad gateway",
         }
     }
 
@@ -134,7 +139,7 @@ impl ErrorCode {
                 Category::Worker
             }
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => Category::Ssl,
-            Self::Unreachable(_) | Self::BadAnswer => Category::Origin,
+            Self::Unreachable(_) | Self::BadAnswer | Self::BadCoding => Category::Origin,
         }
     }
 
@@ -146,7 +151,7 @@ impl ErrorCode {
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => None,
             Self::DailyLimit => Some(3600),
             Self::WorkerOverLimit => Some(30),
-            Self::Unreachable(_) | Self::BadAnswer => Some(120),
+            Self::Unreachable(_) | Self::BadAnswer | Self::BadCoding => Some(120),
         }
     }
 }
