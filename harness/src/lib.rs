@@ -30,6 +30,7 @@ mod causes;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
+mod content_coding;
 pub mod edge;
 pub mod exit;
 pub mod fingerprint;

@@ -11,6 +11,8 @@
 mod app;
 #[path = "cli/deploy.rs"]
 mod deploy;
+#[path = "cli/new.rs"]
+mod new;
 
 use std::{
     fs,

@@ -45,6 +45,9 @@ const CF_EW_VIA: Name = HeaderName::from_static("cf-ew-via");
 /// The longest `X-Forwarded-For` that a visitor may send (error 1000).
 const LONGEST_FORWARDED_FOR: usize = 100;
 
+/// What the edge asks origins for, whatever a visitor accepts (documentation, Speed › Content compression).
+const READ_BY_THE_EDGE: HeaderValue = HeaderValue::from_static("gzip, br");
+
 /// Headers that only the edge sets: what a visitor sends under these names goes no further.
 const NEVER_FROM_A_VISITOR: [&str; 10] = [
     FORWARDED_PROTO_HEADER,
@@ -152,7 +155,7 @@ pub fn rewrite_for_worker(headers: &mut HeaderMap, told: Told<'_>) {
         HeaderValue::from_str(told.country).unwrap_or(HeaderValue::from_static("XX")),
     );
     tell_scheme(headers, told.scheme);
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"));
+    headers.insert(ACCEPT_ENCODING, READ_BY_THE_EDGE);
     if !headers.contains_key(UPGRADE) {
         headers.insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
     }
@@ -220,6 +223,9 @@ pub fn rewrite_subrequest(headers: &mut HeaderMap, subrequest: Subrequest<'_>) {
             }
         }
     }
+    // What a worker does not say itself, the edge asks for it (documentation, Workers › Runtime APIs › Fetch). The same
+    // page says that br needs a compatibility date from 2024-04-29; the edge does not know a worker's.
+    headers.entry(ACCEPT_ENCODING).or_insert(READ_BY_THE_EDGE);
     if let Some(zone) = subrequest
         .zone
         .and_then(|zone| HeaderValue::from_str(zone).ok())
@@ -482,6 +488,8 @@ mod tests {
     #[case::elsewhere_chosen(Toward::Elsewhere, &[("x-real-ip", "192.0.2.9")], "x-real-ip", Some("192.0.2.9"))]
     #[case::elsewhere(Toward::Elsewhere, &[("cf-ipcountry", "DE")], "cf-ipcountry", None)]
     #[case::forged(Toward::SameZone, &[("cf-worker", "forged")], "cf-worker", Some("shop.example"))]
+    #[case::encodings(Toward::SameZone, &[], "accept-encoding", Some("gzip, br"))]
+    #[case::encodings_chosen(Toward::SameZone, &[("accept-encoding", "identity")], "accept-encoding", Some("identity"))]
     #[case::observed(Toward::Elsewhere, &[], "cf-ew-via", Some("15"))]
     #[case::observed(Toward::Elsewhere, &[], "cdn-loop", Some("cloudflare; loops=1"))]
     fn a_subrequest_carries_what_the_edge_says(

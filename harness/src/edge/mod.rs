@@ -10,6 +10,7 @@ mod certificates;
 mod connection;
 mod dispatch;
 mod egress;
+mod encoding;
 mod framing;
 mod front;
 pub mod headers;
@@ -48,7 +49,7 @@ pub use routes::{
     Considered, ExplainError, Explanation, Mismatch, Pattern, PatternError, Route, RouteError,
     RouteTable, Scheme, Target, check, explain,
 };
-pub use settings::{Plan, Settings};
+pub use settings::{Compression, Plan, Settings};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
 pub use zones::{Resolution, Zone, Zones};

@@ -41,6 +41,8 @@ pub enum ErrorCode {
     WorkerOverLimit,
     /// No answer from where the request went.
     Unreachable(Unreachable),
+    /// 502: the body is not in the content coding that its head names.
+    BadCoding,
 }
 
 /// Who gets a page.
@@ -83,6 +85,7 @@ impl ErrorCode {
             Self::WorkerThrew => 1101,
             Self::WorkerOverLimit => 1102,
             Self::Unreachable(unreachable) => unreachable.code(),
+            Self::BadCoding => 502,
         }
     }
 
@@ -97,6 +100,7 @@ impl ErrorCode {
             Self::LoopLimit | Self::WorkerThrew => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WorkerOverLimit => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable(unreachable) => unreachable.status(),
+            Self::BadCoding => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -117,6 +121,7 @@ impl ErrorCode {
             Self::Unreachable(Unreachable::Tls) => "SSL handshake failed",
             Self::Unreachable(Unreachable::Certificate) => "Invalid SSL certificate",
             Self::Unreachable(Unreachable::Reset) => "Web server is returning an unknown error",
+            Self::BadCoding => "Bad gateway",
         }
     }
 
@@ -128,7 +133,7 @@ impl ErrorCode {
                 Category::Worker
             }
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => Category::Ssl,
-            Self::Unreachable(_) => Category::Origin,
+            Self::Unreachable(_) | Self::BadCoding => Category::Origin,
         }
     }
 
@@ -140,7 +145,7 @@ impl ErrorCode {
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => None,
             Self::DailyLimit => Some(3600),
             Self::WorkerOverLimit => Some(30),
-            Self::Unreachable(_) => Some(120),
+            Self::Unreachable(_) | Self::BadCoding => Some(120),
         }
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::normalise::Normalization;
-use crate::internet::Limits;
+use crate::{content_coding::Coding, internet::Limits};
 
 /// The settings of a zone's edge. Each default is Cloudflare's own, or what its documentation makes most likely.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -14,8 +14,12 @@ use crate::internet::Limits;
 pub struct Settings {
     /// Normalisation of URLs (documentation, Rules › Normalization).
     pub normalization: Normalization,
-    /// The zone's plan, which bounds a request's body.
+    /// The zone's plan, which bounds a request's body and names the compression.
     pub plan: Plan,
+    /// What responses to visitors are compressed with: the first of these that the visitor accepts, as in a compression
+    /// rule; an empty list compresses nothing. Default: what the plan has. Responses that are compressed already stay in
+    /// their coding where the visitor accepts it, whatever stands here.
+    pub compression: Option<Vec<Compression>>,
     /// The longest URL in bytes; a longer one is answered with 414. Default 32,768, as the page of error 414 says; the
     /// page of the Workers limits says 16 KB.
     pub url_bytes: usize,
@@ -39,18 +43,31 @@ pub struct Settings {
     pub origin_read_ms: u64,
 }
 
-/// A zone's plan. It decides how large the body of a request may be (documentation, Workers › Limits).
+/// A coding that the edge compresses with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Zstandard.
+    Zstd,
+    /// Brotli.
+    Br,
+    /// Gzip.
+    Gzip,
+}
+
+/// A zone's plan. It decides how large the body of a request may be (documentation, Workers › Limits), and what responses
+/// are compressed with (documentation, Speed › Content compression).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
-    /// 100 MB.
+    /// 100 MB; zstd, else br, else gzip.
     #[default]
     Free,
-    /// 100 MB.
+    /// 100 MB; br, else gzip.
     Pro,
-    /// 200 MB.
+    /// 200 MB; br, else gzip.
     Business,
-    /// 500 MB.
+    /// 500 MB; gzip.
     Enterprise,
 }
 
@@ -64,9 +81,31 @@ impl Plan {
         };
         megabytes * 1_000_000
     }
+
+    /// What it compresses with, the most wanted first. The documentation names the first of each; that the others follow
+    /// is what it says of the compression rules that ask for zstd or br.
+    fn compression(self) -> &'static [Compression] {
+        match self {
+            Self::Free => &[Compression::Zstd, Compression::Br, Compression::Gzip],
+            Self::Pro | Self::Business => &[Compression::Br, Compression::Gzip],
+            Self::Enterprise => &[Compression::Gzip],
+        }
+    }
 }
 
 impl Settings {
+    /// The codings that responses are compressed with, the most wanted first.
+    pub(super) fn codings(&self) -> Vec<Coding> {
+        let compression = self.compression.as_deref();
+        let compression = compression.unwrap_or(self.plan.compression());
+        let coding = |compression: &Compression| match compression {
+            Compression::Zstd => Coding::Zstd,
+            Compression::Br => Coding::Brotli,
+            Compression::Gzip => Coding::Gzip,
+        };
+        compression.iter().map(coding).collect()
+    }
+
     /// How long an origin may take.
     pub(super) fn origin_limits(&self) -> Limits {
         Limits {
@@ -83,6 +122,7 @@ impl Default for Settings {
         Self {
             normalization: Normalization::default(),
             plan: Plan::default(),
+            compression: None,
             url_bytes: 32 * 1024,
             forwarded_for_in_worker: false,
             daily_requests: None,

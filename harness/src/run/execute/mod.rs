@@ -3,6 +3,7 @@
 mod browser;
 mod captured;
 mod cookies;
+mod decoding;
 mod deploying;
 mod http_client;
 mod session;

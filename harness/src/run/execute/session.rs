@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 
 use super::{
-    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, deploying, http_client,
-    http_client::Sender, log,
+    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, decoding::decoded,
+    deploying, http_client, http_client::Sender, log,
 };
 use crate::{
     clock::Clock,
@@ -351,8 +351,12 @@ impl<'a> Session<'a> {
             .method(call.method.clone())
             .uri(url)
             .body(crate::body::empty())?;
-        let answer = origin.answer(request).await?;
-        Ok(answer.into_body().collect().await?.to_bytes())
+        let (head, body) = origin.answer(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        match decoded(&head.headers, body).await {
+            (page, None) => Ok(page),
+            (_, Some(reason)) => Err(format!("the origin's page: {reason}").into()),
+        }
     }
 
     fn events(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
