@@ -9,6 +9,7 @@ mod plane;
 mod replacing;
 mod running;
 mod visit;
+mod wrong_clock;
 
 pub use client::{Client, ClientError};
 pub use connector::{BlockPage, Connector, ConnectorMode, RealNode};
@@ -21,3 +22,4 @@ pub use environment::{Environment, EnvironmentError};
 pub use running::{Rig, RigError};
 pub(crate) use running::{routes, zones};
 pub use visit::BrowserVisit;
+pub use wrong_clock::{WrongClock, WrongClockError};

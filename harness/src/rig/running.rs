@@ -13,6 +13,7 @@ use http::{Request, Response};
 
 use super::{
     BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile, Visitor,
+    WrongClock,
     plane::{self, DeployedPlane},
 };
 use crate::{
@@ -376,6 +377,11 @@ impl Rig {
         page.present_as(&described.headers.0, described.language.as_deref())
             .await
             .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+        if described.clock != WrongClock::default() {
+            page.wrong_clock(described.clock.ahead)
+                .await
+                .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+        }
         Ok(BrowserVisit::new(lease, page))
     }
 
