@@ -36,6 +36,7 @@ pub mod exit;
 pub mod fingerprint;
 #[cfg(test)]
 mod golden;
+pub mod international;
 pub mod internet;
 pub mod origin;
 mod process;

@@ -5,7 +5,7 @@ use std::{fs, io::Write, path::PathBuf};
 use url::Url;
 
 use super::CliError;
-use crate::{exit, origin::Address, rig::ProtectedApi};
+use crate::{exit, international, origin::Address, rig::ProtectedApi};
 
 /// What can be asked of it.
 #[derive(Debug, clap::Args)]
@@ -87,7 +87,9 @@ fn api(text: &str, host: &str) -> Result<ProtectedApi, NewError> {
     } else {
         url.to_owned()
     };
-    format!("{method} {}", url.trim_end_matches('*'))
+    let url = international::pattern(url.trim_end_matches('*'))
+        .map_err(|error| wrong(error.to_string()))?;
+    format!("{method} {url}")
         .parse()
         .map_err(|error: crate::rig::ProtectedApiError| wrong(error.to_string()))
 }
@@ -174,6 +176,7 @@ mod tests {
     #[case("https://shop.example/signup", "POST /api/create-account")]
     #[case("https://www.shop.example/", "POST https://api.shop.example/login*")]
     #[case("https://shop.example/a/b?c=d", "PUT shop.example/api")]
+    #[case("https://smörgås.example/å b", "POST https://SMÖRGÅS.example/api/å")]
     fn what_is_written_reads_and_has_nothing_to_warn_of(
         #[case] page: &str,
         #[case] call: &str,

@@ -6,11 +6,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Connector, RealNode};
+use super::{Connector, RealNode, WrongClock};
 use crate::{
     cloudflare::plane,
     edge,
     fingerprint::{self, Ruleset},
+    international,
     internet::Fault,
     origin::App,
     wallarm,
@@ -20,7 +21,8 @@ use crate::{
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Description {
-    /// The zones of the Cloudflare account, by domain name.
+    /// The zones of the Cloudflare account, by domain name. A name in any script means its punycode, here and everywhere.
+    #[serde(deserialize_with = "international::by_name")]
     pub zones: BTreeMap<String, Zone>,
     /// What is deployed in front of them, by worker name.
     pub deployments: BTreeMap<String, Deployment>,
@@ -47,10 +49,10 @@ pub struct Description {
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     /// The names that resolve in this zone, each with what answers behind the edge.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "international::by_name")]
     pub hosts: BTreeMap<String, Host>,
     /// Names that a worker answers by itself, each with the worker.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "international::by_name")]
     pub custom_domains: BTreeMap<String, String>,
     /// Routes beside those of the deployments, such as a pattern without a worker.
     #[serde(default)]
@@ -139,6 +141,8 @@ pub struct Visitor {
     pub language: Option<String>,
     /// What else the edge knows of the address: city, network and the like.
     pub location: edge::Location,
+    /// How wrong the visitor's clock is; right where it is absent.
+    pub clock: WrongClock,
 }
 
 /// How a visitor comes to the site.
@@ -200,6 +204,7 @@ impl Default for Visitor {
             headers: VisitorHeaders::default(),
             language: None,
             location: edge::Location::default(),
+            clock: WrongClock::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod plane;
 mod replacing;
 mod running;
 mod visit;
+mod wrong_clock;
 
 pub(crate) use apps::BorrowedApp;
 pub use client::{Client, ClientError};
@@ -23,3 +24,4 @@ pub use environment::{Environment, EnvironmentError};
 pub use running::{Rig, RigError};
 pub(crate) use running::{routes, zones};
 pub use visit::BrowserVisit;
+pub use wrong_clock::{WrongClock, WrongClockError};

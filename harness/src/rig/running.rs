@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     BorrowedApp, BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile,
-    Visitor, apps,
+    Visitor, WrongClock, apps,
     plane::{self, DeployedPlane},
 };
 use crate::{
@@ -383,6 +383,11 @@ impl Rig {
         page.present_as(&described.headers.0, described.language.as_deref())
             .await
             .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+        if described.clock != WrongClock::default() {
+            page.wrong_clock(described.clock.ahead)
+                .await
+                .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+        }
         Ok(BrowserVisit::new(lease, page))
     }
 

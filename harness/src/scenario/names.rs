@@ -11,7 +11,12 @@ use super::{
     step::{Action, Actor, Step},
     template,
 };
-use crate::{cloudflare::plane::DEPLOYER, origin::launch::Launch, rig::Profile};
+use crate::{
+    cloudflare::plane::DEPLOYER,
+    edge::{Pattern, PatternError},
+    origin::launch::Launch,
+    rig::Profile,
+};
 
 /// Every name in the scenario that refers to nothing.
 pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
@@ -21,6 +26,7 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
         problems: Vec::new(),
     };
     names.rulesets();
+    names.patterns();
     names.hosts_of_zones();
     names.apps();
     names.zones_of_account();
@@ -66,6 +72,32 @@ impl Names<'_> {
                     format!("there is no ruleset `{ruleset}`"),
                     nearest(ruleset, &known),
                 );
+            }
+        }
+    }
+
+    /// A worker may be given patterns that it cannot read; a host that is no name is nobody's wish.
+    fn patterns(&mut self) {
+        for (worker, deployment) in &self.scenario.given.deployments {
+            let apis = deployment.protected_apis.iter().map(|api| &api.url);
+            let written: [(&str, Vec<&String>); 3] = [
+                (
+                    "identification_pages",
+                    deployment.identification_pages.iter().collect(),
+                ),
+                ("protected_apis", apis.collect()),
+                ("routes", deployment.routes.iter().flatten().collect()),
+            ];
+            for (key, patterns) in written {
+                for (index, pattern) in patterns.into_iter().enumerate() {
+                    if let Err(error @ PatternError::HostName(_)) = pattern.parse::<Pattern>() {
+                        self.problem(
+                            &["given", "deployments", worker, key, &index.to_string()],
+                            error.to_string(),
+                            "write the name as the browser's address bar shows it".to_owned(),
+                        );
+                    }
+                }
             }
         }
     }

@@ -46,7 +46,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
         sender.jar.add_to(&mut headers, &request.url);
     }
     if let Some(signals) = &request.signals {
-        let value = fp_data(signals, sender.clock)?;
+        let value = fp_data(signals, sender.clock, sender.visitor.clock.ahead)?;
         headers.insert("fp-data", HeaderValue::try_from(value)?);
     }
     let url: http::Uri = request.url.parse()?;
@@ -196,13 +196,14 @@ fn headers(
 }
 
 /// What the agent of a page would have collected.
-fn fp_data(stated: &StatedSignals, clock: &Clock) -> Result<String, Trouble> {
+fn fp_data(stated: &StatedSignals, clock: &Clock, ahead: i64) -> Result<String, Trouble> {
     let age = stated.age.map_or(Duration::ZERO, |age| age.0);
     let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
     let signals = Signals {
         head: Head {
             url: stated.page.clone(),
-            timestamp: clock.now().saturating_sub(age),
+            timestamp: (clock.now().saturating_sub(age)).saturating_add(ahead),
+            clock_ahead: Some(ahead),
             nonce: format!("{:032x}", fastrand::u128(..)),
             visitor_token: None,
         },
