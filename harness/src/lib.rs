@@ -35,6 +35,7 @@ pub mod fingerprint;
 #[cfg(test)]
 mod golden;
 pub mod internet;
+mod lingering;
 pub mod origin;
 mod process;
 pub mod report;
@@ -42,6 +43,7 @@ pub mod rig;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
+mod server_connection;
 pub mod tools;
 pub mod trace;
 pub mod wallarm;

@@ -12,6 +12,7 @@ mod dispatch;
 mod egress;
 mod framing;
 mod front;
+mod hang_up;
 pub mod headers;
 pub mod limits;
 pub mod normalise;

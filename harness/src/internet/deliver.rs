@@ -20,6 +20,7 @@ use super::{
 use crate::{
     body::{self, Body},
     edge::{Scheme, Target, limits::HEADER_COUNT},
+    server_connection::{Abandoned, Connector},
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
 };
 
@@ -28,7 +29,7 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(100);
 /// How long the edge waits for a connection (same page).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(19);
 
-pub(super) type HttpClient = Client<HttpConnector, Body>;
+pub(super) type HttpClient = Client<Connector, Body>;
 
 pub(super) fn client() -> HttpClient {
     let mut connector = HttpConnector::new();
@@ -38,7 +39,7 @@ pub(super) fn client() -> HttpClient {
         .pool_timer(TokioTimer::new())
         .set_host(false)
         .http1_max_headers(HEADER_COUNT)
-        .build(connector)
+        .build(Connector::new(connector, Abandoned::Closed))
 }
 
 impl Internet {

@@ -7,13 +7,16 @@ use hyper_util::{
 };
 
 use super::site::plain;
-use crate::body::{self, Body};
+use crate::{
+    body::{self, Body},
+    server_connection::{Abandoned, Connector},
+};
 
 /// A client of the application at one address.
 #[derive(Debug)]
 pub(super) struct App {
     authority: Authority,
-    client: Client<HttpConnector, Body>,
+    client: Client<Connector, Body>,
 }
 
 /// Why an address is not that of an application.
@@ -33,7 +36,7 @@ impl App {
             authority,
             client: Client::builder(TokioExecutor::new())
                 .set_host(false)
-                .build_http(),
+                .build(Connector::new(HttpConnector::new(), Abandoned::Closed)),
         })
     }
 

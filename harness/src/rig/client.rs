@@ -40,6 +40,20 @@ pub enum ClientError {
     Http(#[from] hyper::Error),
 }
 
+/// The same URL with `/` for a path that is not written, which every client sends (RFC 9110 §4.2.3).
+fn with_path(url: Uri) -> Uri {
+    let mut parts = url.clone().into_parts();
+    let written = parts
+        .path_and_query
+        .as_ref()
+        .map_or("", |path| path.as_str());
+    if written.starts_with('/') {
+        return url;
+    }
+    parts.path_and_query = format!("/{written}").parse().ok();
+    Uri::from_parts(parts).unwrap_or(url)
+}
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -78,7 +92,8 @@ impl Client {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let uri = request.uri().clone();
+        let uri = with_path(request.uri().clone());
+        request.uri_mut().clone_from(&uri);
         let stream = self.connect(&uri, request.version()).await?;
         if request.version() == Version::HTTP_2 {
             let (mut sender, connection) =
