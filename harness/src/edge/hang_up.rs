@@ -3,6 +3,9 @@
 //! The client is the visitor, or the worker of another zone. One that closes the sending half of its connection and
 //! still listens counts as gone: TCP does not tell the two apart before something is written, and nginx, which the
 //! edge descends from, decides so (`proxy_ignore_client_abort` is off). Assumption: Cloudflare publishes nothing of it.
+//!
+//! In HTTP/1 an upload that nobody reads hides the end of its connection behind its own bytes; it is seen when they are
+//! read.
 
 use std::{error::Error, io, sync::Arc};
 

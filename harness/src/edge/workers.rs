@@ -1,4 +1,8 @@
 //! Asks a worker: plain HTTP/1.1 to the runtime's socket, over connections that are kept.
+//!
+//! A worker may answer before it has read the request's body. workerd then throws away 64 KB of the rest and resets the
+//! connection, with what the kernel has not yet delivered of the response: a response to such a request arrives whole
+//! up to some 64 KB, and a longer one may break off. Nothing here can change that.
 
 use std::net::SocketAddr;
 

@@ -186,3 +186,20 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("https://shop.example", "/")]
+    #[case("https://shop.example?a=b", "/?a=b")]
+    #[case("https://shop.example/?a=b", "/?a=b")]
+    #[case("https://shop.example/a?b", "/a?b")]
+    fn a_url_without_a_path_is_that_of_the_root(#[case] url: Uri, #[case] expected: &str) {
+        let target = with_path(url).into_parts().path_and_query;
+        assert_eq!(target.unwrap().as_str(), expected);
+    }
+}

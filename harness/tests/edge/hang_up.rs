@@ -275,7 +275,7 @@ async fn a_worker_learns_that_its_visitor_hung_up_and_what_waits_lives_on(
 ) {
     let world = world().await;
     let visitor = Visitor::asks(&world, "/w/signal", how, When::BeforeTheResponse).await;
-    reached(&world, "/begun").await;
+    reached(&world, "/hangs").await;
     let _listening = visitor.hangs_up(how).await;
     reached(&world, "/aborted").await;
     reached(&world, "/lived-on").await;

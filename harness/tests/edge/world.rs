@@ -88,6 +88,9 @@ impl Origin {
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let (head, mut body) = request.into_parts();
+        if head.uri.path() == "/hangs" {
+            std::future::pending::<()>().await;
+        }
         if head.uri.path() == "/refuse" {
             let mut answer = Response::new(body::full("refused by the origin"));
             *answer.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
