@@ -13,6 +13,7 @@ mod egress;
 mod encoding;
 mod framing;
 mod front;
+mod hang_up;
 pub mod headers;
 pub mod limits;
 pub mod normalise;

@@ -24,10 +24,11 @@ use crate::{
         Scheme, Target,
         limits::{ANSWER_HEADER_BYTES, HEADER_COUNT, header_bytes},
     },
+    server_connection::{Abandoned, Connector},
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
 };
 
-pub(super) type HttpClient = Client<HttpConnector, Body>;
+pub(super) type HttpClient = Client<Connector, Body>;
 
 pub(super) fn client() -> HttpClient {
     let mut connector = HttpConnector::new();
@@ -37,7 +38,7 @@ pub(super) fn client() -> HttpClient {
         .pool_timer(TokioTimer::new())
         .set_host(false)
         .http1_max_headers(HEADER_COUNT)
-        .build(connector)
+        .build(Connector::new(connector, Abandoned::Closed))
 }
 
 impl Internet {

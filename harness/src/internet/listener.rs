@@ -17,6 +17,7 @@ use crate::{
         CACHE_API_HEADER, CF_BLOB_HEADER, CacheOptions, FORWARDED_PROTO_HEADER,
         headers::remove_hop_by_hop, limits::HEADER_COUNT, pages, tunnel::Tunnels,
     },
+    lingering::lingering,
     trace::Party,
 };
 
@@ -92,7 +93,7 @@ async fn serve(internet: Internet, caller: Arc<Caller>, tunnels: Tunnels, stream
         let tunnels = tunnels.clone();
         async move {
             let upgrade = hyper::upgrade::on(&mut request);
-            let mut answer = answer(&internet, caller, request.map(body::stream)).await?;
+            let mut answer = answer(&internet, caller, lingering(request)).await?;
             tunnels.join(upgrade, &mut answer);
             Ok::<_, Dropped>(answer)
         }
