@@ -120,7 +120,12 @@ pub(super) async fn connect(
 impl Address {
     /// Whether something listens there.
     pub(in crate::origin) async fn accepts(&self) -> bool {
-        connect_tcp(self).await.is_ok()
+        let connected = connect_tcp(self).await;
+        // A connection from a free port to the same one is accepted by nobody but itself.
+        connected.is_ok_and(|stream| match (stream.local_addr(), stream.peer_addr()) {
+            (Ok(local), Ok(peer)) => local != peer,
+            _ => false,
+        })
     }
 }
 

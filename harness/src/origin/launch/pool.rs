@@ -84,7 +84,7 @@ impl Pool {
         let mut ended = None;
         loop {
             let app = self.kept(launch, ended.take()).await?;
-            match app.has_ended() {
+            match app.is_ending().await {
                 Some(end) => ended = Some((app, end)),
                 None => return Ok(app),
             }
