@@ -27,9 +27,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     convert::Infallible,
-    future::Future,
     net::SocketAddr,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -46,7 +44,7 @@ use edgeproof::{
         CF_BLOB_HEADER, CertificateAuthority, Edge, EdgeOptions, FORWARDED_PROTO_HEADER,
         HEAD_TIMEOUT, Location, Protocol, Route, Zone, blob, preamble, request_cf,
     },
-    internet::{Caller, Destination, Handler, Internet, Outbound, Peer},
+    internet::{Caller, Destination, Handled, Handler, Internet, Outbound, Peer},
     rig::FailureMode,
     runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
@@ -67,8 +65,8 @@ const PAGE: &[u8] = &[b'x'; 48 * 1024];
 struct Page;
 
 impl Handler for Page {
-    fn handle(&self, _: Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        Box::pin(async { Response::new(body::full(PAGE)) })
+    fn handle(&self, _: Request<Body>) -> Handled {
+        Box::pin(async { Ok(Response::new(body::full(PAGE))) })
     }
 }
 
