@@ -37,7 +37,7 @@ fn mistakes(text: &str) -> Vec<String> {
     let file = json_of(&yaml::parse(0, text).unwrap());
     validator
         .iter_errors(&file)
-        .map(|error| format!("{}: {error}", error.instance_path))
+        .map(|error| format!("{}: {error}", error.instance_path()))
         .collect()
 }
 
