@@ -31,6 +31,7 @@ pub mod clock;
 pub mod cloudflare;
 pub mod edge;
 pub mod exit;
+pub mod fault;
 pub mod fingerprint;
 #[cfg(test)]
 mod golden;

@@ -20,10 +20,7 @@ use std::{
 
 pub use deliver::READ_TIMEOUT;
 
-pub use fault::{
-    AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError, Percent,
-    PercentError,
-};
+pub use fault::{AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError};
 use http::{Request, Response};
 pub use listener::{Caller, Outbound};
 pub use unreachable::Unreachable;
@@ -153,7 +150,7 @@ impl Internet {
     /// Where a fault names a part that no host leads to.
     pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), InternetError> {
         let known = self.peer_names();
-        for name in faults.iter().filter_map(Fault::peer_name) {
+        for name in faults.iter().filter_map(|fault| fault.on.peer_name()) {
             if !known.iter().any(|known| known == name) {
                 return Err(InternetError::NoSuchPeer {
                     name: name.to_owned(),
