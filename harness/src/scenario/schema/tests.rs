@@ -7,8 +7,9 @@ use super::*;
 use crate::{
     golden::assert_golden,
     scenario::{
-        load,
+        load::{self, LoadError},
         node::{Node, Value},
+        problem::Problem,
         yaml,
     },
     tools,
@@ -69,16 +70,35 @@ fn every_scenario_file_and_every_default_meets_the_schema() {
 }
 
 #[rstest]
-#[case("scenario: a\nstep: []\n")]
-#[case("scenario: a\nsteps: [{clik: a}]\n")]
-#[case("scenario: a\nsteps: [{click: a, expect: {status: maybe}}]\n")]
-#[case("scenario: a\nsteps: [{click: a, expect: {headers: {x: {contain: y}}}}]\n")]
-#[case("scenario: a\ngiven: {deployments: {flow: {failure_mode: shut}}}\nsteps: []\n")]
-#[case("scenario: a\ngiven: {visitors: {ann: {profile: chrome}}}\nsteps: []\n")]
-#[case("scenario: a\nmatrix: {mode: []}\nsteps: []\n")]
-fn what_the_reader_refuses_the_schema_refuses(#[case] text: &str) {
-    assert!(load::load_text(Path::new("a.yaml"), text).is_err());
-    assert_ne!(mistakes(text), Vec::<String>::new());
+#[case("scenario: a\nstep: []\n", "step")]
+#[case("scenario: a\nsteps: [{clik: a}]\n", "clik")]
+#[case("scenario: a\nsteps: [{click: a, expect: {status: maybe}}]\n", "maybe")]
+#[case(
+    "scenario: a\nsteps: [{click: a, expect: {headers: {x: {contain: y}}}}]\n",
+    "contain"
+)]
+#[case(
+    "scenario: a\ngiven: {deployments: {flow: {failure_mode: shut}}}\nsteps: []\n",
+    "shut"
+)]
+#[case(
+    "scenario: a\ngiven: {visitors: {ann: {profile: chrome}}}\nsteps: []\n",
+    "chrome"
+)]
+#[case("scenario: a\nmatrix: {mode: []}\nsteps: []\n", "mode")]
+fn what_the_reader_refuses_the_schema_refuses(#[case] text: &str, #[case] mistaken: &str) {
+    // Both for the same word, and not for something else in the file.
+    let LoadError::Mistakes(read) = load::load_text(Path::new("a.yaml"), text).unwrap_err() else {
+        panic!("{text} was not read at all");
+    };
+    assert_eq!(read.len(), 1, "{read:?}");
+    let Problem { message, label, .. } = &read[0].problem;
+    assert!(format!("{message} {label}").contains(mistaken), "{read:?}");
+    let schema = mistakes(text);
+    assert!(
+        schema.iter().any(|mistake| mistake.contains(mistaken)),
+        "{schema:?}"
+    );
 }
 
 #[rstest]
