@@ -122,15 +122,19 @@ fn whole(piece: &str) -> String {
     }
 }
 
-#[test]
-fn every_example_of_the_readme_meets_the_schema() {
-    let readme = std::fs::read_to_string(tools::home().join("README.md")).unwrap();
+#[rstest]
+#[case("README.md", 1)]
+#[case("scenarios/README.md", 6)]
+#[case("harness/src/cloudflare/deploy/README.md", 2)]
+#[case("harness/src/fingerprint/README.md", 1)]
+fn every_example_of_the_readmes_meets_the_schema(#[case] path: &str, #[case] examples: usize) {
+    let readme = std::fs::read_to_string(tools::home().join(path)).unwrap();
     let pieces: Vec<&str> = readme
         .split("```yaml\n")
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    assert!(pieces.len() > 5, "{pieces:?}");
+    assert_eq!(pieces.len(), examples, "{pieces:?}");
     for piece in pieces {
         assert_eq!(mistakes(&whole(piece)), Vec::<String>::new(), "{piece}");
     }
