@@ -33,6 +33,7 @@ pub mod cloudflare;
 mod content_coding;
 pub mod edge;
 pub mod exit;
+pub mod fault;
 pub mod fingerprint;
 #[cfg(test)]
 mod golden;

@@ -83,7 +83,8 @@ impl Internet {
         hop: &Hop,
     ) -> Result<Response<Body>, Failure> {
         let name = peer.as_ref().map(|peer| peer.name.as_str());
-        let faults = self.faults().meet(name, target(request.uri()));
+        let url = target(request.uri());
+        let faults = self.faults().meet(|on| on.matches(name, url));
         if !faults.is_empty() {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
             hop.faulted(words.join(", "));

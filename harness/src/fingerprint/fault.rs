@@ -1,6 +1,6 @@
-//! Answers that are not what the platform would say: what a worker must survive.
+//! Faults of the platform: responses that are not what it would say, which a worker must survive.
 //!
-//! Faults of the transport (refused, reset, slow) are the internet's; those here need to know the answer.
+//! Faults of the transport (refused, reset, slow) are the internet's; those here need to know the response.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,29 +8,19 @@ use serde_json::{Value as Json, json};
 use wiremock::ResponseTemplate;
 
 use super::answer::{self, ApiError};
+use crate::fault;
 
-/// A change of some answers of an endpoint.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Distortion {
-    /// What happens to the answer.
-    pub how: How,
-    /// Whose answers.
-    #[serde(default)]
-    pub on: Endpoint,
-    /// How many answers are left alone first.
-    #[serde(default)]
-    pub after: u64,
-    /// How many answers are changed then; all where it is absent.
-    pub times: Option<u64>,
-}
+/// A fault of some responses, as a scenario writes it: `{ on: send, fault: replayed, first: 2 }`.
+pub type PlatformFault = fault::Fault<Endpoint, PlatformFaultKind>;
 
-/// An endpoint whose answers can be distorted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// The faults that are set.
+pub(super) type PlatformFaults = fault::Faults<Endpoint, PlatformFaultKind>;
+
+/// An endpoint whose responses can have faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
     /// `POST /v4/send`.
-    #[default]
     Send,
     /// `POST /v4/edge`.
     Edge,
@@ -40,10 +30,10 @@ pub enum Endpoint {
     Management,
 }
 
-/// What happens to an answer.
+/// What happens to a response.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum How {
+pub enum PlatformFaultKind {
     /// A member is left out: its dotted path, such as `event.ip_info`.
     Missing(String),
     /// A member has another type.
@@ -65,13 +55,13 @@ pub enum How {
     /// The body breaks off in the middle.
     InvalidJson,
     /// The platform answers with an error instead.
-    Error(StatedError),
+    Error(ErrorResponse),
 }
 
-/// An error that a scenario states.
+/// An error that the platform answers in place of the response.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StatedError {
+pub struct ErrorResponse {
     /// The status, such as 429.
     pub status: u16,
     /// The code in the envelope, such as `too_many_requests`.
@@ -83,44 +73,8 @@ pub struct StatedError {
     pub retry_after: Option<u64>,
 }
 
-/// The distortions of a workspace and how many answers each endpoint gave.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    send: u64,
-    edge: u64,
-    server_api: u64,
-    management: u64,
-}
-
-impl Counts {
-    /// What happens to the next answer of an endpoint.
-    pub(super) fn next<'a>(
-        &mut self,
-        distortions: &'a [Distortion],
-        endpoint: Endpoint,
-    ) -> Option<&'a How> {
-        let count = match endpoint {
-            Endpoint::Send => &mut self.send,
-            Endpoint::Edge => &mut self.edge,
-            Endpoint::ServerApi => &mut self.server_api,
-            Endpoint::Management => &mut self.management,
-        };
-        let place = *count;
-        *count += 1;
-        distortions
-            .iter()
-            .find(|distortion| {
-                distortion.on == endpoint
-                    && place
-                        .checked_sub(distortion.after)
-                        .is_some_and(|since| distortion.times.is_none_or(|times| since < times))
-            })
-            .map(|distortion| &distortion.how)
-    }
-}
-
-impl How {
-    /// The distorted answer in place of this one.
+impl PlatformFaultKind {
+    /// The response in place of this one.
     pub(super) fn apply(&self, mut body: Json) -> ResponseTemplate {
         // The answers of the edge and the Server API are the event itself.
         let root = if body.get("event").is_some() {
@@ -151,8 +105,8 @@ impl How {
         answer::json(200, &body)
     }
 
-    /// Whether the answer is an error whatever was asked.
-    pub(super) fn error(&self) -> Option<&StatedError> {
+    /// The error, where the response is one whatever was asked.
+    pub(super) fn error(&self) -> Option<&ErrorResponse> {
         match self {
             Self::Error(error) => Some(error),
             _ => None,
@@ -160,7 +114,7 @@ impl How {
     }
 }
 
-impl StatedError {
+impl ErrorResponse {
     pub(super) fn answer(&self) -> ResponseTemplate {
         // An unheard-of status is the scenario's to try, as far as HTTP can carry it.
         let status = if (100..=999).contains(&self.status) {

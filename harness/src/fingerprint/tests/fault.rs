@@ -1,12 +1,12 @@
-//! Answers that are not what the platform would say.
+//! Responses that are not what the platform would say.
 
 use http::StatusCode;
 use rstest::rstest;
 
 use super::*;
 
-async fn distorted(how: Json) -> Answer {
-    let platform = workspace(json!({ "distort": [{ "how": how }] })).await;
+async fn faulty(fault: Json) -> Answer {
+    let platform = workspace(json!({ "faults": [{ "on": "send", "fault": fault }] })).await;
     let id = platform.set_ruleset("all", ruleset(json!({ "rules": [] })));
     send(&platform, &send_body(&signals("1"), Some(&id))).await
 }
@@ -26,36 +26,40 @@ async fn distorted(how: Json) -> Answer {
 #[case(json!({ "huge": 3 }), "/padding", Some(json!("000")))]
 #[tokio::test]
 async fn one_member_of_the_answer_is_changed(
-    #[case] how: Json,
+    #[case] fault: Json,
     #[case] member: &str,
     #[case] expected: Option<Json>,
 ) {
-    let answer = distorted(how).await;
+    let answer = faulty(fault).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.json().pointer(member), expected.as_ref());
 }
 
 #[tokio::test]
 async fn a_body_can_break_off() {
-    let answer = distorted(json!("invalid_json")).await;
+    let answer = faulty(json!("invalid_json")).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert!(serde_json::from_slice::<Json>(&answer.body).is_err());
+    let error = serde_json::from_slice::<Json>(&answer.body).unwrap_err();
+    assert!(error.is_eof(), "{error}");
     assert!(answer.body.starts_with(b"{"));
 }
 
 #[tokio::test]
 async fn an_error_can_be_stated_with_its_retry_after() {
-    let how = json!({ "error": { "status": 429, "code": "too_many_requests", "retry_after": 7 } });
-    let answer = distorted(how).await;
+    let fault =
+        json!({ "error": { "status": 429, "code": "too_many_requests", "retry_after": 7 } });
+    let answer = faulty(fault).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.headers["retry-after"], "7");
     assert_eq!(answer.json()["error"]["code"], "too_many_requests");
 }
 
 #[tokio::test]
-async fn answers_are_distorted_by_count() {
-    let platform =
-        workspace(json!({ "distort": [{ "how": "replayed", "after": 1, "times": 2 }] })).await;
+async fn a_fault_has_its_share_of_the_responses() {
+    let platform = workspace(
+        json!({ "faults": [{ "on": "send", "fault": "replayed", "after": 1, "first": 2 }] }),
+    )
+    .await;
     let mut replayed = Vec::new();
     for nonce in ["1", "2", "3", "4"] {
         let answer = send(&platform, &send_body(&signals(nonce), None)).await;
@@ -69,9 +73,9 @@ async fn answers_are_distorted_by_count() {
 #[case::edge("edge", "POST /v4/edge")]
 #[case::server_api("server_api", "GET /v4/events")]
 #[tokio::test]
-async fn each_endpoint_is_distorted_for_itself(#[case] on: &str, #[case] endpoint: &str) {
+async fn each_endpoint_has_faults_of_its_own(#[case] on: &str, #[case] endpoint: &str) {
     let error = json!({ "error": { "status": 503, "code": "failed" } });
-    let platform = workspace(json!({ "distort": [{ "on": on, "how": error }] })).await;
+    let platform = workspace(json!({ "faults": [{ "on": on, "fault": error }] })).await;
     let key = platform.keys().secret.clone();
     for asked in ["POST /v4/send", "POST /v4/edge", "GET /v4/events"] {
         let (method, path) = asked.split_once(' ').unwrap();
