@@ -77,6 +77,9 @@ impl Pool {
     /// # Errors
     /// When it does not start. An app that is shared is not tried again before [`Pool::end_unused`].
     pub async fn lend(&self, launch: &Launch) -> Result<Arc<RunningApp>, LaunchError> {
+        if let Some(missing) = launch.missing() {
+            return Err(missing.into());
+        }
         if launch.start == Start::EachScenario {
             let place = self.apps().place_for(launch);
             return self.start(launch, place, None).await;
