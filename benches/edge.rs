@@ -43,10 +43,11 @@ use edgeproof::{
     bench::processor_time,
     body::{self, Body},
     edge::{
-        CF_BLOB_HEADER, CertificateAuthority, Edge, EdgeOptions, FORWARDED_PROTO_HEADER,
-        HEAD_TIMEOUT, Location, Protocol, Route, Zone, blob, preamble, request_cf,
+        CF_BLOB_HEADER, Caller, CertificateAuthority, Edge, EdgeOptions, FORWARDED_PROTO_HEADER,
+        HEAD_TIMEOUT, Location, Outbound, Protocol, Route, WorkerEndpoint, Zone, blob, preamble,
+        request_cf,
     },
-    internet::{Caller, Destination, Handler, Internet, Outbound, Peer},
+    internet::{Destination, Handler, Internet, Peer},
     rig::FailureMode,
     runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
@@ -145,21 +146,12 @@ async fn rig() -> Rig {
         worker: "pass".to_owned(),
         zone: Some("shop.example".to_owned()),
     };
-    let door = internet.listen(caller).await.unwrap();
-    let runtime = run_worker(directory.path(), door.address()).await;
     let edge = Edge::start(EdgeOptions {
         zones: vec![Zone {
             name: "shop.example".to_owned(),
             hosts: [("shop.example".to_owned(), true)].into(),
             ..Zone::default()
         }],
-        routes: vec![Route {
-            pattern: "shop.example/worker*".parse().unwrap(),
-            worker: Some("pass".to_owned()),
-            over_daily_limit: FailureMode::Open,
-        }],
-        workers: [("pass".to_owned(), runtime.address("pass").unwrap())].into(),
-        runtime_process: runtime.process_id(),
         internet,
         visitors: HashMap::new(),
         colo: "FRA".to_owned(),
@@ -169,6 +161,20 @@ async fn rig() -> Rig {
     })
     .await
     .unwrap();
+    let deployer = edge.deployer();
+    let door = deployer.listen(caller).await.unwrap();
+    let runtime = run_worker(directory.path(), door.address()).await;
+    let route = Route {
+        pattern: "shop.example/worker*".parse().unwrap(),
+        worker: Some("pass".to_owned()),
+        over_daily_limit: FailureMode::Open,
+    };
+    let endpoint = WorkerEndpoint {
+        address: runtime.address("pass").unwrap(),
+        process: runtime.process_id(),
+    };
+    let workers = [("pass".to_owned(), endpoint)].into();
+    deployer.deploy(vec![route], workers).unwrap();
     Rig {
         origin,
         alone,

@@ -29,6 +29,8 @@ mod causes;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
+pub mod deployment;
+pub mod document;
 pub mod edge;
 pub mod exit;
 pub mod fingerprint;
@@ -42,6 +44,8 @@ pub mod rig;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
+#[cfg(test)]
+mod test_support;
 pub mod tools;
 pub mod trace;
 pub mod wallarm;

@@ -27,7 +27,7 @@ use super::{
     case::{Case, NEXT_PAGE, SITE, Task},
     visitor::ADDRESS,
 };
-use crate::wallarm::NODE_HOST;
+use crate::deployment::NODE_HOST;
 
 /// The server. It stops when it is dropped.
 pub(super) struct Server {

@@ -10,6 +10,7 @@ mod gateway;
 mod kind;
 mod page;
 mod pool;
+mod profile;
 mod protocol;
 
 use std::{sync::LazyLock, time::Duration};
@@ -19,6 +20,7 @@ pub use chromium::ChromiumError;
 pub(crate) use gateway::{Gateway, Way};
 pub use page::{Page, PageError};
 pub(crate) use pool::{Lease, Pool};
+pub use profile::Profile;
 
 /// How long a page may take for one thing that is waited for, if nothing else is said.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(15);

@@ -1,10 +1,7 @@
-//! The control plane: what a deployment means in worker variables and routes, and the clients that deploy it.
+//! Cloudflare's control plane, the clients that ask it, and the deployments that they make.
 
 pub mod client;
-mod connector;
 pub mod deploy;
-mod deployment;
 pub mod plane;
 
-pub(crate) use connector::node_host;
-pub use deployment::{Expansion, Keys, ROUTE_PREFIX, expand};
+pub use crate::deployment::{Expansion, Keys, ROUTE_PREFIX, expand, node_host};

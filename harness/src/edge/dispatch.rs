@@ -178,7 +178,7 @@ impl Front {
         arrival: Arrival<'_>,
         cf: HeaderValue,
     ) -> Response<Body> {
-        let visit = self.internet().visits().enter(arrival.visit(worker));
+        let visit = self.visits.enter(arrival.visit(worker));
         let head = RequestHead::of(&arrival.request);
         let hop = self.trace.begin(Party::Edge, Party::Worker, head);
         hop.decided(why);
@@ -186,7 +186,7 @@ impl Front {
             hop.decided(format!("{why}, {failure}: error {}", code.number()));
             pages::error(code, &arrival.asker)
         };
-        let Some(&address) = self.deployed().workers.get(worker) else {
+        let Some(&endpoint) = self.deployed().workers.get(worker) else {
             return fail("which is not deployed", ErrorCode::WorkerThrew);
         };
         let leaving = hop.clone();
@@ -194,10 +194,12 @@ impl Front {
             .request
             .map(|body| counted(body, leaving, Counted::Request));
         let limit = arrival.zone.settings.cpu_ms.map(Duration::from_millis);
-        let asked = self.runtime.ask(address, request, arrival.scheme, cf);
+        let asked = self
+            .runtime
+            .ask(endpoint.address, request, arrival.scheme, cf);
         let answer = tokio::select! {
             answer = asked => answer,
-            () = processor::used_up(self.runtime_process, limit) => {
+            () = processor::used_up(endpoint.process, limit) => {
                 let milliseconds = arrival.zone.settings.cpu_ms.unwrap_or_default();
                 let failure = format!("which took more than {milliseconds} ms of processor time");
                 return fail(&failure, ErrorCode::WorkerOverLimit);

@@ -3,66 +3,48 @@
 //! Source: Cloudflare's documentation, Workers › Runtime APIs › Fetch, Workers › Observability › Errors (1019) and
 //! Fundamentals › HTTP headers.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::{Arc, Weak},
-};
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::{
     cache::{self, CacheOptions},
+    door::Caller,
     front::Front,
     headers::{self, Subrequest, Toward},
     origin_side::Leaving,
     pages::{self, Asker, ErrorCode},
     ray::Ray,
+    visits::Visit,
     zones::Resolution,
 };
 use crate::{
     body::Body,
-    internet::{CacheApi, Caller, Dropped, Gateway, Visit},
     trace::{Party, RequestHead, ResponseHead},
 };
 
-/// Where the subrequests of the workers enter the edge.
-pub(super) struct Egress {
-    pub(super) front: Weak<Front>,
-}
-
-impl Gateway for Egress {
-    fn pass(
-        &self,
-        caller: Arc<Caller>,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Dropped>> + Send>> {
-        let front = self.front.upgrade();
-        Box::pin(async move { front.ok_or(Dropped)?.subrequest(&caller, request).await })
-    }
-}
+/// The connection is closed without an answer, which makes the worker's `fetch()` reject.
+#[derive(Debug, thiserror::Error)]
+#[error("the subrequest gets no answer")]
+pub(super) struct Dropped;
 
 impl Front {
-    async fn subrequest(
+    /// Answers a subrequest; `options` are what the worker's `cf` option says of the cache.
+    pub(super) async fn subrequest(
         &self,
         caller: &Caller,
         mut request: Request<Body>,
+        options: CacheOptions,
     ) -> Result<Response<Body>, Dropped> {
-        if request.extensions_mut().remove::<CacheApi>().is_some() {
-            return Ok(self.cache_operation(caller, request).await);
-        }
         let ray = request.headers().get(headers::CF_RAY);
         let ray = ray.and_then(|ray| ray.to_str().ok());
-        let visit = self.internet().visits().of_subrequest(&caller.worker, ray);
+        let visit = self.visits.of_subrequest(&caller.worker, ray);
         if let Some(visit) = &visit {
             request
                 .headers_mut()
                 .insert(headers::CF_RAY, Ray::from(visit.ray.clone()).header());
             self.count(visit, &request)?;
         }
-        // What the worker's `cf` option said, as the door has read it.
-        let options = request.extensions_mut().remove::<CacheOptions>();
-        let options = options.unwrap_or_default();
         let waiting = visit
             .as_ref()
             .map(|visit| Arc::clone(&visit.subrequests.waiting));
@@ -76,10 +58,15 @@ impl Front {
             .await)
     }
 
-    async fn cache_operation(&self, caller: &Caller, request: Request<Body>) -> Response<Body> {
+    /// Answers an operation of the Cache API.
+    pub(super) async fn cache_operation(
+        &self,
+        caller: &Caller,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let head = RequestHead::of(&request);
         let hop = self.trace.begin(Party::Worker, Party::Edge, head);
-        let visit = self.internet().visits().of_subrequest(&caller.worker, None);
+        let visit = self.visits.of_subrequest(&caller.worker, None);
         if let Some(visit) = &visit {
             hop.belongs_to(&visit.ray);
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -29,12 +29,13 @@ use super::{
     routes::{RouteTable, Scheme},
     settings::Settings,
     tunnel::Tunnels,
-    workers::Workers,
+    visits::{Subrequests, Visit, Visits},
+    workers::{WorkerEndpoint, Workers},
     zones::{Resolution, Zone, Zones},
 };
 use crate::{
     body::{self, Body},
-    internet::{Internet, Visit},
+    internet::Internet,
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, Trace, counted},
 };
 
@@ -47,21 +48,23 @@ pub(super) struct Front {
     pub(super) zones_described: Vec<Zone>,
     pub(super) deployed: RwLock<Arc<Deployed>>,
     pub(super) runtime: Workers,
-    pub(super) runtime_process: Option<u32>,
     pub(super) origin_side: OriginSide,
     pub(super) visitors: HashMap<IpAddr, Location>,
     pub(super) colo: String,
     pub(super) head_timeout: Duration,
     pub(super) quota: Quota,
     pub(super) tunnels: Tunnels,
+    /// The visitor requests that are in a worker right now.
+    pub(super) visits: Visits,
     pub(super) trace: Trace,
 }
 
-/// What is deployed. A request sees one of these from its start to its end.
+/// What is deployed; nothing at first. A request sees one of these from its start to its end.
+#[derive(Default)]
 pub(super) struct Deployed {
     pub(super) routes: RouteTable,
     /// Where the runtime serves each worker.
-    pub(super) workers: BTreeMap<String, SocketAddr>,
+    pub(super) workers: BTreeMap<String, WorkerEndpoint>,
 }
 
 /// A request that was taken in.
@@ -406,7 +409,7 @@ impl Arrival<'_> {
             zone: self.zone.name.clone(),
             ip: self.ip,
             workers_left: self.workers_left,
-            subrequests: crate::internet::Subrequests::default(),
+            subrequests: Subrequests::default(),
         }
     }
 }

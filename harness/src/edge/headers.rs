@@ -14,8 +14,7 @@ use http::{
 
 use super::{ray::Ray, routes::Scheme};
 
-/// The header that workerd adds to the operations of the Cache API, so that they are told apart from `fetch()`.
-pub const CACHE_API_HEADER: &str = "x-edgeproof-cache";
+pub use super::runtime_headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 
 /// How many workers may run one through the other for one visitor request (documentation, error 1019).
 pub const MOST_WORKERS: u8 = 16;
@@ -23,11 +22,6 @@ pub const MOST_WORKERS: u8 = 16;
 /// What another zone sees as the visitor of a worker's subrequest.
 pub const OTHER_ZONE_IP: IpAddr =
     IpAddr::V6(Ipv6Addr::new(0x2a06, 0x98c0, 0x3600, 0, 0, 0, 0, 0x0103));
-
-/// The header of the `forwardedProtoHeader` of workerd's socket: which scheme the visitor spoke.
-pub const FORWARDED_PROTO_HEADER: &str = "x-edgeproof-proto";
-/// The header of every `cfBlobHeader`: a request's `cf` object as JSON.
-pub const CF_BLOB_HEADER: &str = "x-edgeproof-cf";
 
 /// The address of the visitor.
 pub const CF_CONNECTING_IP: Name = HeaderName::from_static("cf-connecting-ip");

@@ -1,4 +1,4 @@
-//! What the edge refuses because it is too large.
+//! How large the headers of a message may be, and how that is counted.
 
 use http::HeaderMap;
 
@@ -11,7 +11,7 @@ pub const ANSWER_HEADER_BYTES: usize = 128 * 1024;
 /// How many headers a message may have. Cloudflare publishes no such limit; this one keeps a head of tiny headers from
 /// costing more memory than its bytes, and hyper answers 431 beyond it. hyper makes room for so many headers with every
 /// message it reads: at 4,096 that was an eighth of all the time a request takes here.
-pub(crate) const HEADER_COUNT: usize = 512;
+pub const HEADER_COUNT: usize = 512;
 
 /// How many bytes of the header limit these headers use.
 ///

@@ -9,6 +9,7 @@ mod cache;
 mod certificates;
 mod connection;
 mod dispatch;
+mod door;
 mod egress;
 mod framing;
 mod front;
@@ -23,9 +24,11 @@ mod quota;
 mod ray;
 mod request_cf;
 mod routes;
+mod runtime_headers;
 mod settings;
-pub(crate) mod tunnel;
+mod tunnel;
 mod under_way;
+mod visits;
 mod workers;
 mod zones;
 
@@ -39,6 +42,7 @@ use std::{
 
 pub use cache::{Cache, CacheOptions, Lookup, Stored, is_eligible, lifetime};
 pub use certificates::{CertificateAuthority, CertificateError};
+pub use door::{Caller, Outbound};
 pub use headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
 pub use normalise::{Normalization, NormalizationType};
 pub use preamble::preamble;
@@ -51,6 +55,7 @@ pub use routes::{
 pub use settings::{Plan, Settings};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
+pub use workers::WorkerEndpoint;
 pub use zones::{Resolution, Zone, Zones};
 
 use crate::{internet::Internet, trace::Trace};
@@ -66,12 +71,6 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct EdgeOptions {
     /// The zones, with the names in them.
     pub zones: Vec<Zone>,
-    /// The routes of all zones.
-    pub routes: Vec<Route>,
-    /// Where the runtime serves each worker, by its name: plain HTTP/1.1.
-    pub workers: BTreeMap<String, SocketAddr>,
-    /// The process of the runtime, whose processor time [`Settings::cpu_ms`] limits.
-    pub runtime_process: Option<u32>,
     /// Where requests go that no worker takes.
     pub internet: Internet,
     /// What the edge knows about visitors' addresses.
@@ -92,6 +91,9 @@ pub enum EdgeError {
     /// No port could be had on the loopback address.
     #[error("no port could be had for the edge")]
     Bind(#[source] std::io::Error),
+    /// No port could be had for the subrequests of a worker.
+    #[error("no port could be had for the worker's outgoing requests")]
+    Door(#[source] std::io::Error),
     /// The certificates could not be made.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
@@ -108,12 +110,11 @@ pub struct Edge {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: Option<tokio::task::JoinHandle<()>>,
-    internet: Internet,
     front: Arc<front::Front>,
 }
 
 impl Edge {
-    /// Starts an edge on a port of the kernel's choice.
+    /// Starts an edge on a port of the kernel's choice. Nothing is deployed to it yet: see [`Edge::deployer`].
     ///
     /// # Errors
     /// Where no port can be had, TLS cannot be set up, or the options make no sense.
@@ -121,8 +122,6 @@ impl Edge {
         if options.colo.len() != 3 || !options.colo.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return Err(EdgeError::Colo(options.colo));
         }
-        let workers = options.workers.keys().map(String::as_str).collect();
-        check(&options.zones, &options.routes, &workers)?;
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .map_err(EdgeError::Bind)?;
@@ -135,14 +134,10 @@ impl Edge {
         let front = Arc::new(front::Front {
             zones,
             zones_described: options.zones,
-            deployed: RwLock::new(Arc::new(front::Deployed {
-                routes: RouteTable::new(options.routes),
-                workers: options.workers,
-            })),
+            deployed: RwLock::default(),
             runtime: workers::Workers::new(),
-            runtime_process: options.runtime_process,
             origin_side: origin_side::OriginSide {
-                internet: options.internet.clone(),
+                internet: options.internet,
                 cache: Cache::default(),
                 trace: options.trace.clone(),
             },
@@ -151,13 +146,9 @@ impl Edge {
             head_timeout: options.head_timeout,
             quota: quota::Quota::default(),
             tunnels: tunnel::Tunnels::default(),
+            visits: visits::Visits::default(),
             trace: options.trace,
         });
-        options
-            .internet
-            .route_through(Some(Arc::new(egress::Egress {
-                front: Arc::downgrade(&front),
-            })));
         let (stop, stopped) = watch::channel(false);
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let stopped = connection::Stop(stopped);
@@ -166,7 +157,6 @@ impl Edge {
             address,
             stop,
             task: Some(task),
-            internet: options.internet,
             front,
         })
     }
@@ -193,21 +183,22 @@ impl Edge {
     }
 }
 
-/// Changes what is deployed to an edge. Clones change the same one.
+/// Changes what is deployed to an edge, and takes in what its workers ask for. Clones change the same one.
 #[derive(Clone)]
 pub struct Deployer {
     front: Arc<front::Front>,
 }
 
 impl Deployer {
-    /// Puts these routes and workers in the place of those before, for every request that arrives from now on.
+    /// Puts these routes and workers in the place of those before, for every request that arrives from now on. Workers
+    /// are given by name.
     ///
     /// # Errors
     /// A route that Cloudflare would refuse; what was deployed stays.
     pub fn deploy(
         &self,
         routes: Vec<Route>,
-        workers: BTreeMap<String, SocketAddr>,
+        workers: BTreeMap<String, WorkerEndpoint>,
     ) -> Result<(), EdgeError> {
         let names = workers.keys().map(String::as_str).collect();
         check(&self.front.zones_described, &routes, &names)?;
@@ -229,7 +220,6 @@ impl std::fmt::Debug for Edge {
 
 impl Drop for Edge {
     fn drop(&mut self) {
-        self.internet.route_through(None);
         if let Some(task) = &self.task {
             task.abort();
         }

@@ -202,11 +202,6 @@ fn plain(status: StatusCode, title: &str) -> Response<Body> {
     page
 }
 
-/// The answer to a subrequest where there is no edge to make a page.
-pub(crate) fn unreachable(unreachable: Unreachable) -> Response<Body> {
-    error(ErrorCode::Unreachable(unreachable), &Asker::default())
-}
-
 impl Category {
     fn as_str(self) -> &'static str {
         match self {

@@ -106,13 +106,6 @@ async fn world() -> World {
             .into(),
             ..Zone::default()
         }],
-        routes: vec![
-            route("shop.example/api*", Some("flow")),
-            route("shop.example/api/open*", None),
-            route("shop.example/throw", Some("flow")),
-        ],
-        workers: [("flow".to_owned(), runtime().await)].into(),
-        runtime_process: None,
         internet,
         visitors: HashMap::from([(
             IpAddr::from([203, 0, 113, 7]),
@@ -128,6 +121,18 @@ async fn world() -> World {
     })
     .await
     .unwrap();
+    let routes = vec![
+        route("shop.example/api*", Some("flow")),
+        route("shop.example/api/open*", None),
+        route("shop.example/throw", Some("flow")),
+    ];
+    let endpoint = WorkerEndpoint {
+        address: runtime().await,
+        process: None,
+    };
+    edge.deployer()
+        .deploy(routes, [("flow".to_owned(), endpoint)].into())
+        .unwrap();
     World {
         edge,
         trace,
@@ -393,4 +398,48 @@ async fn after_the_stop_nobody_listens() {
     let address = edge.address();
     edge.stop().await;
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// Asks through the worker's door as workerd does.
+async fn ask_through_the_door(world: &World, request: &str) -> Response<Incoming> {
+    let deployer = world.edge.deployer();
+    let door = deployer
+        .listen(Caller {
+            worker: "flow".to_owned(),
+            zone: Some("shop.example".to_owned()),
+        })
+        .await
+        .unwrap();
+    let stream = TcpStream::connect(door.address()).await.unwrap();
+    let (mut sender, connection) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let request = Request::get(request)
+        .header("host", "forged.example")
+        .header("x-edgeproof-proto", "https")
+        .body(body::empty())
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    drop(sender);
+    driver.await.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_subrequest_goes_to_the_name_of_its_url() {
+    let world = world().await;
+    let answer = ask_through_the_door(&world, "https://shop.example/x").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let hop = &world.trace.exchanges()[0];
+    assert_eq!(hop.from, Party::Worker);
+    assert_eq!(hop.request.headers["host"], "shop.example");
+    assert!(!hop.request.headers.contains_key("x-edgeproof-proto"));
+}
+
+#[rstest]
+#[case("https://nobody.example/", 530)]
+#[case("/not-absolute", 400)]
+#[tokio::test]
+async fn a_worker_always_gets_an_answer(#[case] url: &str, #[case] expected: u16) {
+    let answer = ask_through_the_door(&world().await, url).await;
+    assert_eq!(answer.status().as_u16(), expected);
 }

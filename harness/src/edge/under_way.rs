@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::{
-    body::{Body, BodyError, Observer, observed},
-    internet::VisitGuard,
-};
+use super::visits::VisitGuard;
+use crate::body::{Body, BodyError, Observer, observed};
 
 /// `body`; the visit is open until it has ended or was dropped.
 pub(super) fn until_end(body: Body, visit: VisitGuard) -> Body {

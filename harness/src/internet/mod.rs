@@ -1,13 +1,11 @@
-//! The internet of a rig: which name leads to which part, what a worker's `fetch()` reaches, and the faults on the way.
+//! The internet of a rig: which name leads to which part, and the faults on the way. It knows nobody who uses it.
 //!
 //! Nothing here ever leaves the machine: a name that is not in the table does not resolve.
 
 mod deliver;
 mod fault;
 mod faulty_body;
-mod listener;
 mod unreachable;
-mod visits;
 
 use std::{
     collections::BTreeMap,
@@ -25,9 +23,7 @@ pub use fault::{
     PercentError,
 };
 use http::{Request, Response};
-pub use listener::{Caller, Outbound};
 pub use unreachable::Unreachable;
-pub use visits::{Subrequests, Visit, VisitGuard, Visits};
 
 use crate::{
     body::Body,
@@ -68,9 +64,6 @@ pub struct Peer {
 /// Why the internet could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum InternetError {
-    /// No port could be had on the loopback address.
-    #[error("no port could be had for the worker's outgoing requests")]
-    Bind(#[source] std::io::Error),
     /// A fault names a part that this rig does not have.
     #[error("no part is called `{name}`; there are {known}")]
     NoSuchPeer {
@@ -91,37 +84,16 @@ struct Shared {
     trace: Trace,
     peers: RwLock<BTreeMap<String, Peer>>,
     faults: RwLock<Arc<fault::Faults>>,
-    visits: Visits,
     client: deliver::HttpClient,
-    gateway: RwLock<Option<Arc<dyn Gateway>>>,
-}
-
-/// Takes a worker's subrequest before it reaches its destination: the egress of the edge.
-pub(crate) trait Gateway: Send + Sync {
-    /// Answers the subrequest, itself or through [`Internet::send`].
-    fn pass(
-        &self,
-        caller: Arc<Caller>,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Dropped>> + Send>>;
 }
 
 /// Why a destination answered as it did: an extension of its answer, for the trace.
 #[derive(Clone, Debug)]
 pub(crate) struct Decided(pub(crate) String);
 
-/// The connection is closed without an answer, which makes the worker's `fetch()` reject.
-#[derive(Debug, thiserror::Error)]
-#[error("the subrequest gets no answer")]
-pub(crate) struct Dropped;
-
 /// How long the head of an answer may take: an extension of the request. [`READ_TIMEOUT`] where it is absent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadLimit(pub(crate) Duration);
-
-/// Marks an operation of the Cache API: an extension of the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CacheApi;
 
 impl Internet {
     /// An internet where no name resolves yet.
@@ -131,9 +103,7 @@ impl Internet {
                 trace,
                 peers: RwLock::default(),
                 faults: RwLock::default(),
-                visits: Visits::default(),
                 client: deliver::client(),
-                gateway: RwLock::default(),
             }),
         }
     }
@@ -167,28 +137,6 @@ impl Internet {
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(fault::Faults::new(faults));
         Ok(())
-    }
-
-    /// The visitor requests that are in a worker right now.
-    pub fn visits(&self) -> &Visits {
-        &self.shared.visits
-    }
-
-    /// From now on every subrequest goes through `gateway` first; straight to its destination where there is none.
-    pub(crate) fn route_through(&self, gateway: Option<Arc<dyn Gateway>>) {
-        *self
-            .shared
-            .gateway
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = gateway;
-    }
-
-    fn gateway(&self) -> Option<Arc<dyn Gateway>> {
-        self.shared
-            .gateway
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 
     fn peer(&self, host: &str) -> Option<Peer> {

@@ -2,10 +2,8 @@ use std::time::Duration;
 
 use http::{Request, StatusCode, Uri};
 use http_body_util::BodyExt;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use rstest::rstest;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 
 use super::*;
 use crate::body;
@@ -183,53 +181,6 @@ async fn a_fault_on_a_part_that_does_not_exist_is_refused() {
         error.to_string(),
         "no part is called `ingres`; there are origin"
     );
-}
-
-/// Asks through the worker's door as workerd does.
-async fn ask_through_the_door(
-    internet: &Internet,
-    request: &str,
-) -> Response<hyper::body::Incoming> {
-    let door = internet
-        .listen(Caller {
-            worker: "flow".to_owned(),
-            zone: Some("shop.example".to_owned()),
-        })
-        .await
-        .unwrap();
-    let stream = TcpStream::connect(door.address()).await.unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-    let driver = tokio::spawn(connection);
-    let request = Request::get(request)
-        .header("host", "forged.example")
-        .header("x-edgeproof-proto", "https")
-        .body(body::empty())
-        .unwrap();
-    let answer = sender.send_request(request).await.unwrap();
-    drop(sender);
-    driver.await.unwrap().unwrap();
-    answer
-}
-
-#[tokio::test]
-async fn a_subrequest_goes_to_the_name_of_its_url() {
-    let (internet, trace) = internet();
-    let answer = ask_through_the_door(&internet, "https://shop.example/x").await;
-    assert_eq!(answer.status(), StatusCode::OK);
-    let hop = &trace.exchanges()[0];
-    assert_eq!(hop.from, Party::Worker);
-    assert_eq!(hop.request.headers["host"], "shop.example");
-    assert!(!hop.request.headers.contains_key("x-edgeproof-proto"));
-}
-
-#[rstest]
-#[case("https://nobody.example/", 530)]
-#[case("/not-absolute", 400)]
-#[tokio::test]
-async fn a_worker_always_gets_an_answer(#[case] url: &str, #[case] expected: u16) {
-    let (internet, _) = internet();
-    let answer = ask_through_the_door(&internet, url).await;
-    assert_eq!(answer.status().as_u16(), expected);
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! What a rig is made of: the `given` part of a scenario, and what a Rust test builds by hand.
 
-use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
+use std::{collections::BTreeMap, net::IpAddr};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Connector, RealNode};
 use crate::{
+    browser::Profile,
     cloudflare::plane,
+    deployment::Deployment,
     edge,
     fingerprint::{self, Ruleset},
     internet::Fault,
@@ -72,52 +73,6 @@ pub struct Host {
     pub proxied: bool,
 }
 
-/// A worker in front of pages and APIs, in the words of the vendor's dashboard.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Deployment {
-    /// A directory with a built worker; the worker of this repository where it is absent.
-    pub worker: Option<String>,
-    /// URL patterns of the pages that get the instrumentation.
-    pub identification_pages: Vec<String>,
-    /// The APIs that are protected, such as `POST shop.example/api/create-account*`.
-    pub protected_apis: Vec<ProtectedApi>,
-    /// What happens to a protected call that could not be identified.
-    pub failure_mode: FailureMode,
-    /// The ruleset that decides; without one the worker monitors and blocks nothing.
-    pub ruleset: Option<String>,
-    /// Route patterns; derived from the pages, the APIs and the worker's own prefix where they are absent.
-    pub routes: Option<Vec<String>>,
-    /// The Wallarm connector of the same worker; without it no traffic goes through a node.
-    pub wallarm: Option<Connector>,
-    /// A real filtering node in place of the emulated one.
-    pub node: Option<RealNode>,
-    /// Further worker variables; they win over the derived ones. An empty value removes one.
-    pub variables: BTreeMap<String, String>,
-}
-
-/// An API whose calls must carry signals.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct ProtectedApi {
-    /// The method that is protected.
-    pub method: Method,
-    /// The URL pattern, as in a Cloudflare route.
-    pub url: String,
-}
-
-/// What the worker does when it cannot identify a protected call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureMode {
-    /// The call goes on to the origin.
-    #[default]
-    Open,
-    /// The call is answered with 403.
-    Closed,
-}
-
 /// Somebody who visits the site.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -136,21 +91,6 @@ pub struct Visitor {
     pub language: Option<String>,
     /// What else the edge knows of the address: city, network and the like.
     pub location: edge::Location,
-}
-
-/// How a visitor comes to the site.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Profile {
-    /// No browser: a plain HTTP client.
-    #[default]
-    Http,
-    /// Chromium with a profile on disk and nothing that shows automation.
-    Regular,
-    /// The same Chromium, off the record.
-    Incognito,
-    /// A plain headless browser that says it is automated.
-    Automated,
 }
 
 /// What a visitor does with cookies.
@@ -211,70 +151,6 @@ impl Default for Host {
     }
 }
 
-impl TryFrom<String> for ProtectedApi {
-    type Error = ProtectedApiError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl FromStr for ProtectedApi {
-    type Err = ProtectedApiError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (method, url) = text
-            .split_once(' ')
-            .ok_or_else(|| ProtectedApiError::Form(text.to_owned()))?;
-        match method {
-            "GET" | "POST" | "PUT" | "PATCH" | "DELETE" => Ok(Self {
-                method: Method::from_str(method)
-                    .map_err(|_| ProtectedApiError::Method(method.to_owned()))?,
-                url: url.trim().to_owned(),
-            }),
-            other => Err(ProtectedApiError::Method(other.to_owned())),
-        }
-    }
-}
-
-/// Why the text of a protected API could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProtectedApiError {
-    /// It is not a method and a pattern.
-    #[error("`{0}` is not a method and a URL pattern, such as `POST shop.example/api/login*`")]
-    Form(String),
-    /// The method is not one the product protects (the Flow worker knows five methods).
-    #[error("`{0}` cannot be protected; the methods are GET, POST, PUT, PATCH and DELETE")]
-    Method(String),
-}
-
 fn yes() -> bool {
     true
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("POST shop.example/api*", Ok((Method::POST, "shop.example/api*")))]
-    #[case("GET  a.example/x", Ok((Method::GET, "a.example/x")))]
-    #[case("HEAD a.example/x", Err(ProtectedApiError::Method("HEAD".to_owned())))]
-    #[case("post a.example/x", Err(ProtectedApiError::Method("post".to_owned())))]
-    #[case("a.example/x", Err(ProtectedApiError::Form("a.example/x".to_owned())))]
-    fn a_protected_api_is_a_method_and_a_pattern(
-        #[case] text: &str,
-        #[case] expected: Result<(Method, &str), ProtectedApiError>,
-    ) {
-        let read = text.parse::<ProtectedApi>();
-        assert_eq!(
-            read.as_ref()
-                .map(|api| (api.method.clone(), api.url.as_str())),
-            expected
-                .as_ref()
-                .map(|(method, url)| (method.clone(), *url))
-        );
-    }
 }

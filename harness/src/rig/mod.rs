@@ -1,7 +1,8 @@
 //! A running world: every part built from one description, stopped together.
 
 mod client;
-mod connector;
+#[cfg(test)]
+mod control_plane_tests;
 mod description;
 mod door;
 mod environment;
@@ -11,13 +12,17 @@ mod running;
 mod visit;
 
 pub use client::{Client, ClientError};
-pub use connector::{BlockPage, Connector, ConnectorMode, RealNode};
-pub use description::{
-    Cookies, Deployment, Description, FailureMode, Host, Profile, ProtectedApi, ProtectedApiError,
-    Visitor, VisitorHeaders, Zone,
-};
+pub use description::{Cookies, Description, Host, Visitor, VisitorHeaders, Zone};
 pub use door::Door;
 pub use environment::{Environment, EnvironmentError};
 pub use running::{Rig, RigError};
 pub(crate) use running::{routes, zones};
 pub use visit::BrowserVisit;
+
+pub use crate::{
+    browser::Profile,
+    deployment::{
+        BlockPage, Connector, ConnectorMode, Deployment, FailureMode, ProtectedApi,
+        ProtectedApiError, RealNode,
+    },
+};

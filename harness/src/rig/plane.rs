@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -17,9 +16,8 @@ use crate::{
     cloudflare::plane::{
         ControlPlane, Placed, Record, RunningWorker, Secret, Settings, Snapshot, ZoneSettings,
     },
-    edge::{self, Edge},
+    edge::{self, Caller, Outbound, WorkerEndpoint},
     fingerprint::Fingerprint,
-    internet::{Caller, Internet, Outbound},
     process::ScratchDirectory,
     runtime::{Bundle, WorkerConfig},
     trace::Trace,
@@ -121,9 +119,9 @@ pub(super) fn place(
     Ok(())
 }
 
-/// Starts the workers of an account, each with a door to the internet.
+/// Starts the workers of an account, each with a door to the edge.
 pub(super) async fn launch(
-    internet: &Internet,
+    edge: &edge::Deployer,
     environment: &Environment,
     zone: Option<String>,
     snapshot: &Snapshot,
@@ -135,7 +133,7 @@ pub(super) async fn launch(
     for (number, worker) in snapshot.workers.iter().enumerate() {
         let files = directory.path().join(number.to_string());
         std::fs::create_dir(&files).map_err(RigError::Write)?;
-        let door = internet
+        let door = edge
             .listen(Caller {
                 worker: worker.name.clone(),
                 zone: zone.clone(),
@@ -164,7 +162,6 @@ pub(super) struct DeployedPlane {
 struct Publisher {
     plane: ControlPlane,
     environment: Environment,
-    internet: Internet,
     edge: edge::Deployer,
     zone: Option<String>,
     deployed: Arc<Mutex<Deployed>>,
@@ -175,30 +172,28 @@ struct Publisher {
 
 struct Running {
     workers: Vec<RunningWorker>,
-    addresses: BTreeMap<String, SocketAddr>,
+    endpoints: BTreeMap<String, WorkerEndpoint>,
 }
 
 impl DeployedPlane {
-    /// Follows the plane, whose workers run at these addresses by now.
+    /// Follows the plane, whose workers run at these endpoints by now.
     pub(super) fn follow(
         plane: ControlPlane,
         environment: &Environment,
-        internet: &Internet,
-        edge: &Edge,
+        edge: edge::Deployer,
         deployed: &Arc<Mutex<Deployed>>,
-        addresses: BTreeMap<String, SocketAddr>,
+        endpoints: BTreeMap<String, WorkerEndpoint>,
     ) -> Self {
         let zones = running::lock(deployed).zones();
         let mut changes = plane.pending().follow();
         let publisher = Arc::new(Publisher {
             running: tokio::sync::Mutex::new(Running {
                 workers: plane.snapshot().workers,
-                addresses,
+                endpoints,
             }),
             plane,
             environment: environment.clone(),
-            internet: internet.clone(),
-            edge: edge.deployer(),
+            edge,
             zone: zones.into_iter().next(),
             deployed: Arc::clone(deployed),
             failed: Mutex::default(),
@@ -259,24 +254,19 @@ impl Publisher {
         snapshot: &Snapshot,
     ) -> Result<(), RigError> {
         if running.workers != snapshot.workers {
-            let (launched, doors) = launch(
-                &self.internet,
-                &self.environment,
-                self.zone.clone(),
-                snapshot,
-            )
-            .await?;
+            let (launched, doors) =
+                launch(&self.edge, &self.environment, self.zone.clone(), snapshot).await?;
             self.edge
-                .deploy(snapshot.routes.clone(), launched.addresses.clone())?;
-            running.addresses = launched.addresses;
+                .deploy(snapshot.routes.clone(), launched.endpoints.clone())?;
+            running.endpoints = launched.endpoints;
             running.workers.clone_from(&snapshot.workers);
             let mut deployed = running::lock(&self.deployed);
             deployed.runtimes.extend(launched.runtime);
             deployed.doors.extend(doors);
             return Ok(());
         }
-        let addresses = running.addresses.clone();
-        Ok(self.edge.deploy(snapshot.routes.clone(), addresses)?)
+        let endpoints = running.endpoints.clone();
+        Ok(self.edge.deploy(snapshot.routes.clone(), endpoints)?)
     }
 
     fn outcome(&self) -> Result<(), RigError> {

@@ -22,17 +22,18 @@ use crate::{
         self, Expansion,
         plane::{ControlPlane, GivenError, PlaneError},
     },
+    deployment::NODE_HOST,
     edge::{
-        self, CertificateAuthority, Edge, EdgeError, EdgeOptions, Location, PatternError, Route,
-        preamble,
+        self, Caller, CertificateAuthority, Edge, EdgeError, EdgeOptions, Location, Outbound,
+        PatternError, Route, WorkerEndpoint, preamble,
     },
     fingerprint::{Fingerprint, Ruleset, StartError},
-    internet::{Caller, Destination, Handler, Internet, InternetError, Outbound, Peer},
+    internet::{Destination, Handler, Internet, InternetError, Peer},
     origin::{AppError, Origin, RecordedRequest, SiteError},
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig, WorkerOptions},
     tools::ToolError,
     trace::{Party, Trace},
-    wallarm::{self, NODE_HOST, Node},
+    wallarm::{self, Node},
 };
 
 /// The data centre that the emulated edge says it is.
@@ -187,19 +188,9 @@ impl Rig {
 
         let plane = plane::start(environment, &description, &fingerprint, &trace).await?;
         connect_real_nodes(&internet, &description);
-        let (launched, doors) = match &plane {
-            None => launch(&internet, environment, &description, &fingerprint).await?,
-            Some(plane) => {
-                let zone = description.zones.keys().next().cloned();
-                plane::launch(&internet, environment, zone, &plane.snapshot()).await?
-            }
-        };
-        let addresses = launched.addresses.clone();
+        // The workers are told where the edge takes in what they ask for, so the edge is there before them.
         let edge = Edge::start(EdgeOptions {
             zones: zones(&description),
-            routes: launched.routes,
-            workers: launched.addresses,
-            runtime_process: launched.runtime.as_ref().and_then(Runtime::process_id),
             internet: internet.clone(),
             visitors: locations(&description),
             colo: COLO.to_owned(),
@@ -208,15 +199,24 @@ impl Rig {
             trace: trace.clone(),
         })
         .await?;
+        let deployer = edge.deployer();
+        let (launched, doors) = match &plane {
+            None => launch(&deployer, environment, &description, &fingerprint).await?,
+            Some(plane) => {
+                let zone = description.zones.keys().next().cloned();
+                plane::launch(&deployer, environment, zone, &plane.snapshot()).await?
+            }
+        };
+        let endpoints = launched.endpoints.clone();
+        deployer.deploy(launched.routes, launched.endpoints)?;
         let visitors = description.visitors.clone();
         let deployed = Arc::new(Mutex::new(Deployed {
             description,
             runtimes: launched.runtime.into_iter().collect(),
             doors,
         }));
-        let plane = plane.map(|plane| {
-            DeployedPlane::follow(plane, environment, &internet, &edge, &deployed, addresses)
-        });
+        let plane = plane
+            .map(|plane| DeployedPlane::follow(plane, environment, deployer, &deployed, endpoints));
         Ok(Self {
             environment: environment.clone(),
             visitors,
@@ -256,16 +256,15 @@ impl Rig {
             self.deployed().description = description;
             return Ok(());
         }
+        let deployer = self.edge.deployer();
         let (launched, doors) = launch(
-            &self.internet,
+            &deployer,
             &self.environment,
             &description,
             &self.fingerprint,
         )
         .await?;
-        self.edge
-            .deployer()
-            .deploy(launched.routes, launched.addresses)?;
+        deployer.deploy(launched.routes, launched.endpoints)?;
         let mut deployed = self.deployed();
         deployed.description = description;
         deployed.runtimes.extend(launched.runtime);
@@ -543,13 +542,13 @@ pub(super) fn lock(deployed: &Mutex<Deployed>) -> MutexGuard<'_, Deployed> {
 /// Workers that were started, and how to reach them.
 pub(super) struct Launched {
     pub(super) routes: Vec<Route>,
-    pub(super) addresses: BTreeMap<String, SocketAddr>,
+    pub(super) endpoints: BTreeMap<String, WorkerEndpoint>,
     pub(super) runtime: Option<Runtime>,
 }
 
-/// Starts the workers of all deployments, each with a door to the internet.
+/// Starts the workers of all deployments, each with a door to the edge.
 async fn launch(
-    internet: &Internet,
+    edge: &edge::Deployer,
     environment: &Environment,
     description: &Description,
     fingerprint: &Fingerprint,
@@ -557,7 +556,7 @@ async fn launch(
     let expansions = expand(description, fingerprint)?;
     let routes = routes(description, &expansions)
         .map_err(|(worker, source)| RigError::Route { worker, source })?;
-    let (workers, doors) = workers(internet, environment, description, &expansions).await?;
+    let (workers, doors) = workers(edge, environment, description, &expansions).await?;
     let launched = run(environment, routes, &workers).await?;
     Ok((launched, doors))
 }
@@ -572,15 +571,20 @@ pub(super) async fn run(
         [] => None,
         workers => Some(Runtime::start(&environment.workerd, workers).await?),
     };
-    let addresses = runtime.iter().flat_map(Runtime::addresses);
-    let addresses = addresses
-        .map(|(name, address)| (name.clone(), *address))
-        .collect();
     Ok(Launched {
         routes,
-        addresses,
+        endpoints: runtime.as_ref().map(endpoints).unwrap_or_default(),
         runtime,
     })
+}
+
+/// Where the edge finds each worker of a runtime.
+fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
+    let process = runtime.process_id();
+    let endpoint = |(name, &address): (&String, &SocketAddr)| {
+        (name.clone(), WorkerEndpoint { address, process })
+    };
+    runtime.addresses().iter().map(endpoint).collect()
 }
 
 pub(super) fn expand(
@@ -611,7 +615,7 @@ pub(super) fn expand(
 }
 
 async fn workers(
-    internet: &Internet,
+    edge: &edge::Deployer,
     environment: &Environment,
     description: &Description,
     expansions: &BTreeMap<String, Expansion>,
@@ -623,7 +627,7 @@ async fn workers(
             worker: name.clone(),
             source,
         })?;
-        let door = internet
+        let door = edge
             .listen(Caller {
                 worker: name.clone(),
                 zone: description.zones.keys().next().cloned(),

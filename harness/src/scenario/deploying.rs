@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::{schema, text::TextMatcher};
-use crate::cloudflare::deploy::DeploymentFile;
+use super::text::TextMatcher;
+use crate::{cloudflare::deploy::DeploymentFile, document::schema};
 
 /// One use of the command, and the token it has.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

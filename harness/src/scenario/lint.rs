@@ -6,9 +6,8 @@ mod routing;
 
 use super::{load::Case, problem::Problem, step::Action};
 use crate::{
-    edge::limits::{header_bytes, header_line_bytes},
+    edge::limits::{REQUEST_HEADER_BYTES, header_bytes, header_line_bytes},
     rig::{Deployment, Description},
-    run::check::HEADER_BUDGET,
 };
 
 /// A kind of warning.
@@ -158,7 +157,7 @@ fn protects_otherwise(deployment: &Deployment) -> bool {
 
 /// Calls of protected APIs whose own headers leave no room for signals.
 fn over_budget(case: &Case) -> Vec<(Lint, Vec<String>, String)> {
-    let room = HEADER_BUDGET - SIGNALS;
+    let room = REQUEST_HEADER_BYTES - SIGNALS;
     let visitors = case.scenario.given.visitors.iter();
     let of_visitors = visitors.filter_map(|(name, visitor)| {
         let bytes = header_bytes(&visitor.headers.0);

@@ -1,22 +1,16 @@
 //! Finds scenario files and reads them.
 
 use std::{
-    io,
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
-    depends,
-    file::Scenario,
-    layers, matrix,
-    names::unknown_names,
-    node::Node,
-    problem::{Look, Problem},
-    read,
-    source::Sources,
-    yaml,
+    depends, file::Scenario, layers, matrix, names::unknown_names, node::Node, problem::Problem,
+    read, source::Sources, yaml,
 };
+
+pub use crate::document::{LoadError, Mistake};
 
 /// One scenario that can be run.
 #[derive(Clone, Debug)]
@@ -31,45 +25,6 @@ pub struct Case {
     pub node: Node,
     /// The files behind the places in `node`.
     pub sources: Arc<Sources>,
-}
-
-/// Why scenarios could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// A path that was asked for is not there, or cannot be read.
-    #[error("`{path}` cannot be read")]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// One or more files have mistakes.
-    #[error("{} in the files", counted(.0.len()))]
-    Mistakes(Vec<Mistake>),
-}
-
-/// A mistake and the files it can be shown in.
-#[derive(Debug)]
-pub struct Mistake {
-    /// What is wrong, and where.
-    pub problem: Problem,
-    /// The files.
-    pub sources: Arc<Sources>,
-}
-
-impl Mistake {
-    /// The mistake with its line and a caret.
-    pub fn render(&self, look: Look) -> String {
-        self.problem.render(&self.sources, look)
-    }
-}
-
-fn counted(mistakes: usize) -> String {
-    match mistakes {
-        1 => "one mistake".to_owned(),
-        more => format!("{more} mistakes"),
-    }
 }
 
 /// All scenario files at or below the paths, sorted. Files whose name begins with `_` are parts of others.

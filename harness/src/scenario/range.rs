@@ -8,7 +8,7 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::schema;
+use crate::document::schema;
 
 /// A number between two bounds, both included. Written as the number itself, or as `{ min, max }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

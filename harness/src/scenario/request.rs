@@ -11,7 +11,8 @@ use serde::{
 };
 use serde_json::Value as Json;
 
-use super::{expect::Header, schema, time::Time};
+use super::{expect::Header, time::Time};
+use crate::document::schema;
 
 /// A request: `GET https://shop.example/`, or a mapping with the details.
 #[derive(Clone, Debug)]

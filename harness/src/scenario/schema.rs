@@ -4,7 +4,6 @@
 use schemars::{
     Schema,
     generate::SchemaSettings,
-    json_schema,
     transform::{Transform, transform_subschemas},
 };
 use serde_json::{Map, Value as Json, json};
@@ -32,11 +31,6 @@ pub fn schema() -> Schema {
     deployment_file(&mut schema);
     transform_subschemas(&mut Written, &mut schema);
     schema
-}
-
-/// A short form or a mapping.
-pub(crate) fn either(short: &Schema, long: &Schema) -> Schema {
-    json_schema!({ "anyOf": [short, long] })
 }
 
 /// A deployment may name the file that gets deployed.

@@ -13,7 +13,8 @@ use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
 pub use super::range::Range;
-use super::{json, request::OneOrMany, schema};
+use super::{json, request::OneOrMany};
+use crate::document::schema;
 
 /// What a text must be. Written as the text itself, or as a mapping of conditions that must all hold.
 #[derive(Clone, Debug, Default, PartialEq)]

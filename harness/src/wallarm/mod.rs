@@ -4,23 +4,14 @@
 //! process behind the internet, which carries the faults; every request is in the trace with the decision and why.
 //! `README.md` in this folder says which detector covers what, and what is assumed.
 //!
-//! ```no_run
-//! use edgeproof::{
-//!     rig::{Description, Environment, Rig},
-//!     wallarm::{Mode, Settings},
-//! };
+//! ```
+//! use edgeproof::wallarm::{Mode, Node, Settings};
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let description = Description {
-//!     node: Settings { mode: Mode::Block, ..Settings::default() },
-//!     ..Description::default()
-//! };
-//! let rig = Rig::start(&Environment::prepare(None)?, description).await?;
-//! for attack in rig.wallarm().attacks() {
+//! let node = Node::new(Settings { mode: Mode::Block, ..Settings::default() });
+//! // Connected to an internet under a name, it is asked there.
+//! for attack in node.attacks() {
 //!     println!("{} at {}: {} hits", attack.attack, attack.point, attack.hits);
 //! }
-//! # Ok(())
-//! # }
 //! ```
 
 mod attacks;
@@ -39,6 +30,6 @@ pub use attacks::{Attack, AttackStatus, Hit};
 pub use console::{Console, ConsoleError};
 pub use decision::{Decision, Mode, Standing};
 pub use lists::{IpList, Listed};
-pub use node::{NODE_HOST, Node};
+pub use node::Node;
 pub use render::attacks_as_table;
 pub use settings::{Changes, Settings};

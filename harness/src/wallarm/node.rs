@@ -29,9 +29,6 @@ use crate::{
     origin::{Entry, RecordedRequest},
 };
 
-/// The name under which workers reach the node.
-pub const NODE_HOST: &str = "node.wallarm.example";
-
 /// nginx's own page for 403: what a node answers where no other is set up.
 const BLOCK_PAGE: &str = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
 

@@ -9,6 +9,7 @@ use rstest::rstest;
 use super::*;
 use crate::{
     body,
+    deployment::NODE_HOST,
     internet::{Destination, Internet, Peer, Unreachable},
     trace::{Party, Trace},
 };

@@ -17,10 +17,10 @@ use bytes::Bytes;
 use edgeproof::{
     body::{self, Body},
     edge::{
-        CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Route, Settings, Zone,
-        limits, preamble,
+        Caller, CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Outbound, Route,
+        Settings, WorkerEndpoint, Zone, limits, preamble,
     },
-    internet::{Caller, Destination, Handler, Internet, Outbound, Peer},
+    internet::{Destination, Handler, Internet, Peer},
     rig::FailureMode,
     runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
@@ -195,6 +195,18 @@ pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> Worl
             },
         );
     }
+    let authority = CertificateAuthority::of_process().unwrap();
+    let edge = Edge::start(EdgeOptions {
+        zones: zones(settings),
+        internet: internet.clone(),
+        visitors: HashMap::from([(VISITOR, germany())]),
+        colo: "FRA".to_owned(),
+        head_timeout,
+        authority: Arc::clone(&authority),
+        trace: trace.clone(),
+    })
+    .await
+    .unwrap();
     let directory = tempfile::tempdir().unwrap();
     let mut doors = Vec::new();
     let mut workers = Vec::new();
@@ -213,7 +225,8 @@ pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> Worl
              ? fetch('https://shop.example/w/loop') : fetch(request) }",
         ),
     ] {
-        let door = internet
+        let door = edge
+            .deployer()
             .listen(Caller {
                 worker: name.to_owned(),
                 zone: Some(zone.to_owned()),
@@ -226,29 +239,12 @@ pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> Worl
     let runtime = Runtime::start(&tools::find(Tool::Workerd).unwrap(), &workers)
         .await
         .unwrap();
-    let authority = CertificateAuthority::of_process().unwrap();
-    let edge = Edge::start(EdgeOptions {
-        zones: zones(settings),
-        routes: vec![
-            route("shop.example/w/*", Some("flow")),
-            route("shop.example/w/skipped*", None),
-            route("other.example/*", Some("other")),
-        ],
-        workers: runtime
-            .addresses()
-            .iter()
-            .map(|(name, address)| (name.clone(), *address))
-            .collect(),
-        runtime_process: runtime.process_id(),
-        internet: internet.clone(),
-        visitors: HashMap::from([(VISITOR, germany())]),
-        colo: "FRA".to_owned(),
-        head_timeout,
-        authority: Arc::clone(&authority),
-        trace: trace.clone(),
-    })
-    .await
-    .unwrap();
+    let routes = vec![
+        route("shop.example/w/*", Some("flow")),
+        route("shop.example/w/skipped*", None),
+        route("other.example/*", Some("other")),
+    ];
+    edge.deployer().deploy(routes, endpoints(&runtime)).unwrap();
     World {
         address: edge.address(),
         edge: Some(edge),
@@ -260,6 +256,14 @@ pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> Worl
         _doors: doors,
         _directory: directory,
     }
+}
+
+fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
+    let process = runtime.process_id();
+    let addresses = runtime.addresses().iter();
+    addresses
+        .map(|(name, &address)| (name.clone(), WorkerEndpoint { address, process }))
+        .collect()
 }
 
 fn zones(settings: Settings) -> Vec<Zone> {

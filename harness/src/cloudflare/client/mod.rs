@@ -27,3 +27,6 @@ pub const CLOUDFLARE_API: &str = "https://api.cloudflare.com/client/v4";
 
 /// The real Management API.
 pub const MANAGEMENT_API: &str = "https://management-api.fpjs.io";
+
+#[cfg(test)]
+mod tests;

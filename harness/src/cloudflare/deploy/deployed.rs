@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{current::CurrentScript, plan::by_hand};
-use crate::cloudflare::{client::WorkerRoute, deployment::derived_routes};
+use crate::{cloudflare::client::WorkerRoute, deployment::derived_routes};
 
 /// The variables that only a Flow worker has.
 const OF_FLOW: [&str; 3] = [

@@ -10,8 +10,8 @@ use serde::{
 };
 
 use crate::{
+    document::schema,
     rig::{ProtectedApi, ProtectedApiError},
-    scenario::schema,
 };
 
 /// A page: `www.shop.example/signup*`, or `{subdomain: www, path: /signup, prefix: true}`.

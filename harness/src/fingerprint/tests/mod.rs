@@ -4,7 +4,6 @@ mod distortion;
 mod edge;
 mod filtering;
 mod ingress;
-mod management;
 mod server_api;
 
 use bytes::Bytes;

@@ -4,23 +4,13 @@ use http::HeaderMap;
 
 use super::{Mismatch, check_headers, header_text};
 use crate::{
+    edge::limits::{REQUEST_HEADER_BYTES, header_bytes},
     run::observed::Observed,
     scenario::{
         expect::{Budget, ExpectRequest},
         text::Range,
     },
 };
-
-/// What Cloudflare lets through of request headers: 128 KB in total, none per header (since 2025-10-16).
-pub const HEADER_BUDGET: usize = 131_072;
-
-/// Bytes of headers, counted as the edge counts them: name, value and the four bytes `: ` and line end of HTTP/1.1.
-pub fn header_bytes(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum()
-}
 
 pub(super) fn check(expect: &ExpectRequest, observed: &Observed) -> Vec<Mismatch> {
     let Some(call) = &observed.call else {
@@ -58,7 +48,7 @@ fn check_budget(budget: &Budget, headers: &HeaderMap, index: usize) -> Option<Mi
         None => ("all request headers".to_owned(), header_bytes(headers)),
     };
     // Header sizes are far below 2^53, where f64 is exact.
-    let percent = bytes as f64 / HEADER_BUDGET as f64 * 100.0;
+    let percent = bytes as f64 / REQUEST_HEADER_BYTES as f64 * 100.0;
     (!budget.percent.holds(percent)).then(|| {
         Mismatch::new(
             &["budget", &index.to_string()],

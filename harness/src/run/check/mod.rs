@@ -19,7 +19,6 @@ use crate::scenario::{
     text::TextMatcher,
 };
 
-pub use budget::{HEADER_BUDGET, header_bytes};
 pub use end::check_end;
 pub(super) use origin::meant;
 

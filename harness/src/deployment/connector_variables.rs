@@ -4,18 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::{
-    rig::{BlockPage, ConnectorMode, Deployment, FailureMode},
-    wallarm::NODE_HOST,
-};
-
-/// The name under which a worker reaches its node: the emulated one's, or one of its own for a real node.
-pub(crate) fn node_host(worker: &str, deployment: &Deployment) -> String {
-    match &deployment.node {
-        Some(_) => format!("{worker}.{NODE_HOST}"),
-        None => NODE_HOST.to_owned(),
-    }
-}
+use super::{BlockPage, ConnectorMode, Deployment, FailureMode, node_host};
 
 /// The connector's variables; none where the deployment has no connector. What is not stated is left to the worker.
 pub(super) fn variables(worker: &str, deployment: &Deployment) -> BTreeMap<String, String> {

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use super::*;
+use bytes::Bytes;
+use http::Request;
+use serde_json::json;
+
+use super::{Description, Environment, Host, Rig, Visitor, Zone};
 use crate::{
     clock::Clock,
+    cloudflare::plane::{Settings, stable_id},
     fingerprint,
-    rig::{Description, Environment, Host, Rig, Visitor, Zone},
     scenario::time::Time,
+    test_support::operator::{Form, MODULE, Operator},
     tools,
 };
 
@@ -35,6 +40,18 @@ async fn rig(cloudflare: Settings, clock: &Clock) -> Rig {
         ..Description::default()
     };
     Rig::start(&environment, description).await.unwrap()
+}
+
+fn operator(rig: &Rig) -> Operator {
+    let plane = rig.control_plane().unwrap();
+    Operator::new(
+        plane.base_url(),
+        plane.token().reveal().to_owned(),
+        [
+            ("{a}", plane.account_id().to_owned()),
+            ("{shop}", stable_id("zone", "shop.example")),
+        ],
+    )
 }
 
 /// What a visitor gets at this path, once everything that is due is at the edge.
@@ -66,7 +83,7 @@ fn saying(text: &str) -> Form {
 #[tokio::test]
 async fn what_is_deployed_runs_at_the_edge_and_what_is_deleted_does_not() {
     let rig = rig(Settings::default(), &Clock::default()).await;
-    let operator = Operator::of(rig.control_plane().unwrap());
+    let operator = operator(&rig);
     let script = "/accounts/{a}/workers/scripts/hello";
     let origin = visit(&rig, "/hello").await;
 
@@ -108,7 +125,7 @@ async fn it_takes_the_delay_on_the_rigs_clock() {
         ..Settings::default()
     };
     let rig = rig(delayed, &clock).await;
-    let operator = Operator::of(rig.control_plane().unwrap());
+    let operator = operator(&rig);
     let origin = visit(&rig, "/").await;
     let script = "/accounts/{a}/workers/scripts/hello";
     operator

@@ -1,4 +1,4 @@
-//! The Wallarm connector of a deployment.
+//! The Wallarm connector of a deployment, and the node it asks.
 
 use std::net::SocketAddr;
 
@@ -6,8 +6,11 @@ use http::Uri;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::FailureMode;
+use super::{Deployment, FailureMode};
 use crate::scenario::time::Time;
+
+/// The name under which workers reach the emulated node.
+pub const NODE_HOST: &str = "node.wallarm.example";
 
 /// Which traffic goes through the filtering node, and how: `wallarm: { routes: [shop.example/*], mode: inline }`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -90,6 +93,14 @@ impl TryFrom<WrittenNode> for RealNode {
         Ok(Self {
             address: address.parse().map_err(|_| wrong())?,
         })
+    }
+}
+
+/// The name under which a worker reaches its node: the emulated one's, or one of its own for a real node.
+pub fn node_host(worker: &str, deployment: &Deployment) -> String {
+    match &deployment.node {
+        Some(_) => format!("{worker}.{NODE_HOST}"),
+        None => NODE_HOST.to_owned(),
     }
 }
 

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::connector;
-use crate::rig::{Deployment, FailureMode};
+use super::{Deployment, FailureMode, connector_variables};
 
 /// The first path segment of the worker's own URLs: scripts and browser cache.
 pub const ROUTE_PREFIX: &str = "fp";
@@ -64,7 +63,7 @@ pub fn expand(
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    variables.extend(connector::variables(worker, deployment));
+    variables.extend(connector_variables::variables(worker, deployment));
     variables.extend(deployment.variables.clone());
     variables.retain(|_, value| !value.is_empty());
     let routes = deployment.routes.clone().unwrap_or_else(|| {
@@ -81,7 +80,7 @@ pub fn expand(
 }
 
 /// The pages, the APIs, the traffic for the filtering node, and on every host of a page the worker's own paths.
-pub(super) fn derived_routes<'a>(
+pub fn derived_routes<'a>(
     pages: impl Iterator<Item = &'a String> + Clone,
     apis: impl Iterator<Item = &'a String>,
     connector: impl Iterator<Item = &'a String>,

@@ -15,26 +15,26 @@ const WAITING_SUBREQUESTS: usize = 6;
 
 /// A visitor's request inside a worker.
 #[derive(Clone, Debug)]
-pub struct Visit {
+pub(super) struct Visit {
     /// Its `CF-Ray`.
-    pub ray: String,
+    pub(super) ray: String,
     /// The worker that has it.
-    pub worker: String,
+    pub(super) worker: String,
     /// The zone whose route or custom domain ran the worker: what `CF-Worker` says on its subrequests.
-    pub zone: String,
+    pub(super) zone: String,
     /// The visitor's address.
-    pub ip: IpAddr,
+    pub(super) ip: IpAddr,
     /// How many workers may still run one through the other, this one included: 16 for a visitor's own request.
-    pub workers_left: u8,
+    pub(super) workers_left: u8,
     /// What its subrequests have used up.
-    pub subrequests: Subrequests,
+    pub(super) subrequests: Subrequests,
 }
 
 /// The subrequests of one invocation. Clones share the count.
 #[derive(Clone, Debug)]
-pub struct Subrequests {
+pub(super) struct Subrequests {
     made: Arc<AtomicUsize>,
-    pub(crate) waiting: Arc<Semaphore>,
+    pub(super) waiting: Arc<Semaphore>,
 }
 
 impl Default for Subrequests {
@@ -48,27 +48,27 @@ impl Default for Subrequests {
 
 impl Subrequests {
     /// Counts one more; gives how many there are now.
-    pub(crate) fn add(&self) -> usize {
+    pub(super) fn add(&self) -> usize {
         self.made.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
 /// All visits under way. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Visits {
+pub(super) struct Visits {
     open: Arc<Mutex<Vec<(u64, Visit)>>>,
 }
 
 /// Keeps a visit in the list until it is dropped.
 #[derive(Debug)]
-pub struct VisitGuard {
+pub(super) struct VisitGuard {
     visits: Visits,
     id: u64,
 }
 
 impl Visits {
     /// Adds a visit until the guard is dropped.
-    pub fn enter(&self, visit: Visit) -> VisitGuard {
+    pub(super) fn enter(&self, visit: Visit) -> VisitGuard {
         let id = fastrand::u64(..);
         self.lock().push((id, visit));
         VisitGuard {
@@ -81,7 +81,7 @@ impl Visits {
     ///
     /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has visits of several
     /// visitor requests, or none any more, such a subrequest belongs to nobody.
-    pub fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Visit> {
+    pub(super) fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Visit> {
         let open = self.lock();
         // The latest first: a worker that was reached through itself works on the innermost request.
         let mut of_worker = open

@@ -10,15 +10,16 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{CacheApi, Dropped, Internet, InternetError};
-use crate::{
-    body::{self, Body},
-    edge::{
-        CACHE_API_HEADER, CF_BLOB_HEADER, CacheOptions, FORWARDED_PROTO_HEADER,
-        headers::remove_hop_by_hop, limits::HEADER_COUNT, pages, tunnel::Tunnels,
-    },
-    trace::Party,
+use super::{
+    Deployer, EdgeError,
+    cache::CacheOptions,
+    egress::Dropped,
+    front::Front,
+    headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, remove_hop_by_hop},
+    limits::HEADER_COUNT,
+    tunnel::Tunnels,
 };
+use crate::body::{self, Body};
 
 /// How every member of `cf` that concerns the cache begins.
 const CACHE_MEMBER: &[u8] = b"\"cache";
@@ -52,22 +53,22 @@ impl Drop for Outbound {
     }
 }
 
-impl Internet {
+impl Deployer {
     /// Opens a door for the subrequests of one worker.
     ///
     /// # Errors
     /// Where no port can be had.
-    pub async fn listen(&self, caller: Caller) -> Result<Outbound, InternetError> {
+    pub async fn listen(&self, caller: Caller) -> Result<Outbound, EdgeError> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
-            .map_err(InternetError::Bind)?;
-        let address = listener.local_addr().map_err(InternetError::Bind)?;
-        let task = tokio::spawn(accept(self.clone(), Arc::new(caller), listener));
+            .map_err(EdgeError::Door)?;
+        let address = listener.local_addr().map_err(EdgeError::Door)?;
+        let task = tokio::spawn(accept(Arc::clone(&self.front), Arc::new(caller), listener));
         Ok(Outbound { address, task })
     }
 }
 
-async fn accept(internet: Internet, caller: Arc<Caller>, listener: TcpListener) {
+async fn accept(front: Arc<Front>, caller: Arc<Caller>, listener: TcpListener) {
     // The connections end with this task: the set aborts what is left when it is dropped.
     let mut connections = JoinSet::new();
     let tunnels = Tunnels::default();
@@ -76,7 +77,7 @@ async fn accept(internet: Internet, caller: Arc<Caller>, listener: TcpListener) 
             accepted = listener.accept() => {
                 // An error here concerns one connection that never came to be.
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(internet.clone(), Arc::clone(&caller), tunnels.clone(), stream));
+                    connections.spawn(serve(Arc::clone(&front), Arc::clone(&caller), tunnels.clone(), stream));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -84,15 +85,15 @@ async fn accept(internet: Internet, caller: Arc<Caller>, listener: TcpListener) 
     }
 }
 
-async fn serve(internet: Internet, caller: Arc<Caller>, tunnels: Tunnels, stream: TcpStream) {
+async fn serve(front: Arc<Front>, caller: Arc<Caller>, tunnels: Tunnels, stream: TcpStream) {
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (internet, caller) = (internet.clone(), Arc::clone(&caller));
+        let (front, caller) = (Arc::clone(&front), Arc::clone(&caller));
         let tunnels = tunnels.clone();
         async move {
             let upgrade = hyper::upgrade::on(&mut request);
-            let mut answer = answer(&internet, caller, request.map(body::stream)).await?;
+            let mut answer = answer(&front, &caller, request.map(body::stream)).await?;
             tunnels.join(upgrade, &mut answer);
             Ok::<_, Dropped>(answer)
         }
@@ -118,8 +119,8 @@ fn cache_options(cf: &HeaderValue) -> Option<CacheOptions> {
 }
 
 async fn answer(
-    internet: &Internet,
-    caller: Arc<Caller>,
+    front: &Front,
+    caller: &Caller,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, Dropped> {
     let Some(host) = request
@@ -142,21 +143,9 @@ async fn answer(
     }
     let cache_api = headers.remove(CACHE_API_HEADER).is_some();
     let cf = headers.remove(CF_BLOB_HEADER);
-    if let Some(cf) = cf.as_ref().and_then(cache_options) {
-        request.extensions_mut().insert(cf);
-    }
     if cache_api {
-        request.extensions_mut().insert(CacheApi);
+        return Ok(front.cache_operation(caller, request).await);
     }
-    if let Some(gateway) = internet.gateway() {
-        return gateway.pass(caller, request).await;
-    }
-    if cache_api {
-        // There is no cache without an edge.
-        return Err(Dropped);
-    }
-    match internet.send(request, Party::Worker).await {
-        Ok(answer) => Ok(answer),
-        Err(unreachable) => Ok(pages::unreachable(unreachable)),
-    }
+    let options = cf.as_ref().and_then(cache_options).unwrap_or_default();
+    front.subrequest(caller, request, options).await
 }

@@ -1,12 +1,12 @@
 //! The Management API, asked by the client that deploys.
 
+use http::{Request, StatusCode};
+use http_body_util::Empty;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rstest::rstest;
 
-use super::*;
-use crate::{
-    cloudflare::client::{ApiError, KeyType, Management, Secret, Waiting},
-    fingerprint::{Distortion, Endpoint, How},
-};
+use super::{ApiError, KeyType, Management, Secret, Waiting};
+use crate::fingerprint::{Distortion, Endpoint, Fingerprint, How, Settings};
 
 async fn platform(distort: Vec<Distortion>) -> Fingerprint {
     let settings = Settings {
@@ -39,17 +39,16 @@ async fn a_secret_key_is_told_once_and_works_until_it_is_deleted() {
     assert_eq!(found[0].environment.as_ref(), Some(&environment));
 
     let knows = async || {
-        let path = "/v4/events/1700000000000.abcdef";
-        let host = "api.fpjs.io";
-        let asked = ask(
-            &platform,
-            Method::GET,
-            host,
-            path,
-            Some(secret.reveal()),
-            Vec::new(),
-        );
-        asked.await.status
+        let request = Request::get(format!(
+            "http://{}/v4/events/1700000000000.abcdef",
+            platform.address()
+        ))
+        .header("host", "api.fpjs.io")
+        .header("authorization", format!("Bearer {}", secret.reveal()))
+        .body(Empty::<bytes::Bytes>::new())
+        .unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        client.request(request).await.unwrap().status()
     };
     assert_eq!(knows().await, StatusCode::NOT_FOUND);
     assert!(client.delete_key(&made.id).await.unwrap());
