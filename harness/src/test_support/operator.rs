@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 /// Whoever deploys.
 pub(crate) struct Operator {
+    /// What it says it may do.
     pub(crate) token: String,
     base_url: String,
     ids: Vec<(&'static str, String)>,
@@ -20,7 +21,9 @@ pub(crate) struct Operator {
 /// What came back: the status, and the envelope.
 #[derive(Debug)]
 pub(crate) struct Told {
+    /// The status.
     pub(crate) status: u16,
+    /// The envelope.
     pub(crate) body: Value,
 }
 
@@ -84,6 +87,7 @@ impl Operator {
         Ok(Response::from_parts(parts, body))
     }
 
+    /// Sends a request with this JSON; without a body where it is null.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> Told {
         let body = match body {
             Value::Null => String::new(),
@@ -93,10 +97,12 @@ impl Operator {
         told(&response.unwrap())
     }
 
+    /// Reads.
     pub(crate) async fn get(&self, path: &str) -> Told {
         self.ask("GET", path, &Value::Null).await
     }
 
+    /// Deletes.
     pub(crate) async fn delete(&self, path: &str) -> Told {
         self.ask("DELETE", path, &Value::Null).await
     }
@@ -115,6 +121,7 @@ impl Operator {
     }
 }
 
+/// What a response says.
 pub(crate) fn told(response: &Response<Bytes>) -> Told {
     let body = serde_json::from_slice(response.body());
     Told {
@@ -125,10 +132,13 @@ pub(crate) fn told(response: &Response<Bytes>) -> Told {
 
 /// The form in which scripts are uploaded: metadata, and parts of a name, a type and a content.
 pub(crate) struct Form {
+    /// The part called `metadata`.
     pub(crate) metadata: Value,
+    /// The other parts.
     pub(crate) parts: Vec<(&'static str, &'static str, Vec<u8>)>,
 }
 
+/// The type of an ES module.
 pub(crate) const MODULE: &str = "application/javascript+module";
 
 impl Form {
@@ -145,6 +155,7 @@ impl Form {
         }
     }
 
+    /// The form as it is sent; the boundary is `limit`.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let metadata = self.metadata.to_string().into_bytes();
         let metadata = ("metadata", "application/json", metadata);

@@ -126,6 +126,7 @@ impl Hop {
         self.change(|exchange| exchange.ray = Some(ray.into()));
     }
 
+    /// Changes what is recorded.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Exchange)) {
         change(&mut self.record.lock());
     }

@@ -35,7 +35,9 @@ pub enum GivenError {
 pub(crate) struct Placed {
     /// Its code; none runs [`PASSES_ON`].
     pub(crate) bundle: Option<Bundle>,
+    /// Its variables.
     pub(crate) variables: BTreeMap<String, String>,
+    /// Its secrets.
     pub(crate) secrets: BTreeMap<String, Secret>,
 }
 
