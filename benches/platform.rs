@@ -48,6 +48,7 @@ fn signals(nonce: u64) -> Signals {
         head: Head {
             url: "https://shop.example/sign-up".to_owned(),
             timestamp: 1_795_000_000_000,
+            clock_ahead: None,
             nonce: nonce.to_string(),
             visitor_token: None,
         },

@@ -21,6 +21,7 @@
     )
 )]
 
+mod background;
 pub mod bench;
 pub mod body;
 pub mod browser;
@@ -29,6 +30,7 @@ mod causes;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
+mod content_coding;
 pub mod deployment;
 pub mod document;
 pub mod edge;
@@ -36,6 +38,7 @@ pub mod exit;
 pub mod fingerprint;
 #[cfg(test)]
 mod golden;
+pub mod international;
 pub mod internet;
 pub mod origin;
 mod process;

@@ -7,8 +7,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "cli/app.rs"]
+mod app;
 #[path = "cli/deploy.rs"]
 mod deploy;
+#[path = "cli/new.rs"]
+mod new;
 
 use std::{
     fs,
@@ -62,6 +66,32 @@ steps:
     as: anne
 ";
 
+/// Apps that cannot be started as they are described.
+const APPS: &str = "\
+scenario: Apps
+given:
+  zones:
+    shop.example:
+      hosts:
+        shop.example: { app: { run: npm start, in: ../shop, ready: 'https://shop.example/health', ready_within: soon } }
+        api.shop.example: { app: { host: localhost } }
+        www.shop.example: { app: { address: 'http://localhost:$PORT', start: once } }
+steps: []
+";
+
+/// An app in a folder that is not there, and two where only one can listen.
+const PLACES: &str = "\
+scenario: Places
+given:
+  zones:
+    shop.example:
+      hosts:
+        shop.example: { app: { run: npm start, in: shop } }
+        api.shop.example: { app: { run: node api.js, address: 'http://127.0.0.1:3000' } }
+        www.shop.example: { app: { run: node www.js, address: 'http://localhost:3000' } }
+steps: []
+";
+
 fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_edgeproof"))
         .args(arguments)
@@ -75,6 +105,8 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[rstest]
 #[case::mistakes("mistakes", &["run", "mistakes.yaml"], exit::USAGE)]
 #[case::names("names", &["run", "names.yaml"], exit::USAGE)]
+#[case::apps("apps", &["check", "apps.yaml"], exit::USAGE)]
+#[case::app_places("app_places", &["check", "places.yaml"], exit::USAGE)]
 #[case::not_yaml("not_yaml", &["run", "not_yaml.yaml"], exit::USAGE)]
 #[case::no_such_path("no_such_path", &["run", "none.yaml"], exit::USAGE)]
 #[case::nothing_selected("nothing_selected", &["run", "--tag", "other", "good.yaml"], exit::NOTHING)]
@@ -104,6 +136,8 @@ fn a_command_answers_as_its_golden_text(
     for (file, text) in [
         ("mistakes.yaml", MISTAKES),
         ("names.yaml", NAMES),
+        ("apps.yaml", APPS),
+        ("places.yaml", PLACES),
         ("good.yaml", GOOD),
         ("not_yaml.yaml", "scenario: a: b\n"),
     ] {

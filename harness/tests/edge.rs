@@ -6,6 +6,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "edge/encodings.rs"]
+mod encodings;
 #[path = "edge/hostile.rs"]
 mod hostile;
 #[path = "edge/streams.rs"]

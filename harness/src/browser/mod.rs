@@ -13,7 +13,7 @@ mod pool;
 mod profile;
 mod protocol;
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 pub use calls::{Call, CallOutcome, ConsoleLine};
 pub use chromium::ChromiumError;
@@ -24,16 +24,6 @@ pub use profile::Profile;
 
 /// How long a page may take for one thing that is waited for, if nothing else is said.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
-
-/// Gateways and the pipes of Chromium outlive the runtime of a single test, so they have their own.
-static BACKGROUND: LazyLock<Option<tokio::runtime::Runtime>> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("browsers")
-        .enable_all()
-        .build()
-        .ok()
-});
 
 #[cfg(test)]
 mod tests;

@@ -6,13 +6,12 @@ use std::{
 };
 
 use super::{
-    BACKGROUND,
     chromium::{Chromium, ChromiumError, Installation},
     gateway::Way,
     kind::Kind,
     page::{Page, PageError},
 };
-use crate::rig::Profile;
+use crate::{background, rig::Profile};
 
 /// Chromiums that nobody has borrowed at the moment. Clones share them.
 #[derive(Clone)]
@@ -73,8 +72,8 @@ impl Pool {
     }
 
     async fn start(&self, kind: Kind) -> Result<Chromium, ChromiumError> {
-        let background = BACKGROUND
-            .as_ref()
+        // Gateways and the pipes of Chromium outlive the runtime of a single test.
+        let background = background::runtime()
             .ok_or_else(|| ChromiumError::Silent("no thread for it".to_owned()))?;
         let installation = self.installation.clone();
         background

@@ -5,7 +5,7 @@ use std::{fs, io::Write, path::PathBuf};
 use url::Url;
 
 use super::CliError;
-use crate::{exit, rig::ProtectedApi};
+use crate::{exit, international, origin::Address, rig::ProtectedApi};
 
 /// What can be asked of it.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Options {
     api: String,
     /// Your own application, which answers behind the edge.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    app: Url,
+    app: Address,
     /// The file that is written; named after the page where it is absent.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -87,7 +87,9 @@ fn api(text: &str, host: &str) -> Result<ProtectedApi, NewError> {
     } else {
         url.to_owned()
     };
-    format!("{method} {}", url.trim_end_matches('*'))
+    let url = international::pattern(url.trim_end_matches('*'))
+        .map_err(|error| wrong(error.to_string()))?;
+    format!("{method} {url}")
         .parse()
         .map_err(|error: crate::rig::ProtectedApiError| wrong(error.to_string()))
 }
@@ -106,15 +108,18 @@ fn name(page: &Url) -> String {
     }
 }
 
-fn text(page: &Url, host: &str, api: &ProtectedApi, app: &Url) -> String {
+fn text(page: &Url, host: &str, api: &ProtectedApi, app: &Address) -> String {
     let labels: Vec<&str> = host.split('.').collect();
     // The zone is what was bought: in most cases the last two labels.
     let zone = labels[labels.len().saturating_sub(2)..].join(".");
     let api_host = api.url.split('/').next().unwrap_or(host);
-    let app = app.as_str().trim_end_matches('/');
-    let mut hosts = format!("        {host}: {{ app: \"{app}\" }}");
+    let app = match app.is_loopback() {
+        true => format!("\"{app}\""),
+        false => format!("{{ address: \"{app}\", allow: \"{}\" }}", app.host()),
+    };
+    let mut hosts = format!("        {host}: {{ app: {app} }}");
     if api_host != host {
-        hosts.push_str(&format!("\n        {api_host}: {{ app: \"{app}\" }}"));
+        hosts.push_str(&format!("\n        {api_host}: {{ app: {app} }}"));
     }
     let (method, api) = (&api.method, &api.url);
     let page_pattern = format!("{host}{}", page.path());
@@ -126,6 +131,7 @@ given:
   zones:
     {zone}:
       hosts:
+        # `app: {{ run: npm start, in: ../shop }}` starts it as well; it listens at the PORT it is given.
 {hosts}
   deployments:
     flow:
@@ -170,10 +176,20 @@ mod tests {
     #[case("https://shop.example/signup", "POST /api/create-account")]
     #[case("https://www.shop.example/", "POST https://api.shop.example/login*")]
     #[case("https://shop.example/a/b?c=d", "PUT shop.example/api")]
-    fn what_is_written_reads_and_has_nothing_to_warn_of(#[case] page: &str, #[case] call: &str) {
+    #[case("https://smörgås.example/å b", "POST https://SMÖRGÅS.example/api/å")]
+    fn what_is_written_reads_and_has_nothing_to_warn_of(
+        #[case] page: &str,
+        #[case] call: &str,
+        #[values(
+            "http://127.0.0.1:3000",
+            "https://[::1]/shop/",
+            "http://app.internal:8080"
+        )]
+        app: &str,
+    ) {
         let page: Url = page.parse().unwrap();
         let host = page.host_str().unwrap();
-        let app = "http://127.0.0.1:3000".parse().unwrap();
+        let app = app.parse().unwrap();
         let text = text(&page, host, &api(call, host).unwrap(), &app);
         let cases = load::load_text(Path::new("new.yaml"), &text)
             .unwrap_or_else(|error| panic!("{error:?}\n{text}"));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::run::event::Event;
+use crate::{origin::launch::Stage, run::event::Event};
 
 /// The line. It is on the error stream, so what is piped elsewhere never has it.
 pub(super) struct Progress {
@@ -10,6 +10,8 @@ pub(super) struct Progress {
     cases: usize,
     done: usize,
     running: Vec<String>,
+    /// Commands of apps that are not ready yet.
+    starting: Vec<String>,
 }
 
 impl Progress {
@@ -19,6 +21,7 @@ impl Progress {
             cases: 0,
             done: 0,
             running: Vec::new(),
+            starting: Vec::new(),
         }
     }
 
@@ -41,8 +44,39 @@ impl Progress {
             }
             Event::Ended(_) => return,
         }
+        self.write();
+    }
+
+    /// Notes what happens to an app and writes the line anew. One that has ended by itself is told to everybody.
+    pub(super) fn stage(&mut self, stage: &Stage) {
+        self.clear();
+        match stage {
+            Stage::Starting { command, after } => {
+                if let Some(ended) = after {
+                    let _ = writeln!(
+                        anstream::stderr(),
+                        "`{command}` {ended} at {}; it is started again",
+                        ended.at()
+                    );
+                }
+                self.starting.push(command.clone());
+            }
+            Stage::Started { command } => {
+                let first = self.starting.iter().position(|known| known == command);
+                first.map(|index| self.starting.remove(index));
+            }
+        }
+        self.write();
+    }
+
+    fn write(&self) {
         if self.shown {
-            let now = self.running.last().map_or("", String::as_str);
+            let starting = self
+                .starting
+                .last()
+                .map(|command| format!("starting `{command}`"));
+            let running = || self.running.last().cloned().unwrap_or_default();
+            let now = starting.unwrap_or_else(running);
             let _ = write!(anstream::stderr(), "{}/{} {now}", self.done, self.cases);
             let _ = anstream::stderr().flush();
         }

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -12,6 +12,7 @@ use super::{
     CliError, Context, interrupt::Interrupt, progress::Progress, up::Doors, watch::Changes,
 };
 use crate::{
+    origin::launch,
     report::{compare, failure, target::ReportTarget, terminal::Terminal},
     rig::Environment,
     run::{
@@ -88,15 +89,18 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliError> {
-    if options.watch {
-        watch(context, options).await
+    let apps = launch::Pool::default();
+    let done = if options.watch {
+        watch(context, options, &apps).await
     } else {
-        once(context, options).await
-    }
+        once(context, options, &apps).await
+    };
+    apps.end().await;
+    done
 }
 
 /// Runs again and again; a mistake in a file is shown and waited out like a failure.
-async fn watch(context: &Context, options: &Options) -> Result<u8, CliError> {
+async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Result<u8, CliError> {
     let mut watched = options.paths.clone();
     watched.push(tools::home().join("fixtures"));
     match &options.worker {
@@ -106,7 +110,7 @@ async fn watch(context: &Context, options: &Options) -> Result<u8, CliError> {
     watched.extend(options.against.clone());
     let mut changes = Changes::of(&watched)?;
     loop {
-        match once(context, options).await {
+        match once(context, options, apps).await {
             Err(CliError::Interrupted) => return Err(CliError::Interrupted),
             Err(error) => {
                 let look = context.look(&anstream::stderr());
@@ -114,6 +118,8 @@ async fn watch(context: &Context, options: &Options) -> Result<u8, CliError> {
             }
             Ok(_) => {}
         }
+        // Apps stay up between runs, but for those that are described otherwise by now.
+        apps.end_unused().await;
         // A run writes reports and builds; what it touched is no change of the user's.
         changes.forget();
         let mut interrupt = Interrupt::listen()?;
@@ -128,12 +134,19 @@ async fn watch(context: &Context, options: &Options) -> Result<u8, CliError> {
     }
 }
 
-async fn once(context: &Context, options: &Options) -> Result<u8, CliError> {
+async fn once(context: &Context, options: &Options, apps: &launch::Pool) -> Result<u8, CliError> {
     let cases = selected(options)?;
     if options.list {
         return list(options, &cases);
     }
-    let results = with_worker(context, options, cases.clone(), options.worker.clone()).await?;
+    let results = with_worker(
+        context,
+        options,
+        apps,
+        cases.clone(),
+        options.worker.clone(),
+    )
+    .await?;
     for report in &options.reports {
         report.write(&results)?;
     }
@@ -142,7 +155,7 @@ async fn once(context: &Context, options: &Options) -> Result<u8, CliError> {
         write!(anstream::stdout(), "{text}")?;
     }
     if let Some(against) = &options.against {
-        let other = with_worker(context, options, cases, Some(against.clone())).await?;
+        let other = with_worker(context, options, apps, cases, Some(against.clone())).await?;
         let first = options
             .worker
             .as_ref()
@@ -160,13 +173,16 @@ async fn once(context: &Context, options: &Options) -> Result<u8, CliError> {
 async fn with_worker(
     context: &Context,
     options: &Options,
+    apps: &launch::Pool,
     cases: Vec<Case>,
     worker: Option<PathBuf>,
 ) -> Result<Results, CliError> {
     let expected = Expected::beside(&options.paths)?;
-    let environment = Arc::new(environment(worker, options.headed).await?);
     let at_failure = options.keep.then(keep_up);
     let mut printer = Printer::new(context, options);
+    let apps = printer.told_of(apps);
+    let environment = environment(worker, options.headed).await?;
+    let environment = Arc::new(environment.with_apps(apps));
     let running = runner::run(
         cases,
         options.run_options(),
@@ -216,7 +232,7 @@ fn keep_up() -> AtFailure {
 /// Writes the terminal's report and keeps the records for the others.
 struct Printer {
     terminal: Option<Terminal<anstream::AutoStream<io::Stdout>>>,
-    progress: Progress,
+    progress: Arc<Mutex<Progress>>,
     records: Vec<crate::run::record::CaseRecord>,
     written: io::Result<()>,
 }
@@ -227,14 +243,14 @@ impl Printer {
         let look = context.look(&out);
         Self {
             terminal: (!options.json).then(|| Terminal::new(out, look)),
-            progress: Progress::new(context.interactive),
+            progress: Arc::new(Mutex::new(Progress::new(context.interactive))),
             records: Vec::new(),
             written: Ok(()),
         }
     }
 
     fn take(&mut self, event: &Event) {
-        self.progress.clear();
+        self.progress().clear();
         if let Some(terminal) = &mut self.terminal
             && self.written.is_ok()
         {
@@ -243,13 +259,29 @@ impl Printer {
         if let Event::Finished(record) = event {
             self.records.push(record.as_ref().clone());
         }
-        self.progress.take(event);
+        self.progress().take(event);
+    }
+
+    /// The apps, which tell the progress line when they are started.
+    fn told_of(&self, apps: &launch::Pool) -> launch::Pool {
+        let progress = Arc::clone(&self.progress);
+        apps.clone()
+            .telling(move |stage| locked(&progress).stage(stage))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        locked(&self.progress)
     }
 
     fn results(self, took_ms: u64) -> io::Result<Results> {
         self.written?;
         Ok(Results::new(self.records, took_ms))
     }
+}
+
+/// A panic elsewhere leaves the line whole: at worst it is an old one.
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn selected(options: &Options) -> Result<Vec<Case>, CliError> {

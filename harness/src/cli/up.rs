@@ -5,6 +5,7 @@ use std::{fmt::Write as _, io::Write as _, path::PathBuf};
 use super::{CliError, interrupt::Interrupt};
 use crate::{
     exit,
+    origin::launch::{self, Stage},
     process::ScratchDirectory,
     rig::{Door, Environment, Rig},
     scenario::{
@@ -38,9 +39,26 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         .into_iter()
         .find(|case| selection.includes(case))
         .ok_or(CliError::NothingSelected)?;
+    let apps = launch::Pool::default().telling(|stage| {
+        if let Stage::Starting { command, .. } = stage {
+            // Where nothing can be written there is nobody to tell.
+            let _ = writeln!(anstream::stderr(), "starting `{command}`");
+        }
+    });
     let environment = super::run::environment(options.worker.clone(), false).await?;
-    let up = Up::start(&environment, &case).await?;
+    let environment = environment.with_apps(apps.clone());
     let mut interrupt = Interrupt::listen()?;
+    let up = tokio::select! {
+        up = Up::start(&environment, &case) => up,
+        () = interrupt.pressed() => Err(CliError::Interrupted),
+    };
+    let up = match up {
+        Ok(up) => up,
+        Err(error) => {
+            apps.end().await;
+            return Err(error);
+        }
+    };
     writeln!(
         anstream::stdout(),
         "{} is up.\n\n{}\nCtrl-C ends it.",
@@ -49,6 +67,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     )?;
     interrupt.pressed().await;
     up.rig.stop().await;
+    apps.end().await;
     Ok(exit::PASSED)
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::{Deployment, FailureMode, connector_variables};
+use crate::edge::Pattern;
 
 /// The first path segment of the worker's own URLs: scripts and browser cache.
 pub const ROUTE_PREFIX: &str = "fp";
@@ -76,7 +77,18 @@ pub fn expand(
         );
         routes.into_iter().collect()
     });
+    let routes = routes.into_iter().map(on_the_wire).collect();
     Expansion { variables, routes }
+}
+
+/// A route that is not ASCII as URLs travel: what Cloudflare makes of others is not documented.
+fn on_the_wire(route: String) -> String {
+    match route.is_ascii() && !route.contains(' ') {
+        true => route,
+        false => route
+            .parse()
+            .map_or(route, |pattern: Pattern| pattern.on_the_wire()),
+    }
 }
 
 /// The pages, the APIs, the traffic for the filtering node, and on every host of a page the worker's own paths.
@@ -137,6 +149,24 @@ mod tests {
                 "shop.example/signup"
             ]
         );
+    }
+
+    #[test]
+    fn routes_are_as_urls_travel_and_variables_as_they_were_written() {
+        let deployment = Deployment {
+            identification_pages: vec!["smörgås.example/å".to_owned()],
+            ..Deployment::default()
+        };
+        let expansion = expand("flow", &deployment, KEYS, None);
+        assert_eq!(
+            expansion.routes,
+            [
+                "xn--smrgs-pra0j.example/fp/*",
+                "xn--smrgs-pra0j.example/%C3%A5"
+            ]
+        );
+        let pages = &expansion.variables["IDENTIFICATION_PAGE_URLS"];
+        assert_eq!(pages, r#"["smörgås.example/å"]"#);
     }
 
     #[test]

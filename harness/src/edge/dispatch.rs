@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING, uri::PathAndQuery};
 
 use super::{
+    encoding::{self, Accepted},
     front::{Arrival, Front, normalise_uri},
     headers::{self, Told},
     pages::{self, Asker, ErrorCode},
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     body::{self, Body},
+    causes::with_causes,
     rig::FailureMode,
     trace::{Counted, Party, RequestHead, ResponseHead, counted},
 };
@@ -30,8 +32,23 @@ enum Choice {
 }
 
 impl Front {
-    /// Routes a request and gives its answer.
-    pub(super) async fn serve(&self, mut arrival: Arrival<'_>) -> Response<Body> {
+    /// Routes a request and gives the response in a content coding that the visitor accepts.
+    pub(super) async fn serve(&self, arrival: Arrival<'_>) -> Response<Body> {
+        let method = arrival.request.method().clone();
+        let accepted = Accepted::by(arrival.request.headers());
+        let codings = arrival.zone.settings.codings();
+        let (hop, asker) = (arrival.hop.clone(), arrival.asker.clone());
+        let response = self.route(arrival).await;
+        encoding::for_visitor(response, &method, &accepted, &codings)
+            .await
+            .unwrap_or_else(|error| {
+                hop.decided(format!("{}: error 502", with_causes(&*error)));
+                pages::error(ErrorCode::BadCoding, &asker)
+            })
+    }
+
+    /// Routes a request and gives the response of what it runs.
+    async fn route(&self, mut arrival: Arrival<'_>) -> Response<Body> {
         let unknown = Location::default();
         let location = self.visitors.get(&arrival.ip).unwrap_or(&unknown);
         let settings = &arrival.zone.settings;

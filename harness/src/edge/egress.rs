@@ -112,7 +112,7 @@ impl Front {
         );
         let asker = asker(request.headers());
         if let Some(settings) = zone.and_then(|zone| self.settings_of(zone)) {
-            request.extensions_mut().insert(settings.origin_read());
+            request.extensions_mut().insert(settings.origin_limits());
         }
         match resolution {
             Resolution::Proxied(target)

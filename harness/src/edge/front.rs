@@ -8,8 +8,8 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Request, Response, StatusCode, Uri,
-    header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST},
+    HeaderValue, Request, Response, StatusCode, Uri, Version,
+    header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST, UPGRADE},
     uri::{Authority, PathAndQuery, Scheme as UriScheme},
 };
 use http_body::Body as _;
@@ -106,6 +106,10 @@ impl Front {
         mut request: Request<Incoming>,
     ) -> Response<Body> {
         let upgrade = hyper::upgrade::on(&mut request);
+        if request.version() == Version::HTTP_10 {
+            // HTTP/1.0 has no other protocol to change to (RFC 9110 §7.8).
+            request.headers_mut().remove(UPGRADE);
+        }
         let mut request = request.map(body::stream);
         let ray = Ray::new(&self.colo);
         let host = make_absolute(&mut request, facts.scheme);
@@ -234,7 +238,7 @@ impl Front {
         if normalization.incoming && normalization.to_origin {
             normalise_uri(&mut arrival.request, normalization);
         }
-        let limit = arrival.zone.settings.origin_read();
+        let limit = arrival.zone.settings.origin_limits();
         arrival.request.extensions_mut().insert(limit);
         let leaving = Leaving {
             request: arrival.request,

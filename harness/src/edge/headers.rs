@@ -6,15 +6,15 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{
-        ACCEPT_ENCODING, CONNECTION, EXPECT, HOST, HeaderName as Name, SERVER, TE,
-        TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{ACCEPT_ENCODING, CONNECTION, EXPECT, HeaderName as Name, SERVER, UPGRADE},
 };
 
 use super::{ray::Ray, routes::Scheme};
 
-pub use super::runtime_headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+pub use super::{
+    hop_by_hop::remove_hop_by_hop,
+    runtime_headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER},
+};
 
 /// How many workers may run one through the other for one visitor request (documentation, error 1019).
 pub const MOST_WORKERS: u8 = 16;
@@ -38,6 +38,9 @@ const CF_EW_VIA: Name = HeaderName::from_static("cf-ew-via");
 
 /// The longest `X-Forwarded-For` that a visitor may send (error 1000).
 const LONGEST_FORWARDED_FOR: usize = 100;
+
+/// What the edge asks origins for, whatever a visitor accepts (documentation, Speed › Content compression).
+const READ_BY_THE_EDGE: HeaderValue = HeaderValue::from_static("gzip, br");
 
 /// Headers that only the edge sets: what a visitor sends under these names goes no further.
 const NEVER_FROM_A_VISITOR: [&str; 10] = [
@@ -135,7 +138,7 @@ pub fn rewrite_for_worker(headers: &mut HeaderMap, told: Told<'_>) {
         HeaderValue::from_str(told.country).unwrap_or(HeaderValue::from_static("XX")),
     );
     tell_scheme(headers, told.scheme);
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"));
+    headers.insert(ACCEPT_ENCODING, READ_BY_THE_EDGE);
     if !headers.contains_key(UPGRADE) {
         headers.insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
     }
@@ -203,6 +206,9 @@ pub fn rewrite_subrequest(headers: &mut HeaderMap, subrequest: Subrequest<'_>) {
             }
         }
     }
+    // What a worker does not say itself, the edge asks for it (documentation, Workers › Runtime APIs › Fetch). The same
+    // page says that br needs a compatibility date from 2024-04-29; the edge does not know a worker's.
+    headers.entry(ACCEPT_ENCODING).or_insert(READ_BY_THE_EDGE);
     if let Some(zone) = subrequest
         .zone
         .and_then(|zone| HeaderValue::from_str(zone).ok())
@@ -235,38 +241,6 @@ pub fn rewrite_answer(headers: &mut HeaderMap, ray: &Ray) {
     }
     headers.insert(SERVER, HeaderValue::from_static("cloudflare"));
     headers.insert(CF_RAY, ray.header());
-}
-
-/// Removes what concerns one connection only (RFC 9110 §7.6.1), except for a change to another protocol.
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(UPGRADE) {
-        return;
-    }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        // A visitor must not take away what the edge relies on by calling it hop-by-hop.
-        .filter(|name| {
-            !matches!(
-                *name,
-                HOST | http::header::COOKIE | http::header::AUTHORIZATION
-            )
-        })
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in [
-        CONNECTION,
-        TE,
-        TRANSFER_ENCODING,
-        HeaderName::from_static("keep-alive"),
-    ] {
-        headers.remove(name);
-    }
 }
 
 /// Joins the cookies of HTTP/2, which may come one by one, into the one header of HTTP/1.1 (RFC 9113 §8.2.3).
@@ -416,17 +390,6 @@ mod tests {
     }
 
     #[test]
-    fn headers_named_hop_by_hop_go_no_further() {
-        let mut headers = map(&[
-            ("connection", "x-a, close, host"),
-            ("x-a", "1"),
-            ("host", "a"),
-        ]);
-        remove_hop_by_hop(&mut headers);
-        assert_eq!(headers, map(&[("host", "a")]));
-    }
-
-    #[test]
     fn cookies_of_http_2_are_joined() {
         let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2")]);
         join_cookies(&mut headers);
@@ -448,6 +411,8 @@ mod tests {
     #[case::elsewhere_chosen(Toward::Elsewhere, &[("x-real-ip", "192.0.2.9")], "x-real-ip", Some("192.0.2.9"))]
     #[case::elsewhere(Toward::Elsewhere, &[("cf-ipcountry", "DE")], "cf-ipcountry", None)]
     #[case::forged(Toward::SameZone, &[("cf-worker", "forged")], "cf-worker", Some("shop.example"))]
+    #[case::encodings(Toward::SameZone, &[], "accept-encoding", Some("gzip, br"))]
+    #[case::encodings_chosen(Toward::SameZone, &[("accept-encoding", "identity")], "accept-encoding", Some("identity"))]
     #[case::observed(Toward::Elsewhere, &[], "cf-ew-via", Some("15"))]
     #[case::observed(Toward::Elsewhere, &[], "cdn-loop", Some("cloudflare; loops=1"))]
     fn a_subrequest_carries_what_the_edge_says(

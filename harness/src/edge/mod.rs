@@ -2,7 +2,7 @@
 //!
 //! Decisions (which route, which headers, what is too large) are pure functions in files of their own; the transport
 //! is hyper. A visitor's connection starts with a PROXY protocol preamble ([`preamble()`]) that carries the address the
-//! visitor is to have.
+//! visitor is to have. `README.md` in this folder says what reaches an application behind the edge, and what comes back.
 
 mod body_limit;
 mod cache;
@@ -11,9 +11,11 @@ mod connection;
 mod dispatch;
 mod door;
 mod egress;
+mod encoding;
 mod framing;
 mod front;
 pub mod headers;
+mod hop_by_hop;
 pub mod limits;
 pub mod normalise;
 mod origin_side;
@@ -52,7 +54,7 @@ pub use routes::{
     Considered, ExplainError, Explanation, Mismatch, Pattern, PatternError, Route, RouteError,
     RouteTable, Scheme, Target, check, explain,
 };
-pub use settings::{Plan, Settings};
+pub use settings::{Compression, Plan, Settings};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
 pub use workers::WorkerEndpoint;

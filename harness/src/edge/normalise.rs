@@ -225,5 +225,11 @@ mod tests {
             prop_assert!(path.is_ascii() && path.starts_with('/'));
             prop_assert!(!path.split('/').any(|segment| segment == "." || segment == ".."));
         }
+
+        #[test]
+        fn a_path_is_what_normalisation_makes_of_it(written in "/[a-zA-Zäöå {}|^<>*!$&'()+,;=:@_~-]{0,24}") {
+            let normalised = Normalization::default().apply(&written);
+            prop_assert_eq!(crate::international::path(&written), normalised);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The edge's side towards origins: the cache, the limit on answers, and the pages for what cannot be reached.
+//! The edge's side towards origins: the cache, and the pages for what cannot be reached.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,6 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 
 use super::{
     cache::{self, Cache, CacheOptions, Lookup, Stored},
-    limits,
     pages::{self, Asker, ErrorCode},
 };
 use crate::{
@@ -155,9 +154,6 @@ impl OriginSide {
 
     async fn reach(&self, request: Request<Body>, from: Party, asker: &Asker) -> Response<Body> {
         match self.internet.send(request, from).await {
-            Ok(answer) if limits::header_bytes(answer.headers()) > limits::ANSWER_HEADER_BYTES => {
-                pages::error(ErrorCode::BadAnswer, asker)
-            }
             Ok(answer) => answer,
             Err(unreachable) => pages::error(ErrorCode::Unreachable(unreachable), asker),
         }

@@ -41,8 +41,8 @@ pub enum ErrorCode {
     WorkerOverLimit,
     /// No answer from where the request went.
     Unreachable(Unreachable),
-    /// 520: the answer is not one the edge passes on, such as one with over 128 KB of headers.
-    BadAnswer,
+    /// 502: the body is not in the content coding that its head names.
+    BadCoding,
 }
 
 /// Who gets a page.
@@ -85,7 +85,7 @@ impl ErrorCode {
             Self::WorkerThrew => 1101,
             Self::WorkerOverLimit => 1102,
             Self::Unreachable(unreachable) => unreachable.code(),
-            Self::BadAnswer => 520,
+            Self::BadCoding => 502,
         }
     }
 
@@ -100,7 +100,7 @@ impl ErrorCode {
             Self::LoopLimit | Self::WorkerThrew => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WorkerOverLimit => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable(unreachable) => unreachable.status(),
-            Self::BadAnswer => Unreachable::Reset.status(),
+            Self::BadCoding => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -120,9 +120,8 @@ impl ErrorCode {
             Self::Unreachable(Unreachable::ReadTimeout(_)) => "A timeout occurred",
             Self::Unreachable(Unreachable::Tls) => "SSL handshake failed",
             Self::Unreachable(Unreachable::Certificate) => "Invalid SSL certificate",
-            Self::Unreachable(Unreachable::Reset) | Self::BadAnswer => {
-                "Web server is returning an unknown error"
-            }
+            Self::Unreachable(Unreachable::Reset) => "Web server is returning an unknown error",
+            Self::BadCoding => "Bad gateway",
         }
     }
 
@@ -134,7 +133,7 @@ impl ErrorCode {
                 Category::Worker
             }
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => Category::Ssl,
-            Self::Unreachable(_) | Self::BadAnswer => Category::Origin,
+            Self::Unreachable(_) | Self::BadCoding => Category::Origin,
         }
     }
 
@@ -146,7 +145,7 @@ impl ErrorCode {
             Self::Unreachable(Unreachable::Tls | Unreachable::Certificate) => None,
             Self::DailyLimit => Some(3600),
             Self::WorkerOverLimit => Some(30),
-            Self::Unreachable(_) | Self::BadAnswer => Some(120),
+            Self::Unreachable(_) | Self::BadCoding => Some(120),
         }
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::normalise::Normalization;
-use crate::internet::{READ_TIMEOUT, ReadLimit};
+use crate::{content_coding::Coding, internet::Limits};
 
 /// The settings of a zone's edge. Each default is Cloudflare's own, or what its documentation makes most likely.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -14,8 +14,12 @@ use crate::internet::{READ_TIMEOUT, ReadLimit};
 pub struct Settings {
     /// Normalisation of URLs (documentation, Rules › Normalization).
     pub normalization: Normalization,
-    /// The zone's plan, which bounds a request's body.
+    /// The zone's plan, which bounds a request's body and names the compression.
     pub plan: Plan,
+    /// What responses to visitors are compressed with: the first of these that the visitor accepts, as in a compression
+    /// rule; an empty list compresses nothing. Default: what the plan has. Responses that are compressed already stay in
+    /// their coding where the visitor accepts it, whatever stands here.
+    pub compression: Option<Vec<Compression>>,
     /// The longest URL in bytes; a longer one is answered with 414. Default 32,768, as the page of error 414 says; the
     /// page of the Workers limits says 16 KB.
     pub url_bytes: usize,
@@ -31,23 +35,39 @@ pub struct Settings {
     /// free plan has 10, the paid plan 30,000. Default: no limit, as workerd has none: what is measured is all the time
     /// the runtime took while the request was in it, which is only right while it has no other.
     pub cpu_ms: Option<u64>,
-    /// How many milliseconds the head of an origin's answer may take; more is error 524. Default 100,000 (documentation,
+    /// How many milliseconds a connection with an origin may take; more is error 522. Default 19,000 (documentation,
     /// Fundamentals › Connection limits).
+    pub origin_connect_ms: u64,
+    /// How many milliseconds the head of an origin's answer may take, once there is a connection and the request's body
+    /// is passed on; more is error 524. Default 100,000 (same page).
     pub origin_read_ms: u64,
 }
 
-/// A zone's plan. It decides how large the body of a request may be (documentation, Workers › Limits).
+/// A coding that the edge compresses with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Zstandard.
+    Zstd,
+    /// Brotli.
+    Br,
+    /// Gzip.
+    Gzip,
+}
+
+/// A zone's plan. It decides how large the body of a request may be (documentation, Workers › Limits), and what responses
+/// are compressed with (documentation, Speed › Content compression).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
-    /// 100 MB.
+    /// 100 MB; zstd, else br, else gzip.
     #[default]
     Free,
-    /// 100 MB.
+    /// 100 MB; br, else gzip.
     Pro,
-    /// 200 MB.
+    /// 200 MB; br, else gzip.
     Business,
-    /// 500 MB.
+    /// 500 MB; gzip.
     Enterprise,
 }
 
@@ -61,26 +81,55 @@ impl Plan {
         };
         megabytes * 1_000_000
     }
+
+    /// What it compresses with, the most wanted first. The documentation names the first of each; that the others follow
+    /// is what it says of the compression rules that ask for zstd or br.
+    fn compression(self) -> &'static [Compression] {
+        match self {
+            Self::Free => &[Compression::Zstd, Compression::Br, Compression::Gzip],
+            Self::Pro | Self::Business => &[Compression::Br, Compression::Gzip],
+            Self::Enterprise => &[Compression::Gzip],
+        }
+    }
 }
 
 impl Settings {
-    /// How long the head of an origin's answer may take.
-    pub(super) fn origin_read(&self) -> ReadLimit {
-        ReadLimit(Duration::from_millis(self.origin_read_ms))
+    /// The codings that responses are compressed with, the most wanted first.
+    pub(super) fn codings(&self) -> Vec<Coding> {
+        let compression = self.compression.as_deref();
+        let compression = compression.unwrap_or(self.plan.compression());
+        let coding = |compression: &Compression| match compression {
+            Compression::Zstd => Coding::Zstd,
+            Compression::Br => Coding::Brotli,
+            Compression::Gzip => Coding::Gzip,
+        };
+        compression.iter().map(coding).collect()
+    }
+
+    /// How long an origin may take.
+    pub(super) fn origin_limits(&self) -> Limits {
+        Limits {
+            connect: Duration::from_millis(self.origin_connect_ms),
+            read: Duration::from_millis(self.origin_read_ms),
+        }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
+        let limits = Limits::default();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
             normalization: Normalization::default(),
             plan: Plan::default(),
+            compression: None,
             url_bytes: 32 * 1024,
             forwarded_for_in_worker: false,
             daily_requests: None,
             subrequests: 10_000,
             cpu_ms: None,
-            origin_read_ms: u64::try_from(READ_TIMEOUT.as_millis()).unwrap_or(u64::MAX),
+            origin_connect_ms: milliseconds(limits.connect),
+            origin_read_ms: milliseconds(limits.read),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 use super::*;
 use crate::{
     body::{self, Body},
-    internet::{Destination, Handler, Peer},
+    internet::{Destination, Handled, Handler, Peer},
     rig::FailureMode,
     trace::{Exchange, Party},
 };
@@ -34,12 +34,9 @@ impl Named {
 }
 
 impl Handler for Named {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, request: Request<Body>) -> Handled {
         let answer = self.answer(request.method(), request.uri(), request.headers());
-        Box::pin(async move { answer })
+        Box::pin(async move { Ok(answer) })
     }
 }
 

@@ -15,12 +15,13 @@ use super::{
     user_agent,
 };
 
-/// What is measured of a visit: the event without what rulesets and scenarios add.
+/// What is measured of a visit at this time: the event without what rulesets and scenarios add.
 pub(super) fn event(
     signals: &Signals,
     connection: &Connection,
     visit: &Visit,
     networks: &Networks,
+    at: i64,
 ) -> Event {
     let Measurements {
         sdk,
@@ -30,8 +31,8 @@ pub(super) fn event(
     } = &signals.body;
     let browser = user_agent::read(&connection.user_agent);
     let mut event = Event {
-        event_id: ids::event(signals.head.timestamp),
-        timestamp: signals.head.timestamp,
+        event_id: ids::event(at),
+        timestamp: at,
         source: Some(Source::Device),
         environment_id: Some(connection.environment.clone()),
         linked_id: signals.body.linked_id.clone(),

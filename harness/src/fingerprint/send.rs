@@ -135,7 +135,9 @@ fn identify(
     // The rest needs no memory, so that other requests need not wait for it.
     drop(store);
 
-    let measured = identify::event(signals, &connection, &visit, &platform.settings.networks);
+    let at = signals.head.handed_out(now);
+    let networks = &platform.settings.networks;
+    let measured = identify::event(signals, &connection, &visit, networks, at);
     let mut event = platform
         .settings
         .complete(measured, connection.ip, &platform.signals())?;

@@ -42,6 +42,9 @@ pub struct Head {
     pub url: String,
     /// When the signals were handed out, in milliseconds since 1970, by the visitor's clock.
     pub timestamp: i64,
+    /// How far that clock is ahead of the platform's, in milliseconds, where the agent could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead: Option<i64>,
     /// A text that no other collection has.
     pub nonce: String,
     /// What the platform gave this browser before; none on a first visit.
@@ -161,6 +164,19 @@ pub enum SignalsError {
     /// A time that JavaScript cannot express.
     #[error("the time of the signals is out of range")]
     Timestamp,
+}
+
+impl Head {
+    /// When the signals were handed out, by the platform's clock, by which it is `now`.
+    ///
+    /// Nothing is published about it. Assumed: the visitor's clock dates nothing, as clocks of visitors are wrong. An
+    /// agent that knows how wrong tells how old its signals are; those of any other agent are as old as their arrival.
+    pub fn handed_out(&self, now: i64) -> i64 {
+        let by_agent = |ahead| self.timestamp.saturating_sub(ahead);
+        self.clock_ahead
+            .map_or(now, by_agent)
+            .clamp(0, MAX_TIMESTAMP)
+    }
 }
 
 impl Signals {

@@ -14,26 +14,25 @@ use hyper_util::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    AnswerFault, Decided, Destination, FaultKind, Internet, Peer, ReadLimit, Unreachable,
+    AnswerFault, Decided, Destination, Failure, FaultKind, Internet, Limits, Peer, Unreachable,
     faulty_body,
 };
 use crate::{
     body::{self, Body},
-    edge::{Scheme, Target, limits::HEADER_COUNT},
+    causes::with_causes,
+    edge::{
+        Scheme, Target,
+        limits::{ANSWER_HEADER_BYTES, HEADER_COUNT, header_bytes},
+    },
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
 };
-
-/// How long the edge waits for the head of an answer (documentation, Fundamentals › Connection limits).
-pub const READ_TIMEOUT: Duration = Duration::from_secs(100);
-/// How long the edge waits for a connection (same page).
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(19);
 
 pub(super) type HttpClient = Client<HttpConnector, Body>;
 
 pub(super) fn client() -> HttpClient {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_connect_timeout(Some(Limits::default().connect));
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .set_host(false)
@@ -57,13 +56,11 @@ impl Internet {
             .shared
             .trace
             .begin(from, party, RequestHead::of(&request));
-        let limit = request.extensions().get::<ReadLimit>();
-        let limit = limit.map_or(READ_TIMEOUT, |limit| limit.0);
-        let answer = match timeout(limit, self.deliver(request, peer, &hop)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Unreachable::ReadTimeout(limit)),
-        };
-        match answer {
+        match self
+            .deliver(request, peer, &hop)
+            .await
+            .and_then(within_limits)
+        {
             Ok(mut answer) => {
                 if let Some(Decided(reason)) = answer.extensions_mut().remove() {
                     hop.decided(reason);
@@ -71,49 +68,44 @@ impl Internet {
                 hop.answered(ResponseHead::of(&answer));
                 Ok(answer.map(|body| counted(body, hop, Counted::Response)))
             }
-            Err(unreachable) => {
-                hop.decided(unreachable.to_string());
-                Err(unreachable)
+            Err(failure) => {
+                hop.decided(failure.cause);
+                Err(failure.unreachable)
             }
         }
     }
 
     async fn deliver(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         peer: Option<Peer>,
         hop: &Hop,
-    ) -> Result<Response<Body>, Unreachable> {
+    ) -> Result<Response<Body>, Failure> {
         let name = peer.as_ref().map(|peer| peer.name.as_str());
         let faults = self.faults().meet(name, target(request.uri()));
         if !faults.is_empty() {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
             hop.faulted(words.join(", "));
         }
+        let mut limits = request.extensions().get().copied().unwrap_or_default();
         for fault in &faults {
-            match fault {
-                FaultKind::Refuse => return Err(Unreachable::Refused),
-                FaultKind::Reset => return Err(Unreachable::Reset),
-                FaultKind::NoConnection => return Err(Unreachable::ConnectTimeout),
-                FaultKind::NoRoute => return Err(Unreachable::NoRoute),
-                FaultKind::Tls => return Err(Unreachable::Tls),
-                FaultKind::Certificate => return Err(Unreachable::Certificate),
-                FaultKind::NoSuchName => return Err(Unreachable::NameUnknown),
-                FaultKind::Hang => std::future::pending().await,
-                FaultKind::Answer(answer) => return Ok(in_its_place(answer)),
-                FaultKind::Delay(milliseconds) => {
-                    sleep(Duration::from_millis(*milliseconds)).await;
-                }
-                FaultKind::Truncate(_) | FaultKind::Dribble(_) => {}
+            if let Some(answer) = suffer(fault, &mut limits).await? {
+                return Ok(answer);
             }
         }
+        request.extensions_mut().insert(limits);
         let counted_hop = hop.clone();
         let request = request.map(|body| counted(body, counted_hop, Counted::Request));
         let mut answer = match peer.map(|peer| peer.destination) {
-            None => Err(Unreachable::NameUnknown),
-            Some(Destination::Refused) => Err(Unreachable::Refused),
-            Some(Destination::Handler(handler)) => Ok(handler.handle(request).await),
-            Some(Destination::Address(address)) => self.forward(request, address).await,
+            None => Err(Unreachable::NameUnknown.into()),
+            Some(Destination::Refused) => Err(Unreachable::Refused.into()),
+            Some(Destination::Handler(handler)) => handler.handle(request).await,
+            Some(Destination::Address(address)) => {
+                match timeout(limits.read, self.forward(request, address)).await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(Unreachable::ReadTimeout(limits.read).into()),
+                }
+            }
         }?;
         for fault in faults {
             match fault {
@@ -133,7 +125,7 @@ impl Internet {
         &self,
         mut request: Request<Body>,
         address: SocketAddr,
-    ) -> Result<Response<Body>, Unreachable> {
+    ) -> Result<Response<Body>, Failure> {
         if !request.headers().contains_key(HOST)
             && let Some(host) = request.uri().authority()
             && let Ok(host) = HeaderValue::from_str(host.as_str())
@@ -142,12 +134,58 @@ impl Internet {
         }
         *request.uri_mut() = at(request.uri(), address).ok_or(Unreachable::Reset)?;
         *request.version_mut() = http::Version::HTTP_11;
-        match self.shared.client.request(request).await {
-            Ok(answer) => Ok(answer.map(body::stream)),
-            Err(error) if error.is_connect() => Err(Unreachable::Refused),
-            Err(_) => Err(Unreachable::Reset),
-        }
+        let answer = self.shared.client.request(request).await;
+        answer
+            .map(|answer| answer.map(body::stream))
+            .map_err(|error| Failure {
+                unreachable: match error.is_connect() {
+                    true => Unreachable::Refused,
+                    false => Unreachable::Reset,
+                },
+                cause: format!("{address} did not respond: {}", with_causes(&error)),
+            })
     }
+}
+
+/// What a fault does before the destination is asked: nothing, a delay, a response in its place, or a failure.
+async fn suffer(
+    fault: &FaultKind,
+    limits: &mut Limits,
+) -> Result<Option<Response<Body>>, Unreachable> {
+    match fault {
+        FaultKind::Refuse => Err(Unreachable::Refused),
+        FaultKind::Reset => Err(Unreachable::Reset),
+        FaultKind::NoConnection => Err(Unreachable::ConnectTimeout),
+        FaultKind::NoRoute => Err(Unreachable::NoRoute),
+        FaultKind::Tls => Err(Unreachable::Tls),
+        FaultKind::Certificate => Err(Unreachable::Certificate),
+        FaultKind::NoSuchName => Err(Unreachable::NameUnknown),
+        FaultKind::Hang => {
+            sleep(limits.read).await;
+            Err(Unreachable::ReadTimeout(limits.read))
+        }
+        FaultKind::Answer(answer) => Ok(Some(in_its_place(answer))),
+        FaultKind::Delay(milliseconds) => {
+            let delay = Duration::from_millis(*milliseconds);
+            sleep(delay.min(limits.read)).await;
+            let left = limits.read.checked_sub(delay);
+            limits.read = left.ok_or(Unreachable::ReadTimeout(limits.read))?;
+            Ok(None)
+        }
+        FaultKind::Truncate(_) | FaultKind::Dribble(_) => Ok(None),
+    }
+}
+
+/// The response, where its head is not larger than the edge passes on.
+fn within_limits(answer: Response<Body>) -> Result<Response<Body>, Failure> {
+    let (bytes, most) = (header_bytes(answer.headers()), ANSWER_HEADER_BYTES);
+    if bytes <= most {
+        return Ok(answer);
+    }
+    Err(Failure {
+        unreachable: Unreachable::Reset,
+        cause: format!("{bytes} bytes of response headers, the limit is {most}"),
+    })
 }
 
 /// The same path and query at a socket of this machine.

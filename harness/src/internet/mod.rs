@@ -5,6 +5,7 @@
 mod deliver;
 mod fault;
 mod faulty_body;
+mod limits;
 mod unreachable;
 
 use std::{
@@ -13,17 +14,15 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
 };
-
-pub use deliver::READ_TIMEOUT;
 
 pub use fault::{
     AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError, Percent,
     PercentError,
 };
 use http::{Request, Response};
-pub use unreachable::Unreachable;
+pub use limits::Limits;
+pub use unreachable::{Failure, Unreachable};
 
 use crate::{
     body::Body,
@@ -32,12 +31,13 @@ use crate::{
 
 /// Answers requests inside this process, as the origin of `fixtures/sites` does.
 pub trait Handler: Send + Sync {
-    /// Answers one request. Its URI is absolute, its `Host` the one the caller sent.
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+    /// Responds to one request. Its URI is absolute, its `Host` the one the caller sent. The [`Limits`] among its
+    /// extensions are the handler's to keep.
+    fn handle(&self, request: Request<Body>) -> Handled;
 }
+
+/// What comes of a request.
+pub type Handled = Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send>>;
 
 /// What stands behind a name.
 #[derive(Clone)]
@@ -90,10 +90,6 @@ struct Shared {
 /// Why a destination answered as it did: an extension of its answer, for the trace.
 #[derive(Clone, Debug)]
 pub(crate) struct Decided(pub(crate) String);
-
-/// How long the head of an answer may take: an extension of the request. [`READ_TIMEOUT`] where it is absent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadLimit(pub(crate) Duration);
 
 impl Internet {
     /// An internet where no name resolves yet.

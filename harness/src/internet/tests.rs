@@ -12,13 +12,10 @@ use crate::body;
 struct Echo;
 
 impl Handler for Echo {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, request: Request<Body>) -> Handled {
         Box::pin(async move {
             let text = format!("{} {}", request.method(), request.uri());
-            Response::new(body::full(text))
+            Ok(Response::new(body::full(text)))
         })
     }
 }

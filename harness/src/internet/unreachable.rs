@@ -23,7 +23,7 @@ pub enum Unreachable {
     #[error("no route leads to the address")]
     NoRoute,
     /// No answer came within the time.
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no answer within {} s", .0.as_secs_f64())]
     ReadTimeout(Duration),
     /// The TLS handshake failed.
     #[error("the TLS handshake failed")]
@@ -31,6 +31,25 @@ pub enum Unreachable {
     /// The certificate is not one the edge trusts.
     #[error("the certificate is not valid")]
     Certificate,
+}
+
+/// A destination gave no response, and what is known of why: who was asked, and what went wrong there.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct Failure {
+    /// What the edge makes of it.
+    pub unreachable: Unreachable,
+    /// For the trace.
+    pub cause: String,
+}
+
+impl From<Unreachable> for Failure {
+    fn from(unreachable: Unreachable) -> Self {
+        Self {
+            unreachable,
+            cause: unreachable.to_string(),
+        }
+    }
 }
 
 impl Unreachable {

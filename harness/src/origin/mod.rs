@@ -1,19 +1,31 @@
 //! The site itself: fixture sites or the user's own app, and a record of everything that reached them.
 
 mod app;
+pub mod launch;
 mod record;
 mod site;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::{Request, Response};
 
-pub use app::AppError;
+pub use app::{Address, AddressError, App, AppError, Certificate, HostHeader};
 pub(crate) use record::Entry;
 pub use record::{RecordedBody, RecordedRequest};
 pub use site::{Site, SiteError};
 
-use crate::body::Body;
+use self::launch::RunningApp;
+use crate::{
+    body::Body,
+    internet::{Failure, Handled, Handler},
+};
+
+/// How long it may take until it shows that an app gave no response because it ended: a server that has closed its
+/// connections still has to end, and `npm` with it.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// What stands behind one name, and what reached it. Clones share the record.
 #[derive(Clone, Debug)]
@@ -25,7 +37,8 @@ pub struct Origin {
 #[derive(Debug)]
 enum Backend {
     Site(Box<Site>),
-    App(Box<app::App>),
+    /// An application, and its process where it was started for this.
+    App(Box<app::Client>, Option<Arc<RunningApp>>),
 }
 
 impl Origin {
@@ -37,13 +50,31 @@ impl Origin {
         Ok(Self::new(Backend::Site(Box::new(Site::read(directory)?))))
     }
 
-    /// The user's own application at a plain-HTTP URL such as `http://127.0.0.1:3000`. It gets the `Host` the
-    /// visitor asked for, as in production.
+    /// The user's own application.
     ///
     /// # Errors
-    /// When the URL is not `http://host:port`.
-    pub fn app(url: &str) -> Result<Self, AppError> {
-        Ok(Self::new(Backend::App(Box::new(app::App::at(url)?))))
+    /// When it cannot be asked as it is described; see [`App::check`].
+    pub fn app(app: &App) -> Result<Self, AppError> {
+        let client = app::Client::new(app.clone())?;
+        Ok(Self::new(Backend::App(Box::new(client), None)))
+    }
+
+    /// The user's own application that was started for this.
+    ///
+    /// # Errors
+    /// When it cannot be asked as it is described; see [`App::check`].
+    pub fn started(app: &App, process: Arc<RunningApp>) -> Result<Self, AppError> {
+        let client = app::Client::new(app.started(process.port())?)?;
+        Ok(Self::new(Backend::App(Box::new(client), Some(process))))
+    }
+
+    /// The same origin with a record of its own.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self {
+            backend: Arc::clone(&self.backend),
+            requests: Arc::default(),
+        }
     }
 
     fn new(backend: Backend) -> Self {
@@ -61,22 +92,38 @@ impl Origin {
             .clone()
     }
 
-    /// Answers one request and records it on arrival.
-    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    /// Responds to one request and records it on arrival.
+    ///
+    /// # Errors
+    /// Where an application gives no response.
+    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
         let entry = Entry::begin(&self.requests, &request);
         match &*self.backend {
             Backend::Site(site) => {
                 let (head, body) = request.into_parts();
                 // A site's answers do not depend on the body: read it to its end, then answer.
-                match entry.read(body).await {
+                Ok(match entry.read(body).await {
                     Ok(()) => site.answer(&head.method, head.uri.path()),
                     Err(error) => site::broken_upload(&error),
-                }
+                })
             }
-            Backend::App(app) => {
+            Backend::App(app, process) => {
                 let request = request.map(|body| entry.observe(body));
-                app.forward(request).await
+                let mut response = app.send(request).await;
+                if let (Err(failure), Some(process)) = (&mut response, process)
+                    && let Some(obituary) = process.obituary(LAST_BREATH).await
+                {
+                    failure.cause.push_str(&format!("; {obituary}"));
+                }
+                response
             }
         }
+    }
+}
+
+impl Handler for Origin {
+    fn handle(&self, request: Request<Body>) -> Handled {
+        let origin = self.clone();
+        Box::pin(async move { origin.answer(request).await })
     }
 }

@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use crate::{
-    run::record::{Failure, HopRecord},
+    run::record::{AppRecord, Failure, HopRecord},
     scenario::{
         problem::{Look, draw},
         time::shown,
     },
 };
+
+/// Lines of the output of an app that are shown with a failure.
+const SHOWN_LINES: usize = 20;
 
 /// All failures of a case, the same in every report. Where several are about one call, its way is told once, last.
 pub fn texts(failures: &[Failure], look: Look) -> Vec<String> {
@@ -22,6 +25,25 @@ pub fn texts(failures: &[Failure], look: Look) -> Vec<String> {
             text(failure, look, !told_later)
         })
         .collect()
+}
+
+/// The end of what each app printed during a case.
+pub fn printed(apps: &[AppRecord]) -> Vec<String> {
+    let printed = apps.iter().filter(|app| !app.printed.is_empty());
+    let text = |app: &AppRecord| {
+        let mut text = String::new();
+        line(
+            &mut text,
+            2,
+            &format!("what `{}` printed last:", app.command),
+        );
+        let first = app.printed.len().saturating_sub(SHOWN_LINES);
+        for printed in &app.printed[first..] {
+            line(&mut text, 4, &printed.text);
+        }
+        text
+    };
+    printed.map(text).collect()
 }
 
 fn text(failure: &Failure, look: Look, with_journey: bool) -> String {

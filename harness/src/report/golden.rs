@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::{
+    origin::launch::{Printed, Stream},
     run::{
-        record::{CaseRecord, Failure, HopRecord, Verdict},
+        record::{AppRecord, CaseRecord, Failure, HopRecord, Verdict},
         results::Results,
     },
     scenario::source::{Excerpt, Place},
@@ -22,6 +23,7 @@ pub(super) fn results() -> Results {
         took_ms,
         hops: Vec::new(),
         log: Vec::new(),
+        apps: Vec::new(),
         screenshots: Vec::new(),
     };
     let mut failed = case(
@@ -32,6 +34,17 @@ pub(super) fn results() -> Results {
     );
     failed.hops = journey();
     failed.log = vec![r#"{"level":"info","text":"allowed <all>"}"#.to_owned()];
+    let printed = |stream, text: &str| Printed {
+        stream,
+        text: text.to_owned(),
+    };
+    failed.apps = vec![AppRecord {
+        command: "npm start".to_owned(),
+        printed: vec![
+            printed(Stream::Output, "POST /api/create-account <201>"),
+            printed(Stream::Error, "␛[31mTypeError␛[0m: plans is undefined"),
+        ],
+    }];
     let skipped = Verdict::Skipped("waits for the Wallarm node".to_owned());
     let error = Verdict::Error("workerd was not found; `ci/setup` installs it".to_owned());
     let hoped = Verdict::Observed(vec![Failure {

@@ -83,8 +83,12 @@ fn test_case(case: &CaseRecord) -> TestCase {
     test_case
         .extra
         .insert("file".into(), case.file.display().to_string().into());
-    if !case.log.is_empty() {
-        test_case.set_system_out(case.log.join("\n"));
+    let mut out = case.log.join("\n");
+    for text in failure::printed(&case.apps) {
+        out.push_str(&format!("\n{text}"));
+    }
+    if !out.is_empty() {
+        test_case.set_system_out(out);
     }
     test_case
 }

@@ -8,7 +8,7 @@ use super::failure;
 use crate::{
     run::{
         event::Event,
-        record::{CaseRecord, Verdict},
+        record::{CaseRecord, Failure, Verdict},
         summary::Summary,
     },
     scenario::{problem::Look, time::shown},
@@ -70,9 +70,7 @@ impl<W: Write> Terminal<W> {
             }
             Verdict::Passed => {}
             Verdict::Observed(failures) => {
-                for text in failure::texts(failures, self.look) {
-                    writeln!(self.out, "{text}")?;
-                }
+                self.failures(record, failures)?;
             }
             Verdict::KnownFailure { reason, link } => {
                 writeln!(self.out, "  a known failure: {reason} ({link})")?;
@@ -84,10 +82,16 @@ impl<W: Write> Terminal<W> {
             }
             Verdict::Failed(failures) => {
                 self.failed.push(record.name.clone());
-                for text in failure::texts(failures, self.look) {
-                    writeln!(self.out, "{text}")?;
-                }
+                self.failures(record, failures)?;
             }
+        }
+        Ok(())
+    }
+
+    fn failures(&mut self, record: &CaseRecord, failures: &[Failure]) -> io::Result<()> {
+        let texts = failure::texts(failures, self.look);
+        for text in texts.iter().chain(&failure::printed(&record.apps)) {
+            writeln!(self.out, "{text}")?;
         }
         Ok(())
     }

@@ -6,13 +6,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::WrongClock;
 use crate::{
     browser::Profile,
     cloudflare::plane,
     deployment::Deployment,
     edge,
     fingerprint::{self, Ruleset},
+    international,
     internet::Fault,
+    origin::App,
     wallarm,
 };
 
@@ -20,7 +23,8 @@ use crate::{
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Description {
-    /// The zones of the Cloudflare account, by domain name.
+    /// The zones of the Cloudflare account, by domain name. A name in any script means its punycode, here and everywhere.
+    #[serde(deserialize_with = "international::by_name")]
     pub zones: BTreeMap<String, Zone>,
     /// What is deployed in front of them, by worker name.
     pub deployments: BTreeMap<String, Deployment>,
@@ -47,10 +51,10 @@ pub struct Description {
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     /// The names that resolve in this zone, each with what answers behind the edge.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "international::by_name")]
     pub hosts: BTreeMap<String, Host>,
     /// Names that a worker answers by itself, each with the worker.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "international::by_name")]
     pub custom_domains: BTreeMap<String, String>,
     /// Routes beside those of the deployments, such as a pattern without a worker.
     #[serde(default)]
@@ -66,8 +70,10 @@ pub struct Zone {
 pub struct Host {
     /// A site of `fixtures/sites`, by folder name.
     pub site: Option<String>,
-    /// The user's own application, such as `http://127.0.0.1:3000`.
-    pub app: Option<String>,
+    /// The user's own application: its address, such as `http://127.0.0.1:3000`, or a mapping.
+    #[serde(default, deserialize_with = "App::read")]
+    #[schemars(schema_with = "App::schema")]
+    pub app: Option<App>,
     /// Whether traffic goes through the edge; a DNS-only host goes straight to its origin.
     #[serde(default = "yes")]
     pub proxied: bool,
@@ -91,6 +97,8 @@ pub struct Visitor {
     pub language: Option<String>,
     /// What else the edge knows of the address: city, network and the like.
     pub location: edge::Location,
+    /// How wrong the visitor's clock is; right where it is absent.
+    pub clock: WrongClock,
 }
 
 /// What a visitor does with cookies.
@@ -137,6 +145,7 @@ impl Default for Visitor {
             headers: VisitorHeaders::default(),
             language: None,
             location: edge::Location::default(),
+            clock: WrongClock::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every rig of this process shares: tools, the certificate authority, the built worker, the browsers.
+//! What every rig of this process shares: tools, the certificate authority, the built worker, the browsers, the user's own apps.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::{
     browser::Pool,
     edge::{CertificateAuthority, CertificateError},
+    origin::launch,
     tools::{self, Tool, ToolError},
 };
 
@@ -23,6 +24,7 @@ pub struct Environment {
     /// The worker that deployments without one of their own run.
     pub(super) worker: PathBuf,
     pub(super) browsers: Option<Pool>,
+    pub(super) apps: launch::Pool,
 }
 
 /// Why no rig can be started here.
@@ -73,8 +75,16 @@ impl Environment {
             browsers: tools::find(Tool::Chromium)
                 .ok()
                 .map(|chromium| Pool::new(&chromium, &profiles, authority.spki_sha256_base64())),
+            apps: launch::Pool::default(),
             authority,
         })
+    }
+
+    /// The same with these apps: those that run already are used, and those that are started outlive this.
+    #[must_use]
+    pub fn with_apps(mut self, apps: launch::Pool) -> Self {
+        self.apps = apps;
+        self
     }
 
     /// The same with browsers that show their windows.

@@ -1,5 +1,6 @@
 //! A running world: every part built from one description, stopped together.
 
+mod apps;
 mod client;
 #[cfg(test)]
 mod control_plane_tests;
@@ -10,7 +11,9 @@ mod plane;
 mod replacing;
 mod running;
 mod visit;
+mod wrong_clock;
 
+pub(crate) use apps::BorrowedApp;
 pub use client::{Client, ClientError};
 pub use description::{Cookies, Description, Host, Visitor, VisitorHeaders, Zone};
 pub use door::Door;
@@ -18,6 +21,7 @@ pub use environment::{Environment, EnvironmentError};
 pub use running::{Rig, RigError};
 pub(crate) use running::{routes, zones};
 pub use visit::BrowserVisit;
+pub use wrong_clock::{WrongClock, WrongClockError};
 
 pub use crate::{
     browser::Profile,

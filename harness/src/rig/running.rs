@@ -2,21 +2,17 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    future::Future,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http::{Request, Response};
-
 use super::{
-    BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile, Visitor,
+    BorrowedApp, BrowserVisit, Client, Deployment, Description, Door, Environment, Host, Profile,
+    Visitor, WrongClock, apps,
     plane::{self, DeployedPlane},
 };
 use crate::{
-    body::Body,
     browser::{ChromiumError, Gateway, Way},
     cloudflare::{
         self, Expansion,
@@ -28,8 +24,8 @@ use crate::{
         PatternError, Route, WorkerEndpoint, preamble,
     },
     fingerprint::{Fingerprint, Ruleset, StartError},
-    internet::{Destination, Handler, Internet, InternetError, Peer},
-    origin::{AppError, Origin, RecordedRequest, SiteError},
+    internet::{Destination, Internet, InternetError, Peer},
+    origin::{AppError, Origin, RecordedRequest, SiteError, launch::LaunchError},
     runtime::{Bundle, BundleError, LogLine, Runtime, RuntimeError, WorkerConfig, WorkerOptions},
     tools::ToolError,
     trace::{Party, Trace},
@@ -65,6 +61,7 @@ pub struct Rig {
     deployed: Arc<Mutex<Deployed>>,
     plane: Option<DeployedPlane>,
     origins: BTreeMap<String, Origin>,
+    apps: Vec<BorrowedApp>,
     fingerprint: Fingerprint,
     node: Node,
 }
@@ -100,6 +97,9 @@ pub enum RigError {
     /// An application has no usable address.
     #[error(transparent)]
     App(#[from] AppError),
+    /// An application could not be started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
     /// A worker's directory holds no worker.
     #[error("worker `{worker}`")]
     Bundle {
@@ -181,7 +181,8 @@ impl Rig {
     ) -> Result<Self, RigError> {
         let trace = Trace::new();
         let internet = Internet::new(trace.clone());
-        let origins = connect_origins(&internet, &description, &environment.sites)?;
+        let apps = apps::borrow(environment, &description).await?;
+        let origins = connect_origins(&internet, &description, &environment.sites, &apps)?;
         let fingerprint = connect_fingerprint(&internet, &description, environment).await?;
         let node = connect_node(&internet, &description);
         internet.set_faults(description.faults.clone())?;
@@ -226,6 +227,7 @@ impl Rig {
             deployed,
             plane,
             origins,
+            apps,
             fingerprint,
             node,
         })
@@ -322,6 +324,11 @@ impl Rig {
         self.origins.get(host)
     }
 
+    /// The user's own apps that were started.
+    pub(crate) fn apps(&self) -> &[BorrowedApp] {
+        &self.apps
+    }
+
     /// Everything that reached any origin, host by host.
     pub fn origin_requests(&self) -> Vec<RecordedRequest> {
         self.origins.values().flat_map(Origin::requests).collect()
@@ -375,6 +382,11 @@ impl Rig {
         page.present_as(&described.headers.0, described.language.as_deref())
             .await
             .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+        if described.clock != WrongClock::default() {
+            page.wrong_clock(described.clock.ahead)
+                .await
+                .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+        }
         Ok(BrowserVisit::new(lease, page))
     }
 
@@ -411,6 +423,9 @@ impl Rig {
         for runtime in runtimes {
             runtime.stop().await;
         }
+        for app in self.apps {
+            app.give_back().await;
+        }
     }
 
     /// The visitor of this name.
@@ -429,33 +444,21 @@ impl Rig {
     }
 }
 
-/// An origin answers in this process.
-struct InProcess(Origin);
-
-impl Handler for InProcess {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        let origin = self.0.clone();
-        Box::pin(async move { origin.answer(request).await })
-    }
-}
-
 fn connect_origins(
     internet: &Internet,
     description: &Description,
     sites: &Path,
+    apps: &[BorrowedApp],
 ) -> Result<BTreeMap<String, Origin>, RigError> {
     let mut origins = BTreeMap::new();
     for (name, host) in description.zones.values().flat_map(|zone| &zone.hosts) {
-        let origin = open_origin(name, host, sites)?;
+        let origin = open_origin(name, host, sites, apps)?;
         internet.connect(
             name,
             Peer {
                 name: "origin".to_owned(),
                 party: Party::Origin,
-                destination: Destination::Handler(Arc::new(InProcess(origin.clone()))),
+                destination: Destination::Handler(Arc::new(origin.clone())),
             },
         );
         origins.insert(name.clone(), origin);
@@ -463,13 +466,27 @@ fn connect_origins(
     Ok(origins)
 }
 
-fn open_origin(name: &str, host: &Host, sites: &Path) -> Result<Origin, RigError> {
+fn open_origin(
+    name: &str,
+    host: &Host,
+    sites: &Path,
+    apps: &[BorrowedApp],
+) -> Result<Origin, RigError> {
     match (&host.site, &host.app) {
         (Some(site), None) => Origin::site(&sites.join(site)).map_err(|source| RigError::Site {
             host: name.to_owned(),
             source,
         }),
-        (None, Some(app)) => Ok(Origin::app(app)?),
+        (None, Some(app)) => {
+            let started = app.launch.as_ref().and_then(|launch| {
+                let mut processes = apps.iter().map(BorrowedApp::process);
+                processes.find(|process| process.launch() == launch)
+            });
+            Ok(match started {
+                Some(process) => Origin::started(app, Arc::clone(process))?,
+                None => Origin::app(app)?,
+            })
+        }
         _ => Err(RigError::Host(name.to_owned())),
     }
 }

@@ -76,8 +76,10 @@ pub struct Call {
     pub status: StatusCode,
     /// The headers of the answer.
     pub headers: HeaderMap,
-    /// The body of the answer.
+    /// The body of the answer, without its content codings.
     pub body: Bytes,
+    /// Why the body still has its content codings; nothing where it was decoded, or had none.
+    pub undecoded: Option<String>,
     /// How long the head of the answer took.
     pub took: Duration,
 }

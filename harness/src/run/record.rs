@@ -6,7 +6,10 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{load::Case, source::Excerpt};
+use crate::{
+    origin::launch::Printed,
+    scenario::{load::Case, source::Excerpt},
+};
 
 /// What came of one case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,9 +34,21 @@ pub struct CaseRecord {
     pub hops: Vec<HopRecord>,
     /// What the workers wrote to their console.
     pub log: Vec<String>,
+    /// What the apps printed that were started for it, while it ran; others may have used them too.
+    #[serde(default)]
+    pub apps: Vec<AppRecord>,
     /// What each browser showed when the case failed.
     #[serde(default)]
     pub screenshots: Vec<Screenshot>,
+}
+
+/// An app that was started, and what it printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppRecord {
+    /// Its command.
+    pub command: String,
+    /// The end of what it printed.
+    pub printed: Vec<Printed>,
 }
 
 /// What a browser showed.
@@ -150,6 +165,7 @@ impl CaseRecord {
             took_ms: 0,
             hops: Vec::new(),
             log: Vec::new(),
+            apps: Vec::new(),
             screenshots: Vec::new(),
         }
     }

@@ -64,6 +64,10 @@ impl Redactor {
         for line in &mut record.log {
             *line = self.text(line);
         }
+        let printed = record.apps.iter_mut().flat_map(|app| &mut app.printed);
+        for line in printed {
+            line.text = self.text(&line.text);
+        }
         record
     }
 

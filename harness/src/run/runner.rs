@@ -168,8 +168,10 @@ where
         Some(timeout) if limit != Duration::MAX => timeout.0,
         _ => limit,
     };
+    // What its apps need until they are ready is no time of the scenario.
+    let allowed = limit.saturating_add(case.scenario.ready_within());
     let mut task = JoinSet::new();
-    task.spawn(tokio::time::timeout(limit, execute(Arc::clone(&case))));
+    task.spawn(tokio::time::timeout(allowed, execute(Arc::clone(&case))));
     let verdict = match task.join_next().await {
         Some(Ok(Ok(record))) => return record,
         Some(Ok(Err(_))) => Verdict::Error(format!(

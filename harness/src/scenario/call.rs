@@ -6,10 +6,13 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::international;
+
 /// A method and a pattern of URLs, in which `*` stands for anything.
 ///
 /// The pattern is a path (`/api/login*`, on any host), a host and a path (`shop.example/api/login`) or a whole URL.
-/// The query is part of what is compared, as it is in a Cloudflare route.
+/// The query is part of what is compared, as it is in a Cloudflare route. Letters outside ASCII, spaces and escapes mean
+/// what they are on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
@@ -33,6 +36,8 @@ impl CallPattern {
 
     /// Whether the absolute URL is meant.
     pub fn matches_url(&self, url: &str) -> bool {
+        let url = international::capital_escapes(url);
+        let url = url.as_str();
         let without_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
         let path = without_scheme
             .find(['/', '?'])
@@ -82,13 +87,12 @@ impl FromStr for CallPattern {
             }
             None => (None, text.trim()),
         };
-        if url.is_empty() || url.contains(char::is_whitespace) || !url.contains(['/', '*', '.']) {
+        let host = url.split('/').next().unwrap_or_default();
+        if url.is_empty() || host.contains(char::is_whitespace) || !url.contains(['/', '*', '.']) {
             return Err(wrong());
         }
-        Ok(Self {
-            method,
-            url: url.to_owned(),
-        })
+        let url = international::pattern(url).map_err(|_| wrong())?;
+        Ok(Self { method, url })
     }
 }
 
@@ -128,6 +132,21 @@ mod tests {
     #[case("/a*c*e", "GET", "https://x.example/abde", false)]
     #[case("/", "GET", "https://x.example", false)]
     #[case("/a*a", "GET", "https://x.example/a", false)]
+    #[case(
+        "GET SMÖRGÅS.example/*",
+        "GET",
+        "https://xn--smrgs-pra0j.example/x",
+        true
+    )]
+    #[case(
+        "https://*.smörgås.example/*",
+        "GET",
+        "https://a.xn--smrgs-pra0j.example/",
+        true
+    )]
+    #[case("GET /anmälan*", "GET", "https://x.example/anm%c3%a4lan?a", true)]
+    #[case("/anm%c3%a4lan", "GET", "https://x.example/anm%C3%A4lan", true)]
+    #[case("GET /my page", "GET", "https://x.example/my%20page", true)]
     fn a_call_is_a_method_and_a_pattern_of_urls(
         #[case] pattern: &str,
         #[case] method: Method,
@@ -143,6 +162,7 @@ mod tests {
     #[case("POST")]
     #[case("")]
     #[case("POST a b")]
+    #[case("a\u{378}.example/*")]
     fn anything_else_is_refused(#[case] text: &str) {
         assert_eq!(
             text.parse::<CallPattern>(),

@@ -100,7 +100,7 @@ fn whole(deployment: &Node, sources: &mut Sources) -> Result<Option<Node>, Vec<P
 }
 
 /// The file that a node names, seen from the file that the node stands in.
-fn path_of(name: &Node, sources: &Sources) -> Result<PathBuf, Problem> {
+pub(super) fn path_of(name: &Node, sources: &Sources) -> Result<PathBuf, Problem> {
     let Value::Text(text) = &name.value else {
         let message = "a file or folder is named by its path".to_owned();
         return Err(problem(name, message));

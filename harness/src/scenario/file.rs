@@ -1,5 +1,7 @@
 //! A scenario as a file states it.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -65,6 +67,17 @@ impl Scenario {
             }
             None => None,
         }
+    }
+
+    /// How long the apps that it starts may take until they are ready, altogether.
+    pub fn ready_within(&self) -> Duration {
+        let hosts = self
+            .given
+            .zones
+            .values()
+            .flat_map(|zone| zone.hosts.values());
+        let apps = hosts.filter_map(|host| host.app.as_ref()?.launch.as_ref());
+        apps.map(|launch| launch.ready_within).sum()
     }
 
     /// All names that resolve.

@@ -7,6 +7,7 @@ mod routing;
 use super::{load::Case, problem::Problem, step::Action};
 use crate::{
     edge::limits::{REQUEST_HEADER_BYTES, header_bytes, header_line_bytes},
+    international,
     rig::{Deployment, Description},
 };
 
@@ -204,12 +205,12 @@ fn problem(case: &Case, lint: Lint, path: &[String], message: &str) -> Problem {
 fn zone<'a>(given: &'a Description, pattern: &str) -> Option<&'a str> {
     let without_scheme = pattern.split_once("://").map_or(pattern, |(_, rest)| rest);
     let host = without_scheme.split('/').next().unwrap_or_default();
-    let host = host.trim_start_matches('*').trim_start_matches('.');
+    let host = international::host_or_as_written(host.trim_start_matches(['*', '.']));
     given
         .zones
         .keys()
         .map(String::as_str)
-        .find(|zone| host == *zone || host.ends_with(&format!(".{zone}")))
+        .find(|zone| *host == **zone || host.ends_with(&format!(".{zone}")))
 }
 
 /// What is wrong where no page of the deployment is in the API's zone.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    depends, file::Scenario, layers, matrix, names::unknown_names, node::Node, problem::Problem,
-    read, source::Sources, yaml,
+    app_folder, depends, file::Scenario, layers, matrix, names::unknown_names, node::Node,
+    problem::Problem, read, source::Sources, yaml,
 };
 
 pub use crate::document::{LoadError, Mistake};
@@ -123,6 +123,11 @@ pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
     let mut problems = Vec::new();
     for mut combination in combinations {
         layers::redeployments(&mut combination.node);
+        let folders = app_folder::work_in(&mut combination.node, &sources);
+        if !folders.is_empty() {
+            problems.extend(folders);
+            continue;
+        }
         match scenario(path, &combination.node) {
             Ok(scenario) => cases.push(Case {
                 name: std::iter::once(name(path))
@@ -240,13 +245,36 @@ steps:
             mistakes(text),
             "\
 3:80 `shop.test` is not in the zone `shop.example` (name it `shop.example` or `….shop.example`, or give it a zone of its own)
-3:80 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own)
+3:80 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it)
 4:35 there is no ruleset `no-incognto` (did you mean `no-incognito`?)
 8:12 no zone has the host `shop.exmaple` (did you mean `shop.example`?)
 9:9 there is no visitor `anne` (did you mean `ann`?)
 10:12 `click` needs a browser, and this visitor is an HTTP client (give the visitor a profile: regular, incognito or automated)
 12:5 who takes this step is not said (add `as:`; known here: ann, bob)
 13:14 `request` is for HTTP clients, and this visitor is a browser (describe one more visitor, without a profile, and name it with `as:`)
+"
+        );
+    }
+
+    #[test]
+    fn an_application_that_cannot_be_asked_is_found_where_it_stands() {
+        let text = "\
+scenario: x
+given:
+  zones:
+    shop.example:
+      hosts:
+        shop.example: { app: http://app.internal }
+        a.shop.example: { app: 127.0.0.1:3000 }
+        b.shop.example: { app: { address: http://127.0.0.1/?a, host: a b } }
+        c.shop.example: { app: { adress: http://127.0.0.1 } }
+        d.shop.example: { app: { address: http://127.0.0.1, certificate: any } }
+        e.shop.example: { app: { address: http://app.internal, allow: app.internal } }
+steps: []
+";
+        assert_eq!(
+            mistakes(text),
+            "\
 "
         );
     }

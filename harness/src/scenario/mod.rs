@@ -58,6 +58,7 @@
 //!
 //! `scenarios/schema.json` describes files for editors; it is made from the types in here. See [`schema`].
 
+mod app_folder;
 pub mod call;
 pub mod cloudflare;
 pub mod depends;

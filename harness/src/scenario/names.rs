@@ -11,7 +11,12 @@ use super::{
     step::{Action, Actor, Step},
     template,
 };
-use crate::{cloudflare::plane::DEPLOYER, rig::Profile};
+use crate::{
+    cloudflare::plane::DEPLOYER,
+    edge::{Pattern, PatternError},
+    origin::launch::Launch,
+    rig::Profile,
+};
 
 /// Every name in the scenario that refers to nothing.
 pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
@@ -21,7 +26,9 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
         problems: Vec::new(),
     };
     names.rulesets();
+    names.patterns();
     names.hosts_of_zones();
+    names.apps();
     names.zones_of_account();
     for (index, step) in scenario.steps.iter().enumerate() {
         names.visitor(index, step);
@@ -65,6 +72,32 @@ impl Names<'_> {
                     format!("there is no ruleset `{ruleset}`"),
                     nearest(ruleset, &known),
                 );
+            }
+        }
+    }
+
+    /// A worker may be given patterns that it cannot read; a host that is no name is nobody's wish.
+    fn patterns(&mut self) {
+        for (worker, deployment) in &self.scenario.given.deployments {
+            let apis = deployment.protected_apis.iter().map(|api| &api.url);
+            let written: [(&str, Vec<&String>); 3] = [
+                (
+                    "identification_pages",
+                    deployment.identification_pages.iter().collect(),
+                ),
+                ("protected_apis", apis.collect()),
+                ("routes", deployment.routes.iter().flatten().collect()),
+            ];
+            for (key, patterns) in written {
+                for (index, pattern) in patterns.into_iter().enumerate() {
+                    if let Err(error @ PatternError::HostName(_)) = pattern.parse::<Pattern>() {
+                        self.problem(
+                            &["given", "deployments", worker, key, &index.to_string()],
+                            error.to_string(),
+                            "write the name as the browser's address bar shows it".to_owned(),
+                        );
+                    }
+                }
             }
         }
     }
@@ -173,9 +206,43 @@ impl Names<'_> {
                     self.problem(
                         &path,
                         format!("`{host}` needs something that answers: either `site` or `app`"),
-                        "`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own"
+                        "`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it"
                             .to_owned(),
                     );
+                }
+            }
+        }
+    }
+
+    /// Apps that are started: each in a folder that is there, and no two where only one can listen.
+    fn apps(&mut self) {
+        let mut ports: Vec<(u16, &Launch, &str)> = Vec::new();
+        for (zone, described) in &self.scenario.given.zones {
+            for (host, behind) in &described.hosts {
+                let Some(launch) = behind.app.as_ref().and_then(|app| app.launch.as_ref()) else {
+                    continue;
+                };
+                let path = |key| ["given", "zones", zone, "hosts", host, "app", key];
+                if !launch.folder.is_dir() {
+                    self.problem(
+                        &path("in"),
+                        format!("there is no folder `{}` for `{}`", launch.folder.display(), launch.command),
+                        "`in` is seen from the file that says it; without it the command runs in that file's folder"
+                            .to_owned(),
+                    );
+                }
+                let Some(port) = launch.address.fixed_port() else {
+                    continue;
+                };
+                match ports.iter().find(|(known, ..)| *known == port) {
+                    Some((_, known, first)) if *known != launch => self.problem(
+                        &path("address"),
+                        format!("the app of `{first}` is started at port {port} too, in another way"),
+                        "give it another port, or the same words as there: then both hosts share one app"
+                            .to_owned(),
+                    ),
+                    Some(_) => {}
+                    None => ports.push((port, launch, host)),
                 }
             }
         }

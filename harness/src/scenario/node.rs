@@ -4,6 +4,7 @@
 //! a place survives all of it, and so does every message that points at one.
 
 use super::source::Span;
+use crate::international;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,12 +78,24 @@ impl Node {
         self.value.value_mut(key)
     }
 
-    /// The node at a path of keys and indices; a list takes decimal indices.
+    /// The value of the key that is this host name, however it is written.
+    fn of_host(&self, name: &str) -> Option<&Self> {
+        let Value::Map(entries) = &self.value else {
+            return None;
+        };
+        let is_meant = |key: &Key| international::host(&key.text).is_ok_and(|host| host == name);
+        entries
+            .iter()
+            .find(|(key, _)| is_meant(key))
+            .map(|(_, node)| node)
+    }
+
+    /// The node at a path of keys and indices; a list takes decimal indices, and names of hosts are found by what they mean.
     pub fn at_path<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
         path.into_iter()
             .try_fold(self, |node, segment| match &node.value {
                 Value::List(items) => items.get(segment.parse::<usize>().ok()?),
-                _ => node.get(segment),
+                _ => node.get(segment).or_else(|| node.of_host(segment)),
             })
     }
 

@@ -12,7 +12,7 @@ use serde::{
 use serde_json::Value as Json;
 
 use super::{expect::Header, time::Time};
-use crate::document::schema;
+use crate::{document::schema, international};
 
 /// A request: `GET https://shop.example/`, or a mapping with the details.
 #[derive(Clone, Debug)]
@@ -68,6 +68,7 @@ pub enum HttpVersion {
 #[serde(deny_unknown_fields)]
 pub struct RawRequest {
     /// Whom to connect to, such as `https://shop.example`; with `http://` there is no TLS.
+    #[serde(deserialize_with = "international::whole_url")]
     pub to: String,
     /// What is sent. In double quotes `\r\n` ends a line, as HTTP has it.
     pub send: String,
@@ -78,13 +79,14 @@ pub struct RawRequest {
 #[serde(deny_unknown_fields)]
 pub struct StatedSignals {
     /// The page they come from.
+    #[serde(deserialize_with = "international::whole_url")]
     pub page: String,
     /// Whether the browser is in a private mode.
     #[serde(default)]
     pub incognito: bool,
     /// What automates the browser, such as `headless_chrome`.
     pub bot: Option<String>,
-    /// How old they are when they are sent, by the visitor's clock.
+    /// How old they are when they are sent.
     pub age: Option<Time>,
 }
 
@@ -173,13 +175,14 @@ impl FromStr for Request {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (method, url) = match text.split_once(' ') {
-            Some((method, url)) => (Verb::try_from(method.to_owned())?.0, url.trim()),
-            None => (Method::GET, text),
+            Some((method, url)) if !method.contains("://") => {
+                (Verb::try_from(method.to_owned())?.0, url.trim())
+            }
+            _ => (Method::GET, text),
         };
-        absolute(url)?;
         Ok(Self {
             method,
-            url: url.to_owned(),
+            url: absolute(url)?,
             headers: IndexMap::new(),
             body: None,
             signals: None,
@@ -189,10 +192,10 @@ impl FromStr for Request {
     }
 }
 
-/// A URL with a host, or one that a captured value completes.
-fn absolute(url: &str) -> Result<(), String> {
+/// A URL with a host, or one that a captured value completes, as a client sends it.
+fn absolute(url: &str) -> Result<String, String> {
     if url.contains("${") || url.starts_with("https://") || url.starts_with("http://") {
-        Ok(())
+        international::url(url).map_err(|error| error.to_string())
     } else {
         Err(format!(
             "`{url}` is not an absolute URL, such as `https://shop.example/`"
@@ -218,10 +221,9 @@ impl<'de> Deserialize<'de> for Request {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Request, A::Error> {
                 let written = Written::deserialize(MapAccessDeserializer::new(map))?;
-                absolute(&written.url).map_err(A::Error::custom)?;
                 Ok(Request {
                     method: written.method.0,
-                    url: written.url,
+                    url: absolute(&written.url).map_err(A::Error::custom)?,
                     headers: written.headers,
                     body: written.body,
                     signals: written.signals,

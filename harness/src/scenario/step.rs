@@ -17,6 +17,7 @@ use super::{
 use crate::{
     cloudflare::plane,
     fingerprint::{Ruleset, Stated},
+    international,
     internet::Fault,
     rig::Deployment,
     wallarm,
@@ -139,6 +140,7 @@ pub enum Key {
 #[schemars(rename = "Step")]
 struct Written {
     /// A browser opens this page.
+    #[serde(default, deserialize_with = "international::optional_url")]
     visit: Option<String>,
     /// Texts are typed into fields, by CSS selector.
     fill: Option<IndexMap<String, String>>,

@@ -1,9 +1,7 @@
 //! The node while it runs: reads a request whole, decides, remembers.
 
 use std::{
-    future::Future,
     net::{IpAddr, Ipv4Addr},
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -25,7 +23,7 @@ use super::{
 };
 use crate::{
     body::{self, Body},
-    internet::{Decided, Handler},
+    internet::{Decided, Handled, Handler},
     origin::{Entry, RecordedRequest},
 };
 
@@ -261,12 +259,9 @@ impl Node {
 }
 
 impl Handler for Node {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, request: Request<Body>) -> Handled {
         let node = self.clone();
-        Box::pin(async move { node.answer(request).await })
+        Box::pin(async move { Ok(node.answer(request).await) })
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    future::Future,
     net::{IpAddr, SocketAddr},
     path::Path,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +18,7 @@ use edgeproof::{
         Caller, CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Outbound, Route,
         Settings, WorkerEndpoint, Zone, limits, preamble,
     },
-    internet::{Destination, Handler, Internet, Peer},
+    internet::{Destination, Handled, Handler, Internet, Peer},
     rig::FailureMode,
     runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
@@ -63,12 +61,9 @@ pub(crate) struct Origin {
 struct OriginHandle(Arc<Origin>);
 
 impl Handler for OriginHandle {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, request: Request<Body>) -> Handled {
         let origin = Arc::clone(&self.0);
-        Box::pin(async move { origin.answer(request).await })
+        Box::pin(async move { Ok(origin.answer(request).await) })
     }
 }
 

@@ -19,14 +19,15 @@ export function parsePattern(pattern: string): Pattern | null {
   if (!rest || rest.includes('?') || !/^(https?:)?$/i.test(scheme)) return null
   const anySubdomain = rest.startsWith('*')
   // A bare star leaves no host to parse, and a URL needs one.
-  const [host, path] = split(anySubdomain ? rest.slice(1) : rest)
+  const [host, written] = split(anySubdomain ? rest.slice(1) : rest)
   const anyHost = anySubdomain && !host
   try {
-    const url = new URL(`https://${anyHost ? 'any' : host}${path}`)
+    const url = new URL(`https://${anyHost ? 'any' : host}${written}`)
     const prefix = url.pathname.endsWith('*')
     const bare = prefix ? url.pathname.slice(0, -1) : url.pathname
     if (decodeURIComponent(url.hostname).includes('*') || bare.includes('*')) return null
-    return { scheme: scheme.toLowerCase(), host: anyHost ? '' : url.hostname, anySubdomain, path: bare, prefix }
+    const path = capitalEscapes(bare)
+    return { scheme: scheme.toLowerCase(), host: anyHost ? '' : url.hostname, anySubdomain, path, prefix }
   } catch {
     return null
   }
@@ -37,9 +38,14 @@ function split(rest: string): [host: string, path: string] {
   return slash < 0 ? [rest, ''] : [rest.slice(0, slash), rest.slice(slash)]
 }
 
+/** The digits of escapes in capitals: they mean the same (RFC 3986 §6.2.2.1). */
+function capitalEscapes(path: string): string {
+  return path.replace(/%[\da-f]{2}/gi, (escape) => escape.toUpperCase())
+}
+
 /** Whether a pattern catches a URL: ports, userinfo and fragment do not count, the query does. */
 export function catches(pattern: Pattern, url: URL): boolean {
-  const path = url.pathname + url.search
+  const path = capitalEscapes(url.pathname) + url.search
   return (
     (!pattern.scheme || pattern.scheme === url.protocol) &&
     (pattern.anySubdomain ? url.hostname.endsWith(pattern.host) : url.hostname === pattern.host) &&

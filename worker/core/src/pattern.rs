@@ -145,11 +145,27 @@ impl Pattern {
         let path = url.path();
         match &self.path {
             // An empty query (`/path?`) counts as none, as in the `search` of a URL in JavaScript.
-            Path::Exact(exact) => exact == path && url.query().is_none_or(str::is_empty),
+            Path::Exact(exact) => {
+                exact.len() == path.len()
+                    && begins_with(path, exact)
+                    && url.query().is_none_or(str::is_empty)
+            }
             // The query follows the wildcard: it can hold no part of the start.
-            Path::StartsWith(start) => path.starts_with(start.as_str()),
+            Path::StartsWith(start) => begins_with(path, start),
         }
     }
+}
+
+/// Whether a path begins with another one; the digits of escapes may be capitals or not (RFC 3986 §6.2.2.1).
+fn begins_with(path: &str, start: &str) -> bool {
+    let (path, start) = (path.as_bytes(), start.as_bytes());
+    path.len() >= start.len()
+        && (path.starts_with(start)
+            || start.iter().enumerate().all(|(at, byte)| {
+                let is_digit =
+                    byte.is_ascii_hexdigit() && start[at.saturating_sub(2)..at].contains(&b'%');
+                *byte == path[at] || is_digit && byte.eq_ignore_ascii_case(&path[at])
+            }))
 }
 
 impl Path {
@@ -306,6 +322,14 @@ mod tests {
     #[case("shop.example/a/../b", "https://shop.example/b", true)]
     #[case("shop.example/caf\u{e9}", "https://shop.example/caf%C3%A9", true)]
     #[case("shop.example/api", "https://shop.example/%61pi", false)]
+    #[case("shop.example/caf%c3%a9", "https://shop.example/caf%C3%A9", true)]
+    #[case("shop.example/caf\u{e9}*", "https://shop.example/caf%c3%a9s", true)]
+    #[case("shop.example/%41B", "https://shop.example/%41b", false)]
+    #[case("shop.example/%c3%A", "https://shop.example/%C3%a", true)]
+    #[case("shop.example/my page*", "https://shop.example/my%20page", true)]
+    #[case("\u{ff33}\u{ff28}OP.example/a", "https://shop.example/a", true)]
+    #[case("stra\u{df}e.example/a", "https://xn--strae-oqa.example/a", true)]
+    #[case("*.b\u{fc}cher.example/a", "https://www.xn--bcher-kva.example/a", true)]
     #[case("shop.example/.*", "https://shop.example/.well-known", true)]
     #[case("[::1]/a", "http://[0:0::1]:80/a", true)]
     fn a_pattern_names_urls(#[case] pattern: &str, #[case] url: &str, #[case] expected: bool) {

@@ -5,7 +5,7 @@ mod input;
 mod windows;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -43,6 +43,8 @@ pub struct Page {
     windows: Arc<Mutex<Vec<Window>>>,
     /// Counts them.
     opened: watch::Sender<usize>,
+    /// What runs first in every document, of its windows too.
+    first: Arc<OnceLock<PageDomain::AddScriptToEvaluateOnNewDocument>>,
 }
 
 /// Why a page did not do what was asked.
@@ -121,6 +123,7 @@ impl Page {
             activity,
             windows: Arc::default(),
             opened: watch::Sender::new(0),
+            first: Arc::default(),
         };
         tokio::try_join!(
             page.ask(network()),
@@ -291,6 +294,22 @@ impl Page {
             })
             .await?;
         }
+        Ok(())
+    }
+
+    /// From now on every document has a clock that is so many milliseconds ahead, and the windows that the page opens
+    /// too. Web workers, and frames in processes of their own, have the machine's.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn wrong_clock(&self, ahead: i64) -> Result<(), PageError> {
+        let script = PageDomain::AddScriptToEvaluateOnNewDocument {
+            source: format!("{}({ahead})", include_str!("clock.js").trim_end()),
+            world_name: None,
+            include_command_line_api: None,
+            run_immediately: None,
+        };
+        self.ask(self.first.get_or_init(|| script).clone()).await?;
         Ok(())
     }
 

@@ -35,11 +35,12 @@ impl Page {
                 }
             })),
         );
-        let (connection, activity, windows, opened) = (
+        let (connection, activity, windows, opened, first) = (
             self.connection.clone(),
             Arc::clone(&self.activity),
             Arc::clone(&self.windows),
             self.opened.clone(),
+            Arc::clone(&self.first),
         );
         tokio::spawn(async move {
             while let Some((target, session)) = openings.recv().await {
@@ -60,8 +61,18 @@ impl Page {
                 // Sent in this order but not waited for one by one: the browser answers the first only once the window
                 // runs. A window that was closed again at once has nothing to watch.
                 let go = Runtime::RunIfWaitingForDebugger(None);
+                let first = async {
+                    match first.get() {
+                        Some(script) => connection
+                            .ask(Some(&session), script.clone())
+                            .await
+                            .map(drop),
+                        None => Ok(()),
+                    }
+                };
                 let _ = tokio::join!(
                     connection.ask(Some(&session), network()),
+                    first,
                     connection.ask(Some(&session), go)
                 );
                 opened.send_modify(|count| *count += 1);

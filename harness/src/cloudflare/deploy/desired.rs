@@ -48,10 +48,7 @@ impl Desired {
         Ok(Self {
             worker: file.name.clone(),
             zone: file.zone.clone(),
-            hosts: routes
-                .iter()
-                .map(|route| host(route).to_ascii_lowercase())
-                .collect(),
+            hosts: routes.iter().map(|route| host(route)).collect(),
             variables,
             routes: routes.into_iter().collect(),
             bundle: upload.hash(),

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     fingerprint::Region,
+    international,
     rig::{BlockPage, Connector, ConnectorMode, Deployment, FailureMode},
     scenario::{
         load::{LoadError, Mistake},
@@ -35,6 +36,7 @@ pub struct DeploymentFile {
     /// The worker's name at Cloudflare: lower-case letters, digits, `-` and `_`, at most 63.
     pub name: String,
     /// The zone: the domain at Cloudflare that all hosts below belong to.
+    #[serde(deserialize_with = "international::name")]
     pub zone: String,
     /// The pages that get the instrumentation, 1 to 10.
     pub identification_pages: Vec<Page>,

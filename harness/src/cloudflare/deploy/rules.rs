@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::file::DeploymentFile;
 use crate::{
     edge::Pattern,
+    international,
     scenario::{node::Node, problem::Problem},
 };
 
@@ -58,10 +59,11 @@ pub(super) fn broken(file: &DeploymentFile, node: &Node) -> Vec<Problem> {
     found.problems
 }
 
-/// The host of a route pattern, without its scheme.
-pub(crate) fn host(pattern: &str) -> &str {
+/// The host of a route pattern, without its scheme, as it is on the wire.
+pub(crate) fn host(pattern: &str) -> String {
     let rest = pattern.split_once("://").map_or(pattern, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default()
+    let host = rest.split('/').next().unwrap_or_default();
+    international::host_or_as_written(host).into_owned()
 }
 
 struct Found<'a> {
@@ -142,7 +144,7 @@ impl Found<'_> {
             let help = "host and path, such as `shop.example/signup*`";
             return self.problem(path, error.to_string(), help);
         }
-        let host = host(pattern).to_ascii_lowercase();
+        let host = host(pattern);
         if host.contains('*') {
             return self.problem(
                 path,
@@ -162,7 +164,8 @@ impl Found<'_> {
     fn repeated(&mut self, key: &str, all: &[String]) {
         let mut seen = BTreeSet::new();
         for (index, text) in all.iter().enumerate() {
-            if !seen.insert(text) {
+            // Two spellings of one pattern are one.
+            if !seen.insert(international::pattern(text).unwrap_or_else(|_| text.clone())) {
                 let message = format!("`{text}` stands here twice");
                 self.problem(&[key, &index.to_string()], message, "keep one of them");
             }
@@ -222,10 +225,14 @@ mod tests {
     #[case("name: flow", "name: Flow", &["1:7 `Flow` is not a name that a worker can have"])]
     #[case("name: flow", "name: -flow", &["1:7 `-flow` is not a name that a worker can have"])]
     #[case("zone: shop.example", "zone: https://shop.example/", &[
-        "2:7 `https://shop.example/` is not the name of a zone",
-        "3:24 `shop.example` is not in the zone `https://shop.example/`",
-        "4:18 `shop.example` is not in the zone `https://shop.example/`",
+        "2:7 `https://shop.example/` is not a host name: it has a character that no name has, or no valid punycode",
     ])]
+    #[case("zone: shop.example", "zone: example", &[
+        "2:7 `example` is not the name of a zone",
+        "3:24 `shop.example` is not in the zone `example`",
+        "4:18 `shop.example` is not in the zone `example`",
+    ])]
+    #[case("shop.example/a", "SMÖRGÅS.example/a", &["3:24 `xn--smrgs-pra0j.example` is not in the zone `shop.example`"])]
     #[case("[shop.example/a]", "[]", &["3:23 a deployment without identification pages protects nothing"])]
     #[case("[shop.example/a]", "[other.example/a]", &["3:24 `other.example` is not in the zone `shop.example`"])]
     #[case("[shop.example/a]", "[myshop.example/a]", &["3:24 `myshop.example` is not in the zone `shop.example`"])]

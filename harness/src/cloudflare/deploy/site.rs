@@ -6,7 +6,10 @@ use super::{
     Deployer,
     error::{DeployError, Refusal},
 };
-use crate::cloudflare::client::{DnsRecord, ZoneFound};
+use crate::{
+    cloudflare::client::{DnsRecord, ZoneFound},
+    international,
+};
 
 /// Records that lead traffic to a host.
 const LEADING: [&str; 3] = ["A", "AAAA", "CNAME"];
@@ -59,7 +62,8 @@ impl Deployer {
             ..
         } = zones
             .into_iter()
-            .find(|found| found.name == zone)
+            // Cloudflare shows international names in letters, whichever way they are asked for.
+            .find(|found| international::host_or_as_written(&found.name) == zone)
             .ok_or_else(|| Refusal::NoZone(zone.to_owned()))?;
         if !matches!(status.as_str(), "active" | "") {
             let zone = zone.to_owned();

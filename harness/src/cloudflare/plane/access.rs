@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{account::Account, envelope::Answer, error::ApiError, ids::stable_id, secret::Secret};
+use crate::international;
 
 /// An API token of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -22,6 +23,7 @@ pub struct Token {
     /// What it allows, such as `Workers Scripts:Edit`. `Edit` includes `Read`.
     pub permissions: Vec<Permission>,
     /// The zones it is good for; all of the account where it is absent.
+    #[serde(deserialize_with = "international::names")]
     pub zones: Option<Vec<String>>,
 }
 

@@ -10,6 +10,7 @@ use super::{
     error::ApiError,
     settings::Record,
 };
+use crate::international;
 
 /// Records on a page, and at most.
 const USUAL: usize = 100;
@@ -79,7 +80,10 @@ pub(super) fn list(
     };
     let wanted = |(_, record): &&(String, Record)| {
         is(&record.kind, ["type", "type"])
-            && is(&record.name, ["name", "name.exact"])
+            && ["name", "name.exact"]
+                .into_iter()
+                .filter_map(|name| call.parameter(name))
+                .all(|wanted| international::host_or_as_written(wanted) == record.name)
             && is(&record.content, ["content", "content.exact"])
             && proxied.is_none_or(|wanted| wanted == record.proxied)
     };

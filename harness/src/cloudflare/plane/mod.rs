@@ -60,7 +60,7 @@ pub use ids::stable_id;
 pub use limits::{BINDING_NAME, SCRIPT_BYTES, SCRIPT_NAME, VARIABLE_BYTES, WorkersPlan};
 pub use secret::Secret;
 pub use settings::{AccountName, Changes, GivenWorker, Record, Settings, ZoneSettings};
-pub(crate) use snapshot::{Change, Follower, Pending, RunningWorker, Snapshot};
+pub use snapshot::{Change, Follower, Pending, RunningWorker, Snapshot};
 pub use state::{RouteState, ScriptState, State};
 use tokio::net::TcpListener;
 

@@ -10,7 +10,7 @@ use super::{
     envelope::Answer,
     error::ApiError,
 };
-use crate::{edge::RouteError, rig::FailureMode};
+use crate::{edge::RouteError, international, rig::FailureMode};
 
 /// In how many zones a worker may have routes.
 const ZONES_OF_A_SCRIPT: usize = 1000;
@@ -257,7 +257,7 @@ fn add_of_script(
         .iter()
         .filter(|zone| match (&wanted.zone_id, &wanted.zone_name) {
             (Some(id), _) => zone.id == *id,
-            (None, Some(name)) => zone.name.eq_ignore_ascii_case(name),
+            (None, Some(name)) => international::host_or_as_written(name) == zone.name,
             (None, None) => host == zone.name || host.ends_with(&format!(".{}", zone.name)),
         })
         .max_by_key(|zone| zone.name.len());

@@ -13,7 +13,7 @@ use super::{
     limits::WorkersPlan,
     secret::Secret,
 };
-use crate::{clock::Clock, edge::Pattern, scenario::time::Time, trace::Trace};
+use crate::{clock::Clock, edge::Pattern, international, scenario::time::Time, trace::Trace};
 
 /// An account and its control plane, as the `given` part of a scenario states it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -27,6 +27,7 @@ pub struct Settings {
     /// there is none.
     pub tokens: IndexMap<String, Token>,
     /// DNS records beside those of the zones' hosts, by zone.
+    #[serde(deserialize_with = "international::by_name")]
     pub records: BTreeMap<String, Vec<Record>>,
     /// Workers that are there already, beside those of the deployments, by name.
     pub workers: BTreeMap<String, GivenWorker>,
@@ -120,6 +121,7 @@ impl ZoneSettings {
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The whole name.
+    #[serde(deserialize_with = "international::name")]
     pub name: String,
     /// `A`, `AAAA`, `CNAME`, `TXT` and so on.
     #[serde(rename = "type", default = "address_record")]

@@ -23,22 +23,22 @@ use crate::{
 
 /// The workers and routes of an account at one moment.
 #[derive(Clone)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     /// The workers that have a version in force.
-    pub(crate) workers: Vec<RunningWorker>,
+    pub workers: Vec<RunningWorker>,
     /// The routes of all zones.
-    pub(crate) routes: Vec<edge::Route>,
+    pub routes: Vec<edge::Route>,
 }
 
 /// A worker as it is to run. Its variables hold secrets, so it is never shown.
 #[derive(Clone)]
-pub(crate) struct RunningWorker {
+pub struct RunningWorker {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Variables and secrets.
-    pub(crate) variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, String>,
     /// What it says about itself.
-    pub(crate) options: WorkerOptions,
+    pub options: WorkerOptions,
     code: Arc<Code>,
 }
 
@@ -100,13 +100,13 @@ impl RunningWorker {
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub(crate) fn write(&self, directory: &Path) -> io::Result<Bundle> {
+    pub fn write(&self, directory: &Path) -> io::Result<Bundle> {
         code::write(&self.code, directory)
     }
 }
 
 /// Changes of the account that the edge does not have yet.
-pub(crate) struct Pending {
+pub struct Pending {
     delay: Duration,
     clock: Clock,
     changes: watch::Sender<Changes>,
@@ -120,12 +120,12 @@ struct Changes {
 
 /// A change on its way to the edge.
 #[derive(Clone)]
-pub(crate) struct Change {
+pub struct Change {
     number: u64,
     /// When the edge is to have it, in milliseconds since 1970.
     due: i64,
     /// What the account holds since then.
-    pub(crate) snapshot: Snapshot,
+    pub snapshot: Snapshot,
 }
 
 impl Pending {
@@ -156,7 +156,7 @@ impl Pending {
     }
 
     /// The changes from now on, for the one who carries them to the edge.
-    pub(crate) fn follow(self: &Arc<Self>) -> Follower {
+    pub fn follow(self: &Arc<Self>) -> Follower {
         Follower {
             pending: Arc::clone(self),
             changes: self.changes.subscribe(),
@@ -164,7 +164,7 @@ impl Pending {
     }
 
     /// Whether this change still waits: it does not once it, or a later one, is at the edge.
-    pub(crate) fn is_waiting(&self, change: &Change) -> bool {
+    pub fn is_waiting(&self, change: &Change) -> bool {
         let changes = self.changes.borrow();
         changes
             .waiting
@@ -173,18 +173,18 @@ impl Pending {
     }
 
     /// The edge has this change now, and every one before it.
-    pub(crate) fn done(&self, change: &Change) {
+    pub fn done(&self, change: &Change) {
         self.changes
             .send_modify(|changes| changes.waiting.retain(|other| other.number > change.number));
     }
 
     /// The edge has them all.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         self.changes.send_modify(|changes| changes.waiting.clear());
     }
 
     /// Waits until the edge has every change that is due.
-    pub(crate) async fn settled(&self) {
+    pub async fn settled(&self) {
         let mut changes = self.changes.subscribe();
         let is_settled = |changes: &Changes| {
             let now = self.clock.now();
@@ -196,14 +196,14 @@ impl Pending {
 }
 
 /// Receives the changes.
-pub(crate) struct Follower {
+pub struct Follower {
     pending: Arc<Pending>,
     changes: watch::Receiver<Changes>,
 }
 
 impl Follower {
     /// The last of the changes that are due, as soon as there is one.
-    pub(crate) async fn next(&mut self) -> Option<Change> {
+    pub async fn next(&mut self) -> Option<Change> {
         loop {
             let first = {
                 let changes = self.changes.borrow_and_update();

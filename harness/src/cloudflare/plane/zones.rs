@@ -10,6 +10,7 @@ use super::{
     error::ApiError,
     ids::stable_id,
 };
+use crate::international;
 
 /// Zones on a page, and at most.
 const USUAL: usize = 20;
@@ -18,7 +19,8 @@ const MOST: usize = 50;
 fn shown(account: &Account, zone: &Zone) -> Value {
     json!({
         "id": zone.id,
-        "name": zone.name,
+        // Users of its API met international names in letters (wp-rocket#7012, nginx-ui#1914).
+        "name": international::in_letters(&zone.name),
         "status": "active",
         "paused": false,
         "type": "full",
@@ -48,7 +50,7 @@ pub(super) fn list(account: &Account, call: &Call, token: &Token) -> Result<Answ
     let page = call.page(USUAL, MOST)?;
     let wanted = |zone: &&Zone| {
         call.parameter("name")
-            .is_none_or(|name| zone.name.eq_ignore_ascii_case(name))
+            .is_none_or(|name| international::host_or_as_written(name) == zone.name)
             && call
                 .parameter("account.id")
                 .is_none_or(|id| id == account.id)

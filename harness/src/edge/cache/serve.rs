@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{
-        AGE, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-        LAST_MODIFIED, RANGE,
+        AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MODIFIED_SINCE,
+        IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
     },
 };
 
@@ -109,9 +109,14 @@ fn is_unchanged(stored: &HeaderMap, asked: &HeaderMap) -> bool {
     }
 }
 
-/// Several ranges, and ranges of another version, are answered with the whole.
+/// Several ranges, and ranges of another version, are answered with the whole; so are ranges of a stored body that has a
+/// content coding: a visitor who does not accept that coding could not read a part of it (RFC 9110 §14.2 leaves it to
+/// the server; what Cloudflare does is not published).
 fn range(stored: &Stored, asked: &HeaderMap) -> Part {
     let whole = stored.body.len();
+    if stored.headers.contains_key(CONTENT_ENCODING) {
+        return Part::Whole;
+    }
     let of_this_version = match asked.get(IF_RANGE) {
         Some(version) => [ETAG, LAST_MODIFIED]
             .iter()

@@ -102,11 +102,12 @@ impl RouteError {
 /// # Errors
 /// That thing.
 pub fn check(zones: &[Zone], routes: &[Route], workers: &BTreeSet<&str>) -> Result<(), RouteError> {
+    // Whether Cloudflare takes two spellings of one pattern for two is not documented; here they are one.
     let mut patterns = BTreeSet::new();
     let mut of_zone: BTreeMap<&str, usize> = BTreeMap::new();
     let mut of_worker: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for route in routes {
-        if !patterns.insert(route.pattern.as_str()) {
+        if !patterns.insert(route.pattern.on_the_wire()) {
             return Err(RouteError::Duplicate(route.pattern.clone()));
         }
         let zone = zone_of(zones, &route.pattern)?;

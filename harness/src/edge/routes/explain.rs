@@ -4,7 +4,10 @@ use serde::Serialize;
 use url::Url;
 
 use super::{Mismatch, Pattern, Route, RouteTable, Scheme, Target};
-use crate::edge::zones::{Resolution, Zones};
+use crate::{
+    edge::zones::{Resolution, Zones},
+    international,
+};
 
 /// What happens to a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -107,6 +110,8 @@ fn split(url: &str) -> Result<(Scheme, String, String), ExplainError> {
         _ => return Err(ExplainError::Scheme(url.to_owned())),
     };
     let host = parsed.host_str().unwrap_or_default().to_owned();
+    // As a client sends it; a URL that was read has a host.
+    let absolute = international::url(&absolute).unwrap_or(absolute);
     let rest = absolute.split_once("://").map_or("", |(_, rest)| rest);
     let rest = rest.split('#').next().unwrap_or_default();
     let path = match rest.find(['/', '?']) {

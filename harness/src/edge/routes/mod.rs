@@ -113,6 +113,14 @@ mod tests {
     #[case("http://shop.example/*", "http://shop.example/", true)]
     #[case("https://shop.example/*", "http://shop.example/", false)]
     #[case::any_host("*/*", "https://anything.test/x", true)]
+    #[case::unicode("smörgås.example/*", "https://xn--smrgs-pra0j.example/x", true)]
+    #[case::unicode("SMÖRGÅS.example/*", "https://XN--SMRGS-PRA0J.example/x", true)]
+    #[case::unicode("*.smörgås.example/*", "https://www.xn--smrgs-pra0j.example/x", true)]
+    #[case::unicode("*smörgås.example/*", "https://xn--smrgs-pra0j.example/x", true)]
+    #[case::unicode("shop.example/anmälan*", "https://shop.example/anm%C3%A4lan?a", true)]
+    #[case::small_escapes("shop.example/anm%c3%a4lan", "https://shop.example/anm%C3%A4lan", true)]
+    #[case::a_space("shop.example/my page*", "https://shop.example/my%20page", true)]
+    #[case::escapes_stay("shop.example/%61*", "https://shop.example/a", false)]
     fn a_url_matches_as_documented(
         #[case] pattern: Pattern,
         #[case] url: &str,
@@ -130,6 +138,8 @@ mod tests {
     #[case("shop.example/?a=*", PatternError::Query("shop.example/?a=*".into()))]
     #[case("shop.example?a", PatternError::Query("shop.example?a".into()))]
     #[case("ftp://shop.example/", PatternError::Scheme { pattern: "ftp://shop.example/".into(), scheme: "ftp".into() })]
+    #[case("xn--a.example/", PatternError::HostName("xn--a.example/".into()))]
+    #[case("a\u{378}.example/", PatternError::HostName("a\u{378}.example/".into()))]
     #[case("shop.example:8443/", PatternError::HostCharacter { pattern: "shop.example:8443/".into(), character: ':' })]
     fn a_wrong_pattern_is_refused_with_its_reason(
         #[case] text: &str,
@@ -193,6 +203,8 @@ mod tests {
             if let Ok(pattern) = text.parse::<Pattern>() {
                 prop_assert_eq!(pattern.as_str(), &text);
                 let _ = pattern.specificity();
+                let wire = pattern.on_the_wire();
+                prop_assert_eq!(wire.parse::<Pattern>().map(|again| again.on_the_wire()), Ok(wire));
             }
         }
 

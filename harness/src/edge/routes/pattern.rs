@@ -1,11 +1,16 @@
 //! The grammar of a route pattern, and when a URL matches one.
 //!
-//! Source: Cloudflare's documentation, Workers › Configuration › Routes and error 10022.
+//! Source: Cloudflare's documentation, Workers › Configuration › Routes and error 10022. What a pattern means that is not
+//! written as URLs travel is not documented. Assumed: the same as if it were (its host as punycode, its path
+//! percent-encoded), as Cloudflare takes and shows the names of zones in either form. Escapes of letters that need none
+//! (`/%61`) stay, so no normalised URL matches them.
 
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::international;
 
 /// A route pattern such as `*.shop.example/account*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
@@ -14,10 +19,10 @@ use serde::Deserialize;
 pub struct Pattern {
     text: String,
     scheme: Option<Scheme>,
-    /// Lower case; a suffix where `any_host` is set.
+    /// As on the wire; a suffix where `any_host` is set.
     host: String,
     any_host: bool,
-    /// Case-sensitive; a prefix where `any_path` is set.
+    /// As on the wire, case-sensitive; a prefix where `any_path` is set.
     path: String,
     any_path: bool,
 }
@@ -75,6 +80,9 @@ pub enum PatternError {
         /// The first such character.
         character: char,
     },
+    /// A host that has no punycode.
+    #[error("route `{0}` has a host that is no name: it has no valid punycode")]
+    HostName(String),
     /// A wildcard inside the host.
     #[error("route `{0}` has a wildcard inside its host; `*` can only be the first character")]
     HostWildcard(String),
@@ -97,7 +105,17 @@ impl Pattern {
         &self.text
     }
 
-    /// The host part, lower case, without its wildcard.
+    /// The pattern as URLs travel: what two spellings of one pattern have in common.
+    pub fn on_the_wire(&self) -> String {
+        let scheme = self
+            .scheme
+            .map_or(String::new(), |scheme| format!("{scheme}://"));
+        let star = |any| if any { "*" } else { "" };
+        let (any_host, any_path) = (star(self.any_host), star(self.any_path));
+        format!("{scheme}{any_host}{}{}{any_path}", self.host, self.path)
+    }
+
+    /// The host part as on the wire, without its wildcard.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -212,12 +230,16 @@ impl FromStr for Pattern {
         if path.contains('*') {
             return Err(PatternError::PathWildcard(own()));
         }
+        let name = match any_host {
+            true => international::host_suffix(host),
+            false => international::host(host),
+        };
         Ok(Self {
             text: own(),
             scheme,
-            host: host.to_ascii_lowercase(),
+            host: name.map_err(|_| PatternError::HostName(own()))?,
             any_host,
-            path: path.to_owned(),
+            path: international::path(path),
             any_path,
         })
     }
@@ -237,8 +259,10 @@ fn split_scheme(text: &str) -> Result<(Option<Scheme>, &str), PatternError> {
 }
 
 fn is_host(character: char) -> bool {
-    // Names outside ASCII are accepted as they are: whether Cloudflare wants them as punycode is not documented.
-    character.is_alphanumeric() || matches!(character, '-' | '.' | '_')
+    // Of other letters the name as a whole tells whether it is one.
+    !character.is_ascii()
+        || character.is_ascii_alphanumeric()
+        || matches!(character, '-' | '.' | '_')
 }
 
 impl TryFrom<String> for Pattern {

@@ -20,7 +20,7 @@ use super::rules::RuleAction;
 pub struct Event {
     /// `<milliseconds>.<six letters and digits>`.
     pub event_id: String,
-    /// When the signals were handed out, in milliseconds since 1970.
+    /// When the signals were handed out, by the platform's clock, in milliseconds since 1970.
     pub timestamp: i64,
     /// What was analysed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -83,6 +83,7 @@ fn signals(nonce: &str) -> Signals {
         head: Head {
             url: "https://shop.example/sign-up".to_owned(),
             timestamp: TIMESTAMP,
+            clock_ahead: Some(0),
             nonce: nonce.to_owned(),
             visitor_token: None,
         },

@@ -122,6 +122,10 @@ fn section(case: &CaseRecord) -> Markup {
                 }
             }
             (waterfall::draw(&case.hops))
+            @for app in case.apps.iter().filter(|app| !app.printed.is_empty()) {
+                h3 { "What " code { (app.command) } " printed meanwhile" }
+                pre { @for line in &app.printed { (line.text) "\n" } }
+            }
             @if !case.log.is_empty() {
                 h3 { "The worker's log" }
                 pre { @for line in &case.log { (line) "\n" } }

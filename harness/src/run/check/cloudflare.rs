@@ -3,6 +3,7 @@
 use super::Mismatch;
 use crate::{
     cloudflare::plane::{ScriptState, State},
+    international,
     run::{observed::OnControlPlane, redact::shorten},
     scenario::cloudflare::{ApiRequests, ExpectCloudflare, ExpectScript},
     trace::{Exchange, Party},
@@ -63,6 +64,7 @@ pub(super) fn check(expect: &ExpectCloudflare, observed: &OnControlPlane) -> Vec
 }
 
 fn shown(pattern: &str, script: Option<&str>) -> String {
+    let pattern = international::pattern(pattern).unwrap_or_else(|_| pattern.to_owned());
     format!("{pattern} → {}", script.unwrap_or("no worker"))
 }
 

@@ -10,7 +10,13 @@ use crate::{
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
-    if !expect.page.is_empty() {
+    let undecoded = observed.call.as_ref().and_then(|call| {
+        let is_live = observed.live_page.is_some();
+        call.undecoded.as_deref().filter(|_| !is_live)
+    });
+    if let Some(undecoded) = undecoded.filter(|_| !expect.page.is_empty()) {
+        mismatches.push(Mismatch::new(&["page"], "the page can be read", undecoded));
+    } else if !expect.page.is_empty() {
         let html = match (&observed.live_page, &observed.call) {
             (Some(live), _) => live.clone(),
             (None, Some(call)) => String::from_utf8_lossy(&call.body).into_owned(),
@@ -54,7 +60,10 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if let Some(selector) = &expect.unchanged_except
         && let Some(call) = &observed.call
         && let Some(original) = &observed.origin_page
-        && let Err(actual) = unchanged_except(selector, original, &call.body)
+        && let Err(actual) = match undecoded {
+            None => unchanged_except(selector, original, &call.body),
+            Some(undecoded) => Err(undecoded.to_owned()),
+        }
     {
         mismatches.push(Mismatch::new(
             &["unchanged_except"],

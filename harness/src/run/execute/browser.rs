@@ -207,7 +207,9 @@ impl Browser {
             sent_body: seen.posted.clone().map(Bytes::from),
             status,
             headers: seen.response_headers.clone(),
+            // The browser has decoded it.
             body: Bytes::from(body),
+            undecoded: None,
             // The trace knows it better than the browser: see the session.
             took: Duration::ZERO,
         })

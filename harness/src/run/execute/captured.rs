@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    international,
     run::{check::Mismatch, observed::Call},
     scenario::{
         expect::{Expect, ExpectOrigin},
@@ -21,6 +22,12 @@ impl Captured {
     /// The text with every captured value in its place.
     pub(super) fn text(&self, text: &str) -> String {
         template::fill(text, &|name| self.0.get(name).cloned())
+    }
+
+    /// The URL with every captured value in its place. One that has no name for a host is not sent, which says so.
+    fn url(&self, url: &str) -> String {
+        let url = self.text(url);
+        international::url(&url).unwrap_or(url)
     }
 
     /// Keeps what a step wants kept of its answer. Says what of it is not there.
@@ -54,7 +61,7 @@ impl Captured {
             return action.clone();
         }
         match action {
-            Action::Visit(url) => Action::Visit(self.text(url)),
+            Action::Visit(url) => Action::Visit(self.url(url)),
             Action::Fill(fields) => Action::Fill(
                 fields
                     .iter()
@@ -68,7 +75,7 @@ impl Captured {
             Action::Wait(call) => Action::Wait(call.clone()),
             Action::Request(request) => Action::Request(Box::new(self.request(request))),
             Action::Raw(raw) => Action::Raw(Box::new(RawRequest {
-                to: self.text(&raw.to),
+                to: self.url(&raw.to),
                 send: self.text(&raw.send),
             })),
             Action::Advance(_) | Action::Set(_) | Action::Deploy(_) => action.clone(),
@@ -77,7 +84,7 @@ impl Captured {
 
     fn request(&self, request: &Request) -> Request {
         Request {
-            url: self.text(&request.url),
+            url: self.url(&request.url),
             headers: request
                 .headers
                 .iter()

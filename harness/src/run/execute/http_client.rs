@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
 
-use super::{cookies::Jar, session::Trouble};
+use super::{cookies::Jar, decoding::decoded, session::Trouble};
 use crate::{
     clock::Clock,
     edge::limits::{header_bytes, header_line_bytes},
@@ -46,7 +46,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
         sender.jar.add_to(&mut headers, &request.url);
     }
     if let Some(signals) = &request.signals {
-        let value = fp_data(signals, sender.clock)?;
+        let value = fp_data(signals, sender.clock, sender.visitor.clock.ahead)?;
         headers.insert("fp-data", HeaderValue::try_from(value)?);
     }
     let url: http::Uri = request.url.parse()?;
@@ -65,6 +65,8 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
     let client = sender.rig.client(sender.name)?;
     let answer = answered(&name, sender.limit, client.send(message)).await?;
     let (head, body) = answer.into_parts();
+    let took = started.elapsed();
+    let (body, undecoded) = decoded(&head.headers, body).await;
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.keep(&head.headers, &request.url);
     }
@@ -76,7 +78,8 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
         status: head.status,
         headers: head.headers,
         body,
-        took: started.elapsed(),
+        undecoded,
+        took,
     })
 }
 
@@ -94,6 +97,8 @@ pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Cal
     let name = format!("what is sent to {}", raw.to);
     let sent = client.send_raw(&to, method.clone(), bytes.clone());
     let (head, body) = answered(&name, sender.limit, sent).await?.into_parts();
+    let took = started.elapsed();
+    let (body, undecoded) = decoded(&head.headers, body).await;
     Ok(Call {
         method,
         url,
@@ -102,7 +107,8 @@ pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Cal
         status: head.status,
         headers: head.headers,
         body,
-        took: started.elapsed(),
+        undecoded,
+        took,
     })
 }
 
@@ -190,13 +196,14 @@ fn headers(
 }
 
 /// What the agent of a page would have collected.
-fn fp_data(stated: &StatedSignals, clock: &Clock) -> Result<String, Trouble> {
+fn fp_data(stated: &StatedSignals, clock: &Clock, ahead: i64) -> Result<String, Trouble> {
     let age = stated.age.map_or(Duration::ZERO, |age| age.0);
     let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
     let signals = Signals {
         head: Head {
             url: stated.page.clone(),
-            timestamp: clock.now().saturating_sub(age),
+            timestamp: (clock.now().saturating_sub(age)).saturating_add(ahead),
+            clock_ahead: Some(ahead),
             nonce: format!("{:032x}", fastrand::u128(..)),
             visitor_token: None,
         },

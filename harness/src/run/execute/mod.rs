@@ -3,6 +3,7 @@
 mod browser;
 mod captured;
 mod cookies;
+mod decoding;
 mod deploying;
 mod http_client;
 mod session;
@@ -13,8 +14,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use self::session::Session;
 use super::{
-    journey,
-    record::{CaseRecord, Failure, Screenshot, Verdict},
+    check::Mismatch,
+    failure, journey,
+    record::{AppRecord, CaseRecord, Failure, Screenshot, Verdict},
     redact::Redactor,
     runner::milliseconds,
 };
@@ -22,13 +24,16 @@ use crate::{
     causes,
     clock::Clock,
     cloudflare::plane::ControlPlane,
-    rig::{Environment, Rig},
+    rig::{BorrowedApp, Environment, Rig},
     scenario::{
         file::Kind,
         load::Case,
         step::{Action, Step},
     },
 };
+
+/// Lines of the output of an app that a record has.
+const RECORDED_LINES: usize = 200;
 
 /// Why a step could not be taken. It says nothing about the worker under test.
 pub(super) type HarnessFault = Box<dyn Error + Send + Sync>;
@@ -73,7 +78,11 @@ pub async fn execute(
 async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
     let redactor = Redactor::new(secrets(&rig));
     let mut session = Session::new(&rig, clock, case, &redactor);
-    let ended = session.run().await;
+    let ended = session.run().await.map(|mut failures| {
+        // First, as it may be the cause of the others.
+        failures.splice(0..0, ended_apps(&rig, case, &redactor));
+        failures
+    });
     let mut screenshots = Vec::new();
     if !matches!(&ended, Ok(failures) if failures.is_empty()) {
         screenshots = session.screenshots().await;
@@ -100,6 +109,7 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
         .collect();
     record.hops = journey::records(&rig.trace().exchanges(), &redactor);
     record.log = log(&rig);
+    record.apps = apps(&rig);
     // Steps may have made further ones.
     let redactor = Redactor::of_trace(secrets(&rig), &rig.trace().exchanges());
     rig.stop().await;
@@ -113,7 +123,43 @@ fn secrets(rig: &Rig) -> Vec<String> {
         .map(ControlPlane::secrets)
         .unwrap_or_default();
     secrets.extend(rig.fingerprint().secrets());
+    secrets.extend(rig.apps().iter().flat_map(BorrowedApp::secrets));
     secrets
+}
+
+/// The apps that have ended by themselves: a scenario whose app is gone has not shown what it states.
+fn ended_apps(rig: &Rig, case: &Case, redactor: &Redactor) -> Vec<Failure> {
+    let ended = rig.apps().iter().filter_map(|app| {
+        let ended = app.has_ended()?;
+        let path = ["given", "zones", &app.zone, "hosts", &app.host, "app"];
+        let mismatch = Mismatch {
+            path: vec!["run".to_owned()],
+            claim: format!("`{}` runs until the scenario is over", app.command()),
+            actual: format!("it {ended} at {}", ended.at()),
+            nearest: None,
+            message: None,
+        };
+        Some(failure::of(
+            case,
+            &path.map(str::to_owned),
+            mismatch,
+            redactor,
+        ))
+    });
+    ended.collect()
+}
+
+/// The end of what each app printed meanwhile.
+fn apps(rig: &Rig) -> Vec<AppRecord> {
+    let record = |app: &BorrowedApp| {
+        let mut printed = app.printed();
+        printed.drain(..printed.len().saturating_sub(RECORDED_LINES));
+        AppRecord {
+            command: app.command().to_owned(),
+            printed,
+        }
+    };
+    rig.apps().iter().map(record).collect()
 }
 
 /// What the workers wrote to their console.

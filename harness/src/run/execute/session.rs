@@ -6,14 +6,14 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 
 use super::{
-    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, deploying, http_client,
-    http_client::Sender, log,
+    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, decoding::decoded,
+    deploying, http_client, http_client::Sender, log,
 };
 use crate::{
     clock::Clock,
     cloudflare::plane::{ControlPlane, State},
     origin::{Origin, RecordedRequest},
-    rig::{Host, Rig},
+    rig::Rig,
     run::{
         check::{self, Mismatch},
         failure, journey,
@@ -27,7 +27,6 @@ use crate::{
         load::Case,
         step::{Action, Change, Step},
     },
-    tools,
     trace::{Exchange, Party},
     wallarm::Node,
 };
@@ -346,20 +345,18 @@ impl<'a> Session<'a> {
     async fn origin_page(&self, call: &Call) -> Result<Bytes, HarnessFault> {
         let url: http::Uri = call.url.parse()?;
         let host = url.host().unwrap_or_default();
-        let zones = self.case.scenario.given.zones.values();
-        let origin = match zones.flat_map(|zone| zone.hosts.get(host)).next() {
-            Some(Host {
-                site: Some(site), ..
-            }) => Origin::site(&tools::home().join("fixtures/sites").join(site))?,
-            Some(Host { app: Some(app), .. }) => Origin::app(app)?,
-            _ => return Err(format!("nothing answers for `{host}`").into()),
-        };
+        let origin = self.rig.origin(host).map(Origin::aside);
+        let origin = origin.ok_or_else(|| format!("nothing answers for `{host}`"))?;
         let request = http::Request::builder()
             .method(call.method.clone())
             .uri(url)
             .body(crate::body::empty())?;
-        let answer = origin.answer(request).await;
-        Ok(answer.into_body().collect().await?.to_bytes())
+        let (head, body) = origin.answer(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        match decoded(&head.headers, body).await {
+            (page, None) => Ok(page),
+            (_, Some(reason)) => Err(format!("the origin's page: {reason}").into()),
+        }
     }
 
     fn events(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {

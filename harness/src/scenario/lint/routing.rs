@@ -6,6 +6,7 @@ use super::{Lint, SHADOWED, UNROUTED};
 use crate::{
     cloudflare::{self, Keys},
     edge::{RouteTable, Scheme, Target},
+    international,
     rig::{self, Description},
 };
 
@@ -49,10 +50,11 @@ pub(super) fn lint(given: &Description) -> Vec<(Lint, Vec<String>, String)> {
 
 /// What keeps the worker from the shortest URL that the pattern means.
 fn missed(table: &RouteTable, worker: &str, pattern: &str) -> Option<(Lint, String)> {
-    let (scheme, rest) = match pattern.split_once("://") {
+    let wire = international::pattern(pattern).unwrap_or_else(|_| pattern.to_owned());
+    let (scheme, rest) = match wire.split_once("://") {
         Some(("http", rest)) => (Scheme::Http, rest),
         Some((_, rest)) => (Scheme::Https, rest),
-        None => (Scheme::Https, pattern),
+        None => (Scheme::Https, wire.as_str()),
     };
     let shortest = rest.replace("*.", "www.").replace('*', "");
     let (host, path) = match shortest.find('/') {

@@ -3,36 +3,21 @@
 //! A child ends with its handle: [`Child`] kills its process group when dropped, which covers failures and
 //! panics. For the ends that run no destructor (a kill, an abort) a small shell, the warden, waits at the
 //! other end of a pipe: when this process is gone the pipe closes, and the warden ends what is left.
+//!
+//! A [`Family`] is a child that somebody else wrote, so it is asked to end first, and whatever it started is its own.
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-};
+mod family;
+mod scratch;
+mod warden;
+
+use std::io;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{ChildStderr, ChildStdout};
 
-/// Reads `watch PID`, `forget PID` and `remove DIRECTORY` lines; acts when its input ends. It ignores the
-/// signals a terminal sends to the whole foreground group, or Ctrl-C would end it before its work is done.
-const WARDEN: &str = r#"
-trap '' INT TERM HUP QUIT
-pids=' '
-directories=''
-while read -r action subject; do
-  case $action in
-    watch) pids="$pids$subject " ;;
-    forget) case $pids in *" $subject "*) pids="${pids%%" $subject "*} ${pids#*" $subject "}" ;; esac ;;
-    remove) directories="$directories$subject
-" ;;
-  esac
-done
-for pid in $pids; do kill -KILL "-$pid" 2>/dev/null; done
-printf '%s' "$directories" | while read -r directory; do rm -rf -- "$directory"; done
-"#;
-
-static WARDEN_INPUT: OnceLock<Mutex<Option<std::process::ChildStdin>>> = OnceLock::new();
+pub(crate) use family::Family;
+pub(crate) use scratch::ScratchDirectory;
+use warden::tell_warden;
 
 /// A running child in a process group of its own.
 #[derive(Debug)]
@@ -103,66 +88,22 @@ impl Drop for Child {
     }
 }
 
-/// A directory that is removed with its handle, and by the warden when no destructor runs.
-#[derive(Debug)]
-pub(crate) struct ScratchDirectory(tempfile::TempDir);
-
-impl ScratchDirectory {
-    /// Makes a fresh directory with the given prefix below `parent`, which is made too where it is missing.
-    ///
-    /// # Errors
-    /// Whatever the file system says.
-    pub(crate) fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
-        std::fs::create_dir_all(parent)?;
-        let directory = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
-        tell_warden(&format!("remove {}", directory.path().display()));
-        Ok(Self(directory))
-    }
-
-    /// Where it is.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.0.path().to_owned()
-    }
-}
-
-/// Tells the warden one line; starts it with the first. Without a `sh` the destructors still do their work.
-fn tell_warden(line: &str) {
-    if let Some(input) = warden_input().as_mut() {
-        let _ = writeln!(input, "{line}");
-    }
-}
-
-fn warden_input() -> MutexGuard<'static, Option<std::process::ChildStdin>> {
-    use std::os::unix::process::CommandExt;
-
-    WARDEN_INPUT
-        .get_or_init(|| {
-            let warden = Command::new("sh")
-                .args(["-c", WARDEN])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .process_group(0)
-                .spawn();
-            Mutex::new(warden.ok().and_then(|mut warden| warden.stdin.take()))
-        })
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::{
+        process::Stdio,
+        time::{Duration, Instant},
+    };
 
     use super::*;
 
-    fn alive(id: u32) -> bool {
+    pub(super) fn alive(id: u32) -> bool {
         // A zombie is dead: it only waits for its parent to read the status.
         std::fs::read_to_string(format!("/proc/{id}/stat"))
             .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").starts_with(" Z"))
     }
 
-    fn gone_within(id: u32, limit: Duration) -> bool {
+    pub(super) fn gone_within(id: u32, limit: Duration) -> bool {
         let start = Instant::now();
         while alive(id) {
             if start.elapsed() > limit {
@@ -204,42 +145,5 @@ mod tests {
         assert!(alive(grandchild));
         child.stop().await;
         assert!(gone_within(grandchild, Duration::from_secs(5)));
-    }
-
-    /// The warden alone, as when its owner is killed: only its pipe closes.
-    #[test]
-    fn the_warden_ends_what_it_watches_and_spares_what_it_was_told_to_forget() {
-        use std::os::unix::process::CommandExt;
-
-        let directory = tempfile::tempdir().unwrap();
-        let scratch = directory.path().join("profile");
-        std::fs::create_dir(&scratch).unwrap();
-        let start = || {
-            Command::new("sleep")
-                .arg("600")
-                .process_group(0)
-                .spawn()
-                .unwrap()
-        };
-        let (mut watched, mut forgotten) = (start(), start());
-        let mut warden = Command::new("sh")
-            .args(["-c", WARDEN])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = warden.stdin.take().unwrap();
-        writeln!(input, "watch {}", watched.id()).unwrap();
-        writeln!(input, "watch {}", forgotten.id()).unwrap();
-        writeln!(input, "forget {}", forgotten.id()).unwrap();
-        writeln!(input, "remove {}", scratch.display()).unwrap();
-        drop(input);
-        warden.wait().unwrap();
-
-        assert!(gone_within(watched.id(), Duration::from_secs(5)));
-        assert!(alive(forgotten.id()));
-        assert!(!scratch.exists());
-        forgotten.kill().unwrap();
-        forgotten.wait().unwrap();
-        watched.wait().unwrap();
     }
 }

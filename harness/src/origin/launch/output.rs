@@ -1,0 +1,277 @@
+//! What an app has printed: the latest of it, line by line, as it can be shown to anybody.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    sync::watch,
+};
+
+use super::secrets::Secrets;
+
+/// Bytes that are kept; older lines go.
+const KEPT: usize = 64 * 1024;
+
+/// Bytes of one line that are kept.
+const LINE: usize = 4 * 1024;
+
+/// Where a line was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// A line that an app has printed, without secrets, control characters as symbols.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Printed {
+    /// Where.
+    pub stream: Stream,
+    /// The line, without its end.
+    pub text: String,
+}
+
+impl Printed {
+    /// What it takes: an empty line is not nothing.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.text.len()
+    }
+}
+
+/// The lines so far. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    kept: Arc<Mutex<Kept>>,
+    secrets: Arc<Secrets>,
+    /// A text that is waited for, and whether it was printed.
+    awaited: Option<String>,
+    was_printed: Arc<watch::Sender<bool>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<Printed>,
+    bytes: usize,
+    /// How many were there before the first that is kept.
+    gone: usize,
+}
+
+impl Output {
+    pub(super) fn new(secrets: Secrets, awaited: Option<String>) -> Self {
+        Self {
+            kept: Arc::default(),
+            secrets: Arc::new(secrets),
+            awaited,
+            was_printed: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
+    /// How many lines were printed so far.
+    pub(super) fn count(&self) -> usize {
+        let kept = self.kept();
+        kept.gone + kept.lines.len()
+    }
+
+    /// The lines after the first `count`, as far as they are kept.
+    pub(super) fn since(&self, count: usize) -> Vec<Printed> {
+        let kept = self.kept();
+        let first = count.saturating_sub(kept.gone);
+        kept.lines.iter().skip(first).cloned().collect()
+    }
+
+    /// What may not be shown.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Waits until the awaited text is printed.
+    pub(super) async fn awaited(&self) {
+        let mut printed = self.was_printed.subscribe();
+        // The sender lives as long as this does.
+        let _ = printed.wait_for(|printed| *printed).await;
+    }
+
+    /// Keeps what comes out of a pipe, until its end.
+    pub(super) async fn follow(self, pipe: impl AsyncRead + Unpin, stream: Stream) {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Line::new(LINE + self.secrets.longest());
+        while let Ok(chunk) = pipe.fill_buf().await {
+            if chunk.is_empty() {
+                break;
+            }
+            let mut rest = chunk;
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                line.push(&rest[..end]);
+                self.look_at(&line);
+                self.push(line.take(), stream);
+                rest = &rest[end + 1..];
+            }
+            line.push(rest);
+            // A prompt has no end of a line.
+            self.look_at(&line);
+            let length = chunk.len();
+            pipe.consume(length);
+        }
+        if !line.bytes.is_empty() {
+            self.push(line.take(), stream);
+        }
+    }
+
+    fn look_at(&self, line: &Line) {
+        let Some(awaited) = &self.awaited else { return };
+        if !*self.was_printed.borrow()
+            && memchr::memmem::find(&line.bytes, awaited.as_bytes()).is_some()
+        {
+            self.was_printed.send_replace(true);
+        }
+    }
+
+    fn push(&self, (bytes, left_out): (Vec<u8>, usize), stream: Stream) {
+        let line = String::from_utf8_lossy(&bytes);
+        let mut text = shown(&self.secrets.hidden_in(line.trim_end_matches('\r')));
+        if left_out > 0 {
+            // What is cut may be the beginning of a secret.
+            let cut = text.len().saturating_sub(self.secrets.longest());
+            text.truncate(text.floor_char_boundary(cut));
+            text.push_str(&format!("… ({} bytes)", bytes.len() + left_out));
+        }
+        let mut kept = self.kept();
+        let line = Printed { stream, text };
+        kept.bytes += line.bytes();
+        kept.lines.push_back(line);
+        while kept.bytes > KEPT
+            && let Some(oldest) = kept.lines.pop_front()
+        {
+            kept.bytes -= oldest.bytes();
+            kept.gone += 1;
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // A panic elsewhere leaves the lines whole: at worst a sum is off by one of them.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A line that comes in pieces, as much of it as is kept.
+struct Line {
+    bytes: Vec<u8>,
+    left_out: usize,
+    limit: usize,
+}
+
+impl Line {
+    fn new(limit: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            left_out: 0,
+            limit,
+        }
+    }
+
+    fn push(&mut self, piece: &[u8]) {
+        let room = (self.limit - self.bytes.len()).min(piece.len());
+        self.bytes.extend_from_slice(&piece[..room]);
+        self.left_out += piece.len() - room;
+    }
+
+    fn take(&mut self) -> (Vec<u8>, usize) {
+        (
+            std::mem::take(&mut self.bytes),
+            std::mem::take(&mut self.left_out),
+        )
+    }
+}
+
+/// The text with symbols in place of control characters: a terminal would obey them.
+fn shown(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\t' => '\t',
+            '\u{0}'..='\u{1f}' => {
+                char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}')
+            }
+            '\u{7f}' => '\u{2421}',
+            control if control.is_control() => '\u{fffd}',
+            // They turn the direction of what follows.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            other => other,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    async fn output(printed: &[u8]) -> Output {
+        let env = BTreeMap::from([("API_KEY".to_owned(), "abcdefgh".to_owned())]);
+        let output = Output::new(Secrets::of(&env), Some("ready".to_owned()));
+        output.clone().follow(printed, Stream::Output).await;
+        output
+    }
+
+    async fn lines(printed: &[u8]) -> Vec<String> {
+        let output = output(printed).await;
+        output.since(0).into_iter().map(|line| line.text).collect()
+    }
+
+    #[tokio::test]
+    async fn lines_are_shown_without_secrets_and_control_characters() {
+        assert_eq!(
+            lines(b"\x1b[32mup\x1b[0m\r\nthe key is abcdefgh\n\nlast \xff\x07").await,
+            ["␛[32mup␛[0m", "the key is [redacted]", "", "last \u{fffd}␇"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_long_line_is_cut_and_no_part_of_a_secret_is_left() {
+        for before in LINE - 10..LINE + 10 {
+            let mut line = "x".repeat(before).into_bytes();
+            line.extend_from_slice(b"abcdefgh");
+            line.extend_from_slice(&[b'y'; LINE]);
+            let shown = lines(&line).await;
+            let end = shown[0].trim_start_matches('x');
+            assert!(
+                !end.contains('a') && end.ends_with("bytes)"),
+                "{before}: {end}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_latest_lines_are_kept_and_counted_from_the_first() {
+        let printed: String = (0..20_000).map(|line| format!("line {line}\n")).collect();
+        let output = output(printed.as_bytes()).await;
+        assert_eq!(output.count(), 20_000);
+        assert_eq!(output.since(19_999)[0].text, "line 19999");
+        let kept = output.since(0);
+        assert!(kept.iter().map(Printed::bytes).sum::<usize>() <= KEPT);
+        assert!(kept.len() > 1_000, "{}", kept.len());
+    }
+
+    #[tokio::test]
+    async fn a_text_without_an_end_of_line_is_seen() {
+        let (mut near, far) = tokio::io::duplex(64);
+        let output = Output::new(Secrets::default(), Some("ready".to_owned()));
+        let following = tokio::spawn(output.clone().follow(far, Stream::Error));
+        for piece in ["not yet\nalmost re", "ady> "] {
+            tokio::io::AsyncWriteExt::write_all(&mut near, piece.as_bytes())
+                .await
+                .unwrap();
+        }
+        output.awaited().await;
+        drop(near);
+        following.await.unwrap();
+        assert_eq!(output.count(), 2);
+    }
+}

@@ -1,0 +1,89 @@
+//! What an app was given and nobody may read.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+/// What stands in place of a secret.
+const REDACTED: &str = "[redacted]";
+
+/// Values shorter than this are words; replacing them would garble every line.
+const SHORTEST: usize = 6;
+
+/// Words in the names of variables whose values are secret.
+const NAMES: [&str; 8] = [
+    "KEY",
+    "SECRET",
+    "TOKEN",
+    "PASS",
+    "CREDENTIAL",
+    "AUTH",
+    "PRIVATE",
+    "COOKIE",
+];
+
+/// Texts that no report may show.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The values of the variables whose names say that they are secret, and the passwords in URLs.
+    pub(super) fn of(env: &BTreeMap<String, String>) -> Self {
+        let mut secrets: Vec<String> = env
+            .iter()
+            .flat_map(|(name, value)| {
+                let name = name.to_ascii_uppercase();
+                let whole = NAMES.iter().any(|word| name.contains(word));
+                let password = Url::parse(value)
+                    .ok()
+                    .and_then(|url| url.password().map(str::to_owned));
+                let lines = value.lines().filter(move |_| whole).map(str::to_owned);
+                lines.chain(password).collect::<Vec<_>>()
+            })
+            .filter(|secret| secret.len() >= SHORTEST)
+            .collect();
+        // A secret that contains another one goes first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Self(secrets)
+    }
+
+    /// The text without them.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), REDACTED)
+        })
+    }
+
+    /// All of them.
+    pub(super) fn texts(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Bytes of the longest.
+    pub(super) fn longest(&self) -> usize {
+        self.0.first().map_or(0, String::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_secret_by_their_names_and_passwords_by_their_place() {
+        let env = [
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("NODE_ENV", "production"),
+            ("session_secret", "short"),
+            ("DATABASE_URL", "postgres://shop:hunter22@localhost/shop"),
+            ("PRIVATE_PEM", "-----BEGIN\nabcdefgh\n"),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let secrets = Secrets::of(&BTreeMap::from(env));
+        assert_eq!(
+            secrets.hidden_in("production sk_test_1 short hunter22 abcdefgh"),
+            "production [redacted] short [redacted] [redacted]"
+        );
+    }
+}
