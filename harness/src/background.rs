@@ -14,6 +14,6 @@ static RUNTIME: LazyLock<Option<Runtime>> = LazyLock::new(|| {
 });
 
 /// The runtime; none where no thread is to be had.
-pub(crate) fn runtime() -> Option<&'static Runtime> {
+pub fn runtime() -> Option<&'static Runtime> {
     RUNTIME.as_ref()
 }

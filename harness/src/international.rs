@@ -161,12 +161,12 @@ impl TryFrom<String> for Name {
 }
 
 /// Reads a name.
-pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Name::deserialize(deserializer).map(|name| name.0)
 }
 
 /// Reads a list of names, where there is one.
-pub(crate) fn names<'de, D>(deserializer: D) -> Result<Option<Vec<String>>, D::Error>
+pub fn names<'de, D>(deserializer: D) -> Result<Option<Vec<String>>, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -175,7 +175,7 @@ where
 }
 
 /// Reads a URL, where there is one.
-pub(crate) fn optional_url<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
+pub fn optional_url<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -185,12 +185,12 @@ where
 }
 
 /// Reads a URL.
-pub(crate) fn whole_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub fn whole_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     url(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// Reads a mapping by names, in which two spellings of one name are one too many.
-pub(crate) fn by_name<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+pub fn by_name<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
 where
     D: Deserializer<'de>,
     V: Deserialize<'de>,

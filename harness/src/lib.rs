@@ -21,7 +21,7 @@
     )
 )]
 
-mod background;
+pub mod background;
 pub mod bench;
 pub mod body;
 pub mod browser;
@@ -30,7 +30,7 @@ mod causes;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
-mod content_coding;
+pub mod content_coding;
 pub mod deployment;
 pub mod document;
 pub mod edge;

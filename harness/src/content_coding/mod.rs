@@ -10,14 +10,14 @@ use std::fmt;
 
 use http::{HeaderMap, header::CONTENT_ENCODING};
 
-pub(crate) use recoded::{CodingError, recoded};
+pub use recoded::{CodingError, recoded};
 
 /// The most codings that are undone of one body; curl's own bound. Each costs memory for its window.
 const MOST_CODINGS: usize = 5;
 
 /// A content coding that can be applied and undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
     /// RFC 1952; `x-gzip` is the same (RFC 9110 §8.4.1.3).
     Gzip,
     /// RFC 7932.
@@ -30,7 +30,7 @@ pub(crate) enum Coding {
 
 impl Coding {
     /// Its name in `Content-Encoding` and `Accept-Encoding`.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Brotli => "br",
@@ -58,7 +58,7 @@ impl fmt::Display for Coding {
 
 /// A `Content-Encoding` that cannot be undone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UnknownCoding {
+pub enum UnknownCoding {
     /// A name that stands for no coding, or for none that is known here.
     #[error("`{0}` is not a content coding known here; gzip, br, deflate and zstd are")]
     Name(String),
@@ -71,7 +71,7 @@ pub(crate) enum UnknownCoding {
 ///
 /// # Errors
 /// Where one of them is unknown, or there are too many.
-pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, UnknownCoding> {
+pub fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, UnknownCoding> {
     let mut codings = Vec::new();
     for value in headers.get_all(CONTENT_ENCODING) {
         let value = String::from_utf8_lossy(value.as_bytes());

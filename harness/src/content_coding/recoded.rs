@@ -23,7 +23,7 @@ use crate::body::{Body, BodyError};
 /// A body is not in the codings that its head names.
 #[derive(Debug, thiserror::Error)]
 #[error("the body cannot be decoded as {codings}")]
-pub(crate) struct CodingError {
+pub struct CodingError {
     codings: String,
     #[source]
     source: io::Error,
@@ -31,7 +31,7 @@ pub(crate) struct CodingError {
 
 /// `body` with the codings `undone`, which are in the order of their application, taken off and then `applied` put on.
 /// Its trailers stay. Where it is not in those codings it breaks off with a [`CodingError`].
-pub(crate) fn recoded(body: Body, undone: &[Coding], applied: Option<Coding>) -> Body {
+pub fn recoded(body: Body, undone: &[Coding], applied: Option<Coding>) -> Body {
     let source = Source(Arc::new(Mutex::new(State {
         body,
         is_empty: true,

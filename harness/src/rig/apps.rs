@@ -10,6 +10,7 @@ use crate::origin::launch::{Ended, Launch, Printed, RunningApp, Start};
 pub(crate) struct BorrowedApp {
     /// The zone and the host it stands behind; the first, where there are several.
     pub(crate) zone: String,
+    /// The host that it stands behind.
     pub(crate) host: String,
     process: Arc<RunningApp>,
     /// Lines it had printed before.
