@@ -15,7 +15,8 @@ pub(crate) struct Operator {
     pub(crate) token: String,
     base_url: String,
     ids: Vec<(&'static str, String)>,
-    client: Client<HttpConnector, Full<Bytes>>,
+    /// What sends its requests.
+    pub(crate) client: Client<HttpConnector, Full<Bytes>>,
 }
 
 /// What came back: the status, and the envelope.
