@@ -27,9 +27,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     convert::Infallible,
-    future::Future,
     net::SocketAddr,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -47,7 +45,7 @@ use edgeproof::{
         HEAD_TIMEOUT, Location, Outbound, Protocol, Route, WorkerEndpoint, Zone, blob, preamble,
         request_cf,
     },
-    internet::{Destination, Handler, Internet, Peer},
+    internet::{Destination, Handled, Handler, Internet, Peer},
     rig::FailureMode,
     runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
     tools::{self, Tool},
@@ -68,8 +66,8 @@ const PAGE: &[u8] = &[b'x'; 48 * 1024];
 struct Page;
 
 impl Handler for Page {
-    fn handle(&self, _: Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        Box::pin(async { Response::new(body::full(PAGE)) })
+    fn handle(&self, _: Request<Body>) -> Handled {
+        Box::pin(async { Ok(Response::new(body::full(PAGE))) })
     }
 }
 

@@ -36,7 +36,7 @@ where
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// Sees what passes of a body. It is dropped with the body, or when the body has ended.
+/// Sees what passes of a body. It is dropped with the body, or told when the body has ended.
 pub(crate) trait Observer: Send + Unpin + 'static {
     /// A piece passes.
     ///
@@ -46,6 +46,13 @@ pub(crate) trait Observer: Send + Unpin + 'static {
 
     /// The body has come to its end, whole.
     fn ended(self)
+    where
+        Self: Sized,
+    {
+    }
+
+    /// The body has broken off with this error before it came to the observer.
+    fn broke_off(self, _error: &BodyError)
     where
         Self: Sized,
     {
@@ -85,8 +92,10 @@ impl<O: Observer> http_body::Body for Observed<O> {
                 (Some(data), Some(observer)) => observer.data(data),
                 _ => Ok(()),
             },
-            Some(Err(_)) => {
-                self.observer = None;
+            Some(Err(error)) => {
+                if let Some(observer) = self.observer.take() {
+                    observer.broke_off(error);
+                }
                 Ok(())
             }
             None => Ok(()),

@@ -35,11 +35,13 @@ pub mod deployment;
 pub mod document;
 pub mod edge;
 pub mod exit;
+pub mod fault;
 pub mod fingerprint;
 #[cfg(test)]
 mod golden;
 pub mod international;
 pub mod internet;
+mod lingering;
 pub mod origin;
 mod process;
 pub mod report;
@@ -47,6 +49,7 @@ pub mod rig;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
+mod server_connection;
 #[cfg(test)]
 mod test_support;
 pub mod tools;

@@ -16,8 +16,9 @@ use edgeproof::{
             TokenOwner, TokenStatus, ZoneSettings, stable_id,
         },
     },
-    fingerprint::{self, Distortion, Endpoint, Fingerprint, How},
+    fingerprint::{self, Endpoint, ErrorResponse, Fingerprint, PlatformFault, PlatformFaultKind},
     tools,
+    trace::Trace,
 };
 use rstest::rstest;
 
@@ -29,6 +30,11 @@ protected_apis: [POST shop.example/api/login*]
 failure_mode: closed
 ruleset: rs_1
 ";
+
+/// How many requests to Cloudflare its creation makes, an edit of it, and its deletion.
+const CREATION: usize = 12;
+const EDIT: usize = 16;
+const DELETION: usize = 12;
 
 /// The routes of it: the API, the worker's own paths, the page.
 const ROUTES: [&str; 3] = [
@@ -42,6 +48,8 @@ struct World {
     plane: ControlPlane,
     platform: Fingerprint,
     deployer: Deployer,
+    /// What reached Cloudflare.
+    trace: Trace,
 }
 
 fn settings() -> Settings {
@@ -59,9 +67,14 @@ impl World {
         Self::with(settings(), Vec::new()).await
     }
 
-    async fn with(settings: Settings, distort: Vec<Distortion>) -> Self {
+    async fn with(settings: Settings, faults: Vec<PlatformFault>) -> Self {
+        let trace = Trace::new();
+        let settings = Settings {
+            trace: trace.clone(),
+            ..settings
+        };
         let platform = Fingerprint::start(fingerprint::Settings {
-            distort,
+            faults,
             environments: vec!["staging".to_owned()],
             ..fingerprint::Settings::default()
         })
@@ -82,7 +95,22 @@ impl World {
             plane,
             platform,
             deployer,
+            trace,
         }
+    }
+
+    fn fail(&self, fault: PlaneFault) {
+        self.plane.set_fault(fault);
+    }
+
+    /// How many requests Cloudflare has got.
+    fn requests(&self) -> usize {
+        self.trace.exchanges().len()
+    }
+
+    fn fault_fired(&self) -> bool {
+        let exchanges = self.trace.exchanges();
+        exchanges.iter().any(|exchange| exchange.fault.is_some())
     }
 
     async fn plan(&self, file: &str) -> Result<Planned, DeployError> {
@@ -121,6 +149,12 @@ impl World {
         assert!(script.secrets.contains("FP_SECRET_KEY"));
         assert_eq!(self.keys(), 2);
     }
+}
+
+/// The same deployment with another page and another failure mode.
+fn edited() -> String {
+    FILE.replace("path: /signup, ", "subdomain: www, path: /join, ")
+        .replace("closed", "open")
 }
 
 fn read(text: &str) -> DeploymentFile {
@@ -190,183 +224,165 @@ async fn a_deletion_leaves_nothing_of_it() {
     );
 }
 
-/// Fails the n-th request to Cloudflare for every n, until one run has no n-th request any more.
-#[rstest]
-#[case::refused(refused())]
-#[case::broken(PlaneFaultKind::Error(ErrorFault::status(500)))]
-#[case::dropped(PlaneFaultKind::Reset)]
-#[case::done_and_dropped(PlaneFaultKind::ResetAfterwards)]
+/// The tables below have one case for each request.
 #[tokio::test]
-async fn whichever_request_fails_a_creation_is_whole_or_not_there(#[case] kind: PlaneFaultKind) {
-    let mut failed = 0;
-    let mut went_on = 0;
-    for n in 1.. {
-        let world = World::new().await;
-        world.plane.set_fault(PlaneFault::nth(n, kind.clone()));
-        match world.apply(FILE).await {
-            Ok(_) => {
-                world.assert_deployed();
-                went_on += 1;
-            }
-            Err(error) => {
-                assert!(
-                    world.is_untouched(),
-                    "request {n}: {error}\n{:?}",
-                    world.plane.state()
-                );
-                failed += 1;
-            }
-        }
-        if n > 20 {
-            break;
-        }
-    }
-    // A refusal is final; what may be repeated is, and no run fails for one lost answer.
-    match kind {
-        PlaneFaultKind::Error(error) if error.status == 400 => assert!(failed > 10, "{failed}"),
-        _ => assert_eq!(failed, 0, "{went_on}"),
-    }
+async fn every_request_has_a_case_in_which_it_fails() {
+    let world = World::new().await;
+    world.apply(FILE).await.unwrap();
+    let creation = world.requests();
+    world.apply(&edited()).await.unwrap();
+    let edit = world.requests() - creation;
+    world.delete().await.unwrap();
+    let deletion = world.requests() - creation - edit;
+    assert_eq!((creation, edit, deletion), (CREATION, EDIT, DELETION));
 }
 
+#[rstest]
 #[tokio::test]
-async fn whichever_request_fails_an_edit_is_whole_or_as_before() {
-    let edited = FILE
-        .replace("path: /signup, ", "subdomain: www, path: /join, ")
-        .replace("closed", "open");
-    let mut failed = 0;
-    for n in 1..=24 {
-        let world = World::new().await;
-        world.apply(FILE).await.unwrap();
-        let before = shape(&world.plane.state());
-        world.plane.set_fault(PlaneFault::nth(n, refused()));
-        match world.apply(&edited).await {
-            Ok(_) => assert_ne!(shape(&world.plane.state()), before),
-            Err(error) => {
-                assert_eq!(shape(&world.plane.state()), before, "request {n}: {error}");
-                failed += 1;
-                // Nothing of the attempt is in the way of the next one.
-                world.plane.set_faults(Vec::new());
-                assert_eq!(
-                    world.apply(FILE).await.unwrap(),
-                    Action::Nothing,
-                    "request {n}"
-                );
-                assert_eq!(
-                    world.apply(&edited).await.unwrap(),
-                    Action::Edit,
-                    "request {n}"
-                );
-            }
-        }
+async fn whichever_request_is_refused_a_creation_is_whole_or_undone(
+    #[values(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)] n: u64,
+) {
+    let world = World::new().await;
+    world.fail(PlaneFault::new(None, refused()).nth(n));
+    match world.apply(FILE).await {
+        Ok(_) => world.assert_deployed(),
+        Err(error) => assert!(world.is_untouched(), "{error}"),
     }
-    assert!(failed > 10, "{failed}");
+    assert!(world.fault_fired());
+}
+
+/// What may be repeated is: no creation fails for one lost response.
+#[rstest]
+#[tokio::test]
+async fn whichever_response_is_lost_a_creation_is_whole(
+    #[values(
+        PlaneFaultKind::Error(ErrorFault::status(500)),
+        PlaneFaultKind::Reset,
+        PlaneFaultKind::ResetAfterwards
+    )]
+    kind: PlaneFaultKind,
+    #[values(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)] n: u64,
+) {
+    let world = World::new().await;
+    world.fail(PlaneFault::new(None, kind).nth(n));
+    world.apply(FILE).await.unwrap();
+    assert!(world.fault_fired());
+    world.assert_deployed();
+}
+
+#[rstest]
+#[tokio::test]
+async fn whichever_request_is_refused_an_edit_is_whole_or_undone(
+    #[values(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)] n: u64,
+) {
+    let world = World::new().await;
+    world.apply(FILE).await.unwrap();
+    let before = shape(&world.plane.state());
+    world.fail(PlaneFault::new(None, refused()).nth(n));
+    let applied = world.apply(&edited()).await;
+    assert!(world.fault_fired());
+    world.plane.set_faults(Vec::new());
+    if let Err(error) = applied {
+        assert_eq!(shape(&world.plane.state()), before, "{error}");
+        // Nothing of the attempt is in the way of the next one.
+        assert_eq!(world.apply(FILE).await.unwrap(), Action::Nothing);
+        assert_eq!(world.apply(&edited()).await.unwrap(), Action::Edit);
+    }
+    assert_ne!(shape(&world.plane.state()), before);
 }
 
 /// The connection is gone for good from the n-th request on, as after a crash: nothing can be undone.
+#[rstest]
 #[tokio::test]
-async fn wherever_it_broke_off_the_next_attempt_picks_up() {
-    for n in 1..=20 {
-        let world = World::new().await;
-        let gone = PlaneFault {
-            first: None,
-            ..PlaneFault::nth(n, PlaneFaultKind::ResetAfterwards)
-        };
-        world.plane.set_fault(gone);
-        let broke_off = world.apply(FILE).await;
-        if let Err(DeployError::HalfMade { stands, .. }) = &broke_off {
-            assert!(!stands.is_empty());
-        }
-        world.plane.set_faults(Vec::new());
-        world
-            .apply(FILE)
-            .await
-            .unwrap_or_else(|error| panic!("request {n}: {error}"));
-        world.assert_deployed();
-        assert_eq!(
-            world.apply(FILE).await.unwrap(),
-            Action::Nothing,
-            "request {n}"
-        );
+async fn wherever_a_creation_broke_off_the_next_attempt_picks_up(
+    #[values(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)] n: u64,
+) {
+    let world = World::new().await;
+    world.fail(PlaneFault::new(None, PlaneFaultKind::ResetAfterwards).starting_at(n));
+    let broke_off = world.apply(FILE).await;
+    assert!(world.fault_fired());
+    if let Err(DeployError::HalfMade { stands, .. }) = &broke_off {
+        assert!(!stands.is_empty());
     }
-}
-
-#[tokio::test]
-async fn wherever_a_deletion_broke_off_the_next_one_goes_on() {
-    let mut broke_off = 0;
-    for n in 1..=16 {
-        let world = World::new().await;
-        world.apply(FILE).await.unwrap();
-        let gone = PlaneFault {
-            first: None,
-            ..PlaneFault::nth(n, PlaneFaultKind::ResetAfterwards)
-        };
-        world.plane.set_fault(gone);
-        broke_off += usize::from(world.delete().await.is_err());
-        world.plane.set_faults(Vec::new());
-        match world.delete().await {
-            Ok(()) => {}
-            // All of it had gone.
-            Err(error) => assert!(refusals(&error)[0].contains("no deployment"), "{error}"),
-        }
-        assert!(world.is_untouched(), "request {n}");
-    }
-    assert!(broke_off > 5, "{broke_off}");
+    world.plane.set_faults(Vec::new());
+    world.apply(FILE).await.unwrap();
+    world.assert_deployed();
+    assert_eq!(world.apply(FILE).await.unwrap(), Action::Nothing);
 }
 
 #[rstest]
-#[case::refused(How::Error(fingerprint::DistortedError { status: 400, code: "bad".to_owned(), message: String::new(), retry_after: None }), false)]
-#[case::lost(How::InvalidJson, true)]
 #[tokio::test]
-async fn whichever_request_for_keys_fails_nothing_half_made_stays(
-    #[case] how: How,
-    #[case] survives: bool,
+async fn wherever_a_deletion_broke_off_the_next_one_goes_on(
+    #[values(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)] n: u64,
 ) {
-    let (mut failed, mut made) = (0, 0);
-    for n in 0..4 {
-        let distort = Distortion {
-            how: how.clone(),
-            on: Endpoint::Management,
-            after: n,
-            times: Some(1),
-        };
-        let world = World::with(settings(), vec![distort]).await;
-        match world.apply(FILE).await {
-            Ok(_) => {
-                world.assert_deployed();
-                made += 1;
-            }
-            Err(error) => {
-                assert!(world.is_untouched(), "request {n}: {error}");
-                failed += 1;
-            }
-        }
+    let world = World::new().await;
+    world.apply(FILE).await.unwrap();
+    world.fail(PlaneFault::new(None, PlaneFaultKind::ResetAfterwards).starting_at(n));
+    let _ = world.delete().await;
+    assert!(world.fault_fired());
+    world.plane.set_faults(Vec::new());
+    if let Err(error) = world.delete().await {
+        // All of it had gone.
+        assert!(refusals(&error)[0].contains("no deployment"), "{error}");
     }
-    // Two requests look for keys; the two that make them are made good where only their answers are lost.
-    assert_eq!((failed, made), if survives { (2, 2) } else { (4, 0) });
+    assert!(world.is_untouched());
 }
 
+/// Two requests look for keys; the two that make them are made good where only their responses are lost.
+#[rstest]
 #[tokio::test]
-async fn ctrl_c_undoes_what_was_done_so_far() {
-    for steps in 1..=4 {
-        let world = World::new().await;
-        let planned = world.plan(FILE).await.unwrap();
-        let stop = Stop::default();
-        let mut reported = 0;
-        let stopped = world
-            .deployer
-            .carry_out(&planned, &stop, |_| {
-                reported += 1;
-                if reported == steps {
-                    stop.now();
-                }
-            })
-            .await;
-        assert!(
-            matches!(&stopped, Err(DeployError::Undone { reason: Reason::Interrupted, undone }) if !undone.is_empty()),
-            "{stopped:?}"
-        );
-        assert!(world.is_untouched());
+async fn whichever_request_for_keys_is_refused_nothing_half_made_stays(
+    #[values(1, 2, 3, 4)] n: u64,
+) {
+    let refused = PlatformFaultKind::Error(ErrorResponse {
+        status: 400,
+        code: "bad".to_owned(),
+        message: String::new(),
+        retry_after: None,
+    });
+    let fault = PlatformFault::new(Endpoint::Management, refused).nth(n);
+    let world = World::with(settings(), vec![fault]).await;
+    let error = world.apply(FILE).await.unwrap_err();
+    assert!(world.is_untouched(), "{error}");
+}
+
+#[rstest]
+#[case(1, false)]
+#[case(2, false)]
+#[case(3, true)]
+#[case(4, true)]
+#[tokio::test]
+async fn a_lost_response_about_keys_leaves_no_key_behind(#[case] n: u64, #[case] survives: bool) {
+    let fault = PlatformFault::new(Endpoint::Management, PlatformFaultKind::InvalidJson).nth(n);
+    let world = World::with(settings(), vec![fault]).await;
+    match world.apply(FILE).await {
+        Ok(_) => world.assert_deployed(),
+        Err(error) => assert!(world.is_untouched(), "{error}"),
     }
+    assert_eq!(world.keys() > 0, survives);
+}
+
+#[rstest]
+#[tokio::test]
+async fn ctrl_c_undoes_what_was_done_so_far(#[values(1, 2, 3, 4)] steps: usize) {
+    let world = World::new().await;
+    let planned = world.plan(FILE).await.unwrap();
+    let stop = Stop::default();
+    let mut reported = 0;
+    let stopped = world
+        .deployer
+        .carry_out(&planned, &stop, |_| {
+            reported += 1;
+            if reported == steps {
+                stop.now();
+            }
+        })
+        .await;
+    assert!(
+        matches!(&stopped, Err(DeployError::Undone { reason: Reason::Interrupted, undone }) if !undone.is_empty()),
+        "{stopped:?}"
+    );
+    assert!(world.is_untouched());
 }
 
 fn refusals(error: &DeployError) -> Vec<String> {
@@ -515,7 +531,7 @@ async fn retry_after_is_honoured_up_to_a_minute(#[case] seconds: u64, #[case] wa
     busy.retry_after = Some(seconds);
     world
         .plane
-        .set_fault(PlaneFault::nth(1, PlaneFaultKind::Error(busy)));
+        .set_fault(PlaneFault::new(None, PlaneFaultKind::Error(busy)).nth(1));
     let before = world.platform.clock().ahead();
     let planned = world.plan(FILE).await;
     let waited = world.platform.clock().ahead() - before;
@@ -555,7 +571,11 @@ protected_apis: [PUT www.shop.example/x*]
     );
     assert_eq!(shown.protected_apis, ["POST shop.example/api/login*"]);
     assert_eq!(shown.failure_mode, Some("closed"));
-    assert!(world.deployer.show("none").await.is_err());
+    let missing = world.deployer.show("none").await.unwrap_err();
+    assert_eq!(
+        refusals(&missing),
+        ["there is no deployment `none`; `edgeproof deploy list` shows all of them"]
+    );
 }
 
 #[tokio::test]
@@ -623,7 +643,7 @@ async fn changes_by_hand_are_told_and_overwritten() {
 async fn no_secret_is_in_anything_that_is_said() {
     let mut said = String::new();
     let mut secrets = Vec::new();
-    for n in 1..=20 {
+    for n in 1..=CREATION as u64 {
         for kind in [
             refused(),
             PlaneFaultKind::Reset,
@@ -640,11 +660,7 @@ async fn no_secret_is_in_anything_that_is_said() {
                 },
             );
             let world = World::with(settings, Vec::new()).await;
-            let gone = PlaneFault {
-                first: None,
-                ..PlaneFault::nth(n, kind)
-            };
-            world.plane.set_fault(gone);
+            world.fail(PlaneFault::new(None, kind).starting_at(n));
             match world.plan(FILE).await {
                 Ok(planned) => {
                     said.push_str(&format!("{planned:?}{}", planned.plan()));

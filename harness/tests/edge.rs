@@ -8,11 +8,19 @@
 
 #[path = "edge/encodings.rs"]
 mod encodings;
+#[path = "edge/early.rs"]
+mod early;
+#[path = "edge/hang_up.rs"]
+mod hang_up;
 #[path = "edge/hostile.rs"]
 mod hostile;
+#[path = "edge/http_1_0.rs"]
+mod http_1_0;
 #[path = "edge/streams.rs"]
 mod streams;
 #[path = "edge/subrequests.rs"]
 mod subrequests;
+#[path = "edge/targets.rs"]
+mod targets;
 #[path = "edge/world.rs"]
 mod world;

@@ -111,9 +111,11 @@ fn test(case: Case) -> Result<libtest_mimic::Completion, Failed> {
             format!("known failure: {reason} ({link})"),
         )),
         Verdict::Error(message) => Err(Failed::from(message)),
-        Verdict::Failed(failures) => Err(Failed::from(
-            failure::texts(&failures, Look::PLAIN).join("\n"),
-        )),
+        Verdict::Failed(failures) => {
+            let mut texts = failure::texts(&failures, Look::PLAIN);
+            texts.extend(failure::printed(&record.apps));
+            Err(Failed::from(texts.join("\n")))
+        }
     }
 }
 

@@ -33,18 +33,9 @@ pub enum CliError {
     /// The worker could not be built.
     #[error(transparent)]
     Build(#[from] crate::build::BuildError),
-    /// A URL cannot be explained.
+    /// What a command was given cannot be used; the command's own error says why.
     #[error(transparent)]
-    Route(#[from] super::RouteCommandError),
-    /// A ruleset or an event cannot be read.
-    #[error(transparent)]
-    Rules(#[from] super::RulesError),
-    /// The attacks of a running rig cannot be had.
-    #[error(transparent)]
-    Console(#[from] crate::wallarm::ConsoleError),
-    /// No first scenario could be written.
-    #[error(transparent)]
-    New(#[from] super::NewError),
+    Usage(Box<dyn std::error::Error + Send + Sync>),
     /// A deployment was not made, changed or deleted.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -115,9 +106,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Load(_)
-            | Self::Route(_)
-            | Self::Rules(_)
-            | Self::New(_)
+            | Self::Usage(_)
             | Self::Results { .. }
             | Self::Measurements { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
@@ -132,7 +121,6 @@ impl CliError {
             Self::Environment(_)
             | Self::Tool(_)
             | Self::Build(_)
-            | Self::Console(_)
             | Self::Rig(_)
             | Self::Bench(_)
             | Self::Watch(_)

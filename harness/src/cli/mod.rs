@@ -1,6 +1,5 @@
 //! The command line: one file a command.
 
-mod attacks;
 mod bench;
 mod build;
 mod check;
@@ -25,9 +24,6 @@ use clap::{Parser, Subcommand};
 
 pub use credentials::Credentials;
 pub use error::CliError;
-pub use new::NewError;
-pub use route::RouteCommandError;
-pub use rules::RulesError;
 
 use crate::{exit, scenario::problem::Look};
 
@@ -77,8 +73,6 @@ enum Command {
     Route(route::Options),
     /// Works with rulesets of the Fingerprint platform.
     Rules(rules::Options),
-    /// Prints the attacks that the filtering node of a running rig has found.
-    Attacks(attacks::Options),
     /// Plans, applies, lists, shows and deletes deployments at Cloudflare.
     #[command(subcommand)]
     Deploy(deploy::Command),
@@ -111,7 +105,6 @@ pub async fn main(context: &Context) -> u8 {
         Command::Build(options) => build::build(options),
         Command::Route(options) => route::route(options),
         Command::Rules(options) => rules::rules(options),
-        Command::Attacks(options) => attacks::attacks(options).await,
         Command::Deploy(command) => deploy::deploy(context, command).await,
         Command::Doctor => doctor::doctor(),
     };

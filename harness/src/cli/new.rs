@@ -26,7 +26,7 @@ pub(super) struct Options {
 
 /// Why no scenario could be written.
 #[derive(Debug, thiserror::Error)]
-pub enum NewError {
+enum NewError {
     /// The page has no host to protect.
     #[error("`{0}` is not a page, such as https://shop.example/signup")]
     Page(Url),
@@ -41,6 +41,12 @@ pub enum NewError {
     /// The file is there already; nothing is overwritten.
     #[error("`{}` exists already; name another file with --out", .0.display())]
     Exists(PathBuf),
+}
+
+impl From<NewError> for CliError {
+    fn from(error: NewError) -> Self {
+        Self::Usage(Box::new(error))
+    }
 }
 
 pub(super) fn new(options: &Options) -> Result<u8, CliError> {
@@ -201,10 +207,13 @@ mod tests {
     }
 
     #[rstest]
-    #[case("/api/login")]
-    #[case("HEAD /api/login")]
-    fn what_is_no_api_is_refused(#[case] call: &str) {
-        assert!(api(call, "shop.example").is_err());
+    #[case("/api/login", "write a method and a path, such as `POST /api/login`")]
+    #[case("HEAD /api/login", "HEAD")]
+    fn what_is_no_api_is_refused(#[case] call: &str, #[case] reason: &str) {
+        let error = api(call, "shop.example").unwrap_err().to_string();
+        let (what, why) = error.split_once(" is not an API: ").unwrap();
+        assert_eq!(what, format!("`{call}`"));
+        assert!(why.contains(reason), "{error}");
     }
 
     #[rstest]

@@ -32,7 +32,7 @@ pub(super) struct Options {
 
 /// Why a URL could not be explained.
 #[derive(Debug, thiserror::Error)]
-pub enum RouteCommandError {
+enum RouteCommandError {
     /// The file cannot be read.
     #[error("{} could not be read", path.display())]
     Read {
@@ -55,6 +55,12 @@ pub enum RouteCommandError {
     /// What is given is no URL.
     #[error(transparent)]
     Url(#[from] crate::edge::ExplainError),
+}
+
+impl From<RouteCommandError> for CliError {
+    fn from(error: RouteCommandError) -> Self {
+        Self::Usage(Box::new(error))
+    }
 }
 
 /// What is written: the explanation, and whether the worker that runs protects the call.

@@ -34,7 +34,7 @@ enum Command {
 
 /// Why a ruleset could not be tested.
 #[derive(Debug, thiserror::Error)]
-pub enum RulesError {
+enum RulesError {
     /// A file cannot be read.
     #[error("{path} cannot be read")]
     File {
@@ -60,6 +60,12 @@ pub enum RulesError {
         /// What is wrong, and where.
         reason: String,
     },
+}
+
+impl From<RulesError> for CliError {
+    fn from(error: RulesError) -> Self {
+        Self::Usage(Box::new(error))
+    }
 }
 
 pub(super) fn rules(options: &Options) -> Result<u8, CliError> {

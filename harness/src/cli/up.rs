@@ -1,6 +1,12 @@
-//! `edgeproof up`: a rig that keeps running, for one's own browser and curl.
+//! `edgeproof up`: a rig that keeps running, for one's own browser and curl. It prints the attacks that the filtering node
+//! finds meanwhile.
 
-use std::{fmt::Write as _, io::Write as _, path::PathBuf};
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use super::{CliError, interrupt::Interrupt};
 use crate::{
@@ -12,7 +18,7 @@ use crate::{
         load::{self, Case},
         select::Selection,
     },
-    wallarm::Console,
+    wallarm::{Attack, Node},
 };
 
 /// What can be asked of it.
@@ -27,6 +33,9 @@ pub(super) struct Options {
     /// Puts another worker under test: a directory with its main module.
     #[arg(long, value_name = "DIR")]
     worker: Option<PathBuf>,
+    /// Prints each attack as a line of JSON, with every hit that was kept; all else goes to the standard error.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
@@ -59,16 +68,57 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
             return Err(error);
         }
     };
-    writeln!(
-        anstream::stdout(),
-        "{} is up.\n\n{}\nCtrl-C ends it.",
-        case.name,
-        up.text
-    )?;
-    interrupt.pressed().await;
+    let text = format!("{} is up.\n\n{}\nCtrl-C ends it.", case.name, up.text);
+    if options.json {
+        writeln!(anstream::stderr(), "{text}")?;
+    } else {
+        writeln!(anstream::stdout(), "{text}")?;
+    }
+    let mut out = anstream::stdout();
+    tokio::select! {
+        printed = print_attacks(up.rig.wallarm(), options.json, &mut out) => printed?,
+        () = interrupt.pressed() => {}
+    }
     up.rig.stop().await;
     apps.end().await;
     Ok(exit::PASSED)
+}
+
+/// Prints every attack that is found or has another hit, until nobody can be told any more.
+async fn print_attacks(node: &Node, json: bool, out: &mut impl Write) -> io::Result<()> {
+    // By what makes it one attack, the number of hits that were printed.
+    let mut printed = HashMap::new();
+    loop {
+        let mut news: Vec<Attack> = Vec::new();
+        node.until(|node| {
+            news = node.attacks();
+            news.retain(|attack| printed.get(&key(attack)) != Some(&attack.hits));
+            !news.is_empty()
+        })
+        .await;
+        for attack in news {
+            if json {
+                let line = serde_json::to_string(&attack).map_err(io::Error::other)?;
+                writeln!(out, "{line}")?;
+            } else {
+                writeln!(out, "{attack}")?;
+            }
+            printed.insert(key(&attack), attack.hits);
+        }
+        out.flush()?;
+    }
+}
+
+fn key(attack: &Attack) -> String {
+    let Attack {
+        attack,
+        point,
+        domain,
+        path,
+        first,
+        ..
+    } = attack;
+    format!("{attack} {point} {domain} {path} {first}")
 }
 
 /// A rig with its doors open.
@@ -96,7 +146,6 @@ impl Up {
 /// One way in for each visitor, and the certificate that makes them trustworthy. All are gone when it is dropped.
 pub(super) struct Doors {
     doors: Vec<(String, Door)>,
-    console: Console,
     directory: ScratchDirectory,
 }
 
@@ -116,11 +165,7 @@ impl Doors {
             let door = rig.door(visitor).await?;
             doors.push((visitor.clone(), door));
         }
-        Ok(Self {
-            doors,
-            console: Console::open(rig.wallarm().clone()).await?,
-            directory,
-        })
+        Ok(Self { doors, directory })
     }
 
     /// How to come in, for people.
@@ -156,11 +201,13 @@ impl Doors {
                 key = rig.authority().spki_sha256_base64(),
             );
         }
-        let _ = writeln!(
-            text,
-            "\nThe attacks its filtering node has found:\n  edgeproof attacks {}",
-            self.console.address()
-        );
+        let attacks = rig.wallarm().attacks();
+        if !attacks.is_empty() {
+            let _ = writeln!(text, "\nThe attacks its filtering node has found:");
+        }
+        for attack in attacks {
+            let _ = writeln!(text, "  {attack}");
+        }
         if let Some(plane) = rig.control_plane() {
             let _ = writeln!(
                 text,
@@ -178,5 +225,69 @@ impl Doors {
             );
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use http::Request;
+
+    use super::*;
+    use crate::{body, internet::Handler, wallarm::Settings};
+
+    /// Gives each line to the test.
+    struct Lines(mpsc::Sender<String>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let line = String::from_utf8_lossy(bytes).into_owned();
+            self.0.send(line).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_attack_is_printed_when_it_is_found_and_with_every_further_hit() {
+        let node = Node::new(Settings::default());
+        let (sender, lines) = mpsc::channel();
+        let printing = async {
+            let mut out = io::LineWriter::new(Lines(sender));
+            print_attacks(&node, false, &mut out).await
+        };
+        let visiting = async {
+            let mut seen = Vec::new();
+            for path in ["/a?q=%3Cscript%3E", "/harmless", "/a?q=%3Cscript%3E"] {
+                let request = Request::get(format!("http://shop.example{path}"))
+                    .header("host", "shop.example")
+                    .body(body::empty())
+                    .unwrap();
+                node.handle(request).await;
+                tokio::task::yield_now().await;
+                seen.extend(lines.try_iter());
+            }
+            seen
+        };
+        let seen = tokio::select! {
+            // Printing goes first, so that it has its turn after each request.
+            biased;
+            printed = printing => panic!("{printed:?}"),
+            seen = visiting => seen,
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nothing was printed"),
+        };
+        let starts = [
+            "xss at query.q of shop.example/a: not blocked, 1 hit with 1 payload, latest ",
+            "xss at query.q of shop.example/a: not blocked, 2 hits with 1 payload, latest ",
+        ];
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        for (line, start) in seen.iter().zip(starts) {
+            assert!(line.starts_with(start), "{line}");
+            assert!(line.ends_with(" from 0.0.0.0\n"), "{line}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{
 };
 
 /// The protocols the edge offers, the preferred one first.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+const PROTOCOLS: [&[u8]; 3] = [b"h2", b"http/1.1", b"http/1.0"];
 
 /// A throw-away certificate authority. Its key lives in this process only.
 pub struct CertificateAuthority {

@@ -19,7 +19,10 @@ use super::{
     limits::HEADER_COUNT,
     tunnel::Tunnels,
 };
-use crate::body::{self, Body};
+use crate::{
+    body::{self, Body},
+    lingering::lingering,
+};
 
 /// How every member of `cf` that concerns the cache begins.
 const CACHE_MEMBER: &[u8] = b"\"cache";
@@ -93,7 +96,7 @@ async fn serve(front: Arc<Front>, caller: Arc<Caller>, tunnels: Tunnels, stream:
         let tunnels = tunnels.clone();
         async move {
             let upgrade = hyper::upgrade::on(&mut request);
-            let mut answer = answer(&front, &caller, request.map(body::stream)).await?;
+            let mut answer = answer(&front, &caller, lingering(request)).await?;
             tunnels.join(upgrade, &mut answer);
             Ok::<_, Dropped>(answer)
         }

@@ -1,5 +1,8 @@
-//! Refuses HTTP/1.1 requests that say the length of their body twice: `Content-Length` beside `Transfer-Encoding`.
+//! Looks at the bytes of HTTP/1.1 on their way to hyper, for two things that hyper decides otherwise than Cloudflare.
 //!
+//! Bytes that the `http` crate does not take in a target, such as `<`, are percent-encoded ([`is_refused`]).
+//!
+//! Requests that say the length of their body twice are refused: `Content-Length` beside `Transfer-Encoding`.
 //! Cloudflare answers 400 (documentation, Support › error 400). hyper drops the length, as RFC 9112 §6.3 allows, and
 //! nobody behind it can tell. So the bytes are looked at on their way to hyper: where a head has both, its last byte
 //! is spoilt, and hyper answers 400 and closes as for any malformed head. hyper alone decides what a request is; a
@@ -15,6 +18,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is kept of a line: more than the longest name that is looked for, and a length.
@@ -24,6 +28,8 @@ const KEPT_OF_LINE: usize = 64;
 pub(super) struct Checked<S> {
     stream: S,
     framing: Framing,
+    /// What was read and has become too long for the buffer it was read into.
+    ahead: Bytes,
     left_http: LeftHttp,
 }
 
@@ -44,6 +50,7 @@ impl<S> Checked<S> {
         let checked = Self {
             stream,
             framing: Framing::default(),
+            ahead: Bytes::new(),
             left_http: left_http.clone(),
         };
         (checked, left_http)
@@ -61,11 +68,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if !self.left_http.0.load(Ordering::Acquire) {
-            self.framing.check(&mut buffer.filled_mut()[before..]);
+        if self.ahead.is_empty() {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+            if self.left_http.0.load(Ordering::Acquire) {
+                return Poll::Ready(Ok(()));
+            }
+            let bytes = &mut buffer.filled_mut()[before..];
+            let refused = self.framing.check(bytes);
+            if refused.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.ahead = encoded(bytes, &refused).into();
+            buffer.set_filled(before);
         }
+        let taken = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(&self.ahead[..taken]);
+        self.ahead.advance(taken);
         Poll::Ready(Ok(()))
     }
 }
@@ -100,6 +119,39 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
     }
 }
 
+/// `bytes` with those at the given places percent-encoded.
+fn encoded(bytes: &[u8], places: &[usize]) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(bytes.len() + 2 * places.len());
+    let mut from = 0;
+    for &place in places {
+        encoded.extend_from_slice(&bytes[from..place]);
+        encoded.extend_from_slice(format!("%{:02X}", bytes[place]).as_bytes());
+        from = place + 1;
+    }
+    encoded.extend_from_slice(&bytes[from..]);
+    encoded
+}
+
+/// Where in a request line the next byte is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Word {
+    #[default]
+    Method,
+    Path,
+    Query,
+    Version,
+}
+
+/// Whether the `http` crate refuses a byte there. Bytes above 127 pass it where they are UTF-8; others are refused
+/// with 400.
+fn is_refused(byte: u8, word: Word) -> bool {
+    match word {
+        Word::Path => matches!(byte, b'<' | b'>' | b'`' | 0x7f),
+        Word::Query => matches!(byte, b'<' | b'>' | b'"' | 0x7f),
+        Word::Method | Word::Version => false,
+    }
+}
+
 /// Follows the requests of one connection from byte to byte.
 #[derive(Debug, Default)]
 struct Framing {
@@ -128,13 +180,17 @@ enum Place {
 struct Head {
     /// Whether the request line has come.
     begun: bool,
+    /// Where in the request line it is.
+    word: Word,
     length: Option<u64>,
     encoded: bool,
 }
 
 impl Framing {
-    /// Looks at the next bytes; spoils the end of a head that says the length of its body twice.
-    fn check(&mut self, bytes: &mut [u8]) {
+    /// Looks at the next bytes; spoils the end of a head that says the length of its body twice. Gives the places of
+    /// what is refused in a target.
+    fn check(&mut self, bytes: &mut [u8]) -> Vec<usize> {
+        let mut refused = Vec::new();
         let mut at = 0;
         while at < bytes.len() {
             if let Place::Content { left, chunked } = self.place {
@@ -151,14 +207,21 @@ impl Framing {
             let rest = &bytes[at..];
             let end = rest.iter().position(|byte| *byte == b'\n');
             let piece = &rest[..end.unwrap_or(rest.len())];
+            if self.place == Place::Head && !self.head.begun {
+                let places = (at..)
+                    .zip(piece)
+                    .filter(|(_, byte)| self.head.refuses(**byte));
+                refused.extend(places.map(|(place, _)| place));
+            }
             let room = KEPT_OF_LINE - self.line.len();
             self.line.extend_from_slice(&piece[..piece.len().min(room)]);
-            let Some(end) = end else { return };
+            let Some(end) = end else { return refused };
             at += end + 1;
             if self.end_of_line() {
                 bytes[at - 1] = 0;
             }
         }
+        refused
     }
 
     /// Takes the line that has ended; says whether it ends a head that has both lengths.
@@ -209,6 +272,17 @@ impl Framing {
 }
 
 impl Head {
+    /// Whether the next byte of the request line is refused where it stands.
+    fn refuses(&mut self, byte: u8) -> bool {
+        self.word = match (self.word, byte) {
+            (Word::Method, b' ') => Word::Path,
+            (Word::Path, b'?') => Word::Query,
+            (Word::Path | Word::Query, b' ') => Word::Version,
+            (word, _) => word,
+        };
+        is_refused(byte, self.word)
+    }
+
     fn take(&mut self, line: &[u8]) {
         if !self.begun {
             self.begun = true;
@@ -242,6 +316,7 @@ fn number(text: &[u8], base: u32) -> Option<u64> {
 mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -249,7 +324,9 @@ mod tests {
     fn spoilt(bytes: &[u8], size: usize) -> Vec<usize> {
         let mut seen = bytes.to_vec();
         let mut framing = Framing::default();
-        seen.chunks_mut(size).for_each(|piece| framing.check(piece));
+        for piece in seen.chunks_mut(size) {
+            framing.check(piece);
+        }
         (0..bytes.len())
             .filter(|place| seen[*place] != bytes[*place])
             .collect()
@@ -292,6 +369,33 @@ mod tests {
             Vec::new()
         };
         assert_eq!(spoilt(requests.as_bytes(), size), expected);
+    }
+
+    #[rstest]
+    #[case::in_the_path("GET /a<b>`c HTTP/1.1\r\n", "GET /a%3Cb%3E%60c HTTP/1.1\r\n")]
+    #[case::in_the_query("GET /a?<>\"` HTTP/1.1\r\n", "GET /a?%3C%3E%22` HTTP/1.1\r\n")]
+    #[case::not_what_passes(
+        "GET /\"{}|^\\é?{}|^\\é HTTP/1.1\r\n",
+        "GET /\"{}|^\\é?{}|^\\é HTTP/1.1\r\n"
+    )]
+    #[case::not_in_the_method("G<T /a HTTP/1.1\r\n", "G<T /a HTTP/1.1\r\n")]
+    #[case::not_in_the_version("GET /a HTTP/<1.1\r\n", "GET /a HTTP/<1.1\r\n")]
+    #[case::not_in_headers_and_bodies(
+        "\r\nPOST /< HTTP/1.1\r\nContent-Length: 3\r\nX: <?>\r\n\r\na <GET /> HTTP/1.1\r\n\r\n",
+        "\r\nPOST /%3C HTTP/1.1\r\nContent-Length: 3\r\nX: <?>\r\n\r\na <GET /%3E HTTP/1.1\r\n\r\n"
+    )]
+    #[tokio::test]
+    async fn what_the_parser_refuses_in_a_target_is_encoded(
+        #[case] sent: &'static str,
+        #[case] expected: &str,
+        #[values(1, 7, 100_000)] size: usize,
+    ) {
+        let (mut visitor, edge) = tokio::io::duplex(size);
+        tokio::spawn(async move { visitor.write_all(sent.as_bytes()).await });
+        let (mut checked, _) = Checked::new(edge);
+        let mut seen = Vec::new();
+        checked.read_to_end(&mut seen).await.unwrap();
+        assert_eq!(String::from_utf8(seen).unwrap(), expected);
     }
 
     proptest! {

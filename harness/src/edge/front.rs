@@ -8,19 +8,16 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Request, Response, StatusCode, Uri, Version,
-    header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST, UPGRADE},
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{ACCEPT, CONTENT_LENGTH, HOST, UPGRADE},
     uri::{Authority, PathAndQuery, Scheme as UriScheme},
 };
-use http_body::Body as _;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::timeout;
 
 use super::{
     body_limit,
     connection::Facts,
-    headers, limits, normalise,
+    hang_up, headers, limits, normalise,
     origin_side::{Leaving, OriginSide},
     pages::{self, Asker, ErrorCode},
     quota::Quota,
@@ -36,11 +33,9 @@ use super::{
 use crate::{
     body::{self, Body},
     internet::Internet,
+    lingering::lingering,
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, Trace, counted},
 };
-
-/// How long the body of a refused request is read on; nginx's own default for a lingering close.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// Everything a request needs on its way.
 pub(super) struct Front {
@@ -110,13 +105,15 @@ impl Front {
             // HTTP/1.0 has no other protocol to change to (RFC 9110 §7.8).
             request.headers_mut().remove(UPGRADE);
         }
-        let mut request = request.map(body::stream);
+        let mut request = lingering(request);
         let ray = Ray::new(&self.colo);
         let host = make_absolute(&mut request, facts.scheme);
         headers::join_cookies(request.headers_mut());
-        let mut answer = match host.as_deref().map(|host| (host, self.zones.resolve(host))) {
-            Some((host, Resolution::DnsOnly(_))) => self.pass_by(host, request).await,
-            resolved => self.receive(facts, ray, resolved, request).await,
+        let resolved = host.as_deref().map(|host| (host, self.zones.resolve(host)));
+        let mut answer = match resolved {
+            Ok((host, Resolution::DnsOnly(_))) => self.pass_by(host, request).await,
+            Ok(resolved) => self.receive(facts, ray, Ok(resolved), request).await,
+            Err(malformed) => self.receive(facts, ray, Err(*malformed), request).await,
         };
         self.tunnels.join(upgrade, &mut answer);
         answer
@@ -142,7 +139,7 @@ impl Front {
         &self,
         facts: &Facts,
         ray: Ray,
-        resolved: Option<(&str, Resolution<'_>)>,
+        resolved: Result<(&str, Resolution<'_>), Malformed>,
         request: Request<Body>,
     ) -> Response<Body> {
         let hop = self
@@ -153,13 +150,15 @@ impl Front {
             accept: request.headers().get(ACCEPT).cloned(),
             ray: Some(ray.clone()),
         };
+        let asks_for_head = request.method() == Method::HEAD;
+        let waiting = hang_up::before_response(&hop);
         let mut answer = match refusal(resolved, &request) {
             Ok((host, zone)) => {
                 let mut arrival = Arrival {
                     zone,
                     host,
                     scheme: facts.scheme,
-                    protocol: facts.protocol.clone(),
+                    protocol: facts.protocol.in_version(request.version()),
                     ip: facts.ip,
                     ray: ray.clone(),
                     hop: hop.clone(),
@@ -172,13 +171,21 @@ impl Front {
             }
             Err(refusal) => {
                 hop.decided(refusal.to_string());
-                linger(request);
                 refusal.answer(&asker)
             }
         };
+        waiting.over();
         headers::rewrite_answer(answer.headers_mut(), &ray);
         hop.answered(ResponseHead::of(&answer));
-        answer.map(|body| counted(body, hop, Counted::Response))
+        answer.map(|body| {
+            let body = counted(body, hop.clone(), Counted::Response);
+            // A response to HEAD has a head only; its body is dropped in any case.
+            if asks_for_head {
+                body
+            } else {
+                hang_up::noted_in(body, &hop)
+            }
+        })
     }
 
     /// Serves a request within the size that the zone's plan allows for its body.
@@ -186,9 +193,15 @@ impl Front {
         let (zone, hop) = (arrival.zone, arrival.hop.clone());
         let limit = zone.settings.plan.body_bytes();
         let (parts, body) = arrival.request.into_parts();
+        let (body, broken_off) = hang_up::watched(body, &hop);
         let (body, exceeded) = body_limit::limited(body, limit);
         let request = Request::from_parts(parts, counted(body, hop.clone(), Counted::Request));
-        let answer = self.serve(Arrival { request, ..arrival }).await;
+        let answer = tokio::select! {
+            // First: a worker whose visitor is gone has not failed.
+            biased;
+            () = broken_off.happened() => return pages::refusal(StatusCode::BAD_REQUEST),
+            answer = self.serve(Arrival { request, ..arrival }) => answer,
+        };
         if exceeded.happened() {
             let refusal = Refusal::BodyTooLarge(limit);
             hop.decided(refusal.to_string());
@@ -263,11 +276,25 @@ impl Front {
     }
 }
 
+/// A request that asks for nothing a zone has, whoever it is for. HTTP/2 has more rules; where one is broken hyper
+/// resets the stream, as RFC 9113 §8.1.1 has it.
+///
+/// Assumption: Cloudflare publishes nothing of these. The statuses are those of nginx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Malformed {
+    #[error("the request names no host, or several")]
+    Host,
+    #[error("the target is not a path that begins with `/`")]
+    Target,
+    #[error("the edge is no proxy for CONNECT")]
+    Connect,
+}
+
 /// Why a request is not taken in.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    #[error("the request names no host, or several")]
-    NoHost,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     #[error("{0} bytes of request headers, the limit is {max}", max = limits::REQUEST_HEADER_BYTES)]
     HeadersTooLarge(usize),
     #[error("a URL of {0} bytes, the limit is {1}")]
@@ -285,7 +312,8 @@ enum Refusal {
 impl Refusal {
     fn answer(&self, asker: &Asker) -> Response<Body> {
         match self {
-            Self::NoHost | Self::BadEscape => pages::refusal(StatusCode::BAD_REQUEST),
+            Self::Malformed(Malformed::Connect) => pages::refusal(StatusCode::METHOD_NOT_ALLOWED),
+            Self::Malformed(_) | Self::BadEscape => pages::refusal(StatusCode::BAD_REQUEST),
             Self::HeadersTooLarge(_) => pages::headers_too_large(),
             Self::BodyTooLarge(_) => pages::refusal(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UrlTooLong(..) => pages::refusal(StatusCode::URI_TOO_LONG),
@@ -295,22 +323,9 @@ impl Refusal {
     }
 }
 
-/// Reads on for a while what comes of a refused request's body: a connection that is closed on bytes nobody has read is
-/// reset, and the visitor would not see why.
-fn linger(request: Request<Body>) {
-    // A visitor who waits to be told to go on sends nothing, and would be told by the reading.
-    if request.headers().contains_key(EXPECT) || request.body().is_end_stream() {
-        return;
-    }
-    let mut body = request.into_body();
-    tokio::spawn(timeout(LINGER, async move {
-        while let Some(Ok(_)) = body.frame().await {}
-    }));
-}
-
 /// The host and the zone of a request, or why the edge does not take it in. Cheap and certain reasons come first.
 fn refusal<'a>(
-    resolved: Option<(&'a str, Resolution<'a>)>,
+    resolved: Result<(&'a str, Resolution<'a>), Malformed>,
     request: &Request<Body>,
 ) -> Result<(&'a str, &'a Zone), Refusal> {
     let headers = request.headers();
@@ -318,7 +333,7 @@ fn refusal<'a>(
     if bytes > limits::REQUEST_HEADER_BYTES {
         return Err(Refusal::HeadersTooLarge(bytes));
     }
-    let (host, resolution) = resolved.ok_or(Refusal::NoHost)?;
+    let (host, resolution) = resolved?;
     if let Some(prohibited) = headers::prohibited(headers) {
         return Err(Refusal::Prohibited(prohibited));
     }
@@ -346,23 +361,15 @@ fn refusal<'a>(
     Ok((host, zone))
 }
 
-/// Makes the URI absolute and `Host` present, so that both versions of HTTP look the same; gives the host in lower
-/// case, without a port.
-fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Option<String> {
-    let authority = match request.uri().authority() {
-        Some(authority) => authority.clone(),
-        None => {
-            let mut hosts = request.headers().get_all(HOST).iter();
-            let host = hosts.next()?;
-            // Two hosts are two opinions of who is asked (RFC 9112 §3.2).
-            if hosts.next().is_some() {
-                return None;
-            }
-            Authority::try_from(host.as_bytes()).ok()?
-        }
-    };
-    // An absolute target wins over `Host` (RFC 9112 §3.2.2).
-    let value = HeaderValue::from_str(authority.as_str()).ok()?;
+/// Makes the URI absolute and `Host` present, so that all versions of HTTP look the same; gives the host in lower case,
+/// without a port.
+fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Result<String, Malformed> {
+    if request.method() == Method::CONNECT {
+        return Err(Malformed::Connect);
+    }
+    let path = path_of(request)?;
+    let authority = authority_of(request).ok_or(Malformed::Host)?;
+    let value = HeaderValue::from_str(authority.as_str()).map_err(|_| Malformed::Host)?;
     request.headers_mut().insert(HOST, value);
     let mut parts = request.uri().clone().into_parts();
     parts.scheme = Some(match scheme {
@@ -371,11 +378,49 @@ fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Option<String> 
     });
     let host = authority.host().to_ascii_lowercase();
     parts.authority = Some(authority);
-    parts
-        .path_and_query
-        .get_or_insert(PathAndQuery::from_static("/"));
-    *request.uri_mut() = Uri::from_parts(parts).ok()?;
-    Some(host)
+    parts.path_and_query = Some(path);
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Malformed::Target)?;
+    Ok(host)
+}
+
+/// The path and query. An absolute target of HTTP/1.1 need not write the `/` of an empty path (RFC 9112 §3.2.2);
+/// `:path` must (RFC 9113 §8.3.1). There is no route for `*`.
+fn path_of(request: &Request<Body>) -> Result<PathAndQuery, Malformed> {
+    let uri = request.uri();
+    let is_absolute = request.version() != Version::HTTP_2 && uri.authority().is_some();
+    match uri.path_and_query() {
+        Some(path) if path.as_str().starts_with('/') => Ok(path.clone()),
+        Some(path) if is_absolute && path.as_str().starts_with('?') => {
+            format!("/{}", path.as_str())
+                .parse()
+                .map_err(|_| Malformed::Target)
+        }
+        None if is_absolute => Ok(PathAndQuery::from_static("/")),
+        _ => Err(Malformed::Target),
+    }
+}
+
+/// Who is asked; none where nobody is, or there are two opinions of it (RFC 9112 §3.2, RFC 9113 §8.3.1).
+fn authority_of(request: &Request<Body>) -> Option<Authority> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match request.uri().authority() {
+        Some(authority) => {
+            let is_same = |host: &HeaderValue| {
+                host.as_bytes()
+                    .eq_ignore_ascii_case(authority.as_str().as_bytes())
+            };
+            // In HTTP/1.1 an absolute target wins over `Host` (RFC 9112 §3.2.2).
+            let agree = request.version() != Version::HTTP_2 || hosts.all(is_same);
+            agree.then(|| authority.clone())
+        }
+        None => {
+            let host = hosts.next()?;
+            if hosts.next().is_some() {
+                return None;
+            }
+            Authority::try_from(host.as_bytes()).ok()
+        }
+    }
 }
 
 /// Replaces the path by its normalised form.

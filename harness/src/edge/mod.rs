@@ -14,6 +14,7 @@ mod egress;
 mod encoding;
 mod framing;
 mod front;
+mod hang_up;
 pub mod headers;
 mod hop_by_hop;
 pub mod limits;

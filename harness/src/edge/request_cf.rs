@@ -2,7 +2,7 @@
 //!
 //! Source: Cloudflare's documentation, Workers › Runtime APIs › Request.
 
-use http::HeaderValue;
+use http::{HeaderValue, Version};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -40,7 +40,7 @@ pub struct Location {
 /// What the edge knows about a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protocol {
-    /// `HTTP/1.1` or `HTTP/2`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
     pub http: &'static str,
     /// `TLSv1.3`, `TLSv1.2`; empty for plain HTTP.
     pub tls: &'static str,
@@ -49,6 +49,15 @@ pub struct Protocol {
 }
 
 impl Protocol {
+    /// The same connection, as a request of this version says it.
+    pub(super) fn in_version(&self, version: Version) -> Self {
+        let mut protocol = self.clone();
+        if version == Version::HTTP_10 {
+            protocol.http = "HTTP/1.0";
+        }
+        protocol
+    }
+
     /// What a zone sees of a request that comes from a worker of another zone.
     pub(super) fn between_zones() -> Self {
         Self {

@@ -1,23 +1,35 @@
 //! Asks a worker: plain HTTP/1.1 to the runtime's socket, over connections that are kept.
+//!
+//! A worker may answer before it has read the request's body. workerd then throws away 64 KB of the rest and resets the
+//! connection, with what the kernel has not yet delivered of the response: a response to such a request arrives whole
+//! up to some 64 KB, and a longer one may break off. Nothing here can change that.
 
 use std::net::SocketAddr;
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE},
-    uri::{Authority, PathAndQuery, Scheme as UriScheme},
+    uri::{Authority, Scheme as UriScheme},
 };
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client,
+        connect::{HttpConnector, capture_connection},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 
 use super::{
     headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER},
+    normalise,
     routes::Scheme,
 };
-use crate::body::Body;
+use crate::{
+    body::Body,
+    server_connection::{Abandoned, Connector},
+};
 
 /// Where the runtime serves a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +43,7 @@ pub struct WorkerEndpoint {
 
 /// The connections to the runtime.
 pub(super) struct Workers {
-    client: Client<HttpConnector, Body>,
+    client: Client<Connector, Body>,
 }
 
 /// The runtime gave no answer.
@@ -54,7 +66,8 @@ impl Workers {
                 .pool_timer(TokioTimer::new())
                 .set_host(false)
                 .http1_max_headers(super::limits::HEADER_COUNT)
-                .build(connector),
+                // workerd cancels a handler when its connection is reset, and takes an orderly end for half of one.
+                .build(Connector::new(connector, Abandoned::Reset)),
         }
     }
 
@@ -69,8 +82,8 @@ impl Workers {
         let path = request
             .uri()
             .path_and_query()
-            .cloned()
-            .unwrap_or(PathAndQuery::from_static("/"));
+            .map_or("/", |path| path.as_str());
+        let path = normalise::encode_unsafe(path);
         *request.uri_mut() = Uri::builder()
             .scheme(UriScheme::HTTP)
             .authority(Authority::try_from(address.to_string()).map_err(http::Error::from)?)
@@ -83,13 +96,21 @@ impl Workers {
             HeaderValue::from_static(scheme.as_str()),
         );
         headers.insert(CF_BLOB_HEADER, cf);
-        self.client.request(request).await.map_err(|error| {
+        let has_body = !request.body().is_end_stream();
+        let connection = capture_connection(&mut request);
+        let response = self.client.request(request).await.map_err(|error| {
             if error.is_connect() {
                 WorkerError::Down(error)
             } else {
                 WorkerError::Dropped(error)
             }
-        })
+        })?;
+        // After a body that the worker did not read workerd closes the connection at some time, and says nothing of it
+        // in the response: the next request would be lost in it.
+        if has_body && let Some(connection) = connection.connection_metadata().as_ref() {
+            connection.poison();
+        }
+        Ok(response)
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     Platform,
     answer::{self, ApiError, Refused},
     bearer,
-    distortion::Endpoint,
+    fault::Endpoint,
     workspace_keys::{KeyType, WorkspaceKey, environment_id},
 };
 
@@ -67,7 +67,7 @@ impl Operation {
         platform: &Platform,
         request: &Request,
     ) -> Result<wiremock::ResponseTemplate, Refused> {
-        platform.distorted(Endpoint::Management, || {
+        platform.respond(Endpoint::Management, || {
             authorise(platform, request)?;
             let body = match self {
                 Self::Environments => platform.environments(request),

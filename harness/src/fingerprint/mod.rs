@@ -6,9 +6,9 @@
 
 mod answer;
 mod browser_cache;
-mod distortion;
 mod edge_api;
 pub mod event;
+mod fault;
 mod filtering;
 mod identify;
 mod ids;
@@ -41,8 +41,9 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::a
 
 pub use answer::ApiError;
 use answer::Refused;
-pub use distortion::{Distortion, Endpoint, How, StatedError as DistortedError};
 pub use event::Event;
+use fault::PlatformFaults;
+pub use fault::{Endpoint, ErrorResponse, PlatformFault, PlatformFaultKind};
 pub use filtering::{Condition, FilterRule};
 pub use intelligence::{Network, Networks};
 pub use keys::{CDN_HOST, Keys, Region};
@@ -104,6 +105,7 @@ struct Platform {
     keys: Keys,
     /// Authorises the Management API.
     management_key: String,
+    faults: PlatformFaults,
     store: Mutex<Store>,
 }
 
@@ -128,6 +130,7 @@ impl Fingerprint {
         let keys = store.keys.make_pair("default", settings.clock.now());
         let platform = Arc::new(Platform {
             signals: Mutex::new(settings.signals.clone()),
+            faults: PlatformFaults::new(settings.faults.clone()),
             settings,
             keys,
             management_key: ids::random(32),
@@ -292,13 +295,13 @@ impl Platform {
         let path = request.url.path();
         let host = host(&request.headers);
         if request.method == Method::POST && path == "/v4/send" {
-            return self.distorted(Endpoint::Send, || {
+            return self.respond(Endpoint::Send, || {
                 let environment = self.authorise(request)?;
                 send::answer(self, &request.body, &environment)
             });
         }
         if request.method == Method::POST && path == "/v4/edge" {
-            return self.distorted(Endpoint::Edge, || {
+            return self.respond(Endpoint::Edge, || {
                 let environment = self.authorise(request)?;
                 edge_api::answer(self, &request.body, &environment)
             });
@@ -312,7 +315,7 @@ impl Platform {
         if host.as_deref() != Some(CDN_HOST)
             && let Some(operation) = Operation::of(request)
         {
-            return self.distorted(Endpoint::ServerApi, || {
+            return self.respond(Endpoint::ServerApi, || {
                 self.authorise(request)?;
                 let key = bearer(&request.headers).unwrap_or_default();
                 operation.answer(self, request, key)
@@ -326,22 +329,23 @@ impl Platform {
         })
     }
 
-    /// The answer, or what a scenario made of it.
-    fn distorted(
+    /// The response, or what a fault made of it.
+    fn respond(
         &self,
         endpoint: Endpoint,
         answer: impl FnOnce() -> Result<Vec<u8>, Refused>,
     ) -> Result<ResponseTemplate, Refused> {
-        let distortions = &self.settings.distort;
-        let Some(how) = self.store().distorted.next(distortions, endpoint) else {
+        // The first of several decides.
+        let met = self.faults.meet(|on| *on == endpoint);
+        let Some(fault) = met.first() else {
             return answer().map(|body| answer::raw(200, body));
         };
         // The platform that fails this way has not looked at the request.
-        if let Some(error) = how.error() {
+        if let Some(error) = fault.error() {
             return Ok(error.answer());
         }
         let body = serde_json::from_slice(&answer()?).map_err(ApiError::failed)?;
-        Ok(how.apply(body))
+        Ok(fault.apply(body))
     }
 
     /// The agent, for one of the workspace's public keys.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
@@ -212,7 +212,6 @@ fn set_cookie(value: &str, host: &str, now: i64) -> String {
         .unwrap_or(Timestamp::MAX)
         .checked_add(COOKIE_HOURS.hours())
         .unwrap_or(Timestamp::MAX)
-        .to_zoned(TimeZone::UTC)
         .strftime("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
     // An address and a single label cannot carry a domain cookie.

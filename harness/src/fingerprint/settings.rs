@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::{
     answer::{ApiError, Refused},
-    distortion::Distortion,
     event::Event,
+    fault::PlatformFault,
     filtering::FilterRule,
     intelligence::Networks,
     keys::Region,
@@ -53,8 +53,8 @@ pub struct Settings {
     pub networks: Networks,
     /// Which identifications are refused; the first rule that matches decides.
     pub filters: Vec<FilterRule>,
-    /// Answers that are not what the platform would say.
-    pub distort: Vec<Distortion>,
+    /// Responses that are not what the platform would say.
+    pub faults: Vec<PlatformFault>,
     /// How often a key may ask the Server API.
     pub rate_limit: RateLimit,
     /// How long a changed ruleset takes to be in force, in seconds: up to 60 in production, and 60 here. A new
@@ -75,7 +75,7 @@ impl Default for Settings {
             switched_off: BTreeSet::new(),
             networks: Networks::new(),
             filters: Vec::new(),
-            distort: Vec::new(),
+            faults: Vec::new(),
             rate_limit: RateLimit::default(),
             ruleset_delay: 60,
         }

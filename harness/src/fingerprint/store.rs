@@ -7,7 +7,6 @@ use std::{
 
 use super::{
     answer::{ApiError, Refused},
-    distortion,
     event::{Event, Source, Velocity},
     ids,
     latest::Latest,
@@ -49,7 +48,6 @@ pub(super) struct Store {
     pub(super) refusals: Latest<Refusal>,
     pub(super) history: History,
     pub(super) limits: Limits,
-    pub(super) distorted: distortion::Counts,
     nonces: HashSet<String>,
     /// The versions of each ruleset and from when they are in force, the oldest first.
     rulesets: BTreeMap<String, Vec<(i64, Arc<Ruleset>)>>,

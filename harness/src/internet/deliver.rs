@@ -24,10 +24,11 @@ use crate::{
         Scheme, Target,
         limits::{ANSWER_HEADER_BYTES, HEADER_COUNT, header_bytes},
     },
+    server_connection::{Abandoned, Connector},
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
 };
 
-pub(super) type HttpClient = Client<HttpConnector, Body>;
+pub(super) type HttpClient = Client<Connector, Body>;
 
 pub(super) fn client() -> HttpClient {
     let mut connector = HttpConnector::new();
@@ -37,7 +38,7 @@ pub(super) fn client() -> HttpClient {
         .pool_timer(TokioTimer::new())
         .set_host(false)
         .http1_max_headers(HEADER_COUNT)
-        .build(connector)
+        .build(Connector::new(connector, Abandoned::Closed))
 }
 
 impl Internet {
@@ -82,7 +83,8 @@ impl Internet {
         hop: &Hop,
     ) -> Result<Response<Body>, Failure> {
         let name = peer.as_ref().map(|peer| peer.name.as_str());
-        let faults = self.faults().meet(name, target(request.uri()));
+        let url = target(request.uri());
+        let faults = self.faults().meet(|on| on.matches(name, url));
         if !faults.is_empty() {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
             hop.faulted(words.join(", "));

@@ -1,59 +1,21 @@
-//! Faults: what goes wrong between a request and its destination, on purpose.
+//! Faults of the internet: what goes wrong between a request and its destination, on purpose.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    str::FromStr,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{collections::HashMap, fmt, str::FromStr};
 
 use http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::edge::{Pattern, PatternError, Target};
+use crate::{
+    edge::{Pattern, PatternError, Target},
+    fault,
+};
 
-/// A fault, as a scenario writes it: `{ on: ingress, fault: refuse, first: 2 }`.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// Which requests.
-    pub on: FaultTarget,
-    /// What happens to them.
-    pub fault: FaultKind,
-    /// Only the first so many requests; all of them where it is absent.
-    pub first: Option<u64>,
-    /// So many requests are let through before it begins.
-    #[serde(default)]
-    pub after: u64,
-    /// Only so many per cent of these requests, chosen by chance; all of them where it is absent.
-    pub percent: Option<Percent>,
-    /// Where chance begins: the same seed chooses the same requests.
-    #[serde(default)]
-    pub seed: u64,
-}
+/// A fault on the internet, as a scenario writes it: `{ on: ingress, fault: refuse, first: 2 }`.
+pub type Fault = fault::Fault<FaultTarget, FaultKind>;
 
-/// A share of requests: 1 to 99.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "u8")]
-pub struct Percent(#[schemars(range(min = 1, max = 99))] u8);
-
-/// Why a number is no share of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not a share of requests from 1 to 99 per cent")]
-pub struct PercentError(u8);
-
-impl TryFrom<u8> for Percent {
-    type Error = PercentError;
-
-    fn try_from(percent: u8) -> Result<Self, PercentError> {
-        if (1..100).contains(&percent) {
-            Ok(Self(percent))
-        } else {
-            Err(PercentError(percent))
-        }
-    }
-}
+/// The faults of a rig.
+pub(super) type Faults = fault::Faults<FaultTarget, FaultKind>;
 
 /// Which requests a fault applies to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -139,24 +101,21 @@ pub enum FaultTargetError {
     Pattern(#[from] PatternError),
 }
 
-impl Fault {
-    /// The name of the part it applies to, where it names one.
+impl FaultTarget {
+    /// The name of the part, where it names one.
     pub(super) fn peer_name(&self) -> Option<&str> {
-        match &self.on {
-            FaultTarget::Peer(name) => Some(name),
-            FaultTarget::Url(_) => None,
+        match self {
+            Self::Peer(name) => Some(name),
+            Self::Url(_) => None,
         }
     }
 
-    /// Whether chance chooses the request of this number.
-    fn chosen(&self, number: u64) -> bool {
-        self.percent.is_none_or(|Percent(percent)| {
-            // The golden ratio keeps neighbouring seeds and numbers from choosing alike.
-            let seed = self
-                .seed
-                .wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            fastrand::Rng::with_seed(seed).u8(0..100) < percent
-        })
+    /// Whether a request to this part, at this URL, is meant.
+    pub(super) fn matches(&self, peer: Option<&str>, url: Option<Target<'_>>) -> bool {
+        match self {
+            Self::Peer(name) => peer == Some(name),
+            Self::Url(pattern) => url.is_some_and(|url| pattern.matches(url)),
+        }
     }
 }
 
@@ -217,42 +176,6 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// The faults of a rig with what each has seen so far.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    faults: Vec<(Fault, AtomicU64)>,
-}
-
-impl Faults {
-    pub(super) fn new(faults: Vec<Fault>) -> Self {
-        Self {
-            faults: faults
-                .into_iter()
-                .map(|fault| (fault, AtomicU64::new(0)))
-                .collect(),
-        }
-    }
-
-    /// The faults that this request meets, in the order they were written.
-    pub(super) fn meet(&self, peer: Option<&str>, target: Option<Target<'_>>) -> Vec<FaultKind> {
-        self.faults
-            .iter()
-            .filter(|(fault, _)| match &fault.on {
-                FaultTarget::Peer(name) => peer == Some(name),
-                FaultTarget::Url(pattern) => target.is_some_and(|target| pattern.matches(target)),
-            })
-            .filter(|(fault, seen)| {
-                let before = seen.fetch_add(1, Ordering::Relaxed);
-                let end = fault
-                    .first
-                    .map_or(u64::MAX, |first| fault.after.saturating_add(first));
-                (fault.after..end).contains(&before) && fault.chosen(before)
-            })
-            .map(|(fault, _)| fault.fault.clone())
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -281,50 +204,28 @@ mod tests {
     }
 
     #[rstest]
-    #[case("{on: ingress, fault: refused}")]
-    #[case("{on: ingress, fault: refuse, times: 2}")]
-    #[case("{on: a.example/*x/, fault: refuse}")]
-    #[case("{on: wallarm, fault: {answer: {status: 500, code: 1}}}")]
-    #[case("{on: wallarm, fault: {answer: {status: 100}}}")]
-    #[case("{on: wallarm, fault: reset, percent: 0}")]
-    #[case("{on: wallarm, fault: reset, percent: 100}")]
-    #[case("{on: wallarm, fault: {answer: {status: 500, headers: {a b: c}}}}")]
-    fn a_misspelt_fault_is_refused(#[case] yaml: &str) {
-        assert!(read(yaml).is_err());
-    }
-
-    #[test]
-    fn a_fault_with_bounds_only_meets_the_requests_between_them() {
-        let faults = Faults::new(vec![
-            read("{on: ingress, fault: refuse, first: 2, after: 1}").unwrap(),
-        ]);
-        let met: Vec<bool> = (0..5)
-            .map(|_| !faults.meet(Some("ingress"), None).is_empty())
-            .collect();
-        assert_eq!(met, [false, true, true, false, false]);
-        assert!(faults.meet(Some("cdn"), None).is_empty());
-    }
-
-    #[test]
-    fn chance_chooses_a_share_of_the_requests_and_the_same_with_the_same_seed() {
-        let met = |seed: u64| -> Vec<bool> {
-            let text = format!("{{on: ingress, fault: refuse, percent: 30, seed: {seed}}}");
-            let faults = Faults::new(vec![read(&text).unwrap()]);
-            (0..1000)
-                .map(|_| !faults.meet(Some("ingress"), None).is_empty())
-                .collect()
-        };
-        assert_eq!(met(1), met(1));
-        assert_ne!(met(1), met(2));
-        for seed in 0..5 {
-            let share = met(seed).iter().filter(|met| **met).count();
-            assert!((250..350).contains(&share), "{share} of 1000");
-        }
+    #[case("{on: ingress, fault: refused}", "unknown variant `refused`")]
+    #[case("{on: a.example/*x/, fault: refuse}", "a.example/*x/")]
+    #[case(
+        "{on: wallarm, fault: {answer: {status: 500, code: 1}}}",
+        "unknown field `code`"
+    )]
+    #[case(
+        "{on: wallarm, fault: {answer: {status: 100}}}",
+        "100 is not a status from 200 to 599"
+    )]
+    #[case(
+        "{on: wallarm, fault: {answer: {status: 500, headers: {a b: c}}}}",
+        "is not a header that HTTP can carry"
+    )]
+    fn a_misspelt_fault_is_refused(#[case] yaml: &str, #[case] message: &str) {
+        let error = read(yaml).unwrap_err();
+        assert!(error.contains(message), "{error}");
     }
 
     #[test]
     fn a_fault_on_a_url_meets_only_that_url() {
-        let faults = Faults::new(vec![read("{on: shop.example/api*, fault: reset}").unwrap()]);
+        let on = read("{on: shop.example/api*, fault: reset}").unwrap().on;
         let target = |path_and_query| {
             Some(Target {
                 scheme: Scheme::Https,
@@ -332,10 +233,7 @@ mod tests {
                 path_and_query,
             })
         };
-        assert_eq!(
-            faults.meet(Some("origin"), target("/api?a=b")),
-            [FaultKind::Reset]
-        );
-        assert!(faults.meet(Some("origin"), target("/")).is_empty());
+        assert!(on.matches(Some("origin"), target("/api?a=b")));
+        assert!(!on.matches(Some("origin"), target("/")));
     }
 }

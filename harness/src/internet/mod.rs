@@ -16,10 +16,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-pub use fault::{
-    AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError, Percent,
-    PercentError,
-};
+pub use fault::{AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError};
 use http::{Request, Response};
 pub use limits::Limits;
 pub use unreachable::{Failure, Unreachable};
@@ -119,7 +116,7 @@ impl Internet {
     /// Where a fault names a part that no host leads to.
     pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), InternetError> {
         let known = self.peer_names();
-        for name in faults.iter().filter_map(Fault::peer_name) {
+        for name in faults.iter().filter_map(|fault| fault.on.peer_name()) {
             if !known.iter().any(|known| known == name) {
                 return Err(InternetError::NoSuchPeer {
                     name: name.to_owned(),

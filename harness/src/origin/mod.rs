@@ -5,10 +5,7 @@ pub mod launch;
 mod record;
 mod site;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Request, Response};
 
@@ -22,10 +19,6 @@ use crate::{
     body::Body,
     internet::{Failure, Handled, Handler},
 };
-
-/// How long it may take until it shows that an app gave no response because it ended: a server that has closed its
-/// connections still has to end, and `npm` with it.
-const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// What stands behind one name, and what reached it. Clones share the record.
 #[derive(Clone, Debug)]
@@ -111,7 +104,7 @@ impl Origin {
                 let request = request.map(|body| entry.observe(body));
                 let mut response = app.send(request).await;
                 if let (Err(failure), Some(process)) = (&mut response, process)
-                    && let Some(obituary) = process.obituary(LAST_BREATH).await
+                    && let Some(obituary) = process.obituary().await
                 {
                     failure.cause.push_str(&format!("; {obituary}"));
                 }

@@ -40,6 +40,20 @@ pub enum ClientError {
     Http(#[from] hyper::Error),
 }
 
+/// The same URL with `/` for a path that is not written, which every client sends (RFC 9110 §4.2.3).
+fn with_path(url: Uri) -> Uri {
+    let mut parts = url.clone().into_parts();
+    let written = parts
+        .path_and_query
+        .as_ref()
+        .map_or("", |path| path.as_str());
+    if written.starts_with('/') {
+        return url;
+    }
+    parts.path_and_query = format!("/{written}").parse().ok();
+    Uri::from_parts(parts).unwrap_or(url)
+}
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -78,7 +92,8 @@ impl Client {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let uri = request.uri().clone();
+        let uri = with_path(request.uri().clone());
+        request.uri_mut().clone_from(&uri);
         let stream = self.connect(&uri, request.version()).await?;
         if request.version() == Version::HTTP_2 {
             let (mut sender, connection) =
@@ -169,5 +184,22 @@ impl Client {
             }
             _ => Err(ClientError::Url(uri.clone())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("https://shop.example", "/")]
+    #[case("https://shop.example?a=b", "/?a=b")]
+    #[case("https://shop.example/?a=b", "/?a=b")]
+    #[case("https://shop.example/a?b", "/a?b")]
+    fn a_url_without_a_path_is_that_of_the_root(#[case] url: Uri, #[case] expected: &str) {
+        let target = with_path(url).into_parts().path_and_query;
+        assert_eq!(target.unwrap().as_str(), expected);
     }
 }

@@ -15,7 +15,10 @@ use crate::{
     fingerprint::{self, Ruleset},
     international,
     internet::Fault,
-    origin::App,
+    origin::{
+        App,
+        launch::{Launch, Missing},
+    },
     wallarm,
 };
 
@@ -44,6 +47,15 @@ pub struct Description {
     pub visitors: BTreeMap<String, Visitor>,
     /// What goes wrong on the way to the parts of the rig.
     pub faults: Vec<Fault>,
+}
+
+impl Description {
+    /// The first thing that an app of its hosts needs and that is not on this machine.
+    pub(crate) fn missing(&self) -> Option<Missing> {
+        let hosts = self.zones.values().flat_map(|zone| zone.hosts.values());
+        let mut launches = hosts.filter_map(|host| host.app.as_ref()?.launch.as_ref());
+        launches.find_map(Launch::missing)
+    }
 }
 
 /// A Cloudflare zone: its hosts, and the settings of its edge.

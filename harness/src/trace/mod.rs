@@ -116,6 +116,21 @@ impl Hop {
         self.change(|exchange| exchange.decision = Some(decision.into()));
     }
 
+    /// Who asks.
+    pub(crate) fn from(&self) -> Party {
+        self.record.lock().from
+    }
+
+    /// Writes what became of it after that.
+    pub(crate) fn then(&self, outcome: &str) {
+        self.change(|exchange| {
+            exchange.decision = Some(match exchange.decision.take() {
+                Some(decision) => format!("{decision}; {outcome}"),
+                None => outcome.to_owned(),
+            });
+        });
+    }
+
     /// Writes the fault that was applied to this hop.
     pub fn faulted(&self, fault: impl Into<String>) {
         self.change(|exchange| exchange.fault = Some(fault.into()));

@@ -147,10 +147,18 @@ mod tests {
         assert_eq!(list(yaml).holds(address, now), holds);
     }
 
-    #[test]
-    fn what_is_no_address_is_refused() {
-        assert!(serde_saphyr::from_str::<IpList>("[203.0.113]").is_err());
-        assert!(serde_saphyr::from_str::<IpList>("[{address: 203.0.113.7, until: 2s}]").is_err());
+    #[rstest]
+    #[case(
+        "[203.0.113]",
+        "`203.0.113` is neither an address nor a subnet, such as `203.0.113.0/24`"
+    )]
+    #[case(
+        "[{address: 203.0.113.7, until: 2s}]",
+        "did not match any variant of untagged enum Written"
+    )]
+    fn what_is_no_address_is_refused(#[case] yaml: &str, #[case] message: &str) {
+        let error = serde_saphyr::from_str::<IpList>(yaml).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
     }
 
     #[test]

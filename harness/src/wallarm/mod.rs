@@ -15,7 +15,6 @@
 //! ```
 
 mod attacks;
-mod console;
 mod decision;
 pub mod detect;
 mod graylisting;
@@ -27,9 +26,7 @@ mod settings;
 mod tests;
 
 pub use attacks::{Attack, AttackStatus, Hit};
-pub use console::{Console, ConsoleError};
 pub use decision::{Decision, Mode, Standing};
 pub use lists::{IpList, Listed};
 pub use node::Node;
-pub use render::attacks_as_table;
 pub use settings::{Changes, Settings};

@@ -27,6 +27,9 @@ use crate::{
     origin::{Entry, RecordedRequest},
 };
 
+/// How large a body it takes, in bytes: as much as Cloudflare does. A larger one is answered with 413.
+const BODY_LIMIT: usize = 100_000_000;
+
 /// nginx's own page for 403: what a node answers where no other is set up.
 const BLOCK_PAGE: &str = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
 
@@ -191,7 +194,7 @@ impl Node {
                 format!("the node does not work for `{host}`"),
             );
         }
-        let body = match read(body, settings.body_limit).await {
+        let body = match read(body, BODY_LIMIT).await {
             Ok(body) => body,
             Err(verdict) => return verdict,
         };
@@ -212,12 +215,8 @@ impl Node {
             }
             return Verdict::of(decision, mode, &[]);
         }
-        let limits = detect::Limits {
-            bytes: settings.analysis_limit,
-            ..detect::Limits::default()
-        };
         let (request, findings) = match tokio::task::spawn_blocking(move || {
-            let findings = request.findings(limits);
+            let findings = request.findings();
             (request, findings)
         })
         .await
@@ -319,7 +318,7 @@ struct Arrived {
 }
 
 impl Arrived {
-    fn findings(&self, limits: detect::Limits) -> Vec<Finding> {
+    fn findings(&self) -> Vec<Finding> {
         let path_and_query = self
             .head
             .uri
@@ -331,7 +330,7 @@ impl Arrived {
                 headers: &self.head.headers,
                 body: &self.body,
             },
-            limits,
+            detect::Limits::default(),
         )
     }
 
@@ -386,4 +385,18 @@ fn client(headers: &HeaderMap) -> IpAddr {
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_with_413() {
+        let whole = read(body::full("1234"), 4).await;
+        assert!(whole.is_ok_and(|whole| whole == "1234"));
+        let refused = read(body::full("12345"), 4).await.err().unwrap();
+        assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(refused.reason, "the body is larger than 4 bytes");
+    }
 }

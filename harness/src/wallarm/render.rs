@@ -1,69 +1,53 @@
-//! The attacks of a node for people: what `edgeproof attacks` prints.
+//! An attack for people: the line that `edgeproof up` prints.
+
+use std::fmt;
 
 use super::{Attack, AttackStatus};
 
-/// The attacks as a table, with the columns of the console.
-pub fn attacks_as_table(attacks: &[Attack]) -> String {
-    if attacks.is_empty() {
-        return "no attacks\n".to_owned();
+/// Longer addresses and parameters are cut.
+const WIDTH: usize = 60;
+
+/// `sqli at query.id of shop.example/search: blocked, 2 hits with 1 payload, latest 2026-11-26 12:00:00 from 203.0.113.7`.
+impl fmt::Display for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = match self.status {
+            AttackStatus::Blocked => "blocked",
+            AttackStatus::PartiallyBlocked => "partially blocked",
+            AttackStatus::Monitoring => "not blocked",
+        };
+        write!(
+            f,
+            "{} at {} of {}: {status}, {} with {}",
+            self.attack,
+            printable(&self.point.to_string()),
+            printable(&format!("{}{}", self.domain, self.path)),
+            counted(self.hits, "hit"),
+            counted(self.payloads.len() as u64, "payload"),
+        )?;
+        if let Ok(latest) = jiff::Timestamp::from_millisecond(self.last) {
+            write!(f, ", latest {}", latest.strftime("%Y-%m-%d %H:%M:%S"))?;
+        }
+        match self.sources.iter().max_by_key(|(_, hits)| **hits) {
+            Some((ip, _)) if self.sources.len() == 1 => write!(f, " from {ip}"),
+            Some((ip, hits)) => write!(
+                f,
+                " from {} addresses, most ({hits}) from {ip}",
+                self.sources.len()
+            ),
+            None => Ok(()),
+        }
     }
-    let head = [
-        "DATE",
-        "TYPE",
-        "PAYLOADS",
-        "HITS",
-        "TOP IP",
-        "DOMAIN/PATH",
-        "STATUS",
-        "PARAMETER",
-    ];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(attacks.iter().map(row));
-    let widths: Vec<usize> = (0..head.len())
-        .map(|column| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or_default()
-        })
-        .collect();
-    let line = |row: &[String; 8]| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}", width = *width));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }
 
-fn row(attack: &Attack) -> [String; 8] {
-    let date = jiff::Timestamp::from_millisecond(attack.first).map_or_else(
-        |_| attack.first.to_string(),
-        |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    );
-    let top = attack.sources.iter().max_by_key(|(_, hits)| **hits);
-    let status = match attack.status {
-        AttackStatus::Blocked => "Blocked",
-        AttackStatus::PartiallyBlocked => "Partially blocked",
-        AttackStatus::Monitoring => "Monitoring",
-    };
-    [
-        date,
-        attack.attack.to_string(),
-        attack.payloads.len().to_string(),
-        attack.hits.to_string(),
-        top.map_or_else(String::new, |(ip, hits)| format!("{ip} ({hits})")),
-        // What visitors sent ends up on a terminal.
-        printable(&format!("{}{}", attack.domain, attack.path)),
-        status.to_owned(),
-        printable(&attack.point.to_string()),
-    ]
+fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
+/// What visitors sent ends up on a terminal, so nothing in it may move the cursor.
 fn printable(text: &str) -> String {
-    let text: String = text
-        .chars()
+    let shown = text.chars().take(WIDTH);
+    let mut shown: String = shown
         .map(|letter| {
             if letter.is_control() {
                 '\u{fffd}'
@@ -72,8 +56,8 @@ fn printable(text: &str) -> String {
             }
         })
         .collect();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    if text.chars().nth(WIDTH).is_some() {
+        shown.push('…');
     }
+    shown
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{IpList, Mode, detect};
+use super::{IpList, Mode};
 use crate::clock::Clock;
 
 /// The set-up of a node.
@@ -20,10 +20,6 @@ pub struct Settings {
     pub graylist: IpList,
     /// Hosts it works for, with `*` and `?`; all where it is empty. Others are answered with 415.
     pub hosts: Vec<String>,
-    /// How large a body it takes, in bytes; a larger one is answered with 413. 100 MB, as much as Cloudflare takes.
-    pub body_limit: usize,
-    /// Bytes of decoded values it looks at in one request before it gives up (`overlimit_res`). 16 MiB.
-    pub analysis_limit: usize,
     /// Whether a request that was given up counts as malicious; the node lets it pass otherwise.
     pub overlimit_is_attack: bool,
     /// The node's time.
@@ -39,8 +35,6 @@ impl Default for Settings {
             denylist: IpList::default(),
             graylist: IpList::default(),
             hosts: Vec::new(),
-            body_limit: 100_000_000,
-            analysis_limit: detect::Limits::default().bytes,
             overlimit_is_attack: false,
             clock: Clock::default(),
         }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use rstest::rstest;
@@ -221,18 +222,15 @@ async fn the_mode_and_the_lists_change_while_it_runs() {
 }
 
 #[tokio::test]
-async fn other_hosts_and_large_bodies_are_refused_without_a_look() {
-    let world = world("{mode: block, hosts: ['*.shop.example'], body_limit: 4}");
+async fn other_hosts_are_refused_without_a_look() {
+    let world = world("{mode: block, hosts: ['*.shop.example']}");
     assert_eq!(world.get(ATTACK).await, 415);
-    let upload = |body: &'static str| {
-        Request::post(format!("https://{NODE_HOST}/"))
-            .header("x-forwarded-host", "www.shop.example")
-            .body(body::full(body))
-            .unwrap()
-    };
-    assert_eq!(world.send(upload("1234")).await, 200);
-    assert_eq!(world.send(upload("12345")).await, 413);
     assert!(world.node.attacks().is_empty());
+    let request = Request::post(format!("https://{NODE_HOST}/"))
+        .header("x-forwarded-host", "www.shop.example")
+        .body(body::full("1234"))
+        .unwrap();
+    assert_eq!(world.send(request).await, 200);
 }
 
 #[rstest]
@@ -244,10 +242,12 @@ async fn a_request_that_takes_too_much_passes_unless_it_is_set_otherwise(
     #[case] status: u16,
 ) {
     let world = world(&format!(
-        "{{mode: block, analysis_limit: 1000, overlimit_is_attack: {is_attack}}}"
+        "{{mode: block, overlimit_is_attack: {is_attack}}}"
     ));
+    // More encodings inside of one another than are opened.
+    let nested = (0..12).fold("harmless".to_owned(), |text, _| STANDARD.encode(text));
     let request = Request::post(format!("https://{NODE_HOST}/"))
-        .body(body::full("x".repeat(2000)))
+        .body(body::full(nested))
         .unwrap();
     assert_eq!(world.send(request).await, status);
     assert_eq!(world.kinds(), ["overlimit_res"]);
@@ -313,44 +313,17 @@ async fn a_hit_has_the_fields_of_the_console() {
 }
 
 #[tokio::test]
-async fn the_table_has_the_columns_of_the_console() {
+async fn an_attack_is_told_in_a_line_that_cannot_move_a_cursor() {
     let world = world("{mode: block}");
-    assert_eq!(attacks_as_table(&world.node.attacks()), "no attacks\n");
     world.get("/a%1b?id=1'%20or%201=1--").await;
     world.get("/a%1b?id=2'%20or%201=1--").await;
-    let table = attacks_as_table(&world.node.attacks());
-    let lines: Vec<&str> = table.lines().collect();
-    let words: Vec<&str> = lines[0]
-        .split("  ")
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-        .collect();
+    let attacks = world.node.attacks();
+    let mut attack = attacks[0].clone();
+    (attack.last, attack.path) = (0, "/a\u{1b}[2J".to_owned());
     assert_eq!(
-        words,
-        [
-            "DATE",
-            "TYPE",
-            "PAYLOADS",
-            "HITS",
-            "TOP IP",
-            "DOMAIN/PATH",
-            "STATUS",
-            "PARAMETER"
-        ]
-    );
-    let rest: Vec<&str> = lines[1].split_whitespace().skip(2).collect();
-    assert_eq!(
-        rest,
-        [
-            "sqli",
-            "2",
-            "2",
-            "203.0.113.7",
-            "(2)",
-            "shop.example/a%1b",
-            "Blocked",
-            "query.id"
-        ]
+        attack.to_string(),
+        "sqli at query.id of shop.example/a\u{fffd}[2J: blocked, 2 hits with 2 payloads, \
+         latest 1970-01-01 00:00:00 from 203.0.113.7"
     );
 }
 

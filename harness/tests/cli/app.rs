@@ -164,10 +164,7 @@ fn an_app_that_does_not_start_is_told_with_the_end_of_its_output() {
 #[test]
 fn a_failure_shows_what_the_app_printed_meanwhile() {
     let folder = folder("404");
-    let text = SCENARIO.replace(
-        "npm start",
-        "'node -e \"console.log(1); require(`./app.js`)\"'",
-    );
+    let text = SCENARIO.replace("npm start", "'echo 1; exec node app.js'");
     fs::write(
         folder.path().join("a.yaml"),
         text.replace("env:", "start: each_scenario, env:")

@@ -197,13 +197,9 @@ async fn what_an_api_refuses_ends_in_a_text_and_a_code(
     #[case] code: u8,
 ) {
     let world = World::new().await;
-    let fault = PlaneFault {
-        on: Some(on.parse().unwrap()),
-        fault: PlaneFaultKind::Error(ErrorFault::status(status)),
-        first: Some(1),
-        after: 0,
-    };
-    world.plane.set_fault(fault);
+    let error = PlaneFaultKind::Error(ErrorFault::status(status));
+    let fault = PlaneFault::new(Some(on.parse().unwrap()), error);
+    world.plane.set_fault(fault.nth(1));
     let answered = world.run(&["apply", "shop.yaml", "--yes"]).await;
     golden(name, &answered.text);
     assert_eq!(answered.code, i32::from(code));
@@ -239,12 +235,10 @@ async fn drift_is_listed_and_planned_away() {
 async fn what_could_not_be_undone_is_said() {
     let world = World::new().await;
     for on in ["POST */workers/routes", "DELETE */workers/scripts/shop"] {
-        world.plane.set_fault(PlaneFault {
-            on: Some(on.parse().unwrap()),
-            fault: PlaneFaultKind::Error(ErrorFault::status(400)),
-            first: None,
-            after: 0,
-        });
+        let error = PlaneFaultKind::Error(ErrorFault::status(400));
+        world
+            .plane
+            .set_fault(PlaneFault::new(Some(on.parse().unwrap()), error));
     }
     let answered = world.run(&["apply", "shop.yaml", "--yes"]).await;
     golden("deploy_half_made", &answered.text);
@@ -285,12 +279,11 @@ async fn a_token_is_not_sent_over_plain_http() {
 async fn ctrl_c_in_the_middle_undoes_it_and_says_so() {
     let world = World::new().await;
     // Long enough for the signal to arrive while the call is under way.
-    world.plane.set_fault(PlaneFault {
-        on: Some("POST */workers/routes".parse().unwrap()),
-        fault: PlaneFaultKind::Delay(1500),
-        first: Some(1),
-        after: 0,
-    });
+    let on = "POST */workers/routes".parse().unwrap();
+    let delay = PlaneFaultKind::Delay(1500);
+    world
+        .plane
+        .set_fault(PlaneFault::new(Some(on), delay).nth(1));
     let mut command = world.command(&["apply", "shop.yaml", "--yes"]);
     let (code, text) = tokio::task::spawn_blocking(move || {
         let mut child = command

@@ -3,9 +3,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
     io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,7 +16,7 @@ use bytes::Bytes;
 use edgeproof::{
     body::{self, Body},
     edge::{Compression, Plan, Settings},
-    internet::{Destination, Handler, Peer},
+    internet::{Destination, Handled, Handler, Peer},
     trace::Party,
 };
 use futures_util::StreamExt;
@@ -121,10 +119,7 @@ impl Always {
 struct Handle(Arc<Always>);
 
 impl Handler for Handle {
-    fn handle(
-        &self,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, request: Request<Body>) -> Handled {
         let origin = Arc::clone(&self.0);
         Box::pin(async move {
             origin.asked.fetch_add(1, Ordering::SeqCst);
@@ -135,7 +130,7 @@ impl Handler for Handle {
             });
             *response.status_mut() = origin.status;
             *response.headers_mut() = origin.headers.clone();
-            response
+            Ok(response)
         })
     }
 }
@@ -408,7 +403,7 @@ struct Events(
 );
 
 impl Handler for Events {
-    fn handle(&self, _: Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn handle(&self, _: Request<Body>) -> Handled {
         let receiver = self.0.lock().unwrap().take().unwrap();
         let coding = self.1;
         Box::pin(async move {
@@ -425,7 +420,7 @@ impl Handler for Events {
             if !coding.is_empty() {
                 headers.insert("content-encoding", HeaderValue::from_static(coding));
             }
-            response
+            Ok(response)
         })
     }
 }

@@ -19,7 +19,7 @@ use crate::world::{World, get, text, world, world_of};
 const SOON: Duration = Duration::from_secs(60);
 
 /// Sends bytes, and reads until the edge closes; the connection ends with `Connection: close` requests.
-async fn exchange(world: &World, bytes: &[u8]) -> String {
+pub(crate) async fn exchange(world: &World, bytes: &[u8]) -> String {
     let mut stream = world.tcp().await;
     // The edge may close before it has read everything; what it answered is what counts.
     let _ = stream.write_all(bytes).await;
@@ -72,6 +72,8 @@ async fn still_serves(world: &World) {
 )]
 #[case::no_version(b"GET /\r\n\r\n")]
 #[case::space_in_target(b"GET /a b HTTP/1.1\r\nHost: shop.example\r\n\r\n")]
+#[case::byte_that_is_not_utf_8(b"GET /caf\xe9 HTTP/1.1\r\nHost: shop.example\r\n\r\n")]
+#[case::asterisk(b"OPTIONS * HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")]
 #[tokio::test]
 async fn a_malformed_head_is_refused(#[case] bytes: &[u8]) {
     let world = world().await;
@@ -259,6 +261,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -297,6 +300,124 @@ async fn http2_exchange(world: &World, frames: &[Vec<u8>]) -> Vec<u8> {
         .await
         .expect("the edge ends the connection");
     kinds
+}
+
+/// Fields of HTTP/2 without compression.
+fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
+    let field = |(name, value): &(&str, &[u8])| {
+        let lengths = [name.len() as u8, value.len() as u8];
+        [&[0, lengths[0]], name.as_bytes(), &lengths[1..], value].concat()
+    };
+    fields.iter().flat_map(field).collect()
+}
+
+/// What the edge does with one request of HTTP/2.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The byte that stands for a status of the static table (RFC 7541 appendix A).
+    Status(u8),
+    Reset,
+    /// The connection ends, which the `h2` crate does for what it cannot even read.
+    GoneAway,
+}
+const OK: Outcome = Outcome::Status(0x88);
+const BAD_REQUEST: Outcome = Outcome::Status(0x8c);
+
+async fn outcome(world: &World, fields: &[(&str, &[u8])]) -> Outcome {
+    let mut stream = world.tls(b"h2").await;
+    let mut bytes = PREFACE.to_vec();
+    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    bytes.extend(frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(fields)));
+    stream.write_all(&bytes).await.unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut content = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut content).await.unwrap();
+        match head[3] {
+            HEADERS => return Outcome::Status(content[0]),
+            // RFC 9113 §8.1.1: PROTOCOL_ERROR.
+            RST_STREAM if content == 1_u32.to_be_bytes() => return Outcome::Reset,
+            GOAWAY => return Outcome::GoneAway,
+            SETTINGS | WINDOW_UPDATE => {}
+            other => panic!("a frame of type {other}"),
+        }
+    }
+}
+
+const METHOD: (&str, &[u8]) = (":method", b"GET");
+const SCHEME: (&str, &[u8]) = (":scheme", b"https");
+const AUTHORITY: (&str, &[u8]) = (":authority", b"shop.example");
+const PATH: (&str, &[u8]) = (":path", b"/");
+
+// RFC 9113 §8.2.1 (names), §8.2.2 (fields of a connection), §8.3.1 (pseudo-header fields).
+#[rstest]
+#[case::good(&[METHOD, SCHEME, AUTHORITY, PATH], OK)]
+#[case::no_method(&[SCHEME, AUTHORITY, PATH], Outcome::Reset)]
+#[case::no_scheme(&[METHOD, AUTHORITY, PATH], Outcome::Reset)]
+#[case::no_path(&[METHOD, SCHEME, AUTHORITY], Outcome::Reset)]
+#[case::no_authority(&[METHOD, SCHEME, PATH], BAD_REQUEST)]
+#[case::host_in_its_place(&[METHOD, SCHEME, PATH, ("host", b"shop.example")], OK)]
+#[case::two_paths(&[METHOD, SCHEME, AUTHORITY, PATH, PATH], Outcome::Reset)]
+#[case::pseudo_header_behind_a_header(&[METHOD, SCHEME, AUTHORITY, ("a", b"b"), PATH], Outcome::Reset)]
+#[case::unknown_pseudo_header(&[METHOD, SCHEME, AUTHORITY, PATH, (":a", b"b")], Outcome::GoneAway)]
+#[case::empty_path(&[METHOD, SCHEME, AUTHORITY, (":path", b"")], Outcome::Reset)]
+#[case::path_without_slash(&[METHOD, SCHEME, AUTHORITY, (":path", b"w/url")], Outcome::Reset)]
+#[case::query_only(&[METHOD, SCHEME, AUTHORITY, (":path", b"?a=b")], BAD_REQUEST)]
+#[case::asterisk(&[METHOD, SCHEME, AUTHORITY, (":path", b"*")], BAD_REQUEST)]
+#[case::asterisk_of_options(&[SCHEME, (":method", b"OPTIONS"), AUTHORITY, (":path", b"*")], BAD_REQUEST)]
+#[case::less_than_in_the_path(&[METHOD, SCHEME, AUTHORITY, (":path", b"/a<b")], Outcome::Reset)]
+#[case::byte_that_is_not_utf_8(&[METHOD, SCHEME, AUTHORITY, (":path", b"/caf\xe9")], Outcome::GoneAway)]
+#[case::other_raw_bytes(&[METHOD, SCHEME, AUTHORITY, (":path", b"/\"{}|^\\\xc3\xa9")], OK)]
+#[case::other_host(&[METHOD, SCHEME, AUTHORITY, PATH, ("host", b"other.example")], BAD_REQUEST)]
+#[case::same_host(&[METHOD, SCHEME, AUTHORITY, PATH, ("host", b"Shop.example")], OK)]
+#[case::capital_in_a_name(&[METHOD, SCHEME, AUTHORITY, PATH, ("X-A", b"b")], Outcome::GoneAway)]
+#[case::connection(&[METHOD, SCHEME, AUTHORITY, PATH, ("connection", b"close")], Outcome::Reset)]
+#[case::upgrade(&[METHOD, SCHEME, AUTHORITY, PATH, ("upgrade", b"h2c")], Outcome::Reset)]
+#[case::keep_alive(&[METHOD, SCHEME, AUTHORITY, PATH, ("keep-alive", b"5")], Outcome::Reset)]
+#[case::transfer_encoding(&[METHOD, SCHEME, AUTHORITY, PATH, ("transfer-encoding", b"chunked")], Outcome::Reset)]
+#[case::te(&[METHOD, SCHEME, AUTHORITY, PATH, ("te", b"gzip")], Outcome::Reset)]
+#[case::te_trailers(&[METHOD, SCHEME, AUTHORITY, PATH, ("te", b"trailers")], OK)]
+#[tokio::test]
+async fn what_http_2_forbids_is_refused(
+    #[case] fields: &[(&str, &[u8])],
+    #[case] expected: Outcome,
+) {
+    let world = world().await;
+    let outcome = timeout(SOON, outcome(&world, fields)).await.unwrap();
+    assert_eq!(outcome, expected);
+    let reached = world.origin.requests.load(Ordering::SeqCst) > 0;
+    assert_eq!(reached, expected == OK);
+    still_serves(&world).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn connect_is_refused(#[values(false, true)] http2: bool) {
+    let world = world().await;
+    let request = http::Request::connect("shop.example:443")
+        .header("host", "shop.example:443")
+        .body(body::empty())
+        .unwrap();
+    let status = if http2 {
+        world
+            .http2()
+            .await
+            .send_request(request)
+            .await
+            .unwrap()
+            .status()
+    } else {
+        world
+            .http1()
+            .await
+            .send_request(request)
+            .await
+            .unwrap()
+            .status()
+    };
+    assert_eq!(status, 405);
+    assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

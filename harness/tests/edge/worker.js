@@ -26,6 +26,22 @@ const behaviours = {
       return new Response(`${answered} answered, then ${error.constructor.name}`);
     }
   },
+  "/w/refuse": () => new Response("refused by the worker", { status: 403 }),
+  "/w/refuse-at-length": () => new Response("x".repeat(40 * 1024), { status: 403 }),
+  "/w/pass/refuse": (request) => fetch("https://shop.example/refuse", request),
+  // The handler waits for ever, `waitUntil` for the end of the visitor.
+  "/w/signal": async (request, context) => {
+    const tell = (path) => fetch(`https://vendor.test${path}`).then((answer) => answer.text());
+    const gone = new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+    context.waitUntil(gone.then(() => tell("/aborted")).then(() => tell("/lived-on")));
+    return tell("/hangs");
+  },
+  "/w/streamed": () => {
+    const { readable, writable } = new TransformStream();
+    const writer = writable.getWriter();
+    writer.write(new TextEncoder().encode("in pieces")).then(() => writer.close());
+    return new Response(readable);
+  },
   "/w/throw": () => {
     throw new Error("boom");
   },

@@ -83,6 +83,14 @@ impl Origin {
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let (head, mut body) = request.into_parts();
+        if head.uri.path() == "/hangs" {
+            std::future::pending::<()>().await;
+        }
+        if head.uri.path() == "/refuse" {
+            let mut answer = Response::new(body::full("refused by the origin"));
+            *answer.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return answer;
+        }
         let mut text = Vec::new();
         while let Some(Ok(frame)) = body.frame().await {
             let Ok(data) = frame.into_data() else { break };
@@ -298,7 +306,11 @@ fn worker(directory: &Path, name: &str, source: &str, internet: SocketAddr) -> W
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("index.js"), source).unwrap();
     WorkerConfig {
-        options: WorkerOptions::default(),
+        options: WorkerOptions {
+            // The default from 2026-11-17 on.
+            compatibility_flags: vec!["enable_request_signal".to_owned()],
+            ..WorkerOptions::default()
+        },
         name: name.to_owned(),
         bundle: Bundle::read(&directory).unwrap(),
         variables: BTreeMap::new(),
@@ -317,14 +329,19 @@ impl World {
     }
 
     pub(crate) async fn tls(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
+        self.tls_over(self.tcp().await, protocol).await
+    }
+
+    /// TLS over a connection of the visitor.
+    pub(crate) async fn tls_over(
+        &self,
+        stream: TcpStream,
+        protocol: &[u8],
+    ) -> TlsStream<TcpStream> {
         let config = self.authority.client_config(&[protocol]).unwrap();
-        TlsConnector::from(Arc::new(config))
-            .connect(
-                ServerName::try_from("shop.example").unwrap(),
-                self.tcp().await,
-            )
-            .await
-            .unwrap()
+        let name = ServerName::try_from("shop.example").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(name, stream).await.unwrap()
     }
 
     /// A connection that speaks HTTP/1.1 over TLS.

@@ -32,7 +32,7 @@ fn of_app(app: &str) -> Result<Vec<load::Case>, String> {
 
 #[rstest]
 #[case::folder(
-    "            run: npm start\n            in: ../none\n",
+    "            run: npm start\n            in: none\n",
     "9:17 there is no folder `/none` for `npm start`\n"
 )]
 #[case::address(

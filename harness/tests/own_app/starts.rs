@@ -1,5 +1,6 @@
 //! When an app is started, for whom, and what is said where it is not ready.
 
+use edgeproof::run::record::Verdict;
 use rstest::rstest;
 
 use crate::world::{World, all_passed, error_of, free_port};
@@ -158,6 +159,32 @@ async fn somebody_elses_server_is_not_taken_for_the_app() {
             "something already listens at http://localhost:{port}, where `node app.js` is to listen; stop it, or leave \
              `run` out to use it"
         )
+    );
+    assert!(world.starts().is_empty());
+}
+
+#[rstest]
+#[case::a_program("no-such-program", "is not on PATH: see the handbook")]
+#[case::a_path("./no/such/file", "is not in `")]
+#[tokio::test]
+async fn an_app_without_what_it_needs_is_not_started_and_that_is_the_reason(
+    #[case] what: &str,
+    #[case] message: &str,
+) {
+    let world = World::new();
+    let app = format!(
+        "{{ run: node app.js, needs: {{ node: '', ./app.js: '', {what}: see the handbook }} }}"
+    );
+    world.scenario("a", &app, OK);
+    let records = world.run().await;
+    // Skipped on one's own machine; in CI nobody would notice.
+    let reason = match (&records[0].verdict, std::env::var_os("CI")) {
+        (Verdict::Skipped(reason), None) | (Verdict::Error(reason), Some(_)) => reason,
+        (verdict, ci) => panic!("{verdict:?} where CI is {ci:?}"),
+    };
+    assert!(
+        reason.contains(what) && reason.contains(message),
+        "{reason}"
     );
     assert!(world.starts().is_empty());
 }

@@ -365,9 +365,11 @@ impl Page {
 }
 
 fn network() -> Network::Enable {
+    const BUFFER: u32 = 512 * 1024 * 1024;
     Network::Enable {
-        max_total_buffer_size: None,
-        max_resource_buffer_size: None,
+        // A large upload takes the place of the response to it: the browser counts both.
+        max_total_buffer_size: Some(BUFFER),
+        max_resource_buffer_size: Some(BUFFER),
         max_post_data_size: Some(1024 * 1024),
         report_direct_socket_traffic: None,
         enable_durable_messages: None,

@@ -6,12 +6,12 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rstest::rstest;
 
 use super::{ApiError, KeyType, Management, Secret, Waiting};
-use crate::fingerprint::{Distortion, Endpoint, Fingerprint, How, Settings};
+use crate::fingerprint::{Endpoint, Fingerprint, PlatformFault, PlatformFaultKind, Settings};
 
-async fn platform(distort: Vec<Distortion>) -> Fingerprint {
+async fn platform(faults: Vec<PlatformFault>) -> Fingerprint {
     let settings = Settings {
         environments: vec!["staging".to_owned()],
-        distort,
+        faults,
         ..Settings::default()
     };
     Fingerprint::start(settings).await.unwrap()
@@ -93,12 +93,7 @@ async fn what_the_api_refuses_is_told_with_its_code(
 
 #[tokio::test]
 async fn a_lost_answer_is_uncertain_and_the_key_is_there() {
-    let lost = Distortion {
-        how: How::InvalidJson,
-        on: Endpoint::Management,
-        after: 0,
-        times: Some(1),
-    };
+    let lost = PlatformFault::new(Endpoint::Management, PlatformFaultKind::InvalidJson).nth(1);
     let platform = platform(vec![lost]).await;
     let client = client(&platform, platform.management_key());
     let made = client.create_key("one key", KeyType::Secret, None).await;

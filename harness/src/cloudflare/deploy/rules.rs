@@ -227,11 +227,7 @@ mod tests {
     #[case("zone: shop.example", "zone: https://shop.example/", &[
         "2:7 `https://shop.example/` is not a host name: it has a character that no name has, or no valid punycode",
     ])]
-    #[case("zone: shop.example", "zone: example", &[
-        "2:7 `example` is not the name of a zone",
-        "3:24 `shop.example` is not in the zone `example`",
-        "4:18 `shop.example` is not in the zone `example`",
-    ])]
+    #[case("zone: shop.example", "zone: example", &["2:7 `example` is not the name of a zone"])]
     #[case("shop.example/a", "SMÖRGÅS.example/a", &["3:24 `xn--smrgs-pra0j.example` is not in the zone `shop.example`"])]
     #[case("[shop.example/a]", "[]", &["3:23 a deployment without identification pages protects nothing"])]
     #[case("[shop.example/a]", "[other.example/a]", &["3:24 `other.example` is not in the zone `shop.example`"])]

@@ -360,7 +360,9 @@ mod tests {
     #[case("Workers Scripts:Write")]
     #[case("workers scripts:Edit")]
     fn anything_else_is_no_permission(#[case] text: &str) {
-        assert!(text.parse::<Permission>().is_err());
+        let error = text.parse::<Permission>().unwrap_err().to_string();
+        let message = format!("`{text}` is no permission; `Read` or `Edit` of ");
+        assert!(error.starts_with(&message), "{error}");
     }
 
     #[test]

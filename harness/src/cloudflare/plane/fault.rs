@@ -2,29 +2,20 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use crate::scenario::call::CallPattern;
+use crate::{fault, scenario::call::CallPattern};
 
-/// A fault, as a scenario writes it: `{ on: POST */workers/routes, fault: reset, after: 1, first: 1 }`.
+/// A fault of the API, as a scenario writes it: `{ on: POST */workers/routes, fault: reset, after: 1, first: 1 }`.
 ///
-/// Of the faults that are set, each counts the requests it is about from the moment it was set.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PlaneFault {
-    /// Which requests, such as `PUT */workers/scripts/*`; all where it is absent.
-    pub on: Option<CallPattern>,
-    /// What happens to them.
-    pub fault: PlaneFaultKind,
-    /// Only the first so many requests; all of them where it is absent.
-    pub first: Option<u64>,
-    /// So many requests are let through before it begins.
-    #[serde(default)]
-    pub after: u64,
-}
+/// Without `on` it is about every request.
+pub type PlaneFault = fault::Fault<Option<CallPattern>, PlaneFaultKind>;
+
+/// The faults that are set.
+pub(super) type PlaneFaults = fault::Faults<Option<CallPattern>, PlaneFaultKind>;
 
 /// What goes wrong with a request to the API.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -96,25 +87,6 @@ impl ErrorFault {
     }
 }
 
-impl PlaneFault {
-    /// Only the `n`-th request from now on, counted from 1.
-    pub fn nth(n: u64, fault: PlaneFaultKind) -> Self {
-        Self {
-            on: None,
-            fault,
-            first: Some(1),
-            after: n.saturating_sub(1),
-        }
-    }
-
-    /// The same for these requests only.
-    #[must_use]
-    pub fn on(mut self, call: CallPattern) -> Self {
-        self.on = Some(call);
-        self
-    }
-}
-
 impl PlaneFaultKind {
     /// A few words for the trace.
     pub(super) fn line(&self) -> String {
@@ -130,42 +102,6 @@ impl PlaneFaultKind {
     }
 }
 
-/// The faults that are set, with how many requests each has seen.
-#[derive(Debug, Default)]
-pub(super) struct PlaneFaults(Vec<(PlaneFault, u64)>);
-
-impl PlaneFaults {
-    pub(super) fn new(faults: Vec<PlaneFault>) -> Self {
-        Self(faults.into_iter().map(|fault| (fault, 0)).collect())
-    }
-
-    pub(super) fn push(&mut self, fault: PlaneFault) {
-        self.0.push((fault, 0));
-    }
-
-    /// The faults that this request meets, in the order they were set.
-    pub(super) fn meet(&mut self, method: &Method, url: &str) -> Vec<PlaneFaultKind> {
-        let mut met = Vec::new();
-        for (fault, seen) in &mut self.0 {
-            if !fault
-                .on
-                .as_ref()
-                .is_none_or(|call| call.matches(method, url))
-            {
-                continue;
-            }
-            let end = fault
-                .first
-                .map_or(u64::MAX, |first| fault.after.saturating_add(first));
-            if (fault.after..end).contains(seen) {
-                met.push(fault.fault.clone());
-            }
-            *seen += 1;
-        }
-        met
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -174,29 +110,6 @@ mod tests {
 
     fn read(yaml: &str) -> Result<PlaneFault, String> {
         serde_saphyr::from_str(yaml).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_fault_counts_only_its_own_requests_from_when_it_was_set() {
-        let mut faults = PlaneFaults::new(vec![
-            read("{on: POST */routes, fault: reset, after: 1, first: 1}").unwrap(),
-        ]);
-        let mut meet = |method, url| faults.meet(&method, url).len();
-        let url = "http://127.0.0.1/client/v4/zones/z/workers/routes";
-        assert_eq!(meet(Method::GET, url), 0);
-        assert_eq!(meet(Method::POST, url), 0);
-        assert_eq!(meet(Method::POST, url), 1);
-        assert_eq!(meet(Method::POST, url), 0);
-    }
-
-    #[test]
-    fn the_nth_request_is_counted_from_one() {
-        let mut faults = PlaneFaults::default();
-        faults.push(PlaneFault::nth(2, PlaneFaultKind::ResetAfterwards));
-        let met: Vec<usize> = (0..3)
-            .map(|_| faults.meet(&Method::GET, "http://a/b").len())
-            .collect();
-        assert_eq!(met, [0, 1, 0]);
     }
 
     #[test]
@@ -210,10 +123,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case("{fault: {error: {status: 200}}}")]
-    #[case("{fault: refuse}")]
-    #[case("{on: nothing, fault: reset}")]
-    fn a_misspelt_fault_is_refused(#[case] yaml: &str) {
-        assert!(read(yaml).is_err());
+    #[case(
+        "{fault: {error: {status: 200}}}",
+        "200 is not a status from 400 to 599"
+    )]
+    #[case("{fault: refuse}", "unknown variant `refuse`")]
+    #[case("{on: nothing, fault: reset}", "`nothing` is not a call, such as")]
+    fn a_misspelt_fault_is_refused(#[case] yaml: &str, #[case] message: &str) {
+        let error = read(yaml).unwrap_err();
+        assert!(error.contains(message), "{error}");
     }
 }

@@ -11,7 +11,7 @@
 //! .await?;
 //! // Point a client, or wrangler, at it:
 //! println!("{} {} {}", plane.base_url(), plane.account_id(), plane.token().reveal());
-//! plane.set_fault(PlaneFault::nth(3, PlaneFaultKind::Reset));
+//! plane.set_fault(PlaneFault::new(None, PlaneFaultKind::Reset).nth(3));
 //! assert!(plane.state().scripts.is_empty());
 //! # Ok(())
 //! # }

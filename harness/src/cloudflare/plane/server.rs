@@ -125,7 +125,7 @@ impl Shared {
             .faults
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .meet(&call.method, url);
+            .meet(|on| on.as_ref().is_none_or(|on| on.matches(&call.method, url)));
         let mut answers = true;
         for fault in &met {
             hop.faulted(fault.line());

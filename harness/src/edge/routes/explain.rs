@@ -358,11 +358,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case("https://")]
-    #[case("ftp://shop.example/")]
-    #[case("https://shop example/")]
-    fn what_is_no_url_of_the_web_is_refused(#[case] url: &str) {
+    #[case(
+        "https://",
+        "`https://` is not a URL such as https://shop.example/account"
+    )]
+    #[case(
+        "ftp://shop.example/",
+        "`ftp://shop.example/` is not a URL of http:// or https://"
+    )]
+    #[case(
+        "https://shop example/",
+        "`https://shop example/` is not a URL such as https://shop.example/account"
+    )]
+    fn what_is_no_url_of_the_web_is_refused(#[case] url: &str, #[case] message: &str) {
         let (zones, table) = world();
-        assert!(explain(&zones, &table, url).is_err());
+        let error = explain(&zones, &table, url).unwrap_err();
+        assert_eq!(error.to_string(), message);
     }
 }

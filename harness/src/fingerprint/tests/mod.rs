@@ -1,7 +1,7 @@
 //! The platform over real sockets, asked as workers and SDKs ask it.
 
-mod distortion;
 mod edge;
+mod fault;
 mod filtering;
 mod ingress;
 mod server_api;

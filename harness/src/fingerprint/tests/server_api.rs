@@ -325,7 +325,7 @@ async fn every_other_published_error_can_be_stated(
 ) {
     let error = json!({ "status": status, "code": code, "message": message });
     let platform = workspace(json!({
-        "distort": [{ "on": "server_api", "how": { "error": error }, "times": 1 }],
+        "faults": [{ "on": "server_api", "fault": { "error": error }, "first": 1 }],
     }))
     .await;
     let answer = get(&platform, "/v4/events").await;

@@ -17,7 +17,10 @@ use super::{
     Address,
     tls::{self, Offered, Tls},
 };
-use crate::internet::Unreachable;
+use crate::{
+    internet::Unreachable,
+    server_connection::{Abandoned, ServerConnection},
+};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +93,8 @@ pub(super) async fn connect(
         .map_err(|_| ConnectError::Timeout(limit))??;
     // Without it a small request waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr();
+    let stream = ServerConnection::new(stream, Abandoned::Closed);
     let Some(tls) = tls else {
         return Ok(Connected {
             stream: Box::new(stream),
@@ -98,7 +103,7 @@ pub(super) async fn connect(
     };
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
         .map_err(|_| ConnectError::ServerName(host.to_owned()))?;
-    let address = stream.peer_addr().map_err(|error| ConnectError::Tcp {
+    let address = peer.map_err(|error| ConnectError::Tcp {
         tried: error.to_string(),
         kind: error.kind(),
     })?;
@@ -115,7 +120,12 @@ pub(super) async fn connect(
 impl Address {
     /// Whether something listens there.
     pub(in crate::origin) async fn accepts(&self) -> bool {
-        connect_tcp(self).await.is_ok()
+        let connected = connect_tcp(self).await;
+        // A connection from a free port to the same one is accepted by nobody but itself.
+        connected.is_ok_and(|stream| match (stream.local_addr(), stream.peer_addr()) {
+            (Ok(local), Ok(peer)) => local != peer,
+            _ => false,
+        })
     }
 }
 

@@ -239,7 +239,7 @@ mod tests {
     )]
     #[case::not_ready("{ run: a, ready: 'https://localhost/' }", Some("cannot be asked"))]
     #[case::no_word("{ run: a, start: twice }", Some("twice"))]
-    #[case::no_time("{ run: a, ready_within: soon }", Some("no stretch of time"))]
+    #[case::no_time("{ run: a, ready_within: soon }", Some("not a stretch of time"))]
     #[case::query("'http://127.0.0.1/?a'", Some("query"))]
     fn what_cannot_be_asked_is_found_by_reading(#[case] yaml: &str, #[case] mistake: Option<&str>) {
         match (read(yaml), mistake) {

@@ -41,6 +41,10 @@ pub(super) struct Written {
     /// variables that are called a key, secret, token or password.
     #[serde(default)]
     env: Option<BTreeMap<String, String>>,
+    /// What must be there before it is started, each with how it is had: a program, looked for on `PATH`, or a path with a
+    /// `/`, seen from `in`. Where one is missing the scenario is skipped with that reason; in CI (`CI` is set) it is an error.
+    #[serde(default)]
+    needs: Option<BTreeMap<String, String>>,
     /// When it is ready: once this URL gives a response, whatever its status, or once it prints this text. Once its
     /// address accepts connections where it is absent.
     #[serde(default)]
@@ -82,6 +86,7 @@ impl Written {
             command: command.to_owned(),
             folder: self.folder.clone().unwrap_or_else(|| PathBuf::from(".")),
             env: self.env.clone().unwrap_or_default(),
+            needs: self.needs.clone().unwrap_or_default(),
             address: self.address.clone().unwrap_or_default(),
             ready: self.ready.clone(),
             ready_within: self
@@ -101,6 +106,7 @@ impl Written {
         let about_a_start = [
             ("in", self.folder.is_some()),
             ("env", self.env.is_some()),
+            ("needs", self.needs.is_some()),
             ("ready", self.ready.is_some()),
             ("ready_within", self.ready_within.is_some()),
             ("start", self.start.is_some()),

@@ -23,6 +23,8 @@ pub struct Launch {
     pub folder: PathBuf,
     /// What its environment has beside that of this process, and `PORT`.
     pub env: BTreeMap<String, String>,
+    /// What must be there before it is started: programs and paths, each with how it is had.
+    pub needs: BTreeMap<String, String>,
     /// Where it listens.
     pub address: AddressPattern,
     /// When it is ready; once its address accepts connections where it is absent.
@@ -221,6 +223,7 @@ mod tests {
             command: "npm start".to_owned(),
             folder: PathBuf::from("."),
             env: BTreeMap::from([("BASE".to_owned(), "http://localhost:$PORT/".to_owned())]),
+            needs: BTreeMap::new(),
             address: AddressPattern::default(),
             ready: None,
             ready_within: Launch::READY_WITHIN,

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use super::{Ended, output::Printed};
+use super::{Ended, Missing, output::Printed};
 use crate::{
     origin::{Address, AddressError},
     scenario::time::Time,
@@ -17,6 +17,9 @@ pub enum LaunchError {
     /// It is described wrongly.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// It needs something that is not there.
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// No port could be had for it, or no thread to watch it.
     #[error("no port or thread could be had for the app")]
     Resources(#[source] Arc<io::Error>),

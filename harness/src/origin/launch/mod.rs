@@ -5,6 +5,7 @@
 
 mod description;
 mod error;
+mod needs;
 mod output;
 mod pool;
 mod ready;
@@ -13,6 +14,7 @@ mod secrets;
 
 pub use description::{AddressPattern, Launch, LaunchMistake, Ready, Start};
 pub use error::LaunchError;
+pub use needs::Missing;
 pub use output::{Printed, Stream};
 pub use pool::{Pool, Stage};
 pub use running::{Ended, RunningApp};

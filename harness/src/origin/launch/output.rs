@@ -240,7 +240,8 @@ mod tests {
             line.extend_from_slice(b"abcdefgh");
             line.extend_from_slice(&[b'y'; LINE]);
             let shown = lines(&line).await;
-            let end = shown[0].trim_start_matches('x');
+            let end = shown[0].replace("[redacted]", "");
+            let end = end.trim_start_matches('x');
             assert!(
                 !end.contains('a') && end.ends_with("bytes)"),
                 "{before}: {end}"

@@ -77,6 +77,9 @@ impl Pool {
     /// # Errors
     /// When it does not start. An app that is shared is not tried again before [`Pool::end_unused`].
     pub async fn lend(&self, launch: &Launch) -> Result<Arc<RunningApp>, LaunchError> {
+        if let Some(missing) = launch.missing() {
+            return Err(missing.into());
+        }
         if launch.start == Start::EachScenario {
             let place = self.apps().place_for(launch);
             return self.start(launch, place, None).await;
@@ -84,7 +87,7 @@ impl Pool {
         let mut ended = None;
         loop {
             let app = self.kept(launch, ended.take()).await?;
-            match app.has_ended() {
+            match app.is_ending().await {
                 Some(end) => ended = Some((app, end)),
                 None => return Ok(app),
             }

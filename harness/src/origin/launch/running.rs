@@ -22,8 +22,12 @@ use super::{
 };
 use crate::{process::Family, scenario::time::Time};
 
-/// How long the last words of an app that has ended may take; a process that got away may hold its pipes open.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the last words of an app that has ended may take; a process that it left behind may hold its pipes open.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How long it may take until it shows that an app gave no response because it ended: a server that has closed its
+/// connections still has to end, and `npm` with it.
+const LAST_BREATH: Duration = Duration::from_secs(2);
 
 /// Lines of its output that stand with the news of its end.
 const LAST_LINES: usize = 5;
@@ -62,6 +66,8 @@ pub struct RunningApp {
 #[derive(Clone, Debug)]
 enum Life {
     Running,
+    /// The process has ended by itself; what it left behind is being ended.
+    Ended(Ended),
     /// Nothing of it is left; how it ended, where it was not asked to.
     Over(Option<Ended>),
 }
@@ -195,9 +201,17 @@ impl RunningApp {
         }
     }
 
-    /// That it has ended and how, with the end of what it printed, where it has ended or does so within `limit`.
-    pub async fn obituary(&self, limit: Duration) -> Option<String> {
-        let ended = timeout(limit, self.ended()).await.ok()?;
+    /// How it ended by itself, if it has, or is about to: it no longer listens.
+    pub(super) async fn is_ending(&self) -> Option<Ended> {
+        match self.launch.address.at(self.port) {
+            Ok(address) if address.accepts().await => self.has_ended(),
+            _ => timeout(LAST_BREATH, self.ended()).await.ok(),
+        }
+    }
+
+    /// After it gave no response: that it has ended and how, with the end of what it printed, where that is why.
+    pub async fn obituary(&self) -> Option<String> {
+        let ended = timeout(LAST_BREATH, self.ended()).await.ok()?;
         Some(format!(
             "`{}` {ended} at {}{}",
             self.launch.command,
@@ -219,6 +233,7 @@ impl Life {
     fn ended(&self) -> Option<Ended> {
         match self {
             Self::Running => None,
+            Self::Ended(ended) => Some(ended.clone()),
             Self::Over(ended) => ended.clone(),
         }
     }
@@ -241,14 +256,21 @@ async fn live(
         how: status.map_or_else(|error| format!("was lost: {error}"), how),
         at: jiff::Timestamp::now(),
     });
+    if let Some(ended) = &ended {
+        // What it printed before belongs to the news of its end.
+        last_words(&mut readers).await;
+        told.send_replace(Life::Ended(ended.clone()));
+    }
     family.end().await;
-    // What it printed before it ended belongs to the message that it has.
-    let _ = timeout(LAST_WORDS, async {
-        while readers.join_next().await.is_some() {}
-    })
-    .await;
+    last_words(&mut readers).await;
     drop(held);
     told.send_replace(Life::Over(ended));
+}
+
+async fn last_words(readers: &mut JoinSet<()>) {
+    let all = async { while readers.join_next().await.is_some() {} };
+    // Where they do not come in time there are none.
+    let _ = timeout(LAST_WORDS, all).await;
 }
 
 fn how(status: std::process::ExitStatus) -> String {

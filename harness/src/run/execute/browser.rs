@@ -179,8 +179,12 @@ impl Browser {
             .await
             .map_err(trouble)?;
         let calls = self.visit.calls();
-        if let Some(index) = calls.iter().rposition(|call| call.id == found.id) {
-            // The next wait is for the one after it.
+        let mut meant = calls
+            .iter()
+            .enumerate()
+            .filter(|(_, call)| is_meant(pattern, call));
+        if let Some((index, _)) = meant.nth(skip) {
+            // The next wait is for the one after it, which may be where this one was redirected to.
             self.told.fetch_max(index + 1, Ordering::Relaxed);
         }
         Ok(found)

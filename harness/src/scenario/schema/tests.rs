@@ -7,8 +7,9 @@ use super::*;
 use crate::{
     golden::assert_golden,
     scenario::{
-        load,
+        load::{self, LoadError},
         node::{Node, Value},
+        problem::Problem,
         yaml,
     },
     tools,
@@ -37,7 +38,7 @@ fn mistakes(text: &str) -> Vec<String> {
     let file = json_of(&yaml::parse(0, text).unwrap());
     validator
         .iter_errors(&file)
-        .map(|error| format!("{}: {error}", error.instance_path))
+        .map(|error| format!("{}: {error}", error.instance_path()))
         .collect()
 }
 
@@ -69,16 +70,50 @@ fn every_scenario_file_and_every_default_meets_the_schema() {
 }
 
 #[rstest]
-#[case("scenario: a\nstep: []\n")]
-#[case("scenario: a\nsteps: [{clik: a}]\n")]
-#[case("scenario: a\nsteps: [{click: a, expect: {status: maybe}}]\n")]
-#[case("scenario: a\nsteps: [{click: a, expect: {headers: {x: {contain: y}}}}]\n")]
-#[case("scenario: a\ngiven: {deployments: {flow: {failure_mode: shut}}}\nsteps: []\n")]
-#[case("scenario: a\ngiven: {visitors: {ann: {profile: chrome}}}\nsteps: []\n")]
-#[case("scenario: a\nmatrix: {mode: []}\nsteps: []\n")]
-fn what_the_reader_refuses_the_schema_refuses(#[case] text: &str) {
-    assert!(load::load_text(Path::new("a.yaml"), text).is_err());
-    assert_ne!(mistakes(text), Vec::<String>::new());
+#[case("step: []", "unknown key `step`", "step")]
+#[case("steps: [{clik: a}]", "unknown key `clik`", "clik")]
+#[case("steps: [{click: a, expect: {status: maybe}}]", "maybe", "maybe")]
+#[case(
+    "steps: [{click: a, expect: {headers: {x: {contain: y}}}}]",
+    "contain",
+    "contain"
+)]
+#[case(
+    "given: {deployments: {flow: {failure_mode: shut}}}\nsteps: []",
+    "shut",
+    "shut"
+)]
+#[case(
+    "given: {visitors: {ann: {profile: chrome}}}\nsteps: []",
+    "chrome",
+    "chrome"
+)]
+#[case(
+    "matrix: {mode: []}\nsteps: []",
+    "there is no value to multiply by",
+    "/matrix/mode"
+)]
+fn what_the_reader_refuses_the_schema_refuses(
+    #[case] text: &str,
+    #[case] read: &str,
+    #[case] by_schema: &str,
+) {
+    let text = format!("scenario: a\n{text}\n");
+    let LoadError::Mistakes(found) = load::load_text(Path::new("a.yaml"), &text).unwrap_err()
+    else {
+        panic!("{text} was not read at all");
+    };
+    let says_so =
+        |Problem { message, label, .. }: &Problem| message.contains(read) || label.contains(read);
+    assert!(
+        found.iter().any(|mistake| says_so(&mistake.problem)),
+        "{found:?}"
+    );
+    let found = mistakes(&text);
+    assert!(
+        found.iter().any(|mistake| mistake.contains(by_schema)),
+        "{found:?}"
+    );
 }
 
 #[rstest]
@@ -102,15 +137,19 @@ fn whole(piece: &str) -> String {
     }
 }
 
-#[test]
-fn every_example_of_the_readme_meets_the_schema() {
-    let readme = std::fs::read_to_string(tools::home().join("README.md")).unwrap();
+#[rstest]
+#[case("README.md", 1)]
+#[case("scenarios/README.md", 6)]
+#[case("harness/src/cloudflare/deploy/README.md", 2)]
+#[case("harness/src/fingerprint/README.md", 1)]
+fn every_example_of_the_readmes_meets_the_schema(#[case] path: &str, #[case] examples: usize) {
+    let readme = std::fs::read_to_string(tools::home().join(path)).unwrap();
     let pieces: Vec<&str> = readme
         .split("```yaml\n")
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    assert!(pieces.len() > 5, "{pieces:?}");
+    assert_eq!(pieces.len(), examples, "{pieces:?}");
     for piece in pieces {
         assert_eq!(mistakes(&whole(piece)), Vec::<String>::new(), "{piece}");
     }

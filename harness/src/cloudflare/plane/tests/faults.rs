@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::trace::Trace;
+use crate::{scenario::call::CallPattern, trace::Trace};
 
 const SCRIPTS: &str = "/accounts/{a}/workers/scripts";
 
@@ -13,7 +13,7 @@ async fn an_error_is_answered_in_place_of_the_effect() {
         ..ErrorFault::status(503)
     };
     api.plane
-        .set_fault(PlaneFault::nth(2, PlaneFaultKind::Error(error)));
+        .set_fault(PlaneFault::new(None, PlaneFaultKind::Error(error)).nth(2));
     api.get(SCRIPTS).await.result();
     let form = Form::module(&json!({})).bytes();
     let path = format!("{SCRIPTS}/flow");
@@ -34,8 +34,8 @@ async fn the_connection_drops_before_or_after_the_effect() {
         (PlaneFaultKind::ResetAfterwards, true),
     ] {
         let api = Api::start().await;
-        let on = "PUT */workers/scripts/*".parse().unwrap();
-        api.plane.set_fault(PlaneFault::nth(1, kind).on(on));
+        let on: CallPattern = "PUT */workers/scripts/*".parse().unwrap();
+        api.plane.set_fault(PlaneFault::new(Some(on), kind).nth(1));
         api.get(SCRIPTS).await.result();
         let form = Form::module(&json!({})).bytes();
         let path = format!("{SCRIPTS}/flow");
@@ -51,7 +51,7 @@ async fn the_connection_drops_before_or_after_the_effect() {
 async fn a_request_that_hangs_changes_nothing_and_ends_with_its_client() {
     let api = Api::start().await;
     api.plane
-        .set_fault(PlaneFault::nth(1, PlaneFaultKind::Hang));
+        .set_fault(PlaneFault::new(None, PlaneFaultKind::Hang).nth(1));
     let asked = tokio::time::timeout(Duration::from_millis(200), api.deploy("flow")).await;
     assert!(asked.is_err());
     assert!(api.plane.state().scripts.is_empty());
@@ -68,7 +68,7 @@ async fn a_fault_and_a_refusal_are_in_the_trace() {
     })
     .await;
     api.plane
-        .set_fault(PlaneFault::nth(1, PlaneFaultKind::Delay(1)));
+        .set_fault(PlaneFault::new(None, PlaneFaultKind::Delay(1)).nth(1));
     api.get(&format!("{SCRIPTS}/flow")).await.refusal();
     let hop = &trace.exchanges()[0];
     assert_eq!(

@@ -91,19 +91,18 @@ pub(crate) fn xml(value: &str) -> Option<Vec<Field>> {
     let mut reader = Reader::from_str(start);
     let mut fields = Vec::new();
     let mut path: Vec<String> = Vec::new();
-    let field = |names: &[String], bytes: &[u8]| {
-        let text = lossy(bytes);
-        let text = text::entities(&text).unwrap_or(text);
+    let field = |names: &[String], text: &str| {
+        let text = text::entities(text).unwrap_or_else(|| text.to_owned());
         Field::new(names.to_vec(), text)
     };
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) => {
-                path.push(lossy(tag.name().as_ref()));
+                path.push(tag.name().as_ref().to_owned());
                 attributes(&tag, &path, &mut fields);
             }
             Event::Empty(tag) => {
-                path.push(lossy(tag.name().as_ref()));
+                path.push(tag.name().as_ref().to_owned());
                 attributes(&tag, &path, &mut fields);
                 path.pop();
             }
@@ -111,11 +110,11 @@ pub(crate) fn xml(value: &str) -> Option<Vec<Field>> {
                 path.pop();
             }
             Event::Text(text) => fields.push(field(&path, &text)),
-            Event::CData(text) => fields.push(Field::new(path.clone(), text.to_vec())),
+            Event::CData(text) => fields.push(Field::new(path.clone(), text.as_bytes())),
             Event::Comment(text) => fields.push(field(&path, &text)),
             Event::GeneralRef(name) => {
                 // A reference cuts a text in two; the whole is looked at as well.
-                let name = format!("&{};", lossy(&name));
+                let name = format!("&{};", &*name);
                 let text = text::entities(&name).unwrap_or(name);
                 match fields.last_mut() {
                     Some(last) if last.names == path => last.value.extend(text.into_bytes()),
@@ -131,9 +130,10 @@ pub(crate) fn xml(value: &str) -> Option<Vec<Field>> {
 fn attributes(tag: &quick_xml::events::BytesStart<'_>, path: &[String], fields: &mut Vec<Field>) {
     for attribute in tag.attributes().flatten() {
         let mut names = path.to_vec();
-        names.push(lossy(attribute.key.as_ref()));
-        let value = lossy(&attribute.value);
-        fields.push(Field::new(names, text::entities(&value).unwrap_or(value)));
+        names.push(attribute.key.as_ref().to_owned());
+        let value =
+            text::entities(&attribute.value).unwrap_or_else(|| attribute.value.into_owned());
+        fields.push(Field::new(names, value));
     }
 }
 

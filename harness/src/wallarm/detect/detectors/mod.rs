@@ -1,23 +1,14 @@
-//! The typed detectors: one file for each kind of attack.
+//! The detectors: a [table](table) of signatures, and a file for each kind that needs more than that.
 //!
 //! A detector has *triggers*, words one of which stands in every such attack; only a value that contains one is looked
 //! at closely. Then *signatures*, regular expressions over the folded value, and for some kinds an *engine*, a function
 //! for what regular expressions cannot say. All of them run in linear time; the expressions know ASCII only, which makes
 //! them several times as fast, but where a group says `(?u:…)`.
 
-mod crlf;
-mod ldapi;
-mod mail_injection;
-mod nosqli;
-mod ptrav;
 mod rce;
-mod scanner;
 mod sqli;
-mod ssi;
-mod ssrf;
-mod ssti;
+mod table;
 mod xss;
-mod xxe;
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -48,21 +39,22 @@ pub(super) struct Sign {
     pub(super) payload: String,
 }
 
-const DETECTORS: [&Detector; 13] = [
-    &sqli::DETECTOR,
-    &xss::DETECTOR,
-    &rce::DETECTOR,
-    &ptrav::DETECTOR,
-    &xxe::DETECTOR,
-    &ssrf::DETECTOR,
-    &ssti::DETECTOR,
-    &ssi::DETECTOR,
-    &ldapi::DETECTOR,
-    &nosqli::DETECTOR,
-    &crlf::DETECTOR,
-    &mail_injection::DETECTOR,
-    &scanner::DETECTOR,
-];
+/// A detector with its signatures, which are compiled when its first trigger is seen.
+struct Compiled {
+    detector: &'static Detector,
+    signatures: OnceLock<Vec<(&'static str, Regex)>>,
+}
+
+/// In the order in which kinds are reported.
+static DETECTORS: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
+    let own = [&sqli::DETECTOR, &xss::DETECTOR, &rce::DETECTOR];
+    let all = own.into_iter().chain(&table::TABLE);
+    let compiled = |detector| Compiled {
+        detector,
+        signatures: OnceLock::new(),
+    };
+    all.map(compiled).collect()
+});
 
 fn everywhere(_: &Point) -> bool {
     true
@@ -77,11 +69,9 @@ struct Prefilter {
 static PREFILTER: LazyLock<Option<Prefilter>> = LazyLock::new(|| {
     let triggers = || {
         let detectors = DETECTORS.iter().enumerate();
-        detectors.flat_map(|(owner, detector)| {
-            detector
-                .triggers
-                .iter()
-                .map(move |trigger| (owner, *trigger))
+        detectors.flat_map(|(owner, compiled)| {
+            let triggers = compiled.detector.triggers.iter();
+            triggers.map(move |trigger| (owner, *trigger))
         })
     };
     let words = AhoCorasickBuilder::new()
@@ -93,34 +83,35 @@ static PREFILTER: LazyLock<Option<Prefilter>> = LazyLock::new(|| {
     })
 });
 
-/// The signatures of each detector, compiled when its first trigger is seen.
-static SIGNATURES: [OnceLock<Vec<(&'static str, Regex)>>; DETECTORS.len()] =
-    [const { OnceLock::new() }; DETECTORS.len()];
-
 /// The attacks in a value, at most one of each kind.
 pub(super) fn attacks(value: &Value, point: &Point) -> Vec<(AttackType, Sign)> {
     let Some(prefilter) = PREFILTER.as_ref() else {
         return Vec::new();
     };
-    let mut triggered = [false; DETECTORS.len()];
+    let mut triggered = vec![false; DETECTORS.len()];
     for found in prefilter.words.find_overlapping_iter(&value.folded) {
         triggered[prefilter.owners[found.pattern().as_usize()]] = true;
     }
     let mut found = Vec::new();
-    for (index, detector) in DETECTORS.iter().enumerate() {
-        if triggered[index]
-            && (detector.applies)(point)
-            && let Some(sign) = judge(index, detector, value)
+    for (compiled, triggered) in DETECTORS.iter().zip(triggered) {
+        if triggered
+            && (compiled.detector.applies)(point)
+            && let Some(sign) = compiled.judge(value)
         {
-            found.push((detector.attack, sign));
+            found.push((compiled.detector.attack, sign));
         }
     }
     found
 }
 
-fn judge(index: usize, detector: &Detector, value: &Value) -> Option<Sign> {
-    let signatures = SIGNATURES[index].get_or_init(|| compile(detector.signatures));
-    first(signatures, &value.folded).or_else(|| detector.engine.and_then(|engine| engine(value)))
+impl Compiled {
+    fn judge(&self, value: &Value) -> Option<Sign> {
+        let Detector {
+            signatures, engine, ..
+        } = self.detector;
+        let signatures = self.signatures.get_or_init(|| compile(signatures));
+        first(signatures, &value.folded).or_else(|| engine.and_then(|engine| engine(value)))
+    }
 }
 
 /// The first signature that the text shows.
@@ -167,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_signature_is_a_regular_expression_for_folded_text() {
-        for detector in DETECTORS {
+        for Compiled { detector, .. } in &*DETECTORS {
             let attack = detector.attack;
             for (name, pattern) in detector.signatures {
                 assert!(

@@ -162,7 +162,7 @@ static COMMANDS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
         .collect()
 });
 
-const PATTERNS: [(&str, &str); 20] = [
+const PATTERNS: [(&str, &str); 16] = [
     (
         "shell",
         r"(?:^|[^\w.-])/(?:usr/(?:local/)?)?s?bin/(?:ba|da|z|k|c|tc)?sh\b|/dev/(?:tcp|udp)/|\b(?:ba|z|k|c|da)?sh\s+-(?:i|c)\b|\bnc(?:at)?\s+(?:-\w+\s+)*-\w*[elp]\w*\b|\bbash\s+<\(|(?:^|[;|&\s\x60(])/(?:usr/)?s?bin/\w+(?:\s|$|[;|&)\x60])",
@@ -200,14 +200,6 @@ const PATTERNS: [(&str, &str); 20] = [
         r"\b(?:php://(?:input|filter|stdin|memory|temp)|expect://|data://?text/|data:(?:text/plain|,|;base64,|//)\S*|phar://|zip://|ogg://|ssh2\.\w+://)|\b(?:allow_url_include|auto_prepend_file|auto_append_file|disable_functions|safe_mode|open_basedir)\s*=|-d\s*\+?(?:allow_url_include|auto_prepend)",
     ),
     (
-        "serialised php",
-        r#"(?:^|[^a-z0-9])(?:o|c):\+?\d+:"[\w\\]+":\d+:\{|^a:\d+:\{(?:i:\d+|s:\d+:"[^"]*");(?:o|c|a|s):\d+"#,
-    ),
-    (
-        "serialised java or .net",
-        r"^ro0ab[a-z0-9+/=]|^aced0005|\baaeaaad/////|\bh4siaaaaaaaa|(?u:\x{fffd}\x{fffd})\x05sr|javax\.management|objectdataprovider|system\.windows\.data|\bysoserial\b|commons\.collections",
-    ),
-    (
         "java",
         r#"(?:^|[^\w/.])java\.(?:lang|io|util|net|nio|beans|security|rmi|sql)(?:\.\w+)*\.[a-z]\w+\b|\bjava\.(?:processbuilder|runtime)\b|\bruntime\s*\.\s*(?:exec|getruntime)|\b(?:clonetransformer|forclosure|instantiatefactory|instantiatetransformer|invokertransformer|prototypeclonefactory|prototypeserializationfactory|whileclosure|getproperty|filewriter|xmldecoder)\b|\bgetruntime\s*\(|\bprocessbuilder\b\s*[(.]|\.getclass\s*\(|\bforname\s*\(|\bgetdeclaredmethod|\bscriptenginemanager|javax\.(?:script|naming|el|faces)|\bclass\s*[.\[]\s*['"]?(?:module|classloader|protectiondomain)|\borg\.apache\.(?:commons|catalina|tomcat|struts)\S*|\bnew\s+(?:java|groovy)\w*[.(]|\.execute\s*\(\s*\)\.text|\bgroovy\.(?:lang|util|util\.eval)|\borg\.springframework\.\w+\.\w+"#,
     ),
@@ -234,14 +226,6 @@ const PATTERNS: [(&str, &str); 20] = [
     (
         "download and run",
         r"\b(?:wget|curl|fetch|lwp-download|lynx)\s+(?:-\S+\s+)*(?:['\x22]?\s*)?(?:https?|ftp)://\S+\s*(?:-\w|[;|&>]|$|\.sh)|\b(?:wget|curl)\s+(?:-\S+\s+)*(?:\d+\.\d+\.\d+\.\d+|\S+\.(?:sh|pl|py|txt|php|exe|elf)\b)|\|\s*(?:ba|da|z)?sh\b|>\s*/(?:tmp|var|dev|etc|home|root)/\S+|\bchmod\s+(?:\+x|[0-7]{3,4}|-r)\s|\brm\s+-\w*[rf]\w*\s+\S",
-    ),
-    (
-        "framework",
-        r"think\\?\\?app/?invokefunction|\\think\\|/invokefunction&|\bcall_user_func_array&|eval-stdin\.php|\bsuggest(?:ion)?s?\[\]=|\b_method=__construct|\bfilter\[\]=(?:system|exec|assert)|/setup\.cgi\?|/shell\?\S*(?:cd\+|wget)|\bget\[\w*\]=\w*(?:system|exec)",
-    ),
-    (
-        "inclusion of a remote file",
-        r"^\s*(?:https?|ftps?)://[^\s?]+(?:\.txt|\.php\d?|\.jsp|\.inc|\.gif|\.jpg|\.dat)\?+\s*$|^\s*(?:https?|ftps?)://[^\s?]+/(?:shell|cmd|c99|r57|evil|backdoor|webshell|x)\.\w{2,4}\b|^\s*(?:https?|ftps?)://\d+\.\d+\.\d+\.\d+[^\s?]*\.(?:php\d?|txt|jsp|asp|inc|sh|py|pl|exe)\b|^\s*(?:https?|ftps?)://[^\s?]+\.(?:php|txt|inc)(?:%00|\?)?\s*$|^\\\\\\\\?[\w.-]+\\",
     ),
 ];
 

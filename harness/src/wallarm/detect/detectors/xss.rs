@@ -62,44 +62,12 @@ pub(super) const DETECTOR: Detector = Detector {
             r#"(?:[;"'`)}\]>=*/,:!~{(\[&|?+^%-]|\\n|\bnew\s|\bvoid\s|\bthrow\s|\btypeof\s|\bin\s|\bdelete\s)\s*\(*\s*(?:(?:window|self|top|parent|this|frames|globalthis|document)\s*\.\s*)?(?:alert|confirm|prompt|eval|settimeout|setinterval|execscript|importscripts|\$\.getscript)\)*\s*(?:\(|`|\?\.|\.call|\.apply|\.bind|&lpar;|\\u0028|\\x28|&#)"#,
         ),
         (
-            "sink alone",
-            r"^\s*(?:(?:window|self|top|parent|this|frames|globalthis)\s*\.\s*)?(?:alert|confirm|prompt|eval|settimeout|setinterval|document\.write(?:ln)?|string\.fromcharcode)\s*\)*\s*(?:\(|`|\?\.|\.call\b|\.apply\b|\.bind\b)",
-        ),
-        (
-            "sink as a value",
-            r"=\s*(?:alert|confirm|prompt|eval)\b\s*(?:[;,(`]|$|//)|\b(?:alert|confirm|prompt|eval)\b\s*[;,]?\s*(?:throw|\}|//)|\bthrow\s*/|\bonerror\s*=|\bmap\s*\(\s*(?:alert|confirm|prompt|eval)\b|\bfind\s*\(\s*(?:alert|confirm|prompt|eval)\b",
-        ),
-        (
             "document of the page",
             r#"\bdocument\s*(?:/\*.*?\*/\s*)*(?:\.\s*(?:cookie|write(?:ln)?\s*\(|domain\b|location\b|url\b\s*[;)+]|body\s*[.\[]|createelement|documentelement|getelement|queryselector|referrer\b)|\[\s*['"`/(])|\b(?:window|self|top|parent|frames|globalthis|this)\s*\[\s*(?:['"`/(+]|\w+\s*\+)|\bwindow\s*\.\s*(?:location|open|name|onerror)\b|\blocation\s*(?:\.\s*(?:href|hash|replace|assign|search))?\s*=\s*(?:['"`]|name\b|atob|window|\w+:)|\blocal(?:storage)\s*[.\[]|string\s*\.\s*fromcharcode\s*\(|\binnerhtml\s*=|\batob\s*[(`]|\bjquery\s*\(|\bnavigator\s*\.\s*sendbeacon|\bnew\s+(?:function|image|xmlhttprequest)\s*\(|\bfetch\s*\(\s*['"`](?:https?:)?//|\bimport\s*\(\s*['"`]|\breflect\s*\.\s*(?:apply|construct|get)|\bset\s*\.\s*constructor"#,
         ),
         (
-            "constructor",
-            r#"\bconstructor\s*[.\[(]\s*['"`]?\s*(?:constructor|prototype|['"`]?\s*alert|\w+\s*\()|\[\s*['"`]constructor['"`]\s*\]|\.constructor\s*[(`]"#,
-        ),
-        (
             "attribute that runs",
             r#"<[^>]{0,400}\b(?:srcdoc|formaction|xlink:href|background|dynsrc|lowsrc|action|data|code|from|to|values)\s*=\s*["'`]?\s*(?:javascript|data:|vbscript|&|//|<|https?://[^\s>]*\.js)|\bsrcdoc\s*=\s*["'`]?\s*<"#,
-        ),
-        (
-            "style that runs",
-            r"\bexpression\s*(?:/\*.*?\*/)?\s*\(\s*\S|-moz-binding\s*:|\bbehaviou?r\s*:\s*url|@import\s*(?:url\s*\(|['\x22`]\s*(?:https?:)?//|['\x22`]\s*javascript)|style\s*=\s*[^>]{0,80}(?:expression|javascript|url\s*\(\s*['\x22]?\s*(?:javascript|data:|//))",
-        ),
-        (
-            "script in another charset",
-            r"\+adw-|\+adcapg-|(?u:[\x{bc}\x{fffd}])/?script(?u:[\x{be}\x{fffd}])",
-        ),
-        (
-            "script without letters",
-            r"[\[\]()!+{}]{24,}|(?:\(!\[\]\+\[\]\)|\(\[\]\[|\[\]\[\(!|!!\[\]\+)",
-        ),
-        (
-            "instruction",
-            r"<\?(?:import|xml-stylesheet)\b|<%\s*(?:00)?script|<!--\[if|<!\[cdata\[.{0,40}<\s*script|<!--.{0,20}--!?>\s*<(?:img|svg|script)",
-        ),
-        (
-            "form of another site",
-            r#"<form\b[^>]*\baction\s*=|<(?:input|button|isindex|textarea|select)\b[^>]*\b(?:formaction|autofocus)\b|<(?:img|image|video|audio|source|track|input)\b[^>]*\bsrc\s*=\s*(?:["'`]?\s*(?:x|javascript|data:text|//|[^\s>"'`]{1,3}["'`\s>]|https?://[^\s>]*[?&][^\s>]*(?:cookie|=))|["'`]?\s*$)|<body\b[^>]*\bbackground|<marquee\b|<blink\b|<details\b[^>]*\bopen|<keygen\b|<template\b"#,
         ),
         (
             "attribute closed, tag begun",
