@@ -116,11 +116,13 @@ impl<On, Kind> Default for Faults<On, Kind> {
 }
 
 impl<On, Kind: Clone> Faults<On, Kind> {
+    /// These, none of which has met anything yet.
     pub(crate) fn new(faults: Vec<Fault<On, Kind>>) -> Self {
         let unseen = |fault| (fault, AtomicU64::new(0));
         Self(faults.into_iter().map(unseen).collect())
     }
 
+    /// One more.
     pub(crate) fn push(&mut self, fault: Fault<On, Kind>) {
         self.0.push((fault, AtomicU64::new(0)));
     }

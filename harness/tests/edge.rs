@@ -6,10 +6,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[path = "edge/encodings.rs"]
-mod encodings;
 #[path = "edge/early.rs"]
 mod early;
+#[path = "edge/encodings.rs"]
+mod encodings;
 #[path = "edge/hang_up.rs"]
 mod hang_up;
 #[path = "edge/hostile.rs"]

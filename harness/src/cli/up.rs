@@ -267,7 +267,7 @@ mod tests {
                     .header("host", "shop.example")
                     .body(body::empty())
                     .unwrap();
-                node.handle(request).await;
+                node.handle(request).await.unwrap();
                 tokio::task::yield_now().await;
                 seen.extend(lines.try_iter());
             }
