@@ -37,20 +37,20 @@ use std::{
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use edgeproof::{
-    bench::processor_time,
+use edgeproof_bench::processor_time;
+use edgeproof_deployment::FailureMode;
+use edgeproof_edge::{
+    Caller, CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Outbound, Protocol,
+    Route, WorkerEndpoint, Zone, blob, preamble, request_cf,
+};
+use edgeproof_ground::{
     body::{self, Body},
-    edge::{
-        CF_BLOB_HEADER, Caller, CertificateAuthority, Edge, EdgeOptions, FORWARDED_PROTO_HEADER,
-        HEAD_TIMEOUT, Location, Outbound, Protocol, Route, WorkerEndpoint, Zone, blob, preamble,
-        request_cf,
-    },
-    internet::{Destination, Handled, Handler, Internet, Peer},
-    rig::FailureMode,
-    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
+    runtime_headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER},
     tools::{self, Tool},
     trace::{Party, Trace},
 };
+use edgeproof_internet::{Destination, Handled, Handler, Internet, Peer};
+use edgeproof_runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header::HOST};
 use http_body_util::{BodyExt, Full};
 use hyper::{client::conn::http1::SendRequest, service::service_fn};

@@ -1,3 +1,0 @@
-//! What the tests of several rooms share.
-
-pub(crate) mod operator;
