@@ -37,19 +37,20 @@ use std::{
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use edgeproof::{
-    bench::processor_time,
+use edgeproof_bench::processor_time;
+use edgeproof_deployment::FailureMode;
+use edgeproof_edge::{
+    Caller, CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Outbound, Protocol,
+    Route, WorkerEndpoint, Zone, blob, preamble, request_cf,
+};
+use edgeproof_ground::{
     body::{self, Body},
-    edge::{
-        CF_BLOB_HEADER, CertificateAuthority, Edge, EdgeOptions, FORWARDED_PROTO_HEADER,
-        HEAD_TIMEOUT, Location, Protocol, Route, Zone, blob, preamble, request_cf,
-    },
-    internet::{Caller, Destination, Handled, Handler, Internet, Outbound, Peer},
-    rig::FailureMode,
-    runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions},
+    runtime_headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER},
     tools::{self, Tool},
     trace::{Party, Trace},
 };
+use edgeproof_internet::{Destination, Handled, Handler, Internet, Peer};
+use edgeproof_runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header::HOST};
 use http_body_util::{BodyExt, Full};
 use hyper::{client::conn::http1::SendRequest, service::service_fn};
@@ -143,21 +144,12 @@ async fn rig() -> Rig {
         worker: "pass".to_owned(),
         zone: Some("shop.example".to_owned()),
     };
-    let door = internet.listen(caller).await.unwrap();
-    let runtime = run_worker(directory.path(), door.address()).await;
     let edge = Edge::start(EdgeOptions {
         zones: vec![Zone {
             name: "shop.example".to_owned(),
             hosts: [("shop.example".to_owned(), true)].into(),
             ..Zone::default()
         }],
-        routes: vec![Route {
-            pattern: "shop.example/worker*".parse().unwrap(),
-            worker: Some("pass".to_owned()),
-            over_daily_limit: FailureMode::Open,
-        }],
-        workers: [("pass".to_owned(), runtime.address("pass").unwrap())].into(),
-        runtime_process: runtime.process_id(),
         internet,
         visitors: HashMap::new(),
         colo: "FRA".to_owned(),
@@ -167,6 +159,20 @@ async fn rig() -> Rig {
     })
     .await
     .unwrap();
+    let deployer = edge.deployer();
+    let door = deployer.listen(caller).await.unwrap();
+    let runtime = run_worker(directory.path(), door.address()).await;
+    let route = Route {
+        pattern: "shop.example/worker*".parse().unwrap(),
+        worker: Some("pass".to_owned()),
+        over_daily_limit: FailureMode::Open,
+    };
+    let endpoint = WorkerEndpoint {
+        address: runtime.address("pass").unwrap(),
+        process: runtime.process_id(),
+    };
+    let workers = [("pass".to_owned(), endpoint)].into();
+    deployer.deploy(vec![route], workers).unwrap();
     Rig {
         origin,
         alone,

@@ -8,18 +8,19 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use edgeproof::{
-    edge::{
-        Ray, Route, RouteTable, Scheme, Target,
-        headers::{Told, remove_forged, rewrite_answer, rewrite_for_origin, rewrite_for_worker},
-        limits::header_bytes,
-    },
-    report::{html, json, junit, tap},
-    rig::FailureMode,
-    run::results::Results,
-    scenario::load,
+use edgeproof_deployment::FailureMode;
+use edgeproof_edge::{
+    Ray, Route, RouteTable,
+    headers::{Told, remove_forged, rewrite_answer, rewrite_for_origin, rewrite_for_worker},
+};
+use edgeproof_ground::{
+    header_limits::header_bytes,
+    pattern::{Scheme, Target},
     tools,
 };
+use edgeproof_report::{html, json, junit, tap};
+use edgeproof_run::results::Results;
+use edgeproof_scenario::load;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 fn routes(criterion: &mut Criterion) {

@@ -10,15 +10,13 @@ use std::{hint::black_box, time::Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use edgeproof::{
-    bench::processor_time,
-    fingerprint::{
-        Fingerprint, Ruleset, Settings, Signals,
-        rules::Expression,
-        signals::{Head, Measurements},
-    },
-};
+use edgeproof_bench::processor_time;
 use edgeproof_benches::noise;
+use edgeproof_fingerprint::{
+    Fingerprint, Ruleset, Settings, Signals,
+    rules::Expression,
+    signals::{Head, Measurements},
+};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{

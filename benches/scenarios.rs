@@ -18,18 +18,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use edgeproof::{
-    bench::median,
-    cli::{self, Context, Credentials},
-    rig::{Environment, Rig},
-    run::{
-        execute::execute,
-        record::Verdict,
-        runner::{self, DEFAULT_LIMIT, RunOptions},
-    },
-    scenario::load::{self, Case},
-    tools,
+use edgeproof::cli::{self, Context, Credentials};
+use edgeproof_bench::median;
+use edgeproof_ground::tools;
+use edgeproof_rig::{Environment, Rig};
+use edgeproof_run::{
+    execute::execute,
+    record::Verdict,
+    runner::{self, DEFAULT_LIMIT, RunOptions},
 };
+use edgeproof_scenario::load::{self, Case};
 use tokio::runtime::Runtime;
 
 /// A protected call that is refused: every part of a rig but the browser has its share.

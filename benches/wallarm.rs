@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use edgeproof::wallarm::detect::{Inspected, Limits, detect};
+use edgeproof_wallarm::detect::{Inspected, Limits, detect};
 use http::{HeaderMap, HeaderValue, header};
 
 /// A body of this many bytes.

@@ -1,0 +1,58 @@
+//! Why nothing could be measured.
+
+use std::{io, path::PathBuf};
+
+use edgeproof_runtime::{BundleError, RuntimeError};
+
+use super::client::VisitError;
+
+/// Why nothing could be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A directory holds no worker.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A module of a worker could not be read.
+    #[error("the worker in {} could not be read", path.display())]
+    Size {
+        /// Its directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What the workers are in front of did not start.
+    #[error("the origin could not be started")]
+    Server(#[source] io::Error),
+    /// `workerd` did not start with a worker.
+    #[error("`{contender}` did not start")]
+    Runtime {
+        /// The worker's name.
+        contender: String,
+        /// Why.
+        source: RuntimeError,
+    },
+    /// A worker does not do what a case is about, so its numbers would mean nothing.
+    #[error("`{contender}` cannot be measured in `{case}`")]
+    Visit {
+        /// The worker's name.
+        contender: String,
+        /// The case.
+        case: String,
+        /// What went wrong.
+        source: VisitError,
+    },
+}
+
+impl BenchError {
+    /// Whether it is the worker's doing rather than the harness's.
+    pub fn is_the_workers(&self) -> bool {
+        matches!(
+            self,
+            Self::Visit { .. }
+                | Self::Runtime {
+                    source: RuntimeError::Ended(_),
+                    ..
+                }
+        )
+    }
+}

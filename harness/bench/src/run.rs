@@ -1,0 +1,320 @@
+//! A run: every contender in every case, by turns.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use edgeproof_deployment::{Keys, expand};
+use edgeproof_runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions};
+
+use super::{
+    BenchError,
+    case::Case,
+    client::{Connection, VisitError},
+    closed_loop,
+    contender::{Contender, Size},
+    machine::Machine,
+    metric::Metric,
+    open_loop,
+    plan::{FEWEST_ROUNDS, Plan},
+    results::{CaseResult, FORMAT, Measured, Method, Results, ratios},
+    server::{Asked, Server},
+    statistics::median,
+    turns::Turns,
+    visitor::Visit,
+};
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// The name of the case.
+    pub case: &'a str,
+    /// Its round, from 1.
+    pub round: u32,
+    /// Its rounds at most.
+    pub rounds: u32,
+}
+
+impl fmt::Display for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: round {} of {}", self.case, self.round, self.rounds)
+    }
+}
+
+/// The name under which a worker is deployed.
+const WORKER: &str = "bench";
+
+/// Measures everything that is planned; `progress` hears what is under way. It blocks, with an async runtime of its own,
+/// so it must not be called from one: a single thread carries the load, because threads that wake one another cost more
+/// than they save on few cores.
+///
+/// # Errors
+/// When a worker does not start or does not do what a case is about.
+pub fn run(
+    workerd: &Path,
+    plan: &Plan,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Results, BenchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(BenchError::Server)?;
+    runtime.block_on(measured(workerd, plan, progress))
+}
+
+async fn measured(
+    workerd: &Path,
+    plan: &Plan,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Results, BenchError> {
+    let machine = Machine::here(workerd);
+    let bench = Bench {
+        workerd,
+        server: Server::start().map_err(BenchError::Server)?,
+        plan,
+    };
+    let mut cases = Vec::new();
+    for case in &plan.cases {
+        cases.push(bench.case(case, progress).await?);
+    }
+    if plan.has_cold_start {
+        cases.push(bench.cold_start(progress).await?);
+    }
+    Ok(Results {
+        format: FORMAT,
+        edgeproof: env!("CARGO_PKG_VERSION").to_owned(),
+        method: Method::new(plan.rounds, plan.busy),
+        machine,
+        contenders: sized(&plan.contenders)?,
+        cases,
+    })
+}
+
+/// The contenders with their sizes.
+fn sized(contenders: &[Contender]) -> Result<Vec<Contender>, BenchError> {
+    let size = |contender: &Contender| {
+        let mut contender = contender.clone();
+        if let Some(directory) = &contender.directory {
+            let size = Size::of(&Bundle::read(directory)?);
+            contender.size = Some(size.map_err(|source| BenchError::Size {
+                path: directory.clone(),
+                source,
+            })?);
+        }
+        Ok(contender)
+    };
+    contenders.iter().map(size).collect()
+}
+
+/// What a run works with.
+pub(super) struct Bench<'a> {
+    workerd: &'a Path,
+    pub(super) server: Server,
+    pub(super) plan: &'a Plan,
+}
+
+/// A contender that is up, and what it has shown.
+pub(super) struct Running<'a> {
+    contender: &'a Contender,
+    pub(super) runtime: Option<Runtime>,
+    pub(super) address: SocketAddr,
+    asked: Asked,
+    body_bytes: u64,
+    turns: Turns,
+}
+
+impl Bench<'_> {
+    async fn case(
+        &self,
+        case: &Case,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<CaseResult, BenchError> {
+        self.server.play(case);
+        let visit = Visit::of(case);
+        let began = Instant::now();
+        let mut running = Vec::new();
+        let mut busy = Duration::ZERO;
+        for contender in &self.plan.contenders {
+            let mut one = self.start(contender, self.worker(contender, case)?).await?;
+            let took = self.rehearse(&mut one, &visit).await;
+            let took = took.map_err(failed(contender, case.name))?;
+            // While the platform takes its time, the worker can do something else.
+            busy = busy.max(took.saturating_sub(case.identification));
+            running.push(one);
+        }
+        let rate = open_loop::bearable_rate(busy);
+        for round in 0..self.plan.rounds {
+            if round >= FEWEST_ROUNDS && began.elapsed() > self.plan.budget {
+                break;
+            }
+            progress(Progress {
+                case: case.name,
+                round: round + 1,
+                rounds: self.plan.rounds,
+            });
+            for seed in [2 * round, 2 * round + 1] {
+                for one in &mut running {
+                    self.turn(one, rate, &visit, seed.into())
+                        .await
+                        .map_err(failed(one.contender, case.name))?;
+                }
+                // There, and back: what grows or shrinks steadily meanwhile cancels out.
+                running.reverse();
+            }
+            running.iter_mut().for_each(|one| one.turns.end_round());
+        }
+        let mut measured = Vec::new();
+        for one in running {
+            measured.push(one.end().await);
+        }
+        Ok(CaseResult {
+            name: case.name.to_owned(),
+            title: case.title.to_owned(),
+            rate: Some(rate),
+            ratios: ratios(&self.plan.contenders, &measured),
+            measured,
+        })
+    }
+
+    /// A worker with what is deployed in the case; none for the origin, which runs already.
+    pub(super) fn worker(
+        &self,
+        contender: &Contender,
+        case: &Case,
+    ) -> Result<Option<WorkerConfig>, BenchError> {
+        let Some(directory) = &contender.directory else {
+            return Ok(None);
+        };
+        Ok(Some(WorkerConfig {
+            name: WORKER.to_owned(),
+            bundle: Bundle::read(directory)?,
+            variables: variables(case),
+            options: WorkerOptions::default(),
+            internet: self.server.address(),
+        }))
+    }
+
+    /// Starts the worker of a contender.
+    pub(super) async fn start<'c>(
+        &self,
+        contender: &'c Contender,
+        worker: Option<WorkerConfig>,
+    ) -> Result<Running<'c>, BenchError> {
+        let runtime = match worker {
+            Some(worker) => {
+                let started = Runtime::start(self.workerd, &[worker]).await;
+                Some(started.map_err(|source| BenchError::Runtime {
+                    contender: contender.name.clone(),
+                    source,
+                })?)
+            }
+            None => None,
+        };
+        let address = runtime.as_ref().and_then(|runtime| runtime.address(WORKER));
+        Ok(Running {
+            contender,
+            address: address.unwrap_or(self.server.address()),
+            runtime,
+            asked: Asked::default(),
+            body_bytes: 0,
+            turns: Turns::default(),
+        })
+    }
+
+    /// Warms it up, notes what one request makes it do, and says how long one takes.
+    async fn rehearse(&self, one: &mut Running<'_>, visit: &Visit) -> Result<Duration, VisitError> {
+        let mut connection = Connection::open(one.address).await?;
+        let before = self.server.asked();
+        let start = Instant::now();
+        let mut took = Vec::new();
+        while took.is_empty() || start.elapsed() < self.plan.warm_up {
+            let sent = Instant::now();
+            one.body_bytes = connection.visit(visit).await?.bytes;
+            took.push(sent.elapsed().as_secs_f64());
+        }
+        one.asked = (self.server.asked() - before).of_each(took.len() as u64);
+        Ok(Duration::from_secs_f64(median(&took).unwrap_or_default()))
+    }
+
+    async fn turn(
+        &self,
+        one: &mut Running<'_>,
+        rate: u32,
+        visit: &Visit,
+        seed: u64,
+    ) -> Result<(), VisitError> {
+        let schedule = open_loop::schedule(self.plan.arrivals(rate), rate, seed);
+        one.turns
+            .add_samples(open_loop::run(one.address, visit, schedule).await?);
+        let process = one.runtime.as_ref().and_then(Runtime::process_id);
+        for (metric, connections) in Metric::THROUGHPUT {
+            let work =
+                closed_loop::run(one.address, visit, connections, self.plan.busy, process).await?;
+            one.turns.add_work(metric, work);
+        }
+        Ok(())
+    }
+}
+
+impl Running<'_> {
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let process = self.runtime.as_ref().and_then(Runtime::process_id)?;
+        super::process::peak_memory(process)
+    }
+
+    async fn end(self) -> Measured {
+        let peak_memory_bytes = self.peak_memory();
+        if let Some(runtime) = self.runtime {
+            runtime.stop().await;
+        }
+        Measured {
+            requests: self.turns.requests(),
+            asked: self.asked,
+            body_bytes: self.body_bytes,
+            overall: self.turns.overall(),
+            late_p99_ms: self.turns.late_p99_ms(),
+            rounds: self.turns.into_rounds(),
+            peak_memory_bytes,
+            ..Measured::of(&self.contender.name)
+        }
+    }
+}
+
+/// What Cloudflare would store for the deployment of a case.
+fn variables(case: &Case) -> BTreeMap<String, String> {
+    let keys = Keys {
+        public: "public",
+        secret: "secret",
+    };
+    expand(WORKER, &case.deployment(), keys, Some("rs_bench")).variables
+}
+
+/// For `map_err`: it could not be measured.
+pub(super) fn failed(contender: &Contender, case: &str) -> impl FnOnce(VisitError) -> BenchError {
+    let (contender, case) = (contender.name.clone(), case.to_owned());
+    move |source| BenchError::Visit {
+        contender,
+        case,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::CASES;
+
+    #[test]
+    fn the_platform_and_the_node_are_deployed_with_the_cases_that_need_them() {
+        let case = |name| CASES.into_iter().find(|case| case.name == name).unwrap();
+        assert!(!variables(&case("page_1_kb")).contains_key("WALLARM_NODE"));
+        let variables = variables(&case("everything"));
+        assert_eq!(variables["WALLARM_MODE"], "inline");
+        assert_eq!(variables["FP_RULESET_ID"], "rs_bench");
+        assert_eq!(variables["FP_TIMEOUT_MS"], variables["WALLARM_TIMEOUT_MS"]);
+    }
+}

@@ -1,0 +1,239 @@
+//! What the workers are in front of: the origin, the platform and the filtering node, as cheap as they can be.
+//!
+//! One hyper server on a thread of its own answers for all three; whatever it costs, it costs every contender alike. The
+//! emulated platform and node of a rig would answer too, and take longer than the worker that is to be measured.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use edgeproof_deployment::NODE_HOST;
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::{Deserialize, Serialize};
+use tokio::{net::TcpListener, sync::oneshot};
+
+use super::{
+    case::{Case, NEXT_PAGE, SITE, Task},
+    visitor::ADDRESS,
+};
+
+/// The server. It stops when it is dropped.
+pub(super) struct Server {
+    address: SocketAddr,
+    answers: Arc<Answers>,
+    _stop: oneshot::Sender<()>,
+}
+
+/// How many requests have come to each of the three.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// To the origin.
+    pub origin: u64,
+    /// To the platform.
+    pub platform: u64,
+    /// To the filtering node.
+    pub node: u64,
+}
+
+/// What is answered at present.
+#[derive(Default)]
+struct Answers {
+    origin: Mutex<(Option<HeaderValue>, Bytes)>,
+    identification_ms: AtomicU64,
+    asked: [AtomicU64; 3],
+}
+
+impl Server {
+    /// Starts it on a port of the kernel's choice.
+    pub(super) fn start() -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let answers = Arc::new(Answers::default());
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&answers);
+        thread::Builder::new()
+            .name("bench-server".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = serve(listener, served) => {}
+                        // Told or dropped, it is over.
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(Self {
+            address,
+            answers,
+            _stop: stop,
+        })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on it answers as the case needs it.
+    pub(super) fn play(&self, case: &Case) {
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        let json = HeaderValue::from_static("application/json");
+        let origin = match case.task {
+            Task::Page(bytes) => (Some(html), page(bytes)),
+            Task::Everything => (Some(html), page(NEXT_PAGE)),
+            Task::Call | Task::Upload => (Some(json), Bytes::from_static(b"{}")),
+        };
+        *self.answers.origin() = origin;
+        let milliseconds = u64::try_from(case.identification.as_millis()).unwrap_or(u64::MAX);
+        self.answers.identification_ms.store(milliseconds, Relaxed);
+    }
+
+    /// How often each of the three was asked so far.
+    pub(super) fn asked(&self) -> Asked {
+        let [origin, platform, node] = &self.answers.asked;
+        Asked {
+            origin: origin.load(Relaxed),
+            platform: platform.load(Relaxed),
+            node: node.load(Relaxed),
+        }
+    }
+}
+
+impl Asked {
+    /// What one of so many visits asked. A copy for the node may come after the visit's answer, so it is rounded.
+    pub(super) fn of_each(self, visits: u64) -> Self {
+        let each = |asked: u64| (asked + visits / 2).checked_div(visits).unwrap_or(0);
+        Self {
+            origin: each(self.origin),
+            platform: each(self.platform),
+            node: each(self.node),
+        }
+    }
+}
+
+impl std::ops::Sub for Asked {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            origin: self.origin - before.origin,
+            platform: self.platform - before.platform,
+            node: self.node - before.node,
+        }
+    }
+}
+
+impl Answers {
+    fn origin(&self) -> std::sync::MutexGuard<'_, (Option<HeaderValue>, Bytes)> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        // A worker's requests name the host they go to; those without one come straight from the visitor.
+        let host = request.uri().host();
+        let which = match host {
+            None | Some(SITE) => 0,
+            Some(NODE_HOST) => 2,
+            Some(_) => 1,
+        };
+        self.asked[which].fetch_add(1, Relaxed);
+        let mut body = request.into_body();
+        // A body that breaks off has nobody left who waits for an answer.
+        while let Some(Ok(_)) = body.frame().await {}
+        match which {
+            0 => {
+                let (kind, content) = self.origin().clone();
+                answer(kind, content)
+            }
+            1 => {
+                let wait = Duration::from_millis(self.identification_ms.load(Relaxed));
+                if !wait.is_zero() {
+                    tokio::time::sleep(wait).await;
+                }
+                answer(
+                    Some(HeaderValue::from_static("application/json")),
+                    identified(),
+                )
+            }
+            _ => answer(None, Bytes::new()),
+        }
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, answers: Arc<Answers>) {
+    let Ok(listener) = TcpListener::from_std(listener) else {
+        return;
+    };
+    while let Ok((stream, _)) = listener.accept().await {
+        // Small answers must not wait for one another; where the system refuses, they do for all alike.
+        let _ = stream.set_nodelay(true);
+        let answers = Arc::clone(&answers);
+        let service = service_fn(move |request| {
+            let answers = Arc::clone(&answers);
+            async move { Ok::<_, Infallible>(answers.answer(request).await) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection);
+    }
+}
+
+fn answer(kind: Option<HeaderValue>, content: Bytes) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(content));
+    if let Some(kind) = kind {
+        answer.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    answer
+}
+
+/// A page with a usual head, and paragraphs up to the size.
+fn page(bytes: usize) -> Bytes {
+    const HEAD: &str = "<!doctype html><html><head><meta charset=utf-8><title>Shop</title><script src=/app.js></script></head><body>";
+    const PARAGRAPH: &str =
+        "<div class=\"row\"><p>Lorem ipsum dolor sit amet</p><a href=\"/more\">more</a></div>\n";
+    const END: &str = "</body></html>";
+    let room = bytes.saturating_sub(HEAD.len() + END.len());
+    let paragraphs = PARAGRAPH.repeat(room / PARAGRAPH.len());
+    let filling = " ".repeat(room % PARAGRAPH.len());
+    [HEAD, &paragraphs, &filling, END].concat().into()
+}
+
+/// What the platform says of every call: allowed, and of this very moment.
+fn identified() -> Bytes {
+    let now = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or_default()
+        .as_millis();
+    format!(
+        r#"{{"agent_data":"agent","rule_action":{{"type":"allow","ruleset_id":"rs_bench"}},"set_cookie_headers":["_iidt=1; Path=/"],"event":{{"replayed":false,"timestamp":{now},"url":"https://{SITE}/","ip_address":"{ADDRESS}","ip_info":{{"v4":{{"address":"{ADDRESS}"}}}}}}}}"#
+    )
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_its_size() {
+        for bytes in [1000, 50_000, 1_000_000] {
+            assert_eq!(page(bytes).len(), bytes);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The way from a Chromium to the edge of the rig that borrowed it.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+/// Where connections lead, and what is said first on each: the visitor's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The edge.
+    pub edge: SocketAddr,
+    /// The preamble of every connection.
+    pub preamble: Vec<u8>,
+}
+
+/// A listener whose connections lead along the current [`Way`]; without one they are refused. Changing the
+/// way cuts every connection of the old one.
+#[derive(Debug)]
+pub struct Gateway {
+    address: SocketAddr,
+    way: watch::Sender<Option<Way>>,
+}
+
+impl Gateway {
+    /// Listens on a port of the kernel's choice.
+    ///
+    /// # Errors
+    /// When no port is to be had.
+    pub async fn open() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let (way, current) = watch::channel(None);
+        tokio::spawn(accept(listener, current));
+        Ok(Self { address, way })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on connections lead there; those of before are cut.
+    pub fn lead(&self, way: Option<Way>) {
+        self.way.send_replace(way);
+    }
+}
+
+async fn accept(listener: TcpListener, mut current: watch::Receiver<Option<Way>>) {
+    loop {
+        tokio::select! {
+            // The gateway was dropped.
+            gone = current.changed() => if gone.is_err() { return },
+            accepted = listener.accept() => {
+                let way = current.borrow_and_update().clone();
+                if let (Ok((visitor, _)), Some(way)) = (accepted, way) {
+                    tokio::spawn(lead(visitor, way, current.clone()));
+                }
+            }
+        }
+    }
+}
+
+async fn lead(mut visitor: TcpStream, way: Way, mut current: watch::Receiver<Option<Way>>) {
+    let carry = async {
+        let mut edge = TcpStream::connect(way.edge).await?;
+        edge.set_nodelay(true)?;
+        visitor.set_nodelay(true)?;
+        edge.write_all(&way.preamble).await?;
+        tokio::io::copy_bidirectional(&mut visitor, &mut edge).await
+    };
+    tokio::select! {
+        // A broken connection is what the visitor sees; there is nobody to tell.
+        _ = carry => {}
+        _ = current.changed() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    async fn edge() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn a_connection_leads_to_the_edge_with_the_preamble_first() {
+        let (listener, address) = edge().await;
+        let gateway = Gateway::open().await.unwrap();
+        gateway.lead(Some(Way {
+            edge: address,
+            preamble: b"from ann\n".to_vec(),
+        }));
+        let mut visitor = TcpStream::connect(gateway.address()).await.unwrap();
+        visitor.write_all(b"hello").await.unwrap();
+        let (mut arrived, _) = listener.accept().await.unwrap();
+        let mut bytes = [0; 14];
+        arrived.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(&bytes, b"from ann\nhello");
+    }
+
+    #[tokio::test]
+    async fn a_new_way_cuts_the_connections_of_the_old_one() {
+        let (listener, address) = edge().await;
+        let gateway = Gateway::open().await.unwrap();
+        gateway.lead(Some(Way {
+            edge: address,
+            preamble: b"x".to_vec(),
+        }));
+        let mut visitor = TcpStream::connect(gateway.address()).await.unwrap();
+        let (mut arrived, _) = listener.accept().await.unwrap();
+        arrived.read_u8().await.unwrap();
+        gateway.lead(None);
+        assert_eq!(visitor.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn without_a_way_connections_are_closed() {
+        let gateway = Gateway::open().await.unwrap();
+        let mut visitor = TcpStream::connect(gateway.address()).await.unwrap();
+        assert_eq!(visitor.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    }
+}

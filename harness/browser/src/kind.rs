@@ -1,0 +1,100 @@
+//! The kinds of Chromium, and the command line that makes each.
+
+use std::{net::SocketAddr, path::Path};
+
+use crate::profile::Profile;
+
+/// What tells one Chromium from another. A private window is a context in a person's, next to the window that is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A person's: nothing shows that it is driven.
+    Personal,
+    /// It says that a program drives it.
+    Automated,
+}
+
+impl From<Profile> for Kind {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Automated => Self::Automated,
+            Profile::Http | Profile::Regular | Profile::Incognito => Self::Personal,
+        }
+    }
+}
+
+/// What every Chromium is started with: no sandbox where root runs it, and no traffic of its own.
+const COMMON: [&str; 15] = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--disable-breakpad",
+    "--disable-dev-shm-usage",
+    "--metrics-recording-only",
+    "--password-store=basic",
+    "--remote-debugging-port=0",
+    // A page in the background is throttled otherwise, and its timings say so.
+    "--disable-renderer-backgrounding",
+];
+
+/// Names that Chromium asks for on its own account; they resolve nowhere, or they would stand in the trace as visits.
+const OWN_TRAFFIC: &str = "MAP *.google.com ~NOTFOUND,MAP *.googleapis.com ~NOTFOUND,";
+
+/// What it takes to start a Chromium.
+pub(super) struct Launch<'a> {
+    pub(super) kind: Kind,
+    /// Whether its windows are shown.
+    pub(super) headed: bool,
+    /// Its profile directory. It must be on a disk: one in memory looks like a private window.
+    pub(super) directory: &'a Path,
+    /// Where every name leads.
+    pub(super) gateway: SocketAddr,
+    /// The key of the certificate authority it trusts.
+    pub(super) trusted_key: &'a str,
+    /// The major version, for the user agent of a person's browser.
+    pub(super) major_version: u32,
+}
+
+pub(super) fn arguments(launch: &Launch<'_>) -> Vec<String> {
+    let mut arguments: Vec<String> = COMMON.iter().map(ToString::to_string).collect();
+    if !launch.headed {
+        arguments.push("--headless".to_owned());
+    }
+    arguments.extend([
+        format!("--user-data-dir={}", launch.directory.display()),
+        format!(
+            "--host-resolver-rules={OWN_TRAFFIC}MAP * {}",
+            launch.gateway
+        ),
+        format!(
+            "--ignore-certificate-errors-spki-list={}",
+            launch.trusted_key
+        ),
+        "--window-size=1280,900".to_owned(),
+        "--lang=en-GB".to_owned(),
+    ]);
+    if launch.kind == Kind::Personal {
+        // Without these two the browser says that a program drives it.
+        arguments.push("--disable-blink-features=AutomationControlled".to_owned());
+        arguments.push(format!("--user-agent={}", user_agent(launch.major_version)));
+    }
+    arguments.push("about:blank".to_owned());
+    arguments
+}
+
+/// The reduced user agent of a person's Chrome, for the system this one runs on.
+fn user_agent(major_version: u32) -> String {
+    let system = if cfg!(target_os = "macos") {
+        "Macintosh; Intel Mac OS X 10_15_7"
+    } else {
+        "X11; Linux x86_64"
+    };
+    format!(
+        "Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major_version}.0.0.0 Safari/537.36"
+    )
+}

@@ -1,0 +1,38 @@
+//! Chromium as a visitor: started when first needed, lent to one visitor at a time.
+//!
+//! A lent Chromium reaches exactly one rig: every name it asks for leads to its gateway, and that
+//! leads to the edge of the rig that borrowed it, in the name of the visitor. When it is given back, its
+//! connections, cookies, storage and cache are gone.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that cannot go on has failed"
+    )
+)]
+
+mod calls;
+mod chromium;
+mod gateway;
+mod kind;
+mod page;
+mod pool;
+mod profile;
+mod protocol;
+
+use std::time::Duration;
+
+pub use calls::{Call, CallOutcome, ConsoleLine};
+pub use chromium::ChromiumError;
+pub use gateway::{Gateway, Way};
+pub use page::{Page, PageError};
+pub use pool::{Lease, Pool};
+pub use profile::Profile;
+
+/// How long a page may take for one thing that is waited for, if nothing else is said.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests;

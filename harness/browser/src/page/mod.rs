@@ -1,0 +1,404 @@
+//! A page that a visitor has open.
+
+mod ending;
+mod input;
+mod windows;
+
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use headless_chrome::protocol::cdp::{Network, Page as PageDomain, Runtime, Target, types::Method};
+use http::HeaderMap;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use windows::Window;
+
+use super::{
+    calls::{Activity, Call, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY},
+    protocol::Connection,
+};
+use crate::profile::Profile;
+
+/// How often a page is asked for an element that is not there yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Chromium has read its certificate settings while a connection was being made and gave that one up, before a request
+/// was sent: it happens once, soon after a browser or a private window was opened, and only on a busy machine.
+const SETTLING: &str = "net::ERR_CERT_VERIFIER_CHANGED";
+
+/// An open page. All waiting is for what happens in the browser, never for a time to pass.
+pub struct Page {
+    connection: Connection,
+    session: String,
+    target: String,
+    /// The off-the-record context of this visit, which ends with it.
+    context: Option<String>,
+    activity: Arc<Activity>,
+    /// Windows that the page opened; what they ask for counts as the page's.
+    windows: Arc<Mutex<Vec<Window>>>,
+    /// Counts them.
+    opened: watch::Sender<usize>,
+    /// What runs first in every document, of its windows too.
+    first: Arc<OnceLock<PageDomain::AddScriptToEvaluateOnNewDocument>>,
+}
+
+/// Why a page did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The browser does not answer, or refuses the command.
+    #[error("the browser refused: {0}")]
+    Browser(String),
+    /// The address could not be loaded, in the browser's words.
+    #[error("{url} could not be loaded: {reason}")]
+    Navigation {
+        /// The address.
+        url: String,
+        /// Such as `net::ERR_CONNECTION_REFUSED`.
+        reason: String,
+    },
+    /// Something that was waited for did not happen in time.
+    #[error("{what} did not happen within {} ms", limit.as_millis())]
+    Late {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        limit: Duration,
+    },
+    /// The script threw.
+    #[error("the page's script threw: {0}")]
+    Script(String),
+}
+
+impl Page {
+    pub(super) async fn open(connection: &Connection, profile: Profile) -> Result<Self, PageError> {
+        let context = match profile {
+            Profile::Incognito => Some(
+                connection
+                    .ask(
+                        None,
+                        Target::CreateBrowserContext {
+                            dispose_on_detach: Some(true),
+                            proxy_server: None,
+                            proxy_bypass_list: None,
+                            origins_with_universal_network_access: None,
+                        },
+                    )
+                    .await?
+                    .browser_context_id,
+            ),
+            _ => None,
+        };
+        let target = connection
+            .ask(None, blank(context.clone()))
+            .await?
+            .target_id;
+        let session = connection
+            .ask(
+                None,
+                Target::AttachToTarget {
+                    target_id: target.clone(),
+                    flatten: Some(true),
+                },
+            )
+            .await?
+            .session_id;
+        let activity = Arc::new(Activity::default());
+        let observer = Arc::clone(&activity);
+        connection.listen(
+            &session,
+            Some(Box::new(move |event, parameters| {
+                observer.observe(event, parameters);
+            })),
+        );
+        let page = Self {
+            connection: connection.clone(),
+            session,
+            target,
+            context,
+            activity,
+            windows: Arc::default(),
+            opened: watch::Sender::new(0),
+            first: Arc::default(),
+        };
+        tokio::try_join!(
+            page.ask(network()),
+            page.ask(PageDomain::Enable {
+                enable_file_chooser_opened_event: None,
+            }),
+            page.ask(Runtime::Enable(None)),
+        )?;
+        page.follow_windows().await?;
+        Ok(page)
+    }
+
+    /// Loads an address and waits until its load event has fired. Returns the call of the document itself.
+    ///
+    /// # Errors
+    /// When nothing could be loaded, or not in time.
+    pub async fn visit(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
+        let start = Instant::now();
+        let mut loads = self.activity.loads();
+        let mut navigation = self.ask(navigate(url)).await?;
+        while navigation.error_text.as_deref() == Some(SETTLING) && start.elapsed() < limit {
+            loads = self.activity.loads();
+            navigation = self.ask(navigate(url)).await?;
+        }
+        if let Some(reason) = navigation
+            .error_text
+            .filter(|reason| reason != ERROR_WITHOUT_BODY)
+        {
+            return Err(PageError::Navigation {
+                url: url.to_owned(),
+                reason,
+            });
+        }
+        // The request of a document has the name of the loader that asked for it.
+        let loader = navigation.loader_id.unwrap_or_default();
+        self.activity
+            .wait(limit, |calls, loaded| {
+                let document = calls.iter().rev().find(|call| call.id == loader)?;
+                (loaded > loads && document.outcome != CallOutcome::Pending)
+                    .then(|| document.clone())
+            })
+            .await
+            .ok_or_else(|| PageError::Late {
+                what: format!("the load of {url}"),
+                limit,
+            })
+    }
+
+    /// Waits until the call that `wanted` accepts, not counting the first `skip` such calls, has ended.
+    ///
+    /// # Errors
+    /// When no such call has ended in time; `what` says in words what was waited for.
+    pub async fn call(
+        &self,
+        skip: usize,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&Call) -> bool,
+    ) -> Result<Call, PageError> {
+        self.activity
+            .wait(limit, |calls, _| {
+                calls
+                    .iter()
+                    .filter(|call| wanted(call))
+                    .nth(skip)
+                    .filter(|call| call.outcome != CallOutcome::Pending)
+                    .cloned()
+            })
+            .await
+            .ok_or_else(|| PageError::Late {
+                what: what.to_owned(),
+                limit,
+            })
+    }
+
+    /// Everything the page has asked for so far.
+    pub fn calls(&self) -> Vec<Call> {
+        self.activity.calls()
+    }
+
+    /// Everything the page has printed so far, uncaught exceptions included.
+    pub fn console(&self) -> Vec<ConsoleLine> {
+        self.activity.console()
+    }
+
+    /// The body of an answer, where the browser still has it.
+    ///
+    /// # Errors
+    /// When the browser has no body for the call, as for one that failed.
+    pub async fn body(&self, call: &Call) -> Result<Vec<u8>, PageError> {
+        let answer = self
+            .ask(Network::GetResponseBody {
+                request_id: call.id.clone(),
+            })
+            .await?;
+        if answer.base_64_encoded {
+            STANDARD
+                .decode(&answer.body)
+                .map_err(|error| PageError::Browser(error.to_string()))
+        } else {
+            Ok(answer.body.into_bytes())
+        }
+    }
+
+    /// Runs a script in the page, as the body of an async function, and returns what it returns.
+    ///
+    /// # Errors
+    /// When it throws, or returns what is no JSON.
+    pub async fn run(&self, script: &str) -> Result<Value, PageError> {
+        let answer = self
+            .ask(Runtime::Evaluate {
+                expression: format!("(async () => {{ {script}\n}})()"),
+                object_group: None,
+                include_command_line_api: None,
+                silent: None,
+                context_id: None,
+                return_by_value: Some(true),
+                generate_preview: None,
+                user_gesture: Some(true),
+                await_promise: Some(true),
+                throw_on_side_effect: None,
+                timeout: None,
+                disable_breaks: None,
+                repl_mode: None,
+                allow_unsafe_eval_blocked_by_csp: Some(true),
+                unique_context_id: None,
+                serialization_options: None,
+            })
+            .await?;
+        match answer.exception_details {
+            Some(details) => Err(PageError::Script(
+                details
+                    .exception
+                    .and_then(|exception| exception.description)
+                    .unwrap_or(details.text),
+            )),
+            None => Ok(answer.result.value.unwrap_or(Value::Null)),
+        }
+    }
+
+    /// From now on every request of the page carries these headers, and pages are told this language.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn present_as(
+        &self,
+        headers: &HeaderMap,
+        language: Option<&str>,
+    ) -> Result<(), PageError> {
+        if !headers.is_empty() {
+            let pairs = headers.iter().map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (name.to_string(), Value::from(value))
+            });
+            self.ask(Network::SetExtraHTTPHeaders {
+                headers: Network::Headers(Some(pairs.collect())),
+            })
+            .await?;
+        }
+        if let Some(language) = language {
+            // The language can only be set together with the user agent, which stays what it is.
+            let user_agent = self.run("return navigator.userAgent").await?;
+            self.ask(Network::SetUserAgentOverride {
+                user_agent: user_agent.as_str().unwrap_or_default().to_owned(),
+                accept_language: Some(language.to_owned()),
+                platform: None,
+                user_agent_metadata: None,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// From now on every document has a clock that is so many milliseconds ahead, and the windows that the page opens
+    /// too. Web workers, and frames in processes of their own, have the machine's.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn wrong_clock(&self, ahead: i64) -> Result<(), PageError> {
+        let script = PageDomain::AddScriptToEvaluateOnNewDocument {
+            source: format!("{}({ahead})", include_str!("clock.js").trim_end()),
+            world_name: None,
+            include_command_line_api: None,
+            run_immediately: None,
+        };
+        self.ask(self.first.get_or_init(|| script).clone()).await?;
+        Ok(())
+    }
+
+    /// Forgets all cookies.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn clear_cookies(&self) -> Result<(), PageError> {
+        self.ask(Network::ClearBrowserCookies(None)).await?;
+        Ok(())
+    }
+
+    /// The document as it stands now, serialised.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn html(&self) -> Result<String, PageError> {
+        let html = self
+            .run("return document.documentElement.outerHTML")
+            .await?;
+        Ok(html.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// A small picture of what the visitor sees, at half its size, as JPEG.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn screenshot(&self) -> Result<Vec<u8>, PageError> {
+        let picture = self
+            .ask(PageDomain::CaptureScreenshot {
+                format: Some(PageDomain::CaptureScreenshotFormatOption::Jpeg),
+                quality: Some(60),
+                clip: Some(PageDomain::Viewport {
+                    x: 0.0,
+                    y: 0.0,
+                    width: 1280.0,
+                    height: 900.0,
+                    scale: 0.5,
+                }),
+                from_surface: None,
+                capture_beyond_viewport: None,
+                optimize_for_speed: None,
+            })
+            .await?;
+        STANDARD
+            .decode(&picture.data)
+            .map_err(|error| PageError::Browser(error.to_string()))
+    }
+
+    async fn ask<C: Method + Serialize>(&self, command: C) -> Result<C::ReturnObject, PageError> {
+        self.connection.ask(Some(&self.session), command).await
+    }
+}
+
+fn network() -> Network::Enable {
+    const BUFFER: u32 = 512 * 1024 * 1024;
+    Network::Enable {
+        // A large upload takes the place of the response to it: the browser counts both.
+        max_total_buffer_size: Some(BUFFER),
+        max_resource_buffer_size: Some(BUFFER),
+        max_post_data_size: Some(1024 * 1024),
+        report_direct_socket_traffic: None,
+        enable_durable_messages: None,
+    }
+}
+
+fn blank(browser_context_id: Option<String>) -> Target::CreateTarget {
+    Target::CreateTarget {
+        url: "about:blank".to_owned(),
+        left: None,
+        top: None,
+        width: None,
+        height: None,
+        window_state: None,
+        browser_context_id,
+        enable_begin_frame_control: None,
+        new_window: None,
+        background: None,
+        for_tab: None,
+        hidden: None,
+    }
+}
+
+fn navigate(url: &str) -> PageDomain::Navigate {
+    PageDomain::Navigate {
+        url: url.to_owned(),
+        referrer: None,
+        transition_Type: None,
+        frame_id: None,
+        referrer_policy: None,
+    }
+}

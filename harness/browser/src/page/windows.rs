@@ -1,0 +1,108 @@
+//! The windows that a page opens: what they ask for counts as the page's.
+
+use std::sync::{Arc, PoisonError};
+
+use headless_chrome::protocol::cdp::{Runtime, Target};
+use tokio::sync::mpsc;
+
+use super::{Page, PageError, network};
+use crate::protocol::ROOT;
+
+/// A window, as the page is one and those that it opened.
+pub(super) struct Window {
+    pub(super) target: String,
+    pub(super) session: String,
+}
+
+impl Page {
+    /// Windows that are opened from now on are held until their calls are watched too.
+    pub(super) async fn follow_windows(&self) -> Result<(), PageError> {
+        let (opened, mut openings) = mpsc::unbounded_channel::<(String, String)>();
+        self.connection.listen(
+            ROOT,
+            Some(Box::new(move |event, parameters| {
+                let target = &parameters["targetInfo"];
+                if event == "Target.attachedToTarget"
+                    && target["type"] == "page"
+                    && parameters["waitingForDebugger"] == true
+                    && let (Some(target), Some(session)) = (
+                        target["targetId"].as_str(),
+                        parameters["sessionId"].as_str(),
+                    )
+                {
+                    // The other end is gone when the visit is over.
+                    let _ = opened.send((target.to_owned(), session.to_owned()));
+                }
+            })),
+        );
+        let (connection, activity, windows, opened, first) = (
+            self.connection.clone(),
+            Arc::clone(&self.activity),
+            Arc::clone(&self.windows),
+            self.opened.clone(),
+            Arc::clone(&self.first),
+        );
+        tokio::spawn(async move {
+            while let Some((target, session)) = openings.recv().await {
+                windows
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(Window {
+                        target,
+                        session: session.clone(),
+                    });
+                let observer = Arc::clone(&activity);
+                connection.listen(
+                    &session,
+                    Some(Box::new(move |event, parameters| {
+                        observer.observe(event, parameters);
+                    })),
+                );
+                // Sent in this order but not waited for one by one: the browser answers the first only once the window
+                // runs. A window that was closed again at once has nothing to watch.
+                let go = Runtime::RunIfWaitingForDebugger(None);
+                let first = async {
+                    match first.get() {
+                        Some(script) => connection
+                            .ask(Some(&session), script.clone())
+                            .await
+                            .map(drop),
+                        None => Ok(()),
+                    }
+                };
+                let _ = tokio::join!(
+                    connection.ask(Some(&session), network()),
+                    first,
+                    connection.ask(Some(&session), go)
+                );
+                opened.send_modify(|count| *count += 1);
+            }
+        });
+        self.connection.ask(None, auto_attach(true)).await?;
+        Ok(())
+    }
+
+    /// Those that were opened so far; what is opened from now on runs unwatched.
+    pub(super) async fn take_windows(&self) -> Result<Vec<Window>, PageError> {
+        self.connection.ask(None, auto_attach(false)).await?;
+        self.connection.listen(ROOT, None);
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(windows.drain(..).collect())
+    }
+}
+
+fn auto_attach(on: bool) -> Target::SetAutoAttach {
+    Target::SetAutoAttach {
+        auto_attach: on,
+        wait_for_debugger_on_start: on,
+        flatten: Some(true),
+        // Workers and frames in other processes run as they would: nobody here lets them go on. Chromium takes no filter
+        // where it is to stop.
+        filter: on.then(|| {
+            vec![Target::FilterEntry {
+                exclude: None,
+                Type: Some("page".to_owned()),
+            }]
+        }),
+    }
+}

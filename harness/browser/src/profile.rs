@@ -1,0 +1,19 @@
+//! The profiles of visitors.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// How a visitor comes to the site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// No browser: a plain HTTP client.
+    #[default]
+    Http,
+    /// Chromium with a profile on disk and nothing that shows automation.
+    Regular,
+    /// The same Chromium, off the record.
+    Incognito,
+    /// A plain headless browser that says it is automated.
+    Automated,
+}

@@ -1,0 +1,248 @@
+//! The browsers against a real Chromium and a small site on a real socket.
+
+use std::{net::SocketAddr, sync::LazyLock};
+
+use edgeproof_ground::tools::{self, Tool};
+use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+use super::*;
+use crate::profile::Profile;
+
+const PAGE: &str = r#"<!doctype html><title>site</title>
+<input id="name" value="old"><button id="send">send</button>
+<script>
+document.getElementById("send").onclick = async () => {
+  const answer = await fetch("/api/send", { method: "POST", body: document.getElementById("name").value });
+  document.title = "answered " + answer.status;
+  console.warn("odd", { a: 1 });
+};
+</script>"#;
+
+/// One pool for all tests of this process, so that Chromium is started once for each kind.
+static POOL: LazyLock<Pool> = LazyLock::new(|| {
+    Pool::new(
+        &tools::find(Tool::Chromium).unwrap(),
+        &tools::home().join("target/edgeproof/profiles"),
+        String::new(),
+    )
+});
+
+/// A site that answers plain HTTP after the preamble line of its visitor.
+async fn site() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream));
+        }
+    });
+    address
+}
+
+async fn serve(stream: TcpStream) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    let mut preamble = String::new();
+    stream.read_line(&mut preamble).await.ok()?;
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if stream.read_line(&mut head).await.ok()? == 0 {
+                return None;
+            }
+        }
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.parse().unwrap())
+        });
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body).await.ok()?;
+        let (status, kind, content) = if head.starts_with("POST /api/send") {
+            (
+                "403 Forbidden",
+                "text/plain",
+                String::from_utf8(body).unwrap(),
+            )
+        } else if head.starts_with("GET /cookies ") {
+            let sent = head
+                .lines()
+                .find(|line| line.to_ascii_lowercase().starts_with("cookie:"));
+            ("200 OK", "text/plain", sent.unwrap_or("none").to_owned())
+        } else if head.starts_with("GET /refused ") {
+            ("403 Forbidden", "text/plain", String::new())
+        } else if head.starts_with("GET / ") {
+            ("200 OK", "text/html", PAGE.to_owned())
+        } else {
+            ("404 Not Found", "text/plain", preamble.clone())
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nSet-Cookie: seen=yes; Path=/\r\n\r\n{content}",
+            content.len()
+        );
+        stream.write_all(answer.as_bytes()).await.ok()?;
+    }
+}
+
+async fn borrow(profile: Profile) -> (Lease, Page) {
+    let way = Way {
+        edge: site().await,
+        preamble: b"from ann\n".to_vec(),
+    };
+    let lease = POOL.lend(profile, way).await.unwrap();
+    let page = lease.open().await.unwrap();
+    (lease, page)
+}
+
+#[tokio::test]
+async fn a_visitor_loads_a_page_fills_clicks_and_sees_the_answer() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let document = page
+        .visit("http://shop.example/", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    assert_eq!(document.status, Some(200));
+    page.fill("#name", "Ada", DEFAULT_LIMIT).await.unwrap();
+    page.click("#send", DEFAULT_LIMIT).await.unwrap();
+    let call = page
+        .call(0, "the call", DEFAULT_LIMIT, |call| {
+            call.url.ends_with("/api/send")
+        })
+        .await
+        .unwrap();
+    assert_eq!((call.method.as_str(), call.status), ("POST", Some(403)));
+    assert_eq!(call.outcome, CallOutcome::Finished);
+    assert_eq!(page.body(&call).await.unwrap(), b"Ada");
+    let title = "await new Promise(done => { const look = () => document.title !== 'site' ? done() : requestAnimationFrame(look); look(); }); return document.title";
+    assert_eq!(page.run(title).await.unwrap(), json!("answered 403"));
+    assert!(
+        page.console()
+            .iter()
+            .any(|line| line.level == "warning" && line.text.starts_with("odd")),
+        "{:?}",
+        page.console()
+    );
+    lease.give_back(page).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_name_leads_to_the_borrowers_edge_in_the_visitors_name() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let document = page
+        .visit("http://other.example/who", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    assert_eq!(page.body(&document).await.unwrap(), b"from ann\n");
+    lease.give_back(page).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_of_a_visit_is_left_for_the_next() {
+    for _ in 0..2 {
+        let (lease, page) = borrow(Profile::Regular).await;
+        let url = "http://shop.example/cookies";
+        let first = page.visit(url, DEFAULT_LIMIT).await.unwrap();
+        assert_eq!(page.body(&first).await.unwrap(), b"none");
+        let stored = page
+            .run(
+                "const before = localStorage.length; localStorage.setItem('a', 'b'); return before",
+            )
+            .await
+            .unwrap();
+        assert_eq!(stored, json!(0));
+        // Within the visit the cookie is kept.
+        let second = page.visit(url, DEFAULT_LIMIT).await.unwrap();
+        let sent = String::from_utf8(page.body(&second).await.unwrap()).unwrap();
+        assert_eq!(sent.to_ascii_lowercase(), "cookie: seen=yes");
+        lease.give_back(page).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_page_or_its_window_stores_while_it_closes_is_gone_too() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let url = "http://shop.example/";
+    page.visit(url, DEFAULT_LIMIT).await.unwrap();
+    let store_late = "const late = (window, key) => { window.onpagehide = () => window.localStorage.setItem(key, 'kept'); };
+        const other = window.open('/cookies');
+        await new Promise(done => other.onload = done);
+        late(window, 'page'); late(other, 'window')";
+    page.run(store_late).await.unwrap();
+    lease.give_back(page).await.unwrap();
+
+    let (lease, page) = borrow(Profile::Regular).await;
+    page.visit(url, DEFAULT_LIMIT).await.unwrap();
+    let left = page.run("return Object.keys(localStorage)").await.unwrap();
+    assert_eq!(left, json!([]));
+    lease.give_back(page).await.unwrap();
+}
+
+#[rstest::rstest]
+#[case(Profile::Regular, false)]
+#[case(Profile::Incognito, false)]
+#[case(Profile::Automated, true)]
+#[tokio::test]
+async fn only_an_automated_browser_says_that_it_is_one(
+    #[case] profile: Profile,
+    #[case] says_so: bool,
+) {
+    let (lease, page) = borrow(profile).await;
+    page.visit("http://shop.example/", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    let said = page
+        .run("return [navigator.webdriver, navigator.userAgent.includes('Headless')]")
+        .await
+        .unwrap();
+    assert_eq!(said, json!([says_so, says_so]));
+    lease.give_back(page).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_page_does_not_do_is_an_error_that_says_what() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let late = Duration::from_millis(50);
+    assert!(matches!(
+        page.click("#none", late).await,
+        Err(PageError::Late { what, .. }) if what.contains("#none")
+    ));
+    assert!(matches!(
+        page.run("throw new TypeError('no')").await,
+        Err(PageError::Script(text)) if text.contains("TypeError: no")
+    ));
+    lease.give_back(page).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_opened_window_asks_for_counts_as_the_pages() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    page.visit("http://shop.example/", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    page.run("window.open('/cookies')").await.unwrap();
+    let call = page
+        .call(0, "the window's call", DEFAULT_LIMIT, |call| {
+            call.url.ends_with("/cookies")
+        })
+        .await
+        .unwrap();
+    assert_eq!(call.status, Some(200));
+    lease.give_back(page).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_error_without_a_body_is_an_answer() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let document = page
+        .visit("http://shop.example/refused", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    assert_eq!(
+        (document.status, document.outcome),
+        (Some(403), CallOutcome::Finished)
+    );
+    lease.give_back(page).await.unwrap();
+}

@@ -1,0 +1,57 @@
+//! What a file wants to be deployed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use edgeproof_deployment::{Expansion, Keys, expand};
+
+use super::{file::DeploymentFile, rules::host};
+use crate::client::{Upload, UploadError};
+
+/// The variable with the public key.
+pub(super) const PUBLIC_KEY: &str = "FP_PUBLIC_KEY";
+
+/// The secret with the secret key.
+pub(super) const SECRET_KEY: &str = "FP_SECRET_KEY";
+
+/// A deployment as Cloudflare is to have it, but for its keys.
+#[derive(Clone, Debug)]
+pub(super) struct Desired {
+    pub(super) worker: String,
+    pub(super) zone: String,
+    /// Every host that a route is for.
+    pub(super) hosts: BTreeSet<String>,
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) routes: BTreeSet<String>,
+    pub(super) upload: Upload,
+    /// The hash of the modules.
+    pub(super) bundle: String,
+    pub(super) environment: Option<String>,
+}
+
+impl Desired {
+    /// What the file wants, with the worker in a directory.
+    pub(super) fn of(file: &DeploymentFile, worker: &std::path::Path) -> Result<Self, UploadError> {
+        // A deployment has no keys before it is made; expansion leaves empty variables out.
+        let keys = Keys {
+            public: "",
+            secret: "",
+        };
+        let Expansion { variables, routes } = expand(
+            &file.name,
+            &file.deployment(),
+            keys,
+            file.ruleset.as_deref(),
+        );
+        let upload = Upload::read(worker)?;
+        Ok(Self {
+            worker: file.name.clone(),
+            zone: file.zone.clone(),
+            hosts: routes.iter().map(|route| host(route)).collect(),
+            variables,
+            routes: routes.into_iter().collect(),
+            bundle: upload.hash(),
+            upload,
+            environment: file.environment.clone(),
+        })
+    }
+}

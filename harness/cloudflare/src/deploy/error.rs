@@ -1,0 +1,169 @@
+//! Why a deployment is not made, and what was left where one broke off.
+
+use edgeproof_build::BuildError;
+
+use crate::client::{ApiError, UploadError};
+
+/// Why a deployment was not made, changed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// A rule forbids it; nothing was changed.
+    #[error("nothing was changed:\n{}", listed(.0))]
+    Refused(Vec<Refusal>),
+    /// An API refused or did not answer before anything was changed.
+    #[error("nothing was changed")]
+    Api(#[from] ApiError),
+    /// The worker cannot be built.
+    #[error("nothing was changed")]
+    Build(#[from] BuildError),
+    /// The worker cannot be read.
+    #[error("nothing was changed")]
+    Upload(#[from] UploadError),
+    /// It broke off half-way, and all that was done was undone.
+    #[error(
+        "{reason}\nIt was half-way; everything is undone:\n{}",
+        bulleted(undone)
+    )]
+    Undone {
+        /// Why it broke off.
+        reason: Reason,
+        /// What was undone.
+        undone: Vec<String>,
+    },
+    /// It broke off half-way, and something of it stands.
+    #[error("{reason}\n{}What stands:\n{}", undone_first(undone), bulleted(stands))]
+    HalfMade {
+        /// Why it broke off.
+        reason: Reason,
+        /// What was undone.
+        undone: Vec<String>,
+        /// What stands, and how it is removed.
+        stands: Vec<String>,
+    },
+}
+
+/// Why something broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// An API.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A rule that forbids a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The token is not one.
+    #[error("Cloudflare does not know the token in CLOUDFLARE_API_TOKEN")]
+    UnknownToken,
+    /// The token is not in force.
+    #[error("the token in CLOUDFLARE_API_TOKEN is {0}; it must be active")]
+    InactiveToken(String),
+    /// The token may not do something.
+    #[error("the token lacks the permission {permission} on {on}")]
+    Permission {
+        /// As Cloudflare's dashboard names it.
+        permission: &'static str,
+        /// The account or zone.
+        on: String,
+    },
+    /// No such zone.
+    #[error("the token sees no zone `{0}`; is it this account's, and is the token for it?")]
+    NoZone(String),
+    /// The zone is not served.
+    #[error("the zone `{zone}` is {status} at Cloudflare, so no worker runs in it")]
+    InactiveZone {
+        /// The zone.
+        zone: String,
+        /// Its status.
+        status: String,
+    },
+    /// The account is not told.
+    #[error("the token sees {0} accounts; CLOUDFLARE_ACCOUNT_ID says which is meant")]
+    WhichAccount(usize),
+    /// A host that no DNS record has.
+    #[error(
+        "`{host}` has no A, AAAA or CNAME record in the zone, so no visitor reaches a worker there"
+    )]
+    NoRecord {
+        /// The host.
+        host: String,
+    },
+    /// A host whose traffic goes past the edge.
+    #[error(
+        "`{host}` is DNS-only: its traffic goes past Cloudflare, and no worker sees it; switch its record to proxied"
+    )]
+    DnsOnly {
+        /// The host.
+        host: String,
+    },
+    /// Another worker has the route.
+    #[error("the route `{pattern}` {}", served_by(worker.as_deref()))]
+    RouteTaken {
+        /// The pattern.
+        pattern: String,
+        /// The worker; a route without one keeps workers away.
+        worker: Option<String>,
+    },
+    /// A worker of this name is not ours.
+    #[error("there is a worker `{0}` that was not deployed with edgeproof; it is not overwritten")]
+    Foreign(String),
+    /// The keys would have to be others.
+    #[error(
+        "the keys of `{worker}` {why}; keys are not rotated: delete the deployment and create it again"
+    )]
+    Rotation {
+        /// The worker.
+        worker: String,
+        /// What is the matter with them.
+        why: &'static str,
+    },
+    /// No key for the Management API.
+    #[error(
+        "FINGERPRINT_MANAGEMENT_API_KEY is not set; the deployment's keys are made and removed with it"
+    )]
+    NoManagementKey,
+    /// No such environment.
+    #[error("the Fingerprint workspace has no environment `{0}`")]
+    NoEnvironment(String),
+    /// Nothing of this name is deployed.
+    #[error("there is no deployment `{0}`; `edgeproof deploy list` shows all of them")]
+    NotDeployed(String),
+}
+
+impl From<Refusal> for DeployError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(vec![refusal])
+    }
+}
+
+fn served_by(worker: Option<&str>) -> String {
+    match worker {
+        Some(worker) => format!("is served by the worker `{worker}`"),
+        None => "keeps workers away: it has none".to_owned(),
+    }
+}
+
+fn listed(refusals: &[Refusal]) -> String {
+    let lines: Vec<String> = refusals
+        .iter()
+        .map(|refusal| format!("  - {refusal}"))
+        .collect();
+    lines.join("\n")
+}
+
+fn bulleted(lines: &[String]) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| format!("  - {line}")).collect();
+    lines.join("\n")
+}
+
+fn undone_first(undone: &[String]) -> String {
+    if undone.is_empty() {
+        String::new()
+    } else {
+        format!("Undone:\n{}\n", bulleted(undone))
+    }
+}

@@ -1,0 +1,65 @@
+//! Deployments at Cloudflare: one file, planned, applied, listed and deleted through the REST API.
+//!
+//! What is deployed is read back from Cloudflare each time; nothing about it is kept on this machine. A worker that was
+//! made here is marked by its tags: the hashes of what was uploaded, so that later changes by hand are noticed.
+
+mod apply;
+mod current;
+mod delete;
+mod deployed;
+mod desired;
+mod error;
+mod file;
+mod marks;
+mod place;
+mod plan;
+mod rules;
+mod schema;
+mod show;
+mod site;
+mod undo;
+
+pub use apply::{Planned, Stop};
+pub use delete::{Deleted, Deletion};
+pub use deployed::Deployed;
+pub use error::{DeployError, Reason, Refusal};
+pub use file::{DeploymentFile, LogLevel, Wallarm};
+pub use place::{Api, Page};
+pub use plan::{Action, Change, Plan};
+pub use rules::MOST;
+pub use schema::text as schema_text;
+
+use std::path::PathBuf;
+
+use edgeproof_build::BuildError;
+
+use super::client::{Cloudflare, Management};
+
+/// Makes, changes and removes deployments with the tokens it was given.
+#[derive(Clone, Debug)]
+pub struct Deployer {
+    /// Where workers and routes are.
+    pub cloudflare: Cloudflare,
+    /// Where keys are made; listing does without.
+    pub management: Option<Management>,
+    /// The account, by id; the zone's own where it is not said.
+    pub account: Option<String>,
+    /// A directory with the worker of deployments that name none; the one of this repository, built when it is needed.
+    pub worker: Option<PathBuf>,
+}
+
+impl Deployer {
+    /// The directory of the worker that a file deploys.
+    fn worker_of(&self, file: &DeploymentFile) -> Result<PathBuf, BuildError> {
+        match (&file.worker, &self.worker) {
+            (Some(worker), _) | (None, Some(worker)) => Ok(worker.clone()),
+            (None, None) => edgeproof_build::build_worker(&edgeproof_build::WorkerBuild::default()),
+        }
+    }
+
+    fn management(&self) -> Result<&Management, DeployError> {
+        self.management
+            .as_ref()
+            .ok_or_else(|| Refusal::NoManagementKey.into())
+    }
+}

@@ -1,0 +1,32 @@
+//! A deployment as people describe it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Connector, FailureMode, ProtectedApi, RealNode};
+
+/// A worker in front of pages and APIs, in the words of the vendor's dashboard.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deployment {
+    /// A directory with a built worker; the worker of this repository where it is absent.
+    pub worker: Option<String>,
+    /// URL patterns of the pages that get the instrumentation.
+    pub identification_pages: Vec<String>,
+    /// The APIs that are protected, such as `POST shop.example/api/create-account*`.
+    pub protected_apis: Vec<ProtectedApi>,
+    /// What happens to a protected call that could not be identified.
+    pub failure_mode: FailureMode,
+    /// The ruleset that decides; without one the worker monitors and blocks nothing.
+    pub ruleset: Option<String>,
+    /// Route patterns; derived from the pages, the APIs and the worker's own prefix where they are absent.
+    pub routes: Option<Vec<String>>,
+    /// The Wallarm connector of the same worker; without it no traffic goes through a node.
+    pub wallarm: Option<Connector>,
+    /// A real filtering node in place of the emulated one.
+    pub node: Option<RealNode>,
+    /// Further worker variables; they win over the derived ones. An empty value removes one.
+    pub variables: BTreeMap<String, String>,
+}

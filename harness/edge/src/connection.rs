@@ -1,0 +1,194 @@
+//! A connection from a visitor: PROXY preamble, TLS or not, then HTTP/1.1 or HTTP/2.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use edgeproof_ground::{header_limits as limits, pattern::Scheme};
+use http::{Request, StatusCode};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{CipherSuite, ProtocolVersion, ServerConnection},
+};
+
+use super::{framing::Checked, front::Front, preamble, request_cf::Protocol};
+
+/// The largest head that is read at all; between the header limit and this one the edge answers 413, above it hyper
+/// answers 431 and closes.
+const LARGEST_HEAD: usize = 512 * 1024;
+/// The first byte of a TLS record that holds a handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// What is known of a connection before the first request.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) ip: IpAddr,
+    pub(super) scheme: Scheme,
+    pub(super) protocol: Protocol,
+}
+
+/// Tells the connections that the edge stops.
+#[derive(Clone, Debug)]
+pub(super) struct Stop(pub(super) watch::Receiver<bool>);
+
+impl Stop {
+    /// Comes back when the edge stops, or is gone.
+    pub(super) async fn asked(mut self) {
+        let _ = self.0.wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// Serves one connection until it ends, or until the edge stops and the requests under way are answered.
+pub(super) async fn serve(
+    front: Arc<Front>,
+    tls: TlsAcceptor,
+    mut stream: TcpStream,
+    stop: Stop,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let limit = front.head_timeout;
+    let visitor = within(limit, preamble::read(&mut stream)).await?;
+    let mut first = [0];
+    let read = within(limit, stream.peek(&mut first)).await?;
+    if read == 0 {
+        return Ok(());
+    }
+    if first == [TLS_HANDSHAKE] {
+        let stream = within(limit, tls.accept(stream)).await?;
+        let facts = facts_of(visitor, Some(stream.get_ref().1));
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        serve_http(front, facts, http2, stream, stop).await
+    } else {
+        serve_http(front, facts_of(visitor, None), false, stream, stop).await
+    }
+}
+
+async fn within<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, step)
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+async fn serve_http<S>(
+    front: Arc<Front>,
+    facts: Facts,
+    http2: bool,
+    stream: S,
+    stop: Stop,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let facts = Arc::new(facts);
+    let head_timeout = front.head_timeout;
+    let (stream, left_http) = Checked::new(stream);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (front, facts, left_http) = (Arc::clone(&front), Arc::clone(&facts), left_http.clone());
+        async move {
+            let answer = front.answer(&facts, request).await;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                left_http.set();
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    // Not hyper-util's builder for both: with upgrades it would speak HTTP/2 on plain connections too.
+    let ended = if http2 {
+        let stream = TokioIo::new(stream.into_inner());
+        let mut connection = pin!(http2_builder().serve_connection(stream, service));
+        tokio::select! {
+            ended = &mut connection => ended,
+            () = stop.asked() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    } else {
+        let stream = TokioIo::new(stream);
+        let connection = http1_builder(head_timeout).serve_connection(stream, service);
+        let mut connection = pin!(connection.with_upgrades());
+        tokio::select! {
+            ended = &mut connection => ended,
+            () = stop.asked() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    };
+    ended.map_err(io::Error::other)
+}
+
+fn http1_builder(head_timeout: Duration) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_headers(limits::HEADER_COUNT)
+        .max_buf_size(LARGEST_HEAD);
+    builder
+}
+
+fn http2_builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(LARGEST_HEAD as u32);
+    builder
+}
+
+fn facts_of(visitor: SocketAddr, tls: Option<&ServerConnection>) -> Facts {
+    Facts {
+        ip: visitor.ip().to_canonical(),
+        scheme: if tls.is_some() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        },
+        protocol: Protocol {
+            http: match tls.and_then(|tls| tls.alpn_protocol()) {
+                Some(b"h2") => "HTTP/2",
+                _ => "HTTP/1.1",
+            },
+            tls: match tls.and_then(|tls| tls.protocol_version()) {
+                Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+                Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+                _ => "",
+            },
+            cipher: tls
+                .and_then(|tls| tls.negotiated_cipher_suite())
+                .map_or("", |suite| cipher_name(suite.suite())),
+        },
+    }
+}
+
+/// The suites of rustls as OpenSSL calls them, which is what `request.cf.tlsCipher` says.
+fn cipher_name(suite: CipherSuite) -> &'static str {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => "AEAD-AES128-GCM-SHA256",
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => "AEAD-AES256-GCM-SHA384",
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "AEAD-CHACHA20-POLY1305-SHA256",
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => "ECDHE-ECDSA-AES128-GCM-SHA256",
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => "ECDHE-ECDSA-AES256-GCM-SHA384",
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => {
+            "ECDHE-ECDSA-CHACHA20-POLY1305"
+        }
+        _ => "",
+    }
+}

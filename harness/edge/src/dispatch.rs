@@ -1,0 +1,242 @@
+//! What becomes of a request that was taken in: a worker runs, or it goes to the origin.
+
+use std::time::Duration;
+
+use edgeproof_deployment::FailureMode;
+use edgeproof_ground::{
+    body::{self, Body},
+    causes::with_causes,
+    pattern::{Scheme, Target},
+    trace::{Counted, Party, RequestHead, ResponseHead, counted},
+};
+use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING, uri::PathAndQuery};
+
+use super::{
+    encoding::{self, Accepted},
+    front::{Arrival, Front, normalise_uri},
+    headers::{self, Told},
+    pages::{self, Asker, ErrorCode},
+    processor,
+    ray::Ray,
+    request_cf::{self, Location, Protocol},
+    under_way,
+    workers::{self, Failure},
+    zones::Zone,
+};
+
+/// What a request runs, and why.
+enum Choice {
+    Worker { name: String, why: String },
+    Origin { why: String },
+    Refused { code: ErrorCode, why: String },
+}
+
+impl Front {
+    /// Routes a request and gives the response in a content coding that the visitor accepts.
+    pub(super) async fn serve(&self, arrival: Arrival<'_>) -> Response<Body> {
+        let method = arrival.request.method().clone();
+        let accepted = Accepted::by(arrival.request.headers());
+        let codings = arrival.zone.settings.codings();
+        let (hop, asker) = (arrival.hop.clone(), arrival.asker.clone());
+        let response = self.route(arrival).await;
+        encoding::for_visitor(response, &method, &accepted, &codings)
+            .await
+            .unwrap_or_else(|error| {
+                hop.decided(format!("{}: error 502", with_causes(&*error)));
+                pages::error(ErrorCode::BadCoding, &asker)
+            })
+    }
+
+    /// Routes a request and gives the response of what it runs.
+    async fn route(&self, mut arrival: Arrival<'_>) -> Response<Body> {
+        let unknown = Location::default();
+        let location = self.visitors.get(&arrival.ip).unwrap_or(&unknown);
+        let settings = &arrival.zone.settings;
+        let accepted = arrival.request.headers().get(ACCEPT_ENCODING).cloned();
+        headers::rewrite_for_worker(
+            arrival.request.headers_mut(),
+            Told {
+                ip: arrival.ip,
+                country: location.country.as_deref().unwrap_or("XX"),
+                scheme: arrival.scheme,
+                ray: &arrival.ray,
+                forwarded_for: settings.forwarded_for_in_worker,
+            },
+        );
+        let raw = arrival.request.uri().clone();
+        if settings.normalization.incoming {
+            normalise_uri(&mut arrival.request, settings.normalization);
+        }
+        match self.choose(&arrival) {
+            Choice::Worker { name, why } => {
+                arrival.hop.decided(&why);
+                let cf = request_cf::request_cf(
+                    location,
+                    &arrival.protocol,
+                    &self.colo,
+                    accepted.as_ref(),
+                );
+                self.run(&name, &why, arrival, request_cf::blob(&cf)).await
+            }
+            Choice::Origin { why } => {
+                arrival.hop.decided(why);
+                *arrival.request.uri_mut() = raw;
+                self.to_origin(arrival).await
+            }
+            Choice::Refused { code, why } => {
+                arrival.hop.decided(why);
+                pages::error(code, &arrival.asker)
+            }
+        }
+    }
+
+    fn choose(&self, arrival: &Arrival<'_>) -> Choice {
+        let uri = arrival.request.uri();
+        let deployed = self.deployed();
+        let route = deployed.routes.choose(Target {
+            scheme: arrival.scheme,
+            host: arrival.host,
+            path_and_query: uri.path_and_query().map_or("/", PathAndQuery::as_str),
+        });
+        let (name, why) = match route {
+            Some(route) => match &route.worker {
+                Some(worker) => (worker, format!("route {} runs {worker}", route.pattern)),
+                None => {
+                    let why = format!(
+                        "route {} has no worker: straight to the origin",
+                        route.pattern
+                    );
+                    return Choice::Origin { why };
+                }
+            },
+            None => match arrival.zone.custom_domains.get(arrival.host) {
+                Some(worker) => (
+                    worker,
+                    format!("custom domain {} runs {worker}", arrival.host),
+                ),
+                None => {
+                    let why = "no route matches: straight to the origin".to_owned();
+                    return Choice::Origin { why };
+                }
+            },
+        };
+        if arrival.workers_left == 0 {
+            return Choice::Refused {
+                code: ErrorCode::LoopLimit,
+                why: format!("{why}, after {} workers: error 1019", headers::MOST_WORKERS),
+            };
+        }
+        if self.quota.is_used_up(arrival.zone) {
+            // A custom domain has no failure mode; it fails closed as a route does by default.
+            let mode = route.map_or(FailureMode::Closed, |route| route.over_daily_limit);
+            return match mode {
+                FailureMode::Open => Choice::Origin {
+                    why: format!("{why}, but the daily limit is reached: straight to the origin"),
+                },
+                FailureMode::Closed => Choice::Refused {
+                    code: ErrorCode::DailyLimit,
+                    why: format!("{why}, but the daily limit is reached: error 1027"),
+                },
+            };
+        }
+        Choice::Worker {
+            name: name.clone(),
+            why,
+        }
+    }
+
+    /// Runs the worker that is the origin of a custom domain for a subrequest of the same zone.
+    pub(super) async fn run_custom_domain(
+        &self,
+        zone: &Zone,
+        host: &str,
+        request: Request<Body>,
+        asker: Asker,
+    ) -> Response<Body> {
+        let hop = self
+            .trace
+            .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+        let arrival = Arrival {
+            zone,
+            host,
+            scheme: Scheme::Https,
+            protocol: Protocol::between_zones(),
+            ip: headers::connecting_ip(request.headers()).unwrap_or(headers::OTHER_ZONE_IP),
+            ray: asker.ray.clone().unwrap_or_else(|| Ray::new(&self.colo)),
+            hop: hop.clone(),
+            asker,
+            workers_left: headers::workers_left(request.headers()),
+            request,
+        };
+        let why = format!("custom domain {host} is the origin");
+        hop.decided(&why);
+        let answer = match zone.custom_domains.get(host) {
+            _ if arrival.workers_left == 0 => pages::error(ErrorCode::LoopLimit, &arrival.asker),
+            Some(worker) => {
+                let cf = request_cf::request_cf(
+                    &Location::default(),
+                    &arrival.protocol,
+                    &self.colo,
+                    None,
+                );
+                self.run(worker, &why, arrival, request_cf::blob(&cf)).await
+            }
+            None => pages::error(ErrorCode::UnknownHost, &arrival.asker),
+        };
+        hop.answered(ResponseHead::of(&answer));
+        answer.map(|body| counted(body, hop, Counted::Response))
+    }
+
+    /// Asks the worker; its failure is a page of the edge.
+    async fn run(
+        &self,
+        worker: &str,
+        why: &str,
+        arrival: Arrival<'_>,
+        cf: HeaderValue,
+    ) -> Response<Body> {
+        let visit = self.visits.enter(arrival.visit(worker));
+        let head = RequestHead::of(&arrival.request);
+        let hop = self.trace.begin(Party::Edge, Party::Worker, head);
+        hop.decided(why);
+        let fail = |failure: &str, code: ErrorCode| {
+            hop.decided(format!("{why}, {failure}: error {}", code.number()));
+            pages::error(code, &arrival.asker)
+        };
+        let Some(&endpoint) = self.deployed().workers.get(worker) else {
+            return fail("which is not deployed", ErrorCode::WorkerThrew);
+        };
+        let leaving = hop.clone();
+        let request = arrival
+            .request
+            .map(|body| counted(body, leaving, Counted::Request));
+        let limit = arrival.zone.settings.cpu_ms.map(Duration::from_millis);
+        let asked = self
+            .runtime
+            .ask(endpoint.address, request, arrival.scheme, cf);
+        let answer = tokio::select! {
+            answer = asked => answer,
+            () = processor::used_up(endpoint.process, limit) => {
+                let milliseconds = arrival.zone.settings.cpu_ms.unwrap_or_default();
+                let failure = format!("which took more than {milliseconds} ms of processor time");
+                return fail(&failure, ErrorCode::WorkerOverLimit);
+            }
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return fail(&format!("but {error}"), ErrorCode::WorkerThrew),
+        };
+        hop.answered(ResponseHead::of(&answer));
+        match workers::failure(answer.status(), answer.headers()) {
+            Some(Failure::Threw) => {
+                fail("which threw or will never answer", ErrorCode::WorkerThrew)
+            }
+            Some(Failure::Overloaded) => fail("which is overloaded", ErrorCode::WorkerOverLimit),
+            None => answer.map(|body| {
+                // The worker is at work until its answer has ended.
+                let body = under_way::until_end(body::stream(body), visit);
+                counted(body, hop, Counted::Response)
+            }),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What the edge does with a worker's subrequest: whose it is, how far it may go, and which headers it carries.
+//!
+//! Source: Cloudflare's documentation, Workers › Runtime APIs › Fetch, Workers › Observability › Errors (1019) and
+//! Fundamentals › HTTP headers.
+
+use std::sync::Arc;
+
+use edgeproof_ground::{
+    body::Body,
+    trace::{Party, RequestHead, ResponseHead},
+};
+use http::{HeaderMap, HeaderValue, Request, Response};
+
+use super::{
+    cache::{self, CacheOptions},
+    door::Caller,
+    front::Front,
+    headers::{self, Subrequest, Toward},
+    origin_side::Leaving,
+    pages::{self, Asker, ErrorCode},
+    ray::Ray,
+    visits::Visit,
+    zones::Resolution,
+};
+
+/// The connection is closed without an answer, which makes the worker's `fetch()` reject.
+#[derive(Debug, thiserror::Error)]
+#[error("the subrequest gets no answer")]
+pub(super) struct Dropped;
+
+impl Front {
+    /// Answers a subrequest; `options` are what the worker's `cf` option says of the cache.
+    pub(super) async fn subrequest(
+        &self,
+        caller: &Caller,
+        mut request: Request<Body>,
+        options: CacheOptions,
+    ) -> Result<Response<Body>, Dropped> {
+        let ray = request.headers().get(headers::CF_RAY);
+        let ray = ray.and_then(|ray| ray.to_str().ok());
+        let visit = self.visits.of_subrequest(&caller.worker, ray);
+        if let Some(visit) = &visit {
+            request
+                .headers_mut()
+                .insert(headers::CF_RAY, Ray::from(visit.ray.clone()).header());
+            self.count(visit, &request)?;
+        }
+        let waiting = visit
+            .as_ref()
+            .map(|visit| Arc::clone(&visit.subrequests.waiting));
+        // The semaphore is never closed; without a visit there is nothing to count against.
+        let _permit = match &waiting {
+            Some(waiting) => waiting.acquire().await.ok(),
+            None => None,
+        };
+        Ok(self
+            .send_out(caller, visit.as_ref(), request, options)
+            .await)
+    }
+
+    /// Answers an operation of the Cache API.
+    pub(super) async fn cache_operation(
+        &self,
+        caller: &Caller,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let head = RequestHead::of(&request);
+        let hop = self.trace.begin(Party::Worker, Party::Edge, head);
+        let visit = self.visits.of_subrequest(&caller.worker, None);
+        if let Some(visit) = &visit {
+            hop.belongs_to(&visit.ray);
+        }
+        let zone = visit
+            .map(|visit| visit.zone)
+            .or_else(|| caller.zone.clone());
+        let zone = zone.unwrap_or_default();
+        let (answer, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
+        hop.decided(done);
+        hop.answered(ResponseHead::of(&answer));
+        answer
+    }
+
+    async fn send_out(
+        &self,
+        caller: &Caller,
+        visit: Option<&Visit>,
+        mut request: Request<Body>,
+        options: CacheOptions,
+    ) -> Response<Body> {
+        let host = request
+            .uri()
+            .host()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let zone = visit
+            .map(|visit| visit.zone.as_str())
+            .or(caller.zone.as_deref());
+        let resolution = self.zones.resolve(&host);
+        let toward = match resolution {
+            Resolution::Proxied(target) if Some(target.name.as_str()) == zone => Toward::SameZone,
+            Resolution::Proxied(_) => Toward::OtherZone,
+            Resolution::DnsOnly(_) | Resolution::Unknown => Toward::Elsewhere,
+        };
+        headers::rewrite_subrequest(
+            request.headers_mut(),
+            Subrequest {
+                toward,
+                zone,
+                ip: visit.map(|visit| visit.ip),
+                workers_left: visit.map_or(headers::MOST_WORKERS, |visit| visit.workers_left),
+            },
+        );
+        let asker = asker(request.headers());
+        if let Some(settings) = zone.and_then(|zone| self.settings_of(zone)) {
+            request.extensions_mut().insert(settings.origin_limits());
+        }
+        match resolution {
+            Resolution::Proxied(target)
+                if zone.is_some_and(is_workers_dev)
+                    && is_workers_dev(&target.name)
+                    && target.custom_domains.contains_key(&host) =>
+            {
+                let hop = self
+                    .trace
+                    .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+                hop.decided(format!("{host} is a worker of the same zone: error 1042"));
+                let answer = pages::error(ErrorCode::SameZoneWorker, &asker);
+                hop.answered(ResponseHead::of(&answer));
+                answer
+            }
+            Resolution::Proxied(target) if toward == Toward::OtherZone => {
+                self.enter(target, request, asker).await
+            }
+            // A worker never runs for its own zone's routes, but a custom domain is an origin like any other.
+            Resolution::Proxied(target) if target.custom_domains.contains_key(&host) => {
+                self.run_custom_domain(target, &host, request, asker).await
+            }
+            _ => {
+                let leaving = Leaving {
+                    request,
+                    from: Party::Worker,
+                    zone,
+                    options,
+                    asker: &asker,
+                };
+                self.origin_side.fetch(leaving).await
+            }
+        }
+    }
+
+    /// Over the limit a `fetch()` rejects: nothing is answered.
+    fn count(&self, visit: &Visit, request: &Request<Body>) -> Result<(), Dropped> {
+        let made = visit.subrequests.add();
+        let most = self.settings_of(&visit.zone).map(|zone| zone.subrequests);
+        if most.is_none_or(|most| made <= most) {
+            return Ok(());
+        }
+        let hop = self
+            .trace
+            .begin(Party::Worker, Party::Edge, RequestHead::of(request));
+        hop.decided(format!(
+            "too many subrequests: this is number {made} of the invocation"
+        ));
+        Err(Dropped)
+    }
+}
+
+/// Whether a zone is of `workers.dev`, where the workers of all accounts are one zone (error 1042).
+fn is_workers_dev(zone: &str) -> bool {
+    zone == "workers.dev" || zone.ends_with(".workers.dev")
+}
+
+fn asker(headers: &HeaderMap) -> Asker {
+    let ray = headers.get(headers::CF_RAY).map(HeaderValue::to_str);
+    Asker {
+        accept: headers.get(http::header::ACCEPT).cloned(),
+        ray: match ray {
+            Some(Ok(ray)) => Some(Ray::from(ray.to_owned())),
+            _ => None,
+        },
+    }
+}

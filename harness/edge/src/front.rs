@@ -1,0 +1,466 @@
+//! The front door: takes requests in, from visitors and from workers of other zones, or refuses them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use edgeproof_ground::{
+    body::{self, Body},
+    header_limits as limits,
+    lingering::lingering,
+    pattern::Scheme,
+    trace::{Counted, Hop, Party, RequestHead, ResponseHead, Trace, counted},
+};
+use edgeproof_internet::Internet;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{ACCEPT, CONTENT_LENGTH, HOST, UPGRADE},
+    uri::{Authority, PathAndQuery, Scheme as UriScheme},
+};
+use hyper::body::Incoming;
+
+use super::{
+    body_limit,
+    connection::Facts,
+    hang_up, headers, normalise,
+    origin_side::{Leaving, OriginSide},
+    pages::{self, Asker, ErrorCode},
+    quota::Quota,
+    ray::Ray,
+    request_cf::{Location, Protocol},
+    routes::RouteTable,
+    settings::Settings,
+    tunnel::Tunnels,
+    visits::{Subrequests, Visit, Visits},
+    workers::{WorkerEndpoint, Workers},
+    zones::{Resolution, Zone, Zones},
+};
+
+/// Everything a request needs on its way.
+pub(super) struct Front {
+    pub(super) zones: Zones,
+    pub(super) zones_described: Vec<Zone>,
+    pub(super) deployed: RwLock<Arc<Deployed>>,
+    pub(super) runtime: Workers,
+    pub(super) origin_side: OriginSide,
+    pub(super) visitors: HashMap<IpAddr, Location>,
+    pub(super) colo: String,
+    pub(super) head_timeout: Duration,
+    pub(super) quota: Quota,
+    pub(super) tunnels: Tunnels,
+    /// The visitor requests that are in a worker right now.
+    pub(super) visits: Visits,
+    pub(super) trace: Trace,
+}
+
+/// What is deployed; nothing at first. A request sees one of these from its start to its end.
+#[derive(Default)]
+pub(super) struct Deployed {
+    pub(super) routes: RouteTable,
+    /// Where the runtime serves each worker.
+    pub(super) workers: BTreeMap<String, WorkerEndpoint>,
+}
+
+/// A request that was taken in.
+pub(super) struct Arrival<'a> {
+    pub(super) zone: &'a Zone,
+    /// Lower case, without a port.
+    pub(super) host: &'a str,
+    pub(super) scheme: Scheme,
+    pub(super) protocol: Protocol,
+    /// Who asks, as the headers will say it.
+    pub(super) ip: IpAddr,
+    pub(super) ray: Ray,
+    pub(super) hop: Hop,
+    pub(super) asker: Asker,
+    /// How many workers may still run for it.
+    pub(super) workers_left: u8,
+    /// With an absolute URI, as it came.
+    pub(super) request: Request<Body>,
+}
+
+impl Front {
+    /// What is deployed now.
+    pub(super) fn deployed(&self) -> Arc<Deployed> {
+        Arc::clone(&self.deployed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on this is deployed.
+    pub(super) fn deploy(&self, deployed: Deployed) {
+        *self
+            .deployed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(deployed);
+    }
+
+    /// Answers one request of a visitor; whatever goes wrong is an answer too.
+    pub(super) async fn answer(
+        &self,
+        facts: &Facts,
+        mut request: Request<Incoming>,
+    ) -> Response<Body> {
+        let upgrade = hyper::upgrade::on(&mut request);
+        if request.version() == Version::HTTP_10 {
+            // HTTP/1.0 has no other protocol to change to (RFC 9110 §7.8).
+            request.headers_mut().remove(UPGRADE);
+        }
+        let mut request = lingering(request);
+        let ray = Ray::new(&self.colo);
+        let host = make_absolute(&mut request, facts.scheme);
+        headers::join_cookies(request.headers_mut());
+        let resolved = host.as_deref().map(|host| (host, self.zones.resolve(host)));
+        let mut answer = match resolved {
+            Ok((host, Resolution::DnsOnly(_))) => self.pass_by(host, request).await,
+            Ok(resolved) => self.receive(facts, ray, Ok(resolved), request).await,
+            Err(malformed) => self.receive(facts, ray, Err(*malformed), request).await,
+        };
+        self.tunnels.join(upgrade, &mut answer);
+        answer
+    }
+
+    /// A DNS-only name: the edge is not on the way, this socket is only the wire to the origin.
+    async fn pass_by(&self, host: &str, request: Request<Body>) -> Response<Body> {
+        match self.internet().send(request, Party::Visitor).await {
+            Ok(mut answer) => {
+                edgeproof_ground::hop_by_hop::remove_hop_by_hop(answer.headers_mut());
+                answer
+            }
+            // A visitor who reaches no origin gets no page from it; the nearest that HTTP has is a bad gateway.
+            Err(unreachable) => {
+                let mut answer = Response::new(body::full(format!("{host}: {unreachable}\n")));
+                *answer.status_mut() = StatusCode::BAD_GATEWAY;
+                answer
+            }
+        }
+    }
+
+    async fn receive(
+        &self,
+        facts: &Facts,
+        ray: Ray,
+        resolved: Result<(&str, Resolution<'_>), Malformed>,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let hop = self
+            .trace
+            .begin(Party::Visitor, Party::Edge, RequestHead::of(&request));
+        hop.belongs_to(ray.as_str());
+        let asker = Asker {
+            accept: request.headers().get(ACCEPT).cloned(),
+            ray: Some(ray.clone()),
+        };
+        let asks_for_head = request.method() == Method::HEAD;
+        let waiting = hang_up::before_response(&hop);
+        let mut answer = match refusal(resolved, &request) {
+            Ok((host, zone)) => {
+                let mut arrival = Arrival {
+                    zone,
+                    host,
+                    scheme: facts.scheme,
+                    protocol: facts.protocol.in_version(request.version()),
+                    ip: facts.ip,
+                    ray: ray.clone(),
+                    hop: hop.clone(),
+                    asker,
+                    workers_left: headers::MOST_WORKERS,
+                    request,
+                };
+                headers::remove_forged(arrival.request.headers_mut());
+                self.take_in(arrival).await
+            }
+            Err(refusal) => {
+                hop.decided(refusal.to_string());
+                refusal.answer(&asker)
+            }
+        };
+        waiting.over();
+        headers::rewrite_answer(answer.headers_mut(), &ray);
+        hop.answered(ResponseHead::of(&answer));
+        answer.map(|body| {
+            let body = counted(body, hop.clone(), Counted::Response);
+            // A response to HEAD has a head only; its body is dropped in any case.
+            if asks_for_head {
+                body
+            } else {
+                hang_up::noted_in(body, &hop)
+            }
+        })
+    }
+
+    /// Serves a request within the size that the zone's plan allows for its body.
+    async fn take_in(&self, arrival: Arrival<'_>) -> Response<Body> {
+        let (zone, hop) = (arrival.zone, arrival.hop.clone());
+        let limit = zone.settings.plan.body_bytes();
+        let (parts, body) = arrival.request.into_parts();
+        let (body, broken_off) = hang_up::watched(body, &hop);
+        let (body, exceeded) = body_limit::limited(body, limit);
+        let request = Request::from_parts(parts, counted(body, hop.clone(), Counted::Request));
+        let answer = tokio::select! {
+            // First: a worker whose visitor is gone has not failed.
+            biased;
+            () = broken_off.happened() => return pages::refusal(StatusCode::BAD_REQUEST),
+            answer = self.serve(Arrival { request, ..arrival }) => answer,
+        };
+        if exceeded.happened() {
+            let refusal = Refusal::BodyTooLarge(limit);
+            hop.decided(refusal.to_string());
+            return refusal.answer(&Asker::default());
+        }
+        answer
+    }
+
+    /// Answers a subrequest that a worker of another zone sends to `zone`.
+    pub(super) async fn enter(
+        &self,
+        zone: &Zone,
+        request: Request<Body>,
+        asker: Asker,
+    ) -> Response<Body> {
+        let host = request
+            .uri()
+            .host()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let hop = self
+            .trace
+            .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+        let ray = asker.ray.clone().unwrap_or_else(|| Ray::new(&self.colo));
+        let arrival = Arrival {
+            zone,
+            host: &host,
+            scheme: scheme_of(request.uri()),
+            protocol: Protocol::between_zones(),
+            ip: headers::OTHER_ZONE_IP,
+            ray: ray.clone(),
+            hop: hop.clone(),
+            asker,
+            workers_left: headers::workers_left(request.headers()),
+            request,
+        };
+        let mut answer = self.take_in(arrival).await;
+        headers::rewrite_answer(answer.headers_mut(), &ray);
+        hop.answered(ResponseHead::of(&answer));
+        answer.map(|body| counted(body, hop, Counted::Response))
+    }
+
+    /// Sends a request that no worker takes to the origin.
+    pub(super) async fn to_origin(&self, mut arrival: Arrival<'_>) -> Response<Body> {
+        headers::rewrite_for_origin(arrival.request.headers_mut(), arrival.ip);
+        let normalization = arrival.zone.settings.normalization;
+        if normalization.incoming && normalization.to_origin {
+            normalise_uri(&mut arrival.request, normalization);
+        }
+        let limit = arrival.zone.settings.origin_limits();
+        arrival.request.extensions_mut().insert(limit);
+        let leaving = Leaving {
+            request: arrival.request,
+            from: Party::Edge,
+            zone: Some(&arrival.zone.name),
+            options: super::cache::CacheOptions::default(),
+            asker: &arrival.asker,
+        };
+        self.origin_side.fetch(leaving).await
+    }
+
+    pub(super) fn internet(&self) -> &Internet {
+        &self.origin_side.internet
+    }
+
+    /// The settings of the zone of this name.
+    pub(super) fn settings_of(&self, zone: &str) -> Option<&Settings> {
+        let mut zones = self.zones.all().iter();
+        zones
+            .find(|candidate| candidate.name == zone)
+            .map(|zone| &zone.settings)
+    }
+}
+
+/// A request that asks for nothing a zone has, whoever it is for. HTTP/2 has more rules; where one is broken hyper
+/// resets the stream, as RFC 9113 §8.1.1 has it.
+///
+/// Assumption: Cloudflare publishes nothing of these. The statuses are those of nginx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Malformed {
+    #[error("the request names no host, or several")]
+    Host,
+    #[error("the target is not a path that begins with `/`")]
+    Target,
+    #[error("the edge is no proxy for CONNECT")]
+    Connect,
+}
+
+/// Why a request is not taken in.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("{0} bytes of request headers, the limit is {max}", max = limits::REQUEST_HEADER_BYTES)]
+    HeadersTooLarge(usize),
+    #[error("a URL of {0} bytes, the limit is {1}")]
+    UrlTooLong(usize, usize),
+    #[error("the path has a `%` without two hexadecimal digits")]
+    BadEscape,
+    #[error("error 1000: {0}")]
+    Prohibited(headers::Prohibited),
+    #[error("error 1001: the host is in no zone")]
+    UnknownHost,
+    #[error("a body of more than {0} bytes, which is the limit of the zone's plan")]
+    BodyTooLarge(u64),
+}
+
+impl Refusal {
+    fn answer(&self, asker: &Asker) -> Response<Body> {
+        match self {
+            Self::Malformed(Malformed::Connect) => pages::refusal(StatusCode::METHOD_NOT_ALLOWED),
+            Self::Malformed(_) | Self::BadEscape => pages::refusal(StatusCode::BAD_REQUEST),
+            Self::HeadersTooLarge(_) => pages::headers_too_large(),
+            Self::BodyTooLarge(_) => pages::refusal(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UrlTooLong(..) => pages::refusal(StatusCode::URI_TOO_LONG),
+            Self::Prohibited(_) => pages::error(ErrorCode::Prohibited, asker),
+            Self::UnknownHost => pages::error(ErrorCode::UnknownHost, asker),
+        }
+    }
+}
+
+/// The host and the zone of a request, or why the edge does not take it in. Cheap and certain reasons come first.
+fn refusal<'a>(
+    resolved: Result<(&'a str, Resolution<'a>), Malformed>,
+    request: &Request<Body>,
+) -> Result<(&'a str, &'a Zone), Refusal> {
+    let headers = request.headers();
+    let bytes = limits::header_bytes(headers);
+    if bytes > limits::REQUEST_HEADER_BYTES {
+        return Err(Refusal::HeadersTooLarge(bytes));
+    }
+    let (host, resolution) = resolved?;
+    if let Some(prohibited) = headers::prohibited(headers) {
+        return Err(Refusal::Prohibited(prohibited));
+    }
+    let Resolution::Proxied(zone) = resolution else {
+        return Err(Refusal::UnknownHost);
+    };
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
+    let longest = zone.settings.url_bytes;
+    if target.len() > longest {
+        return Err(Refusal::UrlTooLong(target.len(), longest));
+    }
+    if !normalise::is_well_escaped(target) {
+        return Err(Refusal::BadEscape);
+    }
+    let limit = zone.settings.plan.body_bytes();
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|announced| announced > limit) {
+        return Err(Refusal::BodyTooLarge(limit));
+    }
+    Ok((host, zone))
+}
+
+/// Makes the URI absolute and `Host` present, so that all versions of HTTP look the same; gives the host in lower case,
+/// without a port.
+fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Result<String, Malformed> {
+    if request.method() == Method::CONNECT {
+        return Err(Malformed::Connect);
+    }
+    let path = path_of(request)?;
+    let authority = authority_of(request).ok_or(Malformed::Host)?;
+    let value = HeaderValue::from_str(authority.as_str()).map_err(|_| Malformed::Host)?;
+    request.headers_mut().insert(HOST, value);
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(match scheme {
+        Scheme::Http => UriScheme::HTTP,
+        Scheme::Https => UriScheme::HTTPS,
+    });
+    let host = authority.host().to_ascii_lowercase();
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(path);
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Malformed::Target)?;
+    Ok(host)
+}
+
+/// The path and query. An absolute target of HTTP/1.1 need not write the `/` of an empty path (RFC 9112 §3.2.2);
+/// `:path` must (RFC 9113 §8.3.1). There is no route for `*`.
+fn path_of(request: &Request<Body>) -> Result<PathAndQuery, Malformed> {
+    let uri = request.uri();
+    let is_absolute = request.version() != Version::HTTP_2 && uri.authority().is_some();
+    match uri.path_and_query() {
+        Some(path) if path.as_str().starts_with('/') => Ok(path.clone()),
+        Some(path) if is_absolute && path.as_str().starts_with('?') => {
+            format!("/{}", path.as_str())
+                .parse()
+                .map_err(|_| Malformed::Target)
+        }
+        None if is_absolute => Ok(PathAndQuery::from_static("/")),
+        _ => Err(Malformed::Target),
+    }
+}
+
+/// Who is asked; none where nobody is, or there are two opinions of it (RFC 9112 §3.2, RFC 9113 §8.3.1).
+fn authority_of(request: &Request<Body>) -> Option<Authority> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match request.uri().authority() {
+        Some(authority) => {
+            let is_same = |host: &HeaderValue| {
+                host.as_bytes()
+                    .eq_ignore_ascii_case(authority.as_str().as_bytes())
+            };
+            // In HTTP/1.1 an absolute target wins over `Host` (RFC 9112 §3.2.2).
+            let agree = request.version() != Version::HTTP_2 || hosts.all(is_same);
+            agree.then(|| authority.clone())
+        }
+        None => {
+            let host = hosts.next()?;
+            if hosts.next().is_some() {
+                return None;
+            }
+            Authority::try_from(host.as_bytes()).ok()
+        }
+    }
+}
+
+/// Replaces the path by its normalised form.
+pub(super) fn normalise_uri(request: &mut Request<Body>, normalization: normalise::Normalization) {
+    let raw = request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
+    let normalised = normalization.apply(raw);
+    if normalised == raw {
+        return;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    // What normalisation makes is ASCII without spaces, which a URI can always hold.
+    parts.path_and_query = PathAndQuery::try_from(normalised).ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+fn scheme_of(uri: &Uri) -> Scheme {
+    if uri.scheme() == Some(&UriScheme::HTTP) {
+        Scheme::Http
+    } else {
+        Scheme::Https
+    }
+}
+
+impl Arrival<'_> {
+    /// The visit to a worker that this request becomes.
+    pub(super) fn visit(&self, worker: &str) -> Visit {
+        Visit {
+            ray: self.ray.as_str().to_owned(),
+            worker: worker.to_owned(),
+            zone: self.zone.name.clone(),
+            ip: self.ip,
+            workers_left: self.workers_left,
+            subrequests: Subrequests::default(),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Connections that left HTTP for another protocol, such as a WebSocket: bytes go both ways until one side ends.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use edgeproof_ground::body::Body;
+use http::{Response, StatusCode};
+use hyper::upgrade::{OnUpgrade, on};
+use hyper_util::rt::TokioIo;
+use tokio::{io::copy_bidirectional, task::JoinSet};
+
+/// All tunnels of a socket; dropping the last clone closes them.
+#[derive(Clone, Default)]
+pub(crate) struct Tunnels {
+    open: Arc<Mutex<JoinSet<()>>>,
+}
+
+impl Tunnels {
+    /// Joins the asking side with the side that gave `answer`, where that one changed the protocol.
+    pub(crate) fn join(&self, asking: OnUpgrade, answer: &mut Response<Body>) {
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return;
+        }
+        let answering = on(answer);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that have ended need no place any more.
+        while open.try_join_next().is_some() {}
+        open.spawn(async move {
+            let (Ok(asking), Ok(answering)) = tokio::join!(asking, answering) else {
+                return;
+            };
+            // How a tunnel ends concerns its two ends only.
+            let _ =
+                copy_bidirectional(&mut TokioIo::new(asking), &mut TokioIo::new(answering)).await;
+        });
+    }
+}

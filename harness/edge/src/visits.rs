@@ -1,0 +1,156 @@
+//! The visitor requests that a worker is working on, so that its subrequests can be told whose they are.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Semaphore;
+
+/// How many subrequests of one invocation may wait for the head of an answer; the next one queues.
+const WAITING_SUBREQUESTS: usize = 6;
+
+/// A visitor's request inside a worker.
+#[derive(Clone, Debug)]
+pub(super) struct Visit {
+    /// Its `CF-Ray`.
+    pub(super) ray: String,
+    /// The worker that has it.
+    pub(super) worker: String,
+    /// The zone whose route or custom domain ran the worker: what `CF-Worker` says on its subrequests.
+    pub(super) zone: String,
+    /// The visitor's address.
+    pub(super) ip: IpAddr,
+    /// How many workers may still run one through the other, this one included: 16 for a visitor's own request.
+    pub(super) workers_left: u8,
+    /// What its subrequests have used up.
+    pub(super) subrequests: Subrequests,
+}
+
+/// The subrequests of one invocation. Clones share the count.
+#[derive(Clone, Debug)]
+pub(super) struct Subrequests {
+    made: Arc<AtomicUsize>,
+    pub(super) waiting: Arc<Semaphore>,
+}
+
+impl Default for Subrequests {
+    fn default() -> Self {
+        Self {
+            made: Arc::default(),
+            waiting: Arc::new(Semaphore::new(WAITING_SUBREQUESTS)),
+        }
+    }
+}
+
+impl Subrequests {
+    /// Counts one more; gives how many there are now.
+    pub(super) fn add(&self) -> usize {
+        self.made.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// All visits under way. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Visits {
+    open: Arc<Mutex<Vec<(u64, Visit)>>>,
+}
+
+/// Keeps a visit in the list until it is dropped.
+#[derive(Debug)]
+pub(super) struct VisitGuard {
+    visits: Visits,
+    id: u64,
+}
+
+impl Visits {
+    /// Adds a visit until the guard is dropped.
+    pub(super) fn enter(&self, visit: Visit) -> VisitGuard {
+        let id = fastrand::u64(..);
+        self.lock().push((id, visit));
+        VisitGuard {
+            visits: self.clone(),
+            id,
+        }
+    }
+
+    /// The visit that a subrequest of `worker` belongs to: the one with the subrequest's ray, or else the only one.
+    ///
+    /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has visits of several
+    /// visitor requests, or none any more, such a subrequest belongs to nobody.
+    pub(super) fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Visit> {
+        let open = self.lock();
+        // The latest first: a worker that was reached through itself works on the innermost request.
+        let mut of_worker = open
+            .iter()
+            .rev()
+            .map(|(_, visit)| visit)
+            .filter(|visit| visit.worker == worker);
+        match ray {
+            Some(ray) => of_worker.find(|visit| visit.ray == ray).cloned(),
+            None => {
+                let innermost = of_worker.next()?;
+                let alone = of_worker.all(|visit| visit.ray == innermost.ray);
+                alone.then(|| innermost.clone())
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Visit)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for VisitGuard {
+    fn drop(&mut self) {
+        self.visits.lock().retain(|(id, _)| *id != self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visit(ray: &str, worker: &str, workers_left: u8) -> Visit {
+        Visit {
+            ray: ray.to_owned(),
+            worker: worker.to_owned(),
+            zone: "shop.example".to_owned(),
+            ip: [203, 0, 113, 7].into(),
+            workers_left,
+            subrequests: Subrequests::default(),
+        }
+    }
+
+    #[test]
+    fn a_fresh_subrequest_is_only_attributed_while_its_worker_has_one_visit() {
+        let visits = Visits::default();
+        let ray = || visits.of_subrequest("flow", None).map(|visit| visit.ray);
+        assert_eq!(ray(), None);
+        let _first = visits.enter(visit("1", "flow", 16));
+        let _other = visits.enter(visit("2", "api", 16));
+        assert_eq!(ray().as_deref(), Some("1"));
+        let second = visits.enter(visit("3", "flow", 16));
+        assert_eq!(ray(), None);
+        drop(second);
+        assert_eq!(ray().as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_subrequest_with_a_ray_belongs_to_the_innermost_visit_of_that_ray() {
+        let visits = Visits::default();
+        let _outer = visits.enter(visit("1", "flow", 16));
+        let _inner = visits.enter(visit("1", "flow", 15));
+        let other = visits.enter(visit("2", "flow", 16));
+        let found = visits.of_subrequest("flow", Some("1"));
+        assert_eq!(found.map(|visit| visit.workers_left), Some(15));
+        assert!(visits.of_subrequest("flow", Some("unknown")).is_none());
+        // A worker that was reached through itself, and nobody else's visit.
+        drop(other);
+        let found = visits.of_subrequest("flow", None);
+        assert_eq!(found.map(|visit| visit.workers_left), Some(15));
+    }
+}

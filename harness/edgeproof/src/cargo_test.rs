@@ -1,0 +1,127 @@
+//! Scenario files as tests, one a case, in the way `cargo test` and `cargo nextest` expect of a test binary.
+//!
+//! A test target without a harness of its own is all it takes:
+//!
+//! ```toml
+//! [[test]]
+//! name = "scenarios"
+//! harness = false
+//! ```
+//!
+//! ```no_run
+//! // tests/scenarios.rs
+//! fn main() -> std::process::ExitCode {
+//!     edgeproof::cargo_test::main("scenarios")
+//! }
+//! ```
+//!
+//! Listing starts no process. A case asked for by its exact name loads one file only.
+
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
+
+use edgeproof_document::{LoadError, problem::Look};
+use edgeproof_rig::Environment;
+use edgeproof_run::{execute::execute, expected::Expected, failure_text, record::Verdict, runner};
+use edgeproof_scenario::load::{self, Case};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use tokio::runtime::Runtime;
+
+/// What all cases of this process share.
+struct Shared {
+    /// What is known to fail. A list that cannot be read is reported by the tests that read every file.
+    expected: Expected,
+    /// Made when the first case runs.
+    environment: OnceLock<Result<Arc<Environment>, String>>,
+    runtime: OnceLock<Option<Runtime>>,
+}
+
+/// Runs the scenario files in `folder` as the tests that the command line asks for. Relative paths, of the folder and
+/// in the files, are seen from the directory that the test runs in: its package's, with `cargo test`.
+pub fn main(folder: impl AsRef<Path>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = trials(&arguments, folder.as_ref());
+    // Not `exit()`: it would leave the browsers running.
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The tests that [`main`] runs.
+#[doc(hidden)]
+pub fn trials(arguments: &Arguments, folder: &Path) -> Vec<Trial> {
+    let shared = Arc::new(Shared {
+        expected: Expected::beside(&[folder.to_owned()]).unwrap_or_default(),
+        environment: OnceLock::new(),
+        runtime: OnceLock::new(),
+    });
+    let files = match &arguments.filter {
+        Some(name) if arguments.exact => {
+            load::file_of(folder, name).map_or(Ok(Vec::new()), |file| Ok(vec![file]))
+        }
+        _ => load::find(&[folder.to_owned()]),
+    };
+    match files {
+        Ok(files) => files
+            .iter()
+            .flat_map(|file| of_file(file, &shared))
+            .collect(),
+        Err(error) => vec![broken("scenarios", &error)],
+    }
+}
+
+fn of_file(file: &Path, shared: &Arc<Shared>) -> Vec<Trial> {
+    let trial = |case: Case| {
+        let shared = Arc::clone(shared);
+        Trial::ignorable_test(case.name.clone(), move || test(case, &shared))
+    };
+    match load::load_file(file) {
+        Ok(cases) => cases.into_iter().map(trial).collect(),
+        Err(error) => vec![broken(&load::name(file), &error)],
+    }
+}
+
+/// A file that cannot be read is a test that fails and says why.
+fn broken(name: &str, error: &LoadError) -> Trial {
+    let mut text = format!("{error}\n");
+    if let LoadError::Mistakes(mistakes) = error {
+        text.extend(mistakes.iter().map(|mistake| mistake.render(Look::PLAIN)));
+    }
+    Trial::test(name, move || Err(Failed::from(text)))
+}
+
+fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
+    let environment = shared
+        .environment
+        .get_or_init(|| {
+            Environment::prepare(None)
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
+        })
+        .clone()?;
+    let runtime = shared.runtime.get_or_init(|| Runtime::new().ok());
+    let runtime = runtime.as_ref().ok_or("no runtime could be started")?;
+    let record = shared.expected.judge(runtime.block_on(runner::one(
+        Arc::new(case),
+        runner::DEFAULT_LIMIT,
+        move |case: Arc<Case>| {
+            let environment = Arc::clone(&environment);
+            async move { execute(&case, &environment, None).await }
+        },
+    )));
+    match record.verdict {
+        Verdict::Passed => Ok(Completion::Completed),
+        Verdict::Skipped(reason) => Ok(Completion::ignored_with(reason)),
+        Verdict::Observed(_) => Ok(Completion::ignored_with("it did not hold, and need not")),
+        Verdict::KnownFailure { reason, link } => Ok(Completion::ignored_with(format!(
+            "known failure: {reason} ({link})"
+        ))),
+        Verdict::Error(message) => Err(Failed::from(message)),
+        Verdict::Failed(failures) => {
+            let mut texts = failure_text::texts(&failures, Look::PLAIN);
+            texts.extend(failure_text::printed(&record.apps));
+            Err(Failed::from(texts.join("\n")))
+        }
+    }
+}

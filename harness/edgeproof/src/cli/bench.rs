@@ -1,0 +1,162 @@
+//! `edgeproof bench`: what a worker costs, against what the same visits cost without it.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
+    thread,
+};
+
+use edgeproof_bench::{
+    self as bench, BenchError, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Progress,
+    Results, Role, compare, html, table,
+};
+use edgeproof_build::{WorkerBuild, build_worker};
+use edgeproof_ground::tools::{self, Tool};
+use edgeproof_report::target;
+use edgeproof_run::exit;
+
+use super::{CliError, Context, saved};
+
+/// The name of the worker of this repository.
+const OURS: &str = "worker";
+
+/// What can be asked of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// A worker to measure: a directory with its main module. Repeatable; without it, the worker of this repository.
+    #[arg(long = "worker", value_name = "DIR")]
+    workers: Vec<PathBuf>,
+    /// A worker that those to measure are compared with, beside the baselines.
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// Writes the results for programs, and for `--compare`.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Writes a report: html=FILE.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<Html>,
+    /// Says what has moved since the run that wrote this JSON.
+    #[arg(long, value_name = "OLD.json")]
+    compare: Option<PathBuf>,
+    /// Measures the most telling cases, with fewer rounds: 4 minutes rather than 20.
+    #[arg(long)]
+    short: bool,
+    /// Measures the cases whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+}
+
+/// The file of an HTML report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Html(PathBuf);
+
+impl FromStr for Html {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some(("html", file)) if !file.is_empty() => Ok(Self(file.into())),
+            _ => Err(format!(
+                "`{text}` is not a report of benches; write html=FILE"
+            )),
+        }
+    }
+}
+
+pub(super) async fn bench(context: &Context, options: &Options) -> Result<u8, CliError> {
+    // Everything that can be wrong with the command is found before 20 minutes of measuring.
+    let earlier = options.compare.as_deref().map(read).transpose()?;
+    let filter = options.filter.as_deref();
+    if Plan::new(Vec::new(), options.short, filter).is_empty() {
+        return Err(CliError::NothingToMeasure);
+    }
+    let workerd = tools::find(Tool::Workerd)?;
+    let (workers, against) = (options.workers.clone(), options.against.clone());
+    let found = tokio::task::spawn_blocking(move || contenders(&workers, against.as_ref()));
+    let contenders = found.await.map_err(io::Error::from)??;
+    let plan = Plan::new(contenders, options.short, filter);
+    let results = tokio::select! {
+        results = measured(workerd, plan, context.interactive) => results?,
+        _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+    };
+    show(options, &results, earlier.as_ref())?;
+    Ok(exit::PASSED)
+}
+
+fn show(options: &Options, results: &Results, earlier: Option<&Results>) -> Result<(), CliError> {
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(results).map_err(io::Error::from);
+        target::put(file, text.map(|text| text + "\n"))?;
+    }
+    for Html(file) in &options.reports {
+        target::put(file, Ok(html::text(results, earlier)))?;
+    }
+    let mut out = anstream::stdout();
+    write!(out, "{}", table::text(results))?;
+    if let Some(earlier) = earlier {
+        write!(out, "\n{}", compare::text(earlier, results))?;
+    }
+    Ok(())
+}
+
+/// The baselines, then the workers under test.
+fn contenders(workers: &[PathBuf], against: Option<&PathBuf>) -> Result<Vec<Contender>, CliError> {
+    let fixture = |name: &str| {
+        let directory = tools::home().join("fixtures/workers").join(name);
+        Contender::worker(name, Role::Baseline, &directory)
+    };
+    let mut contenders = vec![Contender::origin(), fixture(PASS_THROUGH), fixture(MINIMAL)];
+    let is_ours = workers.is_empty();
+    let directories: Vec<PathBuf> = against.into_iter().chain(workers).cloned().collect();
+    let names = bench::names(&directories, &[ORIGIN, PASS_THROUGH, MINIMAL, OURS]);
+    for (index, (name, directory)) in names.into_iter().zip(&directories).enumerate() {
+        let role = if index == 0 && against.is_some() {
+            Role::Baseline
+        } else {
+            Role::UnderTest
+        };
+        contenders.push(Contender::worker(name, role, directory));
+    }
+    if is_ours {
+        let built = build_worker(&WorkerBuild::default())?;
+        contenders.push(Contender::worker(OURS, Role::UnderTest, &built));
+    }
+    Ok(contenders)
+}
+
+/// Measures on a thread of its own, which has an async runtime of its own.
+async fn measured(workerd: PathBuf, plan: Plan, is_shown: bool) -> Result<Results, CliError> {
+    let (done, results) = tokio::sync::oneshot::channel();
+    thread::Builder::new()
+        .name("bench".to_owned())
+        .spawn(move || {
+            // Where nothing can be written there is nobody to tell.
+            let mut progress = |now: Progress<'_>| {
+                let _ = if is_shown {
+                    write!(anstream::stderr(), "\r\x1b[2K{now}")
+                } else if now.round == 1 {
+                    writeln!(anstream::stderr(), "{}", now.case)
+                } else {
+                    Ok(())
+                };
+            };
+            let measured = bench::run(&workerd, &plan, &mut progress);
+            if is_shown {
+                let _ = write!(anstream::stderr(), "\r\x1b[2K");
+            }
+            // Whoever pressed Ctrl-C no longer waits for it.
+            let _ = done.send(measured);
+        })?;
+    let measured: Result<Results, BenchError> = results.await.map_err(io::Error::other)?;
+    Ok(measured?)
+}
+
+fn read(path: &Path) -> Result<Results, CliError> {
+    saved::read(path, |results: &Results| results.format, FORMAT).map_err(|reason| {
+        CliError::Measurements {
+            path: path.to_owned(),
+            reason,
+        }
+    })
+}

@@ -1,0 +1,24 @@
+//! `edgeproof build`: the worker of this repository, ready to be deployed.
+
+use std::{io::Write, path::PathBuf};
+
+use edgeproof_build::{WorkerBuild, build_worker};
+use edgeproof_run::exit;
+
+use super::CliError;
+
+/// What can be asked of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Where to put `index.js` and `index_bg.wasm`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn build(options: &Options) -> Result<u8, CliError> {
+    let built = build_worker(&WorkerBuild {
+        out: options.out.clone(),
+    })?;
+    writeln!(anstream::stdout(), "{}", built.display())?;
+    Ok(exit::PASSED)
+}

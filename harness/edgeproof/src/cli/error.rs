@@ -1,0 +1,166 @@
+//! Why a command could not do its work. Each error has one exit code.
+
+use std::{fmt::Write as _, io, path::PathBuf};
+
+use edgeproof_bench::{BenchError, CASES, COLD_START};
+use edgeproof_cloudflare::{
+    client::ApiError,
+    deploy::{DeployError, Reason},
+};
+use edgeproof_document::{LoadError, problem::Look};
+use edgeproof_ground::{causes, tools::ToolError};
+use edgeproof_rig::EnvironmentError;
+use edgeproof_run::exit;
+
+/// Why a command could not do its work. A scenario that fails is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The scenario files cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// No scenario is left after selection, so nothing would be proved.
+    #[error("no scenario was selected; `edgeproof run --list` shows all of them")]
+    NothingSelected,
+    /// What scenarios run on could not be had.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A tool is missing.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// The worker could not be built.
+    #[error(transparent)]
+    Build(#[from] edgeproof_build::BuildError),
+    /// What a command was given cannot be used; the command's own error says why.
+    #[error(transparent)]
+    Usage(Box<dyn std::error::Error + Send + Sync>),
+    /// A deployment was not made, changed or deleted.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// An API's address or token is not usable.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// What a command needs is not in the environment.
+    #[error("{name} is not set: {what}")]
+    NotSet {
+        /// The variable.
+        name: &'static str,
+        /// What it is for.
+        what: &'static str,
+    },
+    /// A change was not confirmed.
+    #[error("{0}; nothing was changed")]
+    NotConfirmed(&'static str),
+    /// Ctrl-C for the second time, in the middle of a change.
+    #[error(
+        "left in the middle: what was reported as done stands, and the call under way may have its effect; \
+         `edgeproof deploy apply` goes on from there, `edgeproof deploy delete` removes it"
+    )]
+    Abandoned,
+    /// A rig did not start.
+    #[error(transparent)]
+    Rig(#[from] edgeproof_rig::RigError),
+    /// Files cannot be watched.
+    #[error("files cannot be watched")]
+    Watch(#[from] notify::Error),
+    /// Nothing can be written.
+    #[error("the output could not be written")]
+    Output(#[from] io::Error),
+    /// A report could not be written.
+    #[error(transparent)]
+    Report(#[from] edgeproof_report::target::ReportError),
+    /// A JSON report cannot be read.
+    #[error("`{}` is not a JSON report of edgeproof: {reason}", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The numbers of an earlier run cannot be read.
+    #[error("`{}` is not a JSON of `edgeproof bench`: {reason}", path.display())]
+    Measurements {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No case has a name that was asked for.
+    #[error("no case was selected; the cases are {}", cases())]
+    NothingToMeasure,
+    /// Nothing could be measured.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// No warning has this id.
+    #[error("there is no warning `{0}`; `edgeproof explain` lists all of them")]
+    NoSuchLint(String),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CliError {
+    /// The exit code it ends the command with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Load(_)
+            | Self::Usage(_)
+            | Self::Results { .. }
+            | Self::Measurements { .. }
+            | Self::NoSuchLint(_) => exit::USAGE,
+            Self::NothingSelected | Self::NothingToMeasure => exit::NOTHING,
+            Self::Bench(error) if error.is_the_workers() => exit::FAILED,
+            Self::Bench(BenchError::Bundle(_)) => exit::USAGE,
+            Self::NotConfirmed(_) => exit::REFUSED,
+            Self::Api(ApiError::Address { .. }) | Self::NotSet { .. } => exit::USAGE,
+            Self::Api(_) => exit::API,
+            Self::Abandoned => exit::HALF_MADE,
+            Self::Deploy(error) => of_deployment(error),
+            Self::Environment(_)
+            | Self::Tool(_)
+            | Self::Build(_)
+            | Self::Rig(_)
+            | Self::Bench(_)
+            | Self::Watch(_)
+            | Self::Output(_)
+            | Self::Report(_) => exit::HARNESS,
+            Self::Interrupted => exit::INTERRUPTED,
+        }
+    }
+
+    /// The error as it is shown: mistakes with their lines, anything else with its causes.
+    pub fn text(&self, look: Look) -> String {
+        let mut text = String::new();
+        if let Self::Load(LoadError::Mistakes(mistakes)) = self {
+            for mistake in mistakes {
+                let _ = writeln!(text, "{}", mistake.render(look));
+            }
+        }
+        let _ = writeln!(text, "edgeproof: {self}");
+        for cause in causes::causes(self) {
+            let _ = writeln!(text, "  because: {cause}");
+        }
+        text
+    }
+}
+
+/// What `edgeproof bench --filter` can choose from.
+fn cases() -> String {
+    let names = CASES.iter().map(|case| case.name).chain([COLD_START]);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The exit code of a deployment that was not made.
+fn of_deployment(error: &DeployError) -> u8 {
+    match error {
+        DeployError::Refused(_) => exit::REFUSED,
+        DeployError::Api(ApiError::Address { .. }) => exit::USAGE,
+        DeployError::Api(_) => exit::API,
+        DeployError::Build(_) | DeployError::Upload(_) => exit::HARNESS,
+        DeployError::Undone {
+            reason: Reason::Interrupted,
+            ..
+        } => exit::INTERRUPTED,
+        DeployError::Undone { .. } => exit::UNDONE,
+        DeployError::HalfMade { .. } => exit::HALF_MADE,
+    }
+}

@@ -1,0 +1,126 @@
+//! The command line: one file a command.
+
+mod bench;
+mod build;
+mod check;
+mod credentials;
+mod deploy;
+mod doctor;
+mod error;
+mod interrupt;
+mod new;
+mod progress;
+mod report;
+mod route;
+mod rules;
+mod run;
+mod saved;
+mod up;
+mod watch;
+
+use std::{ffi::OsString, io::Write};
+
+use clap::{Parser, Subcommand};
+use edgeproof_document::problem::Look;
+use edgeproof_run::exit;
+
+pub use credentials::Credentials;
+pub use error::CliError;
+
+/// What a command knows of its surroundings. It is read once, in `main`.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The arguments, the name of the program first.
+    pub arguments: Vec<OsString>,
+    /// Columns to write in.
+    pub width: usize,
+    /// Whether somebody is watching, so that progress is worth showing.
+    pub interactive: bool,
+    /// Whether somebody can answer a question.
+    pub answers: bool,
+    /// What the APIs are asked with.
+    pub credentials: Credentials,
+}
+
+/// Proves an edge protection before it is deployed.
+#[derive(Debug, Parser)]
+#[command(name = "edgeproof", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs scenarios: boots the whole world for each and judges what every hop recorded.
+    Run(run::Options),
+    /// Writes a first scenario from a page and the API it calls.
+    New(new::Options),
+    /// Starts what a scenario gives and keeps it running, for your own browser and curl.
+    Up(up::Options),
+    /// Reads scenarios, runs none, and warns of deployments that bite in production.
+    Check(check::Options),
+    /// Says why `check` warns of something.
+    Explain(check::Explain),
+    /// Works on reports of runs.
+    #[command(subcommand)]
+    Report(report::Command),
+    /// Measures what workers cost, by turns with baselines that cost less.
+    Bench(bench::Options),
+    /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
+    Build(build::Options),
+    /// Says which route wins for a URL, why, why the others do not, and which worker runs.
+    Route(route::Options),
+    /// Works with rulesets of the Fingerprint platform.
+    Rules(rules::Options),
+    /// Plans, applies, lists, shows and deletes deployments at Cloudflare.
+    #[command(subcommand)]
+    Deploy(deploy::Command),
+    /// Says what is installed, which versions, and what is missing.
+    Doctor,
+}
+
+/// Runs the command and returns its exit code, one of [`edgeproof_run::exit`].
+pub async fn main(context: &Context) -> u8 {
+    let arguments = match Arguments::try_parse_from(&context.arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, not mistakes. Where nothing can be written there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::PASSED
+            };
+        }
+    };
+    let done = match &arguments.command {
+        Command::Run(options) => run::run(context, options).await,
+        Command::New(options) => new::new(options),
+        Command::Up(options) => up::up(options).await,
+        Command::Check(options) => check::check(context, options),
+        Command::Explain(options) => check::explain(options),
+        Command::Report(command) => report::report(command),
+        Command::Bench(options) => bench::bench(context, options).await,
+        Command::Build(options) => build::build(options),
+        Command::Route(options) => route::route(options),
+        Command::Rules(options) => rules::rules(options),
+        Command::Deploy(command) => deploy::deploy(context, command).await,
+        Command::Doctor => doctor::doctor(),
+    };
+    done.unwrap_or_else(|error| {
+        let look = context.look(&anstream::stderr());
+        let _ = write!(anstream::stderr(), "{}", error.text(look));
+        error.exit_code()
+    })
+}
+
+impl Context {
+    /// How messages to this stream are drawn.
+    fn look<S: anstream::stream::RawStream>(&self, stream: &anstream::AutoStream<S>) -> Look {
+        Look {
+            colour: stream.current_choice() != anstream::ColorChoice::Never,
+            width: self.width,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `edgeproof report merge`: the shards of one run as one report.
+
+use std::path::{Path, PathBuf};
+
+use edgeproof_report::target::ReportTarget;
+use edgeproof_run::results::{FORMAT, Results};
+
+use super::{CliError, saved};
+
+/// What can be asked of it.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Joins the JSON reports of shards.
+    Merge(Merge),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Merge {
+    /// JSON reports that `edgeproof run --report json=FILE` wrote.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Repeatable.
+    #[arg(long = "report", value_name = "FORMAT=FILE", required = true)]
+    reports: Vec<ReportTarget>,
+}
+
+pub(super) fn report(command: &Command) -> Result<u8, CliError> {
+    let Command::Merge(merge) = command;
+    let shards = merge
+        .files
+        .iter()
+        .map(|file| read(file))
+        .collect::<Result<Vec<_>, _>>()?;
+    let results = Results::merged(shards);
+    for report in &merge.reports {
+        report.write(&results)?;
+    }
+    Ok(results.summary.exit_code())
+}
+
+fn read(path: &Path) -> Result<Results, CliError> {
+    saved::read(path, |results: &Results| results.format, FORMAT).map_err(|reason| {
+        CliError::Results {
+            path: path.to_owned(),
+            reason,
+        }
+    })
+}

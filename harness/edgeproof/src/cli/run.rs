@@ -1,0 +1,365 @@
+//! `edgeproof run`: the scenarios.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use edgeproof_document::problem::Look;
+use edgeproof_ground::{time::Time, tools};
+use edgeproof_origin::launch;
+use edgeproof_report::{compare, target::ReportTarget, terminal::Terminal};
+use edgeproof_rig::Environment;
+use edgeproof_run::{
+    event::Event,
+    execute::{AtFailure, execute},
+    expected::Expected,
+    failure_text as failure,
+    results::Results,
+    runner::{self, DEFAULT_LIMIT, RunOptions},
+};
+use edgeproof_scenario::{
+    load::{self, Case},
+    select::{Selection, TagExpression},
+    shard::Shard,
+};
+
+use super::{
+    CliError, Context, interrupt::Interrupt, progress::Progress, up::Doors, watch::Changes,
+};
+
+/// What can be asked of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Scenario files, or folders of them.
+    #[arg(value_name = "PATH", default_value = "scenarios")]
+    paths: Vec<PathBuf>,
+    /// Puts another worker under test: a directory with its main module. Deployments that name a worker keep theirs.
+    #[arg(long, value_name = "DIR")]
+    worker: Option<PathBuf>,
+    /// Runs everything with this worker as well and shows where the two differ. The first decides the exit code.
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// Only scenarios whose name or title contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Only scenarios whose tags meet this, such as `browser and not slow`.
+    #[arg(long, value_name = "EXPR")]
+    tag: Option<TagExpression>,
+    /// Only the Kth of N parts. A scenario is always in the same part.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// How many at a time; two for every core where it is absent.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Stops after the first that does not pass.
+    #[arg(long)]
+    fail_fast: bool,
+    /// Leaves everything running at the first step that fails, says how to reach it, and waits for Ctrl-C.
+    #[arg(long, conflicts_with_all = ["watch", "retries"])]
+    keep: bool,
+    /// Shows the windows of the browsers, which needs a display.
+    #[arg(long)]
+    headed: bool,
+    /// Runs again whenever a scenario, the worker or a fixture changes, until Ctrl-C.
+    #[arg(long, conflicts_with = "list")]
+    watch: bool,
+    /// Runs each scenario so many times.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    repeat: u32,
+    /// Tries a scenario that fails again, so many times; a pass after that is reported as flaky.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
+    /// How long a scenario may take that says nothing itself, such as `90s`.
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Time>,
+    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Repeatable.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<ReportTarget>,
+    /// Names the selected scenarios and runs none.
+    #[arg(long)]
+    list: bool,
+    /// Writes JSON instead of text: the names with `--list`, the results otherwise.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliError> {
+    let apps = launch::Pool::default();
+    let done = if options.watch {
+        watch(context, options, &apps).await
+    } else {
+        once(context, options, &apps).await
+    };
+    apps.end().await;
+    done
+}
+
+/// Runs again and again; a mistake in a file is shown and waited out like a failure.
+async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Result<u8, CliError> {
+    let mut watched = options.paths.clone();
+    watched.push(tools::home().join("fixtures"));
+    match &options.worker {
+        Some(worker) => watched.push(worker.clone()),
+        None => watched.push(tools::home().join("worker")),
+    }
+    watched.extend(options.against.clone());
+    let mut changes = Changes::of(&watched)?;
+    loop {
+        match once(context, options, apps).await {
+            Err(CliError::Interrupted) => return Err(CliError::Interrupted),
+            Err(error) => {
+                let look = context.look(&anstream::stderr());
+                write!(anstream::stderr(), "{}", error.text(look))?;
+            }
+            Ok(_) => {}
+        }
+        // Apps stay up between runs, but for those that are described otherwise by now.
+        apps.end_unused().await;
+        // A run writes reports and builds; what it touched is no change of the user's.
+        changes.forget();
+        let mut interrupt = Interrupt::listen()?;
+        writeln!(anstream::stderr(), "\nwaiting for a change; Ctrl-C ends")?;
+        tokio::select! {
+            changed = changes.next() => match changed {
+                Some(path) => writeln!(anstream::stderr(), "{} changed\n", path.display())?,
+                None => return Err(CliError::Interrupted),
+            },
+            () = interrupt.pressed() => return Err(CliError::Interrupted),
+        }
+    }
+}
+
+async fn once(context: &Context, options: &Options, apps: &launch::Pool) -> Result<u8, CliError> {
+    let cases = selected(options)?;
+    if options.list {
+        return list(options, &cases);
+    }
+    let results = with_worker(
+        context,
+        options,
+        apps,
+        cases.clone(),
+        options.worker.clone(),
+    )
+    .await?;
+    for report in &options.reports {
+        report.write(&results)?;
+    }
+    if options.json {
+        let text = edgeproof_report::json::text(&results).map_err(io::Error::from)?;
+        write!(anstream::stdout(), "{text}")?;
+    }
+    if let Some(against) = &options.against {
+        let other = with_worker(context, options, apps, cases, Some(against.clone())).await?;
+        let first = options
+            .worker
+            .as_ref()
+            .map_or("the worker of this repository".to_owned(), |worker| {
+                worker.display().to_string()
+            });
+        let second = against.display().to_string();
+        let text = compare::text((&first, &results), (&second, &other));
+        write!(anstream::stdout(), "{text}")?;
+    }
+    Ok(results.summary.exit_code())
+}
+
+/// Runs all cases with one worker.
+async fn with_worker(
+    context: &Context,
+    options: &Options,
+    apps: &launch::Pool,
+    cases: Vec<Case>,
+    worker: Option<PathBuf>,
+) -> Result<Results, CliError> {
+    let expected = Expected::beside(&options.paths)?;
+    let at_failure = options.keep.then(keep_up);
+    let mut printer = Printer::new(context, options);
+    let apps = printer.told_of(apps);
+    let environment = environment(worker, options.headed).await?;
+    let environment = Arc::new(environment.with_apps(apps));
+    let running = runner::run(
+        cases,
+        options.run_options(),
+        move |case: Arc<Case>| {
+            let environment = Arc::clone(&environment);
+            let (expected, at_failure) = (expected.clone(), at_failure.clone());
+            async move { expected.judge(execute(&case, &environment, at_failure).await) }
+        },
+        |event: &Event| printer.take(event),
+    );
+    let summary = if options.keep {
+        // Ctrl-C is for the rig that is kept; before there is one it ends the process, and with it everything.
+        running.await
+    } else {
+        tokio::select! {
+            summary = running => summary,
+            _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+        }
+    };
+    Ok(printer.results(summary.took_ms)?)
+}
+
+/// Says what failed and how to reach the rig, and waits for Ctrl-C.
+fn keep_up() -> AtFailure {
+    Arc::new(|rig, failures| {
+        Box::pin(async move {
+            let mut err = anstream::stderr();
+            // Where nothing can be written there is nobody to tell.
+            for text in failure::texts(failures, Look::PLAIN) {
+                let _ = writeln!(err, "{text}");
+            }
+            let interrupt = Interrupt::listen().map_err(CliError::from);
+            match (Doors::open(rig).await, interrupt) {
+                (Ok(doors), Ok(mut interrupt)) => {
+                    let text = doors.text(rig);
+                    let _ = writeln!(err, "It is left up.\n\n{text}\nCtrl-C ends it.");
+                    interrupt.pressed().await;
+                }
+                (Err(error), _) | (_, Err(error)) => {
+                    let _ = writeln!(err, "It cannot be left up: {error}");
+                }
+            }
+        })
+    })
+}
+
+/// Writes the terminal's report and keeps the records for the others.
+struct Printer {
+    terminal: Option<Terminal<anstream::AutoStream<io::Stdout>>>,
+    progress: Arc<Mutex<Progress>>,
+    records: Vec<edgeproof_run::record::CaseRecord>,
+    written: io::Result<()>,
+}
+
+impl Printer {
+    fn new(context: &Context, options: &Options) -> Self {
+        let out = anstream::stdout();
+        let look = context.look(&out);
+        Self {
+            terminal: (!options.json).then(|| Terminal::new(out, look)),
+            progress: Arc::new(Mutex::new(Progress::new(context.interactive))),
+            records: Vec::new(),
+            written: Ok(()),
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        self.progress().clear();
+        if let Some(terminal) = &mut self.terminal
+            && self.written.is_ok()
+        {
+            self.written = terminal.report(event);
+        }
+        if let Event::Finished(record) = event {
+            self.records.push(record.as_ref().clone());
+        }
+        self.progress().take(event);
+    }
+
+    /// The apps, which tell the progress line when they are started.
+    fn told_of(&self, apps: &launch::Pool) -> launch::Pool {
+        let progress = Arc::clone(&self.progress);
+        apps.clone()
+            .telling(move |stage| locked(&progress).stage(stage))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        locked(&self.progress)
+    }
+
+    fn results(self, took_ms: u64) -> io::Result<Results> {
+        self.written?;
+        Ok(Results::new(self.records, took_ms))
+    }
+}
+
+/// A panic elsewhere leaves the line whole: at worst it is an old one.
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn selected(options: &Options) -> Result<Vec<Case>, CliError> {
+    let files = load::find(&options.paths)?;
+    let selection = Selection {
+        filter: options.filter.clone(),
+        tags: options.tag.clone(),
+    };
+    let mut cases = load::load(&files)?;
+    cases.retain(|case| {
+        selection.includes(case) && options.shard.is_none_or(|shard| shard.includes(&case.name))
+    });
+    if cases.is_empty() {
+        return Err(CliError::NothingSelected);
+    }
+    let repeated = cases.iter().flat_map(|case| {
+        (1..=options.repeat.max(1)).map(|round| {
+            let mut case = case.clone();
+            if round > 1 {
+                case.name = format!("{}#{round}", case.name);
+            }
+            case
+        })
+    });
+    Ok(repeated.collect())
+}
+
+/// Finds the tools and builds what is missing, on a thread that may take its time.
+pub(super) async fn environment(
+    worker: Option<PathBuf>,
+    headed: bool,
+) -> Result<Environment, CliError> {
+    let prepared = tokio::task::spawn_blocking(move || Environment::prepare(worker.as_deref()));
+    let environment = prepared.await.map_err(io::Error::from)??;
+    Ok(if headed {
+        environment.headed()
+    } else {
+        environment
+    })
+}
+
+fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
+    let mut out = anstream::stdout().lock();
+    if options.json {
+        let cases: Vec<_> = cases
+            .iter()
+            .map(|case| {
+                serde_json::json!({
+                    "name": case.name,
+                    "title": case.scenario.title,
+                    "file": case.file,
+                    "tags": case.scenario.tags,
+                })
+            })
+            .collect();
+        writeln!(out, "{:#}", serde_json::Value::from(cases))?;
+    } else {
+        for case in cases {
+            writeln!(out, "{}  {}", case.name, case.scenario.title)?;
+        }
+    }
+    Ok(edgeproof_run::exit::PASSED)
+}
+
+impl Options {
+    fn run_options(&self) -> RunOptions {
+        // Scenarios wait for clocks, timers and pages now and then; one more a core fills the gaps.
+        let places = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);
+        let limit = self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        RunOptions {
+            jobs: if self.keep {
+                1
+            } else {
+                self.jobs.unwrap_or_else(places)
+            },
+            fail_fast: self.fail_fast || self.keep,
+            retries: self.retries,
+            // A rig that is kept waits for its user.
+            limit: if self.keep { Duration::MAX } else { limit },
+        }
+    }
+}

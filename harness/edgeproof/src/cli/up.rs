@@ -1,0 +1,294 @@
+//! `edgeproof up`: a rig that keeps running, for one's own browser and curl. It prints the attacks that the filtering node
+//! finds meanwhile.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use edgeproof_ground::process::ScratchDirectory;
+use edgeproof_origin::launch::{self, Stage};
+use edgeproof_rig::{Door, Environment, Rig};
+use edgeproof_run::exit;
+use edgeproof_scenario::{
+    load::{self, Case},
+    select::Selection,
+};
+use edgeproof_wallarm::{Attack, Node};
+
+use super::{CliError, interrupt::Interrupt};
+
+/// What can be asked of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The scenario whose `given` part is started; its steps are not taken.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Which combination of a matrix: its name contains this. The first where it is absent.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Puts another worker under test: a directory with its main module.
+    #[arg(long, value_name = "DIR")]
+    worker: Option<PathBuf>,
+    /// Prints each attack as a line of JSON, with every hit that was kept; all else goes to the standard error.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
+    let selection = Selection {
+        filter: options.filter.clone(),
+        tags: None,
+    };
+    let cases = load::load_file(&options.file)?;
+    let case = cases
+        .into_iter()
+        .find(|case| selection.includes(case))
+        .ok_or(CliError::NothingSelected)?;
+    let apps = launch::Pool::default().telling(|stage| {
+        if let Stage::Starting { command, .. } = stage {
+            // Where nothing can be written there is nobody to tell.
+            let _ = writeln!(anstream::stderr(), "starting `{command}`");
+        }
+    });
+    let environment = super::run::environment(options.worker.clone(), false).await?;
+    let environment = environment.with_apps(apps.clone());
+    let mut interrupt = Interrupt::listen()?;
+    let up = tokio::select! {
+        up = Up::start(&environment, &case) => up,
+        () = interrupt.pressed() => Err(CliError::Interrupted),
+    };
+    let up = match up {
+        Ok(up) => up,
+        Err(error) => {
+            apps.end().await;
+            return Err(error);
+        }
+    };
+    let text = format!("{} is up.\n\n{}\nCtrl-C ends it.", case.name, up.text);
+    if options.json {
+        writeln!(anstream::stderr(), "{text}")?;
+    } else {
+        writeln!(anstream::stdout(), "{text}")?;
+    }
+    let mut out = anstream::stdout();
+    tokio::select! {
+        printed = print_attacks(up.rig.wallarm(), options.json, &mut out) => printed?,
+        () = interrupt.pressed() => {}
+    }
+    up.rig.stop().await;
+    apps.end().await;
+    Ok(exit::PASSED)
+}
+
+/// Prints every attack that is found or has another hit, until nobody can be told any more.
+async fn print_attacks(node: &Node, json: bool, out: &mut impl Write) -> io::Result<()> {
+    // By what makes it one attack, the number of hits that were printed.
+    let mut printed = HashMap::new();
+    loop {
+        let mut news: Vec<Attack> = Vec::new();
+        node.until(|node| {
+            news = node.attacks();
+            news.retain(|attack| printed.get(&key(attack)) != Some(&attack.hits));
+            !news.is_empty()
+        })
+        .await;
+        for attack in news {
+            if json {
+                let line = serde_json::to_string(&attack).map_err(io::Error::other)?;
+                writeln!(out, "{line}")?;
+            } else {
+                writeln!(out, "{attack}")?;
+            }
+            printed.insert(key(&attack), attack.hits);
+        }
+        out.flush()?;
+    }
+}
+
+fn key(attack: &Attack) -> String {
+    let Attack {
+        attack,
+        point,
+        domain,
+        path,
+        first,
+        ..
+    } = attack;
+    format!("{attack} {point} {domain} {path} {first}")
+}
+
+/// A rig with its doors open.
+struct Up {
+    rig: Rig,
+    text: String,
+    _doors: Doors,
+}
+
+impl Up {
+    async fn start(environment: &Environment, case: &Case) -> Result<Self, CliError> {
+        let mut given = case.scenario.given.clone();
+        // Whoever keeps a rig running may want to deploy to it.
+        given.cloudflare.get_or_insert_default();
+        let rig = Rig::start(environment, given).await?;
+        let doors = Doors::open(&rig).await?;
+        Ok(Self {
+            text: doors.text(&rig),
+            rig,
+            _doors: doors,
+        })
+    }
+}
+
+/// One way in for each visitor, and the certificate that makes them trustworthy. All are gone when it is dropped.
+pub(super) struct Doors {
+    doors: Vec<(String, Door)>,
+    directory: ScratchDirectory,
+}
+
+impl Doors {
+    /// Opens a door for each visitor of the rig.
+    ///
+    /// # Errors
+    /// When a port cannot be had or the certificate cannot be written.
+    pub(super) async fn open(rig: &Rig) -> Result<Self, CliError> {
+        let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-up-")?;
+        std::fs::write(
+            directory.path().join("ca.pem"),
+            rig.authority().certificate_pem(),
+        )?;
+        let mut doors = Vec::new();
+        for visitor in rig.description().visitors.keys() {
+            let door = rig.door(visitor).await?;
+            doors.push((visitor.clone(), door));
+        }
+        Ok(Self { doors, directory })
+    }
+
+    /// How to come in, for people.
+    pub(super) fn text(&self, rig: &Rig) -> String {
+        let description = rig.description();
+        let hosts: Vec<&String> = description
+            .zones
+            .values()
+            .flat_map(|zone| zone.hosts.keys().chain(zone.custom_domains.keys()))
+            .collect();
+        let first = hosts.first().map_or("shop.example", |host| host.as_str());
+        let certificate = self.directory.path().join("ca.pem");
+        let profile = self.directory.path().join("profile");
+        let mut text = String::new();
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "Its hosts:");
+        for host in &hosts {
+            let _ = writeln!(text, "  https://{host}/");
+        }
+        for (visitor, door) in &self.doors {
+            let address = door.address();
+            let _ = write!(
+                text,
+                "\nAs {visitor}, at {address}:\n  \
+                 curl --cacert {certificate} --connect-to ::{address} https://{first}/\n  \
+                 curl --cacert {certificate} --resolve {first}:{port}:{ip} https://{first}:{port}/\n  \
+                 chromium --user-data-dir={profile} --host-resolver-rules='MAP * {address}' \
+                 --ignore-certificate-errors-spki-list={key} https://{first}/\n",
+                certificate = certificate.display(),
+                profile = profile.display(),
+                port = address.port(),
+                ip = address.ip(),
+                key = rig.authority().spki_sha256_base64(),
+            );
+        }
+        let attacks = rig.wallarm().attacks();
+        if !attacks.is_empty() {
+            let _ = writeln!(text, "\nThe attacks its filtering node has found:");
+        }
+        for attack in attacks {
+            let _ = writeln!(text, "  {attack}");
+        }
+        if let Some(plane) = rig.control_plane() {
+            let _ = writeln!(
+                text,
+                "\nTo deploy to it with wrangler or `edgeproof deploy`:\n  \
+                 export CLOUDFLARE_API_BASE_URL={}\n  \
+                 export CLOUDFLARE_ACCOUNT_ID={}\n  \
+                 export CLOUDFLARE_API_TOKEN={}\n  \
+                 export FINGERPRINT_MANAGEMENT_API_BASE_URL=http://{}\n  \
+                 export FINGERPRINT_MANAGEMENT_API_KEY={}",
+                plane.base_url(),
+                plane.account_id(),
+                plane.token().reveal(),
+                rig.fingerprint().address(),
+                rig.fingerprint().management_key(),
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use edgeproof_ground::body;
+    use edgeproof_internet::Handler;
+    use edgeproof_wallarm::Settings;
+    use http::Request;
+
+    use super::*;
+
+    /// Gives each line to the test.
+    struct Lines(mpsc::Sender<String>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let line = String::from_utf8_lossy(bytes).into_owned();
+            self.0.send(line).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_attack_is_printed_when_it_is_found_and_with_every_further_hit() {
+        let node = Node::new(Settings::default());
+        let (sender, lines) = mpsc::channel();
+        let printing = async {
+            let mut out = io::LineWriter::new(Lines(sender));
+            print_attacks(&node, false, &mut out).await
+        };
+        let visiting = async {
+            let mut seen = Vec::new();
+            for path in ["/a?q=%3Cscript%3E", "/harmless", "/a?q=%3Cscript%3E"] {
+                let request = Request::get(format!("http://shop.example{path}"))
+                    .header("host", "shop.example")
+                    .body(body::empty())
+                    .unwrap();
+                node.handle(request).await.unwrap();
+                tokio::task::yield_now().await;
+                seen.extend(lines.try_iter());
+            }
+            seen
+        };
+        let seen = tokio::select! {
+            // Printing goes first, so that it has its turn after each request.
+            biased;
+            printed = printing => panic!("{printed:?}"),
+            seen = visiting => seen,
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nothing was printed"),
+        };
+        let starts = [
+            "xss at query.q of shop.example/a: not blocked, 1 hit with 1 payload, latest ",
+            "xss at query.q of shop.example/a: not blocked, 2 hits with 1 payload, latest ",
+        ];
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        for (line, start) in seen.iter().zip(starts) {
+            assert!(line.starts_with(start), "{line}");
+            assert!(line.ends_with(" from 0.0.0.0\n"), "{line}");
+        }
+    }
+}

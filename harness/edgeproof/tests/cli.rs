@@ -1,0 +1,383 @@
+//! The command as people meet it: what it writes and its exit code. Only what says so starts a rig.
+//!
+//! Golden texts lie in `fixtures/golden/cli`; `UPDATE_GOLDEN=1` writes them anew.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "cli/app.rs"]
+mod app;
+#[path = "cli/deploy.rs"]
+mod deploy;
+#[path = "cli/new.rs"]
+mod new;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use edgeproof_run::exit;
+use rstest::rstest;
+
+/// A file with a mistake of every kind that is found while reading.
+const MISTAKES: &str = "\
+scenario: Mistakes
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  deployments:
+    flow:
+      protected_apis: [post shop.example/api]
+      failure_mode: shut
+      rulset: none
+  visitors:
+    ann: { profile: incognito, ip: here }
+steps:
+  - visit: https://shop.example/
+    expect: { staus: 200, within: soon }
+  - click: '#a'
+    fill: { '#b': c }
+";
+
+const GOOD: &str = "\
+scenario: A good one
+tags: [good]
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  deployments:
+    flow:
+      identification_pages: [shop.example/signup]
+      protected_apis: [POST shop.example/api/login]
+steps:
+  - request: GET https://shop.example/
+";
+
+const NAMES: &str = "\
+scenario: Names
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  visitors: { ann: { profile: regular } }
+steps:
+  - visit: https://shop.exmaple/
+    as: anne
+";
+
+/// Apps that cannot be started as they are described.
+const APPS: &str = "\
+scenario: Apps
+given:
+  zones:
+    shop.example:
+      hosts:
+        shop.example: { app: { run: npm start, in: ../shop, ready: 'https://shop.example/health', ready_within: soon } }
+        api.shop.example: { app: { host: localhost } }
+        www.shop.example: { app: { address: 'http://localhost:$PORT', start: once } }
+steps: []
+";
+
+/// An app in a folder that is not there, and two where only one can listen.
+const PLACES: &str = "\
+scenario: Places
+given:
+  zones:
+    shop.example:
+      hosts:
+        shop.example: { app: { run: npm start, in: shop } }
+        api.shop.example: { app: { run: node api.js, address: 'http://127.0.0.1:3000' } }
+        www.shop.example: { app: { run: node www.js, address: 'http://localhost:3000' } }
+steps: []
+";
+
+fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_edgeproof"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap()
+}
+
+#[rstest]
+#[case::mistakes("mistakes", &["run", "mistakes.yaml"], exit::USAGE)]
+#[case::names("names", &["run", "names.yaml"], exit::USAGE)]
+#[case::apps("apps", &["check", "apps.yaml"], exit::USAGE)]
+#[case::app_places("app_places", &["check", "places.yaml"], exit::USAGE)]
+#[case::not_yaml("not_yaml", &["run", "not_yaml.yaml"], exit::USAGE)]
+#[case::no_such_path("no_such_path", &["run", "none.yaml"], exit::USAGE)]
+#[case::nothing_selected("nothing_selected", &["run", "--tag", "other", "good.yaml"], exit::NOTHING)]
+#[case::wrong_tag("wrong_tag", &["run", "--tag", "a b", "good.yaml"], exit::USAGE)]
+#[case::wrong_report("wrong_report", &["run", "--report", "pdf=x", "good.yaml"], exit::USAGE)]
+#[case::list("list", &["run", "--list", "good.yaml"], exit::PASSED)]
+#[case::list_json("list_json", &["run", "--list", "--json", "good.yaml"], exit::PASSED)]
+#[case::check("check", &["check", "good.yaml"], exit::FAILED)]
+#[case::explain("explain", &["explain", "exact-pattern"], exit::PASSED)]
+#[case::new("new", &["new", "https://shop.example/signup", "POST /api/create-account", "--out", "first.yaml"], exit::PASSED)]
+#[case::new_over_a_file("new_over_a_file", &["new", "https://shop.example/", "POST /api", "--out", "good.yaml"], exit::USAGE)]
+#[case::new_without_a_method("new_without_a_method", &["new", "https://shop.example/", "/api"], exit::USAGE)]
+#[case::up_without_a_case("up_without_a_case", &["up", "good.yaml", "--filter", "other"], exit::NOTHING)]
+#[case::keep_and_watch("keep_and_watch", &["run", "--keep", "--watch", "good.yaml"], exit::USAGE)]
+#[case::bench_nothing("bench_nothing", &["bench", "--filter", "page_2_kb"], exit::NOTHING)]
+#[case::bench_old("bench_old", &["bench", "--compare", "not_yaml.yaml"], exit::USAGE)]
+#[case::bench_older("bench_older", &["bench", "--compare", "none.json"], exit::USAGE)]
+#[case::bench_report("bench_report", &["bench", "--report", "junit=x"], exit::USAGE)]
+#[case::bench_no_worker("bench_no_worker", &["bench", "--filter", "page_1_kb", "--worker", "none"], exit::USAGE)]
+#[case::no_such_lint("no_such_lint", &["explain", "none"], exit::USAGE)]
+fn a_command_answers_as_its_golden_text(
+    #[case] name: &str,
+    #[case] arguments: &[&str],
+    #[case] code: u8,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in [
+        ("mistakes.yaml", MISTAKES),
+        ("names.yaml", NAMES),
+        ("apps.yaml", APPS),
+        ("places.yaml", PLACES),
+        ("good.yaml", GOOD),
+        ("not_yaml.yaml", "scenario: a: b\n"),
+    ] {
+        fs::write(folder.path().join(file), text).unwrap();
+    }
+    let output = edgeproof(folder.path(), arguments);
+    let text = format!(
+        "$ edgeproof {}\n{}{}exit code {}\n",
+        arguments.join(" "),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+        output.status.code().unwrap(),
+    );
+    golden(name, &text);
+    assert_eq!(output.status.code(), Some(i32::from(code)));
+}
+
+/// A golden text of `fixtures/golden/cli`.
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures/golden/cli")
+        .join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(
+        text,
+        fs::read_to_string(&path).unwrap(),
+        "{}",
+        path.display()
+    );
+}
+
+#[test]
+fn shards_are_merged_into_one_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden/reports/report.json");
+    let golden = golden.to_str().unwrap();
+    let output = edgeproof(
+        folder.path(),
+        &[
+            "report",
+            "merge",
+            golden,
+            golden,
+            "--report",
+            "tap=out/all.tap",
+        ],
+    );
+    // One of the cases in it was an error of the harness.
+    assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
+    let tap = fs::read_to_string(folder.path().join("out/all.tap")).unwrap();
+    assert!(tap.starts_with("TAP version 13\n1..18\n"), "{tap}");
+}
+
+#[test]
+fn a_report_that_cannot_be_read_is_bad_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.json"), "{}").unwrap();
+    let output = edgeproof(
+        folder.path(),
+        &["report", "merge", "a.json", "--report", "tap=b"],
+    );
+    assert_eq!(output.status.code(), Some(i32::from(exit::USAGE)));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("`a.json` is not a JSON report"), "{text}");
+}
+
+/// A scenario that holds of the worker that only forwards, and one that does not.
+const FORWARDED: &str = "\
+scenario: A page is forwarded
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  deployments: { flow: { routes: ['shop.example/*'] } }
+steps:
+  - request: GET https://shop.example/login
+    expect: { status: STATUS }
+";
+
+/// A child that is ended with the test, however that ends.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(folder: &Path, arguments: &[&str]) -> Running {
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    let child = Command::new(env!("CARGO_BIN_EXE_edgeproof"))
+        .args(arguments)
+        .arg("--worker")
+        .arg(worker)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Running(child)
+}
+
+/// Reads lines until one is found that `wanted` accepts.
+fn line_of(lines: &mut impl Iterator<Item = std::io::Result<String>>, wanted: &str) -> String {
+    let mut said = Vec::new();
+    for line in lines {
+        let line = line.unwrap();
+        if line.contains(wanted) {
+            return line;
+        }
+        said.push(line);
+    }
+    panic!("`{wanted}` was not said, but:\n{}", said.join("\n"));
+}
+
+fn interrupt(running: &Running) {
+    let id = i32::try_from(running.0.id()).unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(id).unwrap(),
+        rustix::process::Signal::INT,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_rig_that_is_up_answers_curl_and_ends_with_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("a.yaml"),
+        FORWARDED.replace("STATUS", "200"),
+    )
+    .unwrap();
+    let mut up = start(folder.path(), &["up", "a.yaml"]);
+    let mut lines = BufReader::new(up.0.stdout.take().unwrap()).lines();
+    let curl = line_of(&mut lines, "curl --cacert");
+    let page = Command::new("sh")
+        .args([
+            "-c",
+            &format!("{} --silent --fail --max-time 20", curl.trim()),
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(page.stdout).unwrap();
+    assert!(text.contains("<!doctype html>"), "{curl}\n{text}");
+    // Its control plane takes the token that is told.
+    let mut exports = line_of(&mut lines, "CLOUDFLARE_API_BASE_URL");
+    exports.push_str(&format!(";{}", line_of(&mut lines, "CLOUDFLARE_API_TOKEN")));
+    let verify = "curl --silent --max-time 20 --header \"authorization: Bearer $CLOUDFLARE_API_TOKEN\" \
+                  $CLOUDFLARE_API_BASE_URL/user/tokens/verify";
+    let told = Command::new("sh")
+        .args(["-c", &format!("{exports}; {verify}")])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains(r#""status":"active""#), "{exports}\n{told}");
+    interrupt(&up);
+    assert_eq!(up.0.wait().unwrap().code(), Some(i32::from(exit::PASSED)));
+}
+
+#[test]
+fn a_failing_step_is_kept_up_until_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("a.yaml"),
+        FORWARDED.replace("STATUS", "404"),
+    )
+    .unwrap();
+    let mut run = start(folder.path(), &["run", "--keep", "a.yaml"]);
+    let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    line_of(&mut lines, "the visitor got 200");
+    line_of(&mut lines, "It is left up.");
+    line_of(&mut lines, "Ctrl-C ends it.");
+    interrupt(&run);
+    assert_eq!(run.0.wait().unwrap().code(), Some(i32::from(exit::FAILED)));
+}
+
+#[test]
+fn a_changed_scenario_is_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    fs::write(&file, FORWARDED.replace("STATUS", "404")).unwrap();
+    let mut run = start(folder.path(), &["run", "--watch", "a.yaml"]);
+    let mut said = BufReader::new(run.0.stdout.take().unwrap()).lines();
+    let mut told = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    line_of(&mut said, "1 scenario: 1 failed");
+    line_of(&mut told, "waiting for a change");
+    fs::write(&file, FORWARDED.replace("STATUS", "200")).unwrap();
+    line_of(&mut said, "1 scenario: 1 passed");
+    line_of(&mut told, "waiting for a change");
+    interrupt(&run);
+    assert_eq!(
+        run.0.wait().unwrap().code(),
+        Some(i32::from(exit::INTERRUPTED))
+    );
+}
+
+/// The commands of the ready recipe, as they stand in it.
+fn recipe(command: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ci/github-actions.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let line = text.lines().find_map(|line| {
+        line.split_once("debug/edgeproof ")
+            .filter(|(_, rest)| rest.starts_with(command))
+    });
+    let line = line.unwrap().1.replace("${{ matrix.shard }}", "1");
+    let line = line.replace("${{ strategy.job-total }}", "1");
+    line.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn the_recipe_for_github_runs_shards_and_merges_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("scenarios")).unwrap();
+    let scenario = folder.path().join("scenarios/a.yaml");
+    fs::write(&scenario, FORWARDED.replace("STATUS", "200")).unwrap();
+    let mut run = recipe("run");
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    run.extend(["--worker".to_owned(), worker.display().to_string()]);
+    let run: Vec<&str> = run.iter().map(String::as_str).collect();
+    let output = edgeproof(folder.path(), &run);
+    assert_eq!(output.status.code(), Some(i32::from(exit::PASSED)));
+    // No shell is here to find the files.
+    let merge = recipe("report merge");
+    let merge: Vec<&str> = merge
+        .iter()
+        .map(|word| {
+            if word == "reports/*.json" {
+                "reports/1.json"
+            } else {
+                word
+            }
+        })
+        .collect();
+    let output = edgeproof(folder.path(), &merge);
+    assert_eq!(output.status.code(), Some(i32::from(exit::PASSED)));
+    let html = fs::read_to_string(folder.path().join("edgeproof.html")).unwrap();
+    assert!(html.contains("A page is forwarded"), "{html}");
+}

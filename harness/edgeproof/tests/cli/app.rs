@@ -1,0 +1,198 @@
+//! `run:` of one's own app as people meet it: what is written, and that nothing is left of the app however the command
+//! ends.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use edgeproof_run::exit;
+use rstest::rstest;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Running, edgeproof, line_of, start};
+
+/// An app with a worker that left its group; it says in `ids` who they are, and in `bye` that it was asked to end.
+const APP: &str = "\
+const { spawn } = require('child_process'), fs = require('fs'), http = require('http');
+const worker = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+fs.appendFileSync('ids', `${process.pid}\\n${worker.pid}\\n`);
+process.on('SIGTERM', () => { fs.appendFileSync('bye', 'bye\\n'); process.exit(); });
+http.createServer((request, response) => response.end(process.env.MODE)).listen(process.env.PORT, '127.0.0.1');
+";
+
+const SCENARIO: &str = "\
+scenario: An app
+given:
+  zones: { shop.example: { hosts: { shop.example: { app: { run: npm start, env: { MODE: first } } } } } }
+steps:
+  - request: GET https://shop.example/
+    expect: { status: STATUS }
+";
+
+fn folder(status: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("app.js", APP),
+        (
+            "package.json",
+            r#"{ "scripts": { "start": "node app.js" } }"#,
+        ),
+        ("a.yaml", &SCENARIO.replace("STATUS", status)),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn ids(folder: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(folder.join("ids")).unwrap();
+    text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+fn is_alive(id: u32) -> bool {
+    // A zombie is dead.
+    fs::read_to_string(format!("/proc/{id}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").starts_with(" Z"))
+}
+
+/// Everything is dead after a while, and was asked to end before.
+fn ended_politely(folder: &Path) {
+    let ids = ids(folder);
+    let started = Instant::now();
+    while ids.iter().any(|id| is_alive(*id)) {
+        assert!(started.elapsed() < Duration::from_secs(20), "{ids:?}");
+        std::thread::yield_now();
+    }
+    assert_eq!(fs::read_to_string(folder.join("bye")).unwrap(), "bye\n");
+}
+
+fn signal(running: &Running, signal: Signal) {
+    let id = i32::try_from(running.0.id()).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+}
+
+#[rstest]
+#[case::with_ctrl_c(Signal::INT)]
+#[case::with_kill(Signal::KILL)]
+fn nothing_of_an_app_is_left_when_a_rig_that_is_up_ends(#[case] how: Signal) {
+    let folder = folder("200");
+    let mut up = start(folder.path(), &["up", "a.yaml"]);
+    let mut told = BufReader::new(up.0.stderr.take().unwrap()).lines();
+    line_of(&mut told, "starting `npm start`");
+    let mut said = BufReader::new(up.0.stdout.take().unwrap()).lines();
+    line_of(&mut said, "Ctrl-C ends it.");
+    assert!(ids(folder.path()).iter().all(|id| is_alive(*id)));
+    signal(&up, how);
+    up.0.wait().unwrap();
+    ended_politely(folder.path());
+}
+
+#[rstest]
+#[case::passes("200", exit::PASSED)]
+#[case::fails("404", exit::FAILED)]
+fn nothing_of_an_app_is_left_when_a_run(#[case] status: &str, #[case] code: u8) {
+    let folder = folder(status);
+    let mut run = start(folder.path(), &["run", "a.yaml"]);
+    assert_eq!(run.0.wait().unwrap().code(), Some(i32::from(code)));
+    assert!(ids(folder.path()).iter().all(|id| !is_alive(*id)));
+    ended_politely(folder.path());
+}
+
+#[rstest]
+#[case::with_ctrl_c(Signal::INT)]
+#[case::with_kill(Signal::KILL)]
+fn nothing_of_an_app_is_left_when_a_run_is_ended_in_the_middle(#[case] how: Signal) {
+    let folder = folder("404");
+    let mut run = start(folder.path(), &["run", "--keep", "a.yaml"]);
+    let mut told = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    line_of(&mut told, "Ctrl-C ends it.");
+    signal(&run, how);
+    run.0.wait().unwrap();
+    ended_politely(folder.path());
+}
+
+#[test]
+fn an_app_stays_up_between_saves_until_it_is_described_otherwise() {
+    let folder = folder("404");
+    let file = folder.path().join("a.yaml");
+    let mut run = start(folder.path(), &["run", "--watch", "a.yaml"]);
+    let mut said = BufReader::new(run.0.stdout.take().unwrap()).lines();
+    let mut told = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    line_of(&mut said, "1 scenario: 1 failed");
+    line_of(&mut told, "waiting for a change");
+    let passes = SCENARIO.replace("STATUS", "200");
+    fs::write(&file, &passes).unwrap();
+    line_of(&mut said, "1 scenario: 1 passed");
+    line_of(&mut told, "waiting for a change");
+    let first = ids(folder.path());
+    assert_eq!(first.len(), 2);
+    assert!(first.iter().all(|id| is_alive(*id)));
+    fs::write(&file, passes.replace("first", "second")).unwrap();
+    line_of(&mut said, "1 scenario: 1 passed");
+    line_of(&mut told, "waiting for a change");
+    assert!(first.iter().all(|id| !is_alive(*id)));
+    assert_eq!(ids(folder.path()).len(), 4);
+    signal(&run, Signal::INT);
+    assert_eq!(
+        run.0.wait().unwrap().code(),
+        Some(i32::from(exit::INTERRUPTED))
+    );
+    let last = ids(folder.path());
+    assert!(last.iter().all(|id| !is_alive(*id)));
+}
+
+#[test]
+fn an_app_that_does_not_start_is_told_with_the_end_of_its_output() {
+    let folder = folder("200");
+    let text = SCENARIO.replace("run: npm start", "run: 'echo no database >&2; exit 3'");
+    fs::write(folder.path().join("a.yaml"), text.replace("STATUS", "200")).unwrap();
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    let output = edgeproof(
+        folder.path(),
+        &["run", "a.yaml", "--worker", worker.to_str().unwrap()],
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let told = "the harness could not tell: `echo no database >&2; exit 3` in `.` ended with exit status 3 before it was \
+                ready; it printed:\n    no database\n";
+    assert!(text.contains(told), "{text}");
+    assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
+}
+
+#[test]
+fn a_failure_shows_what_the_app_printed_meanwhile() {
+    let folder = folder("404");
+    let text = SCENARIO.replace("npm start", "'echo 1; exec node app.js'");
+    fs::write(
+        folder.path().join("a.yaml"),
+        text.replace("env:", "start: each_scenario, env:")
+            .replace("STATUS", "404"),
+    )
+    .unwrap();
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    let arguments = [
+        "run",
+        "a.yaml",
+        "--report",
+        "html=a.html",
+        "--report",
+        "json=a.json",
+        "--report",
+        "junit=a.xml",
+    ];
+    let mut arguments = arguments.to_vec();
+    arguments.extend(["--worker", worker.to_str().unwrap()]);
+    let output = edgeproof(folder.path(), &arguments);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("printed last:\n    1\n"), "{text}");
+    for (report, told) in [
+        ("a.html", "printed meanwhile"),
+        ("a.json", "\"printed\""),
+        ("a.xml", "printed last:"),
+    ] {
+        let text = fs::read_to_string(folder.path().join(report)).unwrap();
+        assert!(text.contains(told), "{text}");
+    }
+}

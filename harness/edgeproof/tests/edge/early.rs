@@ -1,0 +1,234 @@
+//! A response that comes before the request has been read: the visitor gets it every time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use edgeproof_ground::{
+    body::{self, BodyError},
+    trace::Party,
+};
+use edgeproof_internet::{Destination, Peer};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use rstest::rstest;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use crate::world::{World, world};
+
+/// A bound for what must happen soon; nothing waits for it when all is well.
+const SOON: Duration = Duration::from_secs(60);
+const MEGABYTE: usize = 1024 * 1024;
+const PIECE: &[u8] = &[b'x'; 64 * 1024];
+
+/// How a visitor sends the body.
+#[derive(Clone, Copy, Debug)]
+enum Upload {
+    Length,
+    Chunked,
+    Http2,
+}
+
+/// Uploads to `path`; gives the status and the body of the response.
+async fn upload(
+    world: &World,
+    path: &str,
+    how: Upload,
+    bytes: usize,
+    pause: Duration,
+) -> (u16, Bytes) {
+    let exchange = async {
+        match how {
+            Upload::Http2 => upload_http2(world, path, bytes, pause).await,
+            Upload::Length | Upload::Chunked => {
+                let mut stream = world.tcp().await;
+                send(&mut stream, path, how, bytes, pause).await;
+                read(stream).await
+            }
+        }
+    };
+    timeout(SOON, exchange).await.expect("a response comes")
+}
+
+/// Writes the whole request before anything is read, as many clients do.
+async fn send(stream: &mut TcpStream, path: &str, how: Upload, bytes: usize, pause: Duration) {
+    let framing = match how {
+        Upload::Length => format!("Content-Length: {bytes}"),
+        _ => "Transfer-Encoding: chunked".to_owned(),
+    };
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n{framing}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..bytes / PIECE.len() {
+        if let Upload::Chunked = how {
+            let size = format!("{:x}\r\n", PIECE.len());
+            stream.write_all(size.as_bytes()).await.unwrap();
+        }
+        stream.write_all(PIECE).await.unwrap();
+        if let Upload::Chunked = how {
+            stream.write_all(b"\r\n").await.unwrap();
+        }
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+    }
+    if let Upload::Chunked = how {
+        stream.write_all(b"0\r\n\r\n").await.unwrap();
+    }
+}
+
+/// Reads a response that ends with its connection.
+async fn read(mut stream: TcpStream) -> (u16, Bytes) {
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    let head = response
+        .windows(4)
+        .position(|bytes| bytes == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    let status = String::from_utf8_lossy(&response[9..12]).parse().unwrap();
+    (status, Bytes::copy_from_slice(&response[head..]))
+}
+
+async fn upload_http2(world: &World, path: &str, bytes: usize, pause: Duration) -> (u16, Bytes) {
+    let pieces = futures_util::stream::unfold(bytes / PIECE.len(), move |left| async move {
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        let piece = Ok::<_, BodyError>(Frame::data(Bytes::from_static(PIECE)));
+        (left > 0).then(|| (piece, left - 1))
+    });
+    let request = http::Request::post(format!("https://shop.example{path}"))
+        .body(body::stream(StreamBody::new(pieces)))
+        .unwrap();
+    let response = world.http2().await.send_request(request).await.unwrap();
+    let status = response.status().as_u16();
+    (
+        status,
+        response.into_body().collect().await.unwrap().to_bytes(),
+    )
+}
+
+#[rstest]
+#[case::worker_refuses("/w/refuse", 403)]
+#[case::worker_throws("/w/throw", 500)]
+#[case::origin_refuses_past_the_worker("/refuse", 413)]
+#[case::origin_refuses_through_the_worker("/w/pass/refuse", 413)]
+#[tokio::test]
+async fn an_early_response_reaches_the_visitor_every_time(
+    #[case] path: &str,
+    #[case] expected: u16,
+    #[values(Upload::Length, Upload::Chunked, Upload::Http2)] how: Upload,
+    #[values((1, 30), (5, 30), (50, 3))] size: (usize, usize),
+) {
+    let world = world().await;
+    let (megabytes, times) = size;
+    for time in 0..times {
+        let (status, body) = upload(&world, path, how, megabytes * MEGABYTE, Duration::ZERO).await;
+        assert_eq!(status, expected, "time {time}: {body:?}");
+        match expected {
+            403 => assert_eq!(body, "refused by the worker"),
+            413 => assert_eq!(body, "refused by the origin"),
+            _ => assert!(String::from_utf8_lossy(&body).contains("1101"), "{body:?}"),
+        }
+    }
+}
+
+/// Reads the head of a request, answers 413 and closes on the rest, as an application does that knows its limit.
+async fn hasty_application() -> Destination {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+                    assert_ne!(stream.read_buf(&mut head).await.unwrap(), 0);
+                }
+                let response = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 22\r\n\
+                    Connection: close\r\n\r\nrefused by application";
+                stream.write_all(response).await.unwrap();
+            });
+        }
+    });
+    Destination::Address(address)
+}
+
+#[rstest]
+#[case::past_the_worker("/upload")]
+#[case::through_the_worker("/w/upload")]
+#[tokio::test]
+async fn an_application_that_closes_on_an_upload_has_answered(
+    #[case] path: &str,
+    #[values(Upload::Length, Upload::Chunked, Upload::Http2)] how: Upload,
+    #[values((1, 30), (5, 30), (50, 3))] size: (usize, usize),
+) {
+    let world = world().await;
+    world.internet.connect(
+        "shop.example",
+        Peer {
+            name: "origin".to_owned(),
+            party: Party::Origin,
+            destination: hasty_application().await,
+        },
+    );
+    let (megabytes, times) = size;
+    for time in 0..times {
+        let (status, body) = upload(&world, path, how, megabytes * MEGABYTE, Duration::ZERO).await;
+        assert_eq!(
+            (status, &body[..]),
+            (413, &b"refused by application"[..]),
+            "time {time}"
+        );
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_slow_visitor_gets_an_early_response_too(
+    #[values("/w/refuse", "/w/throw", "/refuse")] path: &str,
+    #[values(Upload::Length, Upload::Chunked, Upload::Http2)] how: Upload,
+) {
+    let world = world().await;
+    let pause = Duration::from_millis(50);
+    let (status, _) = upload(&world, path, how, MEGABYTE, pause).await;
+    assert!(matches!(status, 403 | 413 | 500), "{status}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_page_as_long_as_block_pages_are_arrives_whole(
+    #[values(Upload::Length, Upload::Chunked, Upload::Http2)] how: Upload,
+) {
+    let world = world().await;
+    for time in 0..30 {
+        let (status, body) = upload(
+            &world,
+            "/w/refuse-at-length",
+            how,
+            5 * MEGABYTE,
+            Duration::ZERO,
+        )
+        .await;
+        assert_eq!((status, body.len()), (403, 40 * 1024), "time {time}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_after_an_early_response() {
+    let world = world().await;
+    let mut sender = world.http1().await;
+    for _ in 0..3 {
+        sender.ready().await.unwrap();
+        let body = body::full(vec![b'x'; MEGABYTE]);
+        let request = crate::world::post("/w/refuse", body);
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), 403);
+        response.into_body().collect().await.unwrap();
+    }
+}

@@ -1,0 +1,69 @@
+//! Every scenario file of this repository as tests, and the manners of such a test binary.
+
+use std::{path::Path, process::ExitCode};
+
+use edgeproof::cargo_test;
+use edgeproof_scenario::load;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+const FOLDER: &str = "scenarios";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    // Scenarios name workers relative to where the command is started: the root of the repository.
+    if let Err(error) = std::env::set_current_dir(edgeproof_ground::tools::home()) {
+        let trial = Trial::test("scenarios", move || Err(Failed::from(error)));
+        return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+    }
+    let mut trials = cargo_test::trials(&arguments, Path::new(FOLDER));
+    trials.push(Trial::test(PROTOCOL, protocol));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The name of the test of this binary's own manners.
+const PROTOCOL: &str = "this_binary_answers_as_nextest_asks";
+
+/// nextest lists with `--list --format terse`, once more with `--ignored`, and runs each test in a process of its own
+/// with `NAME --exact --nocapture`.
+fn protocol() -> Result<(), Failed> {
+    let list = ask(&["--list", "--format", "terse"])?;
+    let names: Vec<&str> = list
+        .lines()
+        .map(|line| line.strip_suffix(": test").ok_or(line))
+        .collect::<Result<_, _>>()
+        .map_err(|line| format!("`{line}` is no line of a list"))?;
+    let cases = load::load(&load::find(&[FOLDER.into()])?)?;
+    if names.len() != cases.len() + 1 {
+        return Err(format!("{} names, {} cases", names.len(), cases.len()).into());
+    }
+    if let Some(case) = cases
+        .iter()
+        .find(|case| !names.contains(&case.name.as_str()))
+    {
+        return Err(format!("`{}` is not listed", case.name).into());
+    }
+    let ignored = ask(&["--list", "--format", "terse", "--ignored"])?;
+    if !ignored.is_empty() {
+        return Err(format!("nothing is marked as ignored, and this is listed:\n{ignored}").into());
+    }
+    // A name that is the beginning of others: only the test of exactly that name is run.
+    let name = "routes::same_zone";
+    let run = ask(&[name, "--exact", "--nocapture"])?;
+    if !run.contains("running 1 test") || !run.contains("1 passed") {
+        return Err(format!("`{name}` alone was to run:\n{run}").into());
+    }
+    Ok(())
+}
+
+/// What this binary writes when it is called with these arguments.
+fn ask(arguments: &[&str]) -> Result<String, Failed> {
+    let output = std::process::Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    if output.status.success() {
+        Ok(text)
+    } else {
+        Err(format!("{arguments:?} ended with {}:\n{text}", output.status).into())
+    }
+}

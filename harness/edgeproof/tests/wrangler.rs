@@ -1,0 +1,215 @@
+//! The published wrangler, unchanged, against the emulated control plane of a rig: what it deploys runs at the edge.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
+
+use bytes::Bytes;
+use edgeproof_cloudflare::plane::{Settings, Token};
+use edgeproof_ground::{tools, trace::Party};
+use edgeproof_rig::{Description, Environment, Host, Rig, Visitor, Zone};
+use http::Request;
+use rstest::rstest;
+use tokio::{io::AsyncWriteExt, process::Command};
+
+/// How long one command may take; it takes 1 to 3 seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A project of wrangler, and the account that it deploys to.
+struct Project {
+    directory: tempfile::TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Project {
+    fn new(rig: &Rig) -> Self {
+        let plane = rig.control_plane().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let home = directory.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        Self {
+            variables: vec![
+                ("CLOUDFLARE_API_BASE_URL", plane.base_url()),
+                ("CLOUDFLARE_API_TOKEN", plane.token().reveal().to_owned()),
+                ("CLOUDFLARE_ACCOUNT_ID", plane.account_id().to_owned()),
+                // It is to speak with nobody else.
+                ("WRANGLER_SEND_METRICS", "false".to_owned()),
+                ("WRANGLER_SEND_ERROR_REPORTS", "false".to_owned()),
+                ("WRANGLER_HIDE_BANNER", "true".to_owned()),
+                ("DO_NOT_TRACK", "1".to_owned()),
+                ("npm_config_registry", "http://127.0.0.1:9/".to_owned()),
+                // Where it tried all the same, nobody would answer.
+                ("HTTPS_PROXY", "http://127.0.0.1:9/".to_owned()),
+                ("NO_PROXY", "127.0.0.1".to_owned()),
+                ("CI", "true".to_owned()),
+                ("NO_COLOR", "1".to_owned()),
+                ("HOME", home.display().to_string()),
+                ("PATH", std::env::var("PATH").unwrap()),
+            ],
+            directory,
+        }
+    }
+
+    fn write(&self, file: &str, content: &str) {
+        std::fs::write(self.directory.path().join(file), content).unwrap();
+    }
+
+    /// Writes the worker and its configuration, whose variable `TEXT` says this.
+    fn say(&self, text: &str) {
+        self.write(
+            "index.js",
+            "export default { fetch: (request, env) => \
+             new Response(`${env.TEXT} ${env.DATA.number} ${env.KEY ? 'with' : 'without'} a key`) };",
+        );
+        let configuration = serde_json::json!({
+            "name": "hello",
+            "main": "index.js",
+            "compatibility_date": "2026-10-01",
+            "vars": {"TEXT": text, "DATA": {"number": 7}},
+            "routes": [
+                {"pattern": "shop.example/hello*", "zone_name": "shop.example"},
+                {"pattern": "shop.example/bye", "zone_name": "shop.example"},
+            ],
+        });
+        self.write("wrangler.json", &configuration.to_string());
+    }
+
+    /// Runs wrangler and answers what it printed; it must succeed.
+    async fn run(&self, arguments: &[&str], input: &str) -> String {
+        let program = tools::node_modules().join("wrangler/bin/wrangler.js");
+        let mut child = Command::new("node")
+            .arg(program)
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).await.unwrap();
+        drop(stdin);
+        let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await;
+        let output = output.unwrap().unwrap();
+        let printed = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(output.status.success(), "{arguments:?}: {printed}");
+        printed
+    }
+}
+
+async fn rig(token: Token) -> Rig {
+    let worker = tools::home().join("fixtures/workers/pass-through");
+    let environment = Environment::prepare(Some(Path::new(&worker))).unwrap();
+    let host = Host {
+        site: Some("signup".to_owned()),
+        ..Host::default()
+    };
+    let zone = Zone {
+        hosts: BTreeMap::from([("shop.example".to_owned(), host)]),
+        ..Zone::default()
+    };
+    let description = Description {
+        zones: BTreeMap::from([("shop.example".to_owned(), zone)]),
+        visitors: BTreeMap::from([("ann".to_owned(), Visitor::default())]),
+        cloudflare: Some(Settings {
+            tokens: [("deployer".to_owned(), token)].into(),
+            ..Settings::default()
+        }),
+        ..Description::default()
+    };
+    Rig::start(&environment, description).await.unwrap()
+}
+
+/// What a visitor gets, once everything that was deployed is at the edge.
+async fn visit(rig: &Rig, path: &str) -> String {
+    rig.settled().await.unwrap();
+    let request = Request::get(format!("https://shop.example{path}"))
+        .body(Bytes::new())
+        .unwrap();
+    let response = rig.client("ann").unwrap().send(request).await.unwrap();
+    String::from_utf8_lossy(response.body()).into_owned()
+}
+
+/// The codes with which the control plane refused what wrangler asked.
+fn refused(rig: &Rig) -> Vec<String> {
+    let hops = rig.trace().exchanges().into_iter();
+    hops.filter(|hop| hop.to == Party::ControlPlane)
+        .filter_map(|hop| {
+            let decision = hop.decision?;
+            let (code, _) = decision.strip_prefix("refused: ")?.split_once(' ')?;
+            Some(code.to_owned())
+        })
+        .collect()
+}
+
+/// With a token of all zones all routes are set at once, with one of a single zone one by one.
+#[rstest]
+#[case::all_zones(None)]
+#[case::one_zone(Some(vec!["shop.example".to_owned()]))]
+#[tokio::test]
+async fn wrangler_deploys_lists_changes_and_deletes_a_worker(#[case] zones: Option<Vec<String>>) {
+    let one_by_one = zones.is_some();
+    let rig = rig(Token {
+        zones,
+        ..Token::default()
+    })
+    .await;
+    let project = Project::new(&rig);
+    let origin = visit(&rig, "/hello").await;
+
+    project.say("one");
+    let printed = project.run(&["deploy"], "").await;
+    assert!(printed.contains("shop.example/hello*"), "{printed}");
+    assert_eq!(visit(&rig, "/hello/you").await, "one 7 without a key");
+
+    let printed = project
+        .run(&["secret", "put", "KEY"], "open-sesame\n")
+        .await;
+    assert!(printed.contains("Success"), "{printed}");
+    assert_eq!(visit(&rig, "/hello").await, "one 7 with a key");
+    let printed = project.run(&["secret", "list"], "").await;
+    assert!(
+        printed.contains("\"KEY\"") && !printed.contains("sesame"),
+        "{printed}"
+    );
+
+    project.say("two");
+    project.run(&["deploy"], "").await;
+    assert_eq!(visit(&rig, "/bye").await, "two 7 with a key");
+    let state = rig.control_plane().unwrap().state();
+    let script = &state.scripts["hello"];
+    let printed = project.run(&["deployments", "list"], "").await;
+    assert!(printed.contains(&script.version), "{printed}");
+    let printed = project.run(&["versions", "list"], "").await;
+    assert!(printed.contains(&script.version), "{printed}");
+    let printed = project
+        .run(&["versions", "view", &script.version], "")
+        .await;
+    assert!(
+        printed.contains("two") && !printed.contains("sesame"),
+        "{printed}"
+    );
+
+    project.write("secrets.json", r#"{"KEY":"another","OTHER":"third"}"#);
+    project.run(&["secret", "bulk", "secrets.json"], "").await;
+    project.run(&["secret", "delete", "KEY"], "").await;
+    assert_eq!(visit(&rig, "/hello").await, "two 7 without a key");
+
+    project.run(&["delete", "--force"], "").await;
+    assert_eq!(visit(&rig, "/hello").await, origin);
+    assert!(rig.control_plane().unwrap().state().scripts.is_empty());
+    // What is not there yet is asked for first; nothing that it asks is unknown here.
+    let mut expected = vec!["10090", "10007", "10007"];
+    if one_by_one {
+        // Twice: with each of the two deployments.
+        expected.extend(["10000", "10000"]);
+    }
+    assert_eq!(refused(&rig), expected);
+    rig.stop().await;
+}

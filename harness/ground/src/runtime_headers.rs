@@ -1,0 +1,10 @@
+//! What the edge and the runtime tell one another in headers that no visitor, no worker and no origin sees.
+
+/// The header that workerd adds to the operations of the Cache API, so that they are told apart from `fetch()`.
+pub const CACHE_API_HEADER: &str = "x-edgeproof-cache";
+
+/// The header of every `cfBlobHeader`: a request's `cf` object as JSON.
+pub const CF_BLOB_HEADER: &str = "x-edgeproof-cf";
+
+/// The header of the `forwardedProtoHeader` of workerd's socket: which scheme the visitor spoke.
+pub const FORWARDED_PROTO_HEADER: &str = "x-edgeproof-proto";

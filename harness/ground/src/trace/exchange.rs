@@ -1,0 +1,150 @@
+//! One hop: who asked whom for what, and what came back.
+
+use std::{fmt, time::Duration};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+
+use crate::header_limits::header_bytes;
+
+/// What an exchange takes beside its heads: its fields, its decision, the tables of its headers.
+const HOP_BYTES: usize = 1024;
+
+/// One end of a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Party {
+    /// The person or program that visits the site: a browser or an HTTP client.
+    Visitor,
+    /// The Cloudflare zone in front of the site.
+    Edge,
+    /// The worker under test, in the runtime.
+    Worker,
+    /// The site itself.
+    Origin,
+    /// The Fingerprint platform: agent CDN, ingress, Server API.
+    Fingerprint,
+    /// The Wallarm filtering node.
+    Wallarm,
+    /// Whoever deploys: a person, a pipeline, `edgeproof deploy`, wrangler.
+    Operator,
+    /// Cloudflare's REST API.
+    ControlPlane,
+    /// A name that nobody in this rig answers for.
+    Elsewhere,
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Visitor => "visitor",
+            Self::Edge => "edge",
+            Self::Worker => "worker",
+            Self::Origin => "origin",
+            Self::Fingerprint => "Fingerprint",
+            Self::Wallarm => "Wallarm node",
+            Self::Operator => "operator",
+            Self::ControlPlane => "control plane",
+            Self::Elsewhere => "elsewhere",
+        })
+    }
+}
+
+/// The head of a request as the receiving side of the hop saw it.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL, not normalised.
+    pub url: String,
+    /// The headers; they may hold secrets, so reports redact them.
+    pub headers: HeaderMap,
+    /// Bytes of body that passed this hop, known once the body ended.
+    pub body_bytes: u64,
+}
+
+/// The head of an answer as the asking side of the hop got it.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Bytes of body that passed this hop, known once the body ended.
+    pub body_bytes: u64,
+}
+
+impl RequestHead {
+    /// The head of a request whose URI is absolute.
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            method: request.method().clone(),
+            url: request.uri().to_string(),
+            headers: request.headers().clone(),
+            body_bytes: 0,
+        }
+    }
+
+    /// About how much memory it takes, with what a hop takes beside its heads.
+    pub(super) fn bytes(&self) -> usize {
+        HOP_BYTES + self.url.len() + header_bytes(&self.headers)
+    }
+}
+
+impl ResponseHead {
+    /// The head of an answer.
+    pub fn of<B>(answer: &Response<B>) -> Self {
+        Self {
+            status: answer.status(),
+            headers: answer.headers().clone(),
+            body_bytes: 0,
+        }
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        header_bytes(&self.headers)
+    }
+}
+
+/// One hop of a request.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The `CF-Ray` of the visitor's request that this hop belongs to, where it is known.
+    pub ray: Option<String>,
+    /// Who asked.
+    pub from: Party,
+    /// Who was asked.
+    pub to: Party,
+    /// The request as it arrived.
+    pub request: RequestHead,
+    /// The answer; none where the connection was dropped or nothing has come yet.
+    pub response: Option<ResponseHead>,
+    /// When the request arrived, since the start of the trace.
+    pub started: Duration,
+    /// How long the head of the answer took.
+    pub took: Option<Duration>,
+    /// The decision that was taken here, and why.
+    pub decision: Option<String>,
+    /// The fault that was applied here.
+    pub fault: Option<String>,
+}
+
+impl Exchange {
+    pub(super) fn new(from: Party, to: Party, request: RequestHead, started: Duration) -> Self {
+        let ray = request
+            .headers
+            .get("cf-ray")
+            .and_then(|ray| ray.to_str().ok())
+            .map(str::to_owned);
+        Self {
+            ray,
+            from,
+            to,
+            request,
+            response: None,
+            started,
+            took: None,
+            decision: None,
+            fault: None,
+        }
+    }
+}

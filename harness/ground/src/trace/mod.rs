@@ -1,0 +1,264 @@
+//! What happened: one [`Exchange`] for each hop a request took, in the order the hops received it.
+
+mod counted;
+mod exchange;
+mod kept;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+pub use counted::{Counted, counted};
+pub use exchange::{Exchange, Party, RequestHead, ResponseHead};
+use kept::Kept;
+
+/// The record of all hops of one rig. Clones share the record.
+///
+/// It keeps the latest hops, as many as 64 MiB of heads are, so that a rig that runs for days stays as large as it is;
+/// [`Trace::forgotten`] says how many older ones are gone.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    start: Instant,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// A hop under way: what is learnt later (the answer, the decision) is written through it.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    trace: Trace,
+    number: usize,
+    record: Arc<Record>,
+}
+
+/// One hop. Its own lock and its counters keep the pieces of a body from waiting for each other's hops.
+#[derive(Debug)]
+struct Record {
+    exchange: Mutex<Exchange>,
+    request_bytes: AtomicU64,
+    response_bytes: AtomicU64,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            kept: Arc::default(),
+        }
+    }
+}
+
+impl Trace {
+    /// An empty trace whose clock starts now.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Records a hop when its request arrives, before anybody answers it.
+    pub fn begin(&self, from: Party, to: Party, request: RequestHead) -> Hop {
+        let bytes = request.bytes();
+        let record = Arc::new(Record {
+            exchange: Mutex::new(Exchange::new(from, to, request, self.start.elapsed())),
+            request_bytes: AtomicU64::new(0),
+            response_bytes: AtomicU64::new(0),
+        });
+        let number = self.lock().push(Arc::clone(&record), bytes);
+        Hop {
+            trace: self.clone(),
+            number,
+            record,
+        }
+    }
+
+    /// A copy of everything that is kept.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.since(0)
+    }
+
+    /// How many hops have begun so far.
+    pub fn count(&self) -> usize {
+        self.lock().count()
+    }
+
+    /// How many of the oldest hops are no longer kept.
+    pub fn forgotten(&self) -> usize {
+        self.lock().forgotten()
+    }
+
+    /// A copy of the hops that began after the first `count`, as far as they are kept.
+    pub fn since(&self, count: usize) -> Vec<Exchange> {
+        let records = self.lock().since(count);
+        records.iter().map(|record| record.exchange()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // A panic elsewhere leaves the list whole: each change is one push.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hop {
+    /// Writes the head of the answer and how long it took to come.
+    pub fn answered(&self, response: ResponseHead) {
+        let elapsed = self.trace.start.elapsed();
+        self.trace.lock().grow(self.number, response.bytes());
+        self.change(|exchange| {
+            exchange.took = Some(elapsed.saturating_sub(exchange.started));
+            exchange.response = Some(response);
+        });
+    }
+
+    /// Writes why this hop did what it did, in words a user understands.
+    pub fn decided(&self, decision: impl Into<String>) {
+        self.change(|exchange| exchange.decision = Some(decision.into()));
+    }
+
+    /// Who asks.
+    pub fn from(&self) -> Party {
+        self.record.lock().from
+    }
+
+    /// Writes what became of it after that.
+    pub fn then(&self, outcome: &str) {
+        self.change(|exchange| {
+            exchange.decision = Some(match exchange.decision.take() {
+                Some(decision) => format!("{decision}; {outcome}"),
+                None => outcome.to_owned(),
+            });
+        });
+    }
+
+    /// Writes the fault that was applied to this hop.
+    pub fn faulted(&self, fault: impl Into<String>) {
+        self.change(|exchange| exchange.fault = Some(fault.into()));
+    }
+
+    /// Writes the ray id, where it is known only after the hop began.
+    pub fn belongs_to(&self, ray: impl Into<String>) {
+        self.change(|exchange| exchange.ray = Some(ray.into()));
+    }
+
+    /// Changes what is recorded.
+    pub fn change(&self, change: impl FnOnce(&mut Exchange)) {
+        change(&mut self.record.lock());
+    }
+
+    fn count(&self, side: Counted, bytes: u64) {
+        let counter = match side {
+            Counted::Request => &self.record.request_bytes,
+            Counted::Response => &self.record.response_bytes,
+        };
+        counter.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Record {
+    fn lock(&self) -> MutexGuard<'_, Exchange> {
+        // A panic elsewhere leaves the exchange whole: each change is one field.
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The exchange with the bytes that have passed by now.
+    fn exchange(&self) -> Exchange {
+        let mut exchange = self.lock().clone();
+        exchange.request.body_bytes = self.request_bytes.load(Ordering::Relaxed);
+        if let Some(response) = &mut exchange.response {
+            response.body_bytes = self.response_bytes.load(Ordering::Relaxed);
+        }
+        exchange
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method, StatusCode};
+
+    use super::*;
+
+    fn request(url: &str) -> RequestHead {
+        RequestHead {
+            method: Method::GET,
+            url: url.to_owned(),
+            headers: HeaderMap::new(),
+            body_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn a_hop_is_recorded_on_arrival_and_completed_by_its_answer() {
+        let trace = Trace::new();
+        let hop = trace.begin(
+            Party::Visitor,
+            Party::Edge,
+            request("https://shop.example/"),
+        );
+        assert!(trace.exchanges()[0].response.is_none());
+
+        hop.answered(ResponseHead {
+            status: StatusCode::FORBIDDEN,
+            headers: HeaderMap::new(),
+            body_bytes: 0,
+        });
+        hop.decided("route shop.example/* runs flow");
+
+        let exchange = &trace.exchanges()[0];
+        assert_eq!(
+            exchange.response.as_ref().map(|response| response.status),
+            Some(StatusCode::FORBIDDEN)
+        );
+        assert_eq!(
+            exchange.decision.as_deref(),
+            Some("route shop.example/* runs flow")
+        );
+    }
+
+    #[test]
+    fn the_ray_of_a_hop_is_read_from_its_request() {
+        let trace = Trace::new();
+        let mut head = request("https://shop.example/");
+        head.headers
+            .insert("cf-ray", "0123456789abcdef-FRA".parse().unwrap());
+        trace.begin(Party::Edge, Party::Worker, head);
+        assert_eq!(
+            trace.exchanges()[0].ray.as_deref(),
+            Some("0123456789abcdef-FRA")
+        );
+    }
+
+    #[test]
+    fn only_the_latest_hops_are_kept_and_the_rest_is_counted() {
+        let trace = Trace::new();
+        let before = trace.begin(Party::Visitor, Party::Edge, request("https://a.example/"));
+        let large = HeaderMap::from_iter([(
+            http::header::COOKIE,
+            http::HeaderValue::try_from("x".repeat(1024 * 1024)).unwrap(),
+        )]);
+        for number in 0..100 {
+            let mut head = request(&format!("https://shop.example/{number}"));
+            head.headers.clone_from(&large);
+            let hop = trace.begin(Party::Visitor, Party::Edge, head);
+            hop.answered(ResponseHead {
+                status: StatusCode::OK,
+                headers: large.clone(),
+                body_bytes: 0,
+            });
+        }
+        let kept = trace.exchanges();
+        assert_eq!(trace.count(), 101);
+        assert_eq!(kept.len() + trace.forgotten(), 101);
+        assert!((30..=32).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.last().unwrap().request.url, "https://shop.example/99");
+        assert_eq!(trace.since(100).len(), 1);
+        // One that is forgotten may still be answered.
+        before.decided("late");
+        before.answered(ResponseHead {
+            status: StatusCode::OK,
+            headers: large,
+            body_bytes: 0,
+        });
+        assert_eq!(trace.exchanges().len(), kept.len());
+    }
+}

@@ -1,0 +1,249 @@
+//! The user's own application behind the edge: where it listens, and how it is asked.
+
+mod address;
+mod client;
+mod connect;
+mod connections;
+mod tls;
+mod waiting;
+mod written;
+
+use std::fmt;
+
+use edgeproof_document::schema;
+use http::uri::Authority;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+pub use address::{Address, AddressError};
+pub(super) use client::Client;
+
+use super::launch::{Launch, LaunchMistake};
+use written::Written;
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct App {
+    /// Where it listens, such as `http://127.0.0.1:3000` or `https://localhost:5173`. A path, as in
+    /// `http://127.0.0.1:3000/shop`, goes before the path of every request.
+    pub address: Address,
+    /// The `Host` it is asked with, such as `localhost:5173`, for an application that insists on one. The visitor's where
+    /// it is absent, as in production. With `https` it is the server name of the handshake too.
+    pub host: Option<HostHeader>,
+    /// Which certificates of an `https` address are taken.
+    pub certificate: Certificate,
+    /// The host of the address once more, where it is not on this machine: only loopback is asked without this word.
+    pub allow: Option<String>,
+    /// How it is started; it runs already where this is absent. The port in `address` is that of the process once it is
+    /// started, see [`App::started`].
+    pub launch: Option<Launch>,
+}
+
+/// Which certificates of an application are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Certificate {
+    /// One that a public authority has signed for the host that is asked, as with Cloudflare's `Full (strict)`; with
+    /// another one the response is error 526.
+    #[default]
+    Valid,
+    /// Any, also one that the application has signed itself, as with Cloudflare's `Full`.
+    Any,
+}
+
+/// The value of a `Host` header: a name or an address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct HostHeader(pub Authority);
+
+/// Why an application cannot be asked as it is described.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppError {
+    /// Its address is none.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// It is not on this machine, and nobody has said that this is meant.
+    #[error(
+        "`{0}` is not on this machine; where that is meant, write `app: {{ address: \"{0}\", allow: \"{1}\" }}`"
+    )]
+    NotAllowed(Address, String),
+    /// What is allowed is not what is asked.
+    #[error("`allow: {0}` allows another host than the one of the address, which is `{1}`")]
+    AllowsAnother(String, String),
+    /// A certificate of an application that has none.
+    #[error("`certificate` is about https, and `{0}` is not")]
+    NoCertificate(Address),
+    /// It cannot be started as it is described.
+    #[error(transparent)]
+    Launch(#[from] LaunchMistake),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+impl App {
+    /// Whether it can be asked as it is described.
+    ///
+    /// # Errors
+    /// Where it is on another machine that is not allowed by name, or its keys contradict one another.
+    pub fn check(&self) -> Result<(), AppError> {
+        let host = self.address.host();
+        match &self.allow {
+            Some(allowed) if !allowed.eq_ignore_ascii_case(host) => {
+                return Err(AppError::AllowsAnother(allowed.clone(), host.to_owned()));
+            }
+            None if !self.address.is_loopback() => {
+                return Err(AppError::NotAllowed(self.address.clone(), host.to_owned()));
+            }
+            _ => {}
+        }
+        if self.certificate == Certificate::Any && !self.address.is_https() {
+            return Err(AppError::NoCertificate(self.address.clone()));
+        }
+        Ok(())
+    }
+
+    /// The application once it is started, with the port it was given.
+    ///
+    /// # Errors
+    /// None for one that was read.
+    pub fn started(&self, port: u16) -> Result<Self, AddressError> {
+        let mut started = self.clone();
+        if let Some(launch) = &self.launch {
+            started.address = launch.address.at(port)?;
+        }
+        Ok(started)
+    }
+
+    /// Reads either form.
+    pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = App;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "an address, such as `http://127.0.0.1:3000`, or a mapping with `address` or `run`",
+                )
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<App, E> {
+                checked(App::from(text.parse::<Address>().map_err(E::custom)?))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<App, A::Error> {
+                checked(App::deserialize(MapAccessDeserializer::new(map))?)
+            }
+        }
+        fn checked<E: Error>(app: App) -> Result<App, E> {
+            app.check().map_err(E::custom)?;
+            Ok(app)
+        }
+        deserializer.deserialize_any(Either).map(Some)
+    }
+
+    /// The schema of either form.
+    pub fn schema(generator: &mut SchemaGenerator) -> Schema {
+        let short = json_schema!({ "type": "string", "examples": ["http://127.0.0.1:3000"] });
+        schema::either(&short, &generator.subschema_for::<Written>())
+    }
+}
+
+impl From<Address> for App {
+    /// The short form.
+    fn from(address: Address) -> Self {
+        Self {
+            address,
+            host: None,
+            certificate: Certificate::default(),
+            allow: None,
+            launch: None,
+        }
+    }
+}
+
+impl TryFrom<String> for HostHeader {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let authority = text.parse::<Authority>().ok();
+        let host = authority.filter(|authority| !authority.as_str().contains('@'));
+        host.map(Self)
+            .ok_or_else(|| format!("`{text}` is no host, such as `localhost:5173`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn read(yaml: &str) -> Result<App, String> {
+        #[derive(Deserialize)]
+        struct Written {
+            #[serde(deserialize_with = "App::read")]
+            app: Option<App>,
+        }
+        let written: Result<Written, _> = serde_saphyr::from_str(&format!("app: {yaml}"));
+        match written {
+            Ok(written) => Ok(written.app.unwrap()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[rstest]
+    #[case::short("http://127.0.0.1:3000")]
+    #[case::long("{ address: 'http://127.0.0.1:3000' }")]
+    fn an_application_is_an_address_or_a_mapping(#[case] yaml: &str) {
+        let short = App::from("http://127.0.0.1:3000".parse::<Address>().unwrap());
+        assert_eq!(read(yaml), Ok(short));
+    }
+
+    #[rstest]
+    #[case::all_keys(
+        "{ address: 'https://localhost:5173/', host: 'localhost:5173', certificate: any }",
+        None
+    )]
+    #[case::allowed("{ address: 'http://app.internal', allow: App.internal }", None)]
+    #[case::elsewhere("http://app.internal:3000", Some("is not on this machine"))]
+    #[case::unspecified("http://0.0.0.0:3000", Some("is not on this machine"))]
+    #[case::another(
+        "{ address: 'http://app.internal', allow: other.internal }",
+        Some("allows another host")
+    )]
+    #[case::another(
+        "{ address: 'http://127.0.0.1', allow: app.internal }",
+        Some("allows another host")
+    )]
+    #[case::plain(
+        "{ address: 'http://127.0.0.1', certificate: any }",
+        Some("is about https")
+    )]
+    #[case::no_host("{ address: 'http://127.0.0.1', host: 'a b' }", Some("is no host"))]
+    #[case::credentials("{ address: 'http://127.0.0.1', host: 'me@a' }", Some("is no host"))]
+    #[case::unknown("{ address: 'http://127.0.0.1', hsot: a }", Some("hsot"))]
+    #[case::no_address("{ host: a }", Some("needs `address`"))]
+    #[case::started("{ run: npm start, address: 'http://localhost:$PORT/shop' }", None)]
+    #[case::no_port("{ address: 'http://localhost:$PORT' }", Some("say with `run`"))]
+    #[case::not_started(
+        "{ address: 'http://localhost', env: { A: b } }",
+        Some("`env` is about")
+    )]
+    #[case::not_ready("{ run: a, ready: 'https://localhost/' }", Some("cannot be asked"))]
+    #[case::no_word("{ run: a, start: twice }", Some("twice"))]
+    #[case::no_time("{ run: a, ready_within: soon }", Some("not a stretch of time"))]
+    #[case::query("'http://127.0.0.1/?a'", Some("query"))]
+    fn what_cannot_be_asked_is_found_by_reading(#[case] yaml: &str, #[case] mistake: Option<&str>) {
+        match (read(yaml), mistake) {
+            (Ok(_), None) => {}
+            (Err(error), Some(mistake)) => assert!(error.contains(mistake), "{error}"),
+            (read, _) => panic!("{read:?}"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! JUnit XML: a failure is a verdict, an error is the harness's own.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use edgeproof_document::problem::Look;
+use edgeproof_run::{
+    failure_text as failure,
+    record::{CaseRecord, Verdict},
+    results::Results,
+};
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
+/// The results as JUnit XML, one suite a folder of scenarios.
+///
+/// # Errors
+/// When the XML cannot be written.
+pub fn text(results: &Results) -> Result<String, SerializeError> {
+    let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
+    for case in &results.cases {
+        let folder = case.name.rsplit_once("::").map_or("", |(folder, _)| folder);
+        suites
+            .entry(folder)
+            .or_insert_with(|| {
+                TestSuite::new(if folder.is_empty() {
+                    "scenarios"
+                } else {
+                    folder
+                })
+            })
+            .add_test_case(test_case(case));
+    }
+    let mut report = Report::new("edgeproof");
+    report.set_time(results.summary.took());
+    report.add_test_suites(suites.into_values());
+    report.to_string()
+}
+
+fn test_case(case: &CaseRecord) -> TestCase {
+    let status = match &case.verdict {
+        Verdict::Passed => TestCaseStatus::success(),
+        Verdict::Skipped(reason) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason.as_str());
+            status
+        }
+        Verdict::Observed(failures) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message("it did not hold, and need not");
+            status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
+            status
+        }
+        Verdict::KnownFailure { reason, link } => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("known failure: {reason} ({link})"));
+            status
+        }
+        Verdict::Error(message) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_message(message.as_str());
+            status
+        }
+        Verdict::Failed(failures) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let claims: Vec<&str> = failures
+                .iter()
+                .map(|failure| failure.claim.as_str())
+                .collect();
+            status.set_message(format!("not so: {}", claims.join("; ")));
+            status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
+            status
+        }
+    };
+    let mut test_case = TestCase::new(case.name.as_str(), status);
+    let folder = case
+        .name
+        .split_once("::")
+        .map_or("scenarios", |(folder, _)| folder);
+    test_case.set_classname(folder);
+    test_case.set_time(Duration::from_millis(case.took_ms));
+    test_case
+        .extra
+        .insert("file".into(), case.file.display().to_string().into());
+    let mut out = case.log.join("\n");
+    for text in failure::printed(&case.apps) {
+        out.push_str(&format!("\n{text}"));
+    }
+    if !out.is_empty() {
+        test_case.set_system_out(out);
+    }
+    test_case
+}

@@ -1,0 +1,24 @@
+//! Reports: pure functions of the stream of events, or of its result.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that cannot go on has failed"
+    )
+)]
+
+pub mod compare;
+#[cfg(test)]
+mod golden;
+pub mod html;
+pub mod json;
+pub mod junit;
+#[cfg(test)]
+mod secrets;
+pub mod tap;
+pub mod target;
+pub mod terminal;
+#[cfg(test)]
+mod tests;

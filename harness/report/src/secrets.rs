@@ -1,0 +1,151 @@
+//! No report shows a secret, wherever in a run it turned up.
+
+use std::path::Path;
+
+use edgeproof_document::problem::Look;
+use edgeproof_ground::trace::{Exchange, Party, RequestHead, ResponseHead, Trace};
+use edgeproof_run::{
+    event::Event,
+    journey,
+    record::{CaseRecord, Failure, Verdict},
+    redact::Redactor,
+    results::Results,
+};
+use edgeproof_scenario::load::load_text;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use proptest::prelude::*;
+
+use super::{html, json, junit, tap, terminal::Terminal};
+
+fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| {
+            (
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// A call that carries the secrets in every header that may, and an answer that sets one.
+fn exchanges(secret: &Secrets) -> Vec<Exchange> {
+    let trace = Trace::new();
+    let hop = trace.begin(
+        Party::Visitor,
+        Party::Edge,
+        RequestHead {
+            method: Method::POST,
+            url: format!("https://shop.example/api?token={}", secret.authorization),
+            headers: headers(&[
+                ("authorization", &format!("Bearer {}", secret.authorization)),
+                ("cookie", &format!("session={}; theme=dark", secret.cookie)),
+                ("fp-data", &secret.signals),
+                ("auth-api-key", &secret.key),
+            ]),
+            body_bytes: 0,
+        },
+    );
+    hop.answered(ResponseHead {
+        status: StatusCode::OK,
+        headers: headers(&[("set-cookie", &format!("id={}; Path=/", secret.set_cookie))]),
+        body_bytes: 0,
+    });
+    hop.decided(format!("allowed with {}", secret.key));
+    trace.exchanges()
+}
+
+#[derive(Clone, Debug)]
+struct Secrets {
+    key: String,
+    authorization: String,
+    cookie: String,
+    set_cookie: String,
+    signals: String,
+}
+
+impl Secrets {
+    fn all(&self) -> [&str; 5] {
+        [
+            &self.key,
+            &self.authorization,
+            &self.cookie,
+            &self.set_cookie,
+            &self.signals,
+        ]
+    }
+}
+
+fn secrets() -> impl Strategy<Value = Secrets> {
+    // Longer than any word of a report, of characters that HTML and XML leave alone and such that they do not.
+    let text = || "[A-Za-z0-9_.~+/-]{12,40}";
+    (text(), text(), text(), text(), "[A-Za-z0-9_-]{300,400}").prop_map(
+        |(key, authorization, cookie, set_cookie, signals)| Secrets {
+            key,
+            authorization,
+            cookie,
+            set_cookie,
+            signals,
+        },
+    )
+}
+
+/// A failure whose every text repeats every secret.
+fn record(secret: &Secrets) -> CaseRecord {
+    let repeated = secret.all().join(" and ");
+    let file = format!(
+        "scenario: a\ngiven: {{ zones: {{ shop.example: {{ hosts: {{ shop.example: {{ site: signup }} }} }} }} }}\n\
+         steps:\n  - request: GET https://shop.example/\n    expect: {{ body: \"{repeated}\" }}\n"
+    );
+    let case = &load_text(Path::new("a.yaml"), &file).unwrap()[0];
+    let body = case.node.at_path(["steps", "0", "expect", "body"]).unwrap();
+    let exchanges = exchanges(secret);
+    let redactor = Redactor::of_trace([secret.key.clone()], &exchanges);
+    let hops = journey::records(&exchanges, &Redactor::default());
+    let failure = Failure {
+        claim: format!("the body is `{repeated}`"),
+        actual: format!("the body is not `{repeated}`"),
+        excerpt: case.sources.excerpt(body.at),
+        message: Some(repeated.clone()),
+        nearest: Some(repeated.clone()),
+        call: Some(repeated.clone()),
+        journey: hops.clone(),
+    };
+    let mut record = CaseRecord::without_run(case, Verdict::Failed(vec![failure]));
+    record.hops = hops;
+    record.log = vec![repeated];
+    redactor.record(record)
+}
+
+fn terminal(record: &CaseRecord) -> String {
+    let mut out = Vec::new();
+    let mut terminal = Terminal::new(&mut out, Look::PLAIN);
+    let event = Event::Finished(Box::new(record.clone()));
+    terminal.report(&event).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_report_shows_a_secret(secret in secrets()) {
+        let record = record(&secret);
+        let results = Results::new(vec![record.clone()], 1);
+        let reports = [
+            terminal(&record),
+            json::text(&results).unwrap(),
+            junit::text(&results).unwrap(),
+            html::text(&results),
+            tap::text(&results),
+        ];
+        for report in &reports {
+            // A long line may be broken; its beginning stands whole.
+            for secret in secret.all() {
+                prop_assert!(!report.contains(&secret[..12]), "{secret} is in\n{report}");
+            }
+            prop_assert!(report.contains("shop.example"), "{report}");
+        }
+    }
+}

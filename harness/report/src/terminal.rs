@@ -1,0 +1,153 @@
+//! The report for people who watch: one line a case, everything about a failure right below it, a summary.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use edgeproof_document::problem::Look;
+use edgeproof_ground::time::shown;
+use edgeproof_run::{
+    event::Event,
+    failure_text as failure,
+    record::{CaseRecord, Failure, Verdict},
+    summary::Summary,
+};
+
+/// Writes the terminal report.
+pub struct Terminal<W> {
+    out: W,
+    look: Look,
+    failed: Vec<String>,
+}
+
+impl<W: Write> Terminal<W> {
+    /// A report that is written to `out`.
+    pub fn new(out: W, look: Look) -> Self {
+        Self {
+            out,
+            look,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Writes what an event has to tell.
+    ///
+    /// # Errors
+    /// When `out` cannot be written to.
+    pub fn report(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Started { .. } | Event::Running { .. } => Ok(()),
+            Event::Finished(record) => self.case(record),
+            Event::Ended(summary) => self.summary(summary),
+        }?;
+        self.out.flush()
+    }
+
+    fn case(&mut self, record: &CaseRecord) -> io::Result<()> {
+        let (sign, colour) = match record.verdict {
+            Verdict::Passed => ("✓", AnsiColor::Green),
+            Verdict::Failed(_) => ("✗", AnsiColor::Red),
+            Verdict::Error(_) => ("!", AnsiColor::Magenta),
+            Verdict::Skipped(_) => ("-", AnsiColor::Yellow),
+            Verdict::Observed(_) | Verdict::KnownFailure { .. } => ("~", AnsiColor::Yellow),
+        };
+        let sign = self.paint(sign, colour.on_default().bold());
+        let name = self.paint(&record.name, Style::new().dimmed());
+        writeln!(
+            self.out,
+            "{sign} {}  {name}  {}",
+            record.title,
+            shown(record.took())
+        )?;
+        match &record.verdict {
+            Verdict::Passed if record.attempts > 1 => {
+                writeln!(
+                    self.out,
+                    "  only at attempt {}: it is flaky",
+                    record.attempts
+                )?;
+            }
+            Verdict::Passed => {}
+            Verdict::Observed(failures) => {
+                self.failures(record, failures)?;
+            }
+            Verdict::KnownFailure { reason, link } => {
+                writeln!(self.out, "  a known failure: {reason} ({link})")?;
+            }
+            Verdict::Skipped(reason) => writeln!(self.out, "  skipped: {reason}")?,
+            Verdict::Error(message) => {
+                self.failed.push(record.name.clone());
+                writeln!(self.out, "  the harness could not tell: {message}\n")?;
+            }
+            Verdict::Failed(failures) => {
+                self.failed.push(record.name.clone());
+                self.failures(record, failures)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn failures(&mut self, record: &CaseRecord, failures: &[Failure]) -> io::Result<()> {
+        let texts = failure::texts(failures, self.look);
+        for text in texts.iter().chain(&failure::printed(&record.apps)) {
+            writeln!(self.out, "{text}")?;
+        }
+        Ok(())
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        let mut parts = Vec::new();
+        let mut part = |count: usize, word: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        };
+        part(summary.passed, "passed");
+        part(summary.failed, "failed");
+        part(summary.errors, "could not be judged");
+        part(summary.skipped, "skipped");
+        part(summary.observed, "not as hoped");
+        part(summary.known_failures, "known to fail");
+        let style = if self.failed.is_empty() {
+            AnsiColor::Green.on_default().bold()
+        } else {
+            AnsiColor::Red.on_default().bold()
+        };
+        let scenarios = match summary.total() {
+            1 => "1 scenario".to_owned(),
+            more => format!("{more} scenarios"),
+        };
+        let line = format!(
+            "{scenarios}: {} in {}",
+            parts.join(", "),
+            shown(summary.took())
+        );
+        writeln!(self.out, "\n{}", self.paint(&line, style))?;
+        if summary.total() > 0 && self.failed.is_empty() && summary.passed > 0 {
+            writeln!(
+                self.out,
+                "The worker did what every scenario states, seen from the visitor to the origin."
+            )?;
+        }
+        if self.failed.len() > 1 {
+            writeln!(self.out, "Not passed:")?;
+            for name in &self.failed {
+                writeln!(self.out, "  {name}")?;
+            }
+        }
+        if let Some(first) = self.failed.first() {
+            writeln!(
+                self.out,
+                "Run one again with: edgeproof run --filter {first}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn paint(&self, text: &str, style: Style) -> String {
+        if self.look.colour {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Golden texts: a report changes only on purpose. `UPDATE_GOLDEN=1 cargo test -p edgeproof-report golden` writes them anew.
+
+use std::fs;
+
+use edgeproof_document::problem::Look;
+use edgeproof_run::{event::Event, results::Results};
+use edgeproof_test_support::golden::assert_golden;
+use rstest::rstest;
+
+use super::{golden, html, json, junit, tap, terminal::Terminal};
+
+fn terminal(results: &Results) -> String {
+    let mut out = Vec::new();
+    let mut terminal = Terminal::new(&mut out, Look::PLAIN);
+    for case in &results.cases {
+        terminal
+            .report(&Event::Finished(Box::new(case.clone())))
+            .unwrap();
+    }
+    terminal.report(&Event::Ended(results.summary)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[rstest]
+#[case::terminal("terminal.txt", terminal(&golden::results()))]
+#[case::json("report.json", json::text(&golden::results()).unwrap())]
+#[case::junit("report.xml", junit::text(&golden::results()).unwrap())]
+#[case::tap("report.tap", tap::text(&golden::results()))]
+#[case::html("report.html", html::text(&golden::results()))]
+fn a_report_is_as_its_golden_text(#[case] name: &str, #[case] text: String) {
+    assert_golden(&format!("fixtures/golden/reports/{name}"), &text);
+}
+
+/// What `ci/junit.mjs` says of a report.
+fn junit_mistakes(xml: &str) -> Option<String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), xml).unwrap();
+    let output = std::process::Command::new("node")
+        .arg(edgeproof_ground::tools::home().join("ci/junit.mjs"))
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    (!output.status.success()).then_some(text)
+}
+
+#[test]
+fn the_junit_report_meets_its_schema() {
+    let xml = junit::text(&golden::results()).unwrap();
+    assert_eq!(junit_mistakes(&xml), None);
+    let broken = xml.replace("<skipped", "<ignored");
+    let mistakes = junit_mistakes(&broken).unwrap();
+    assert!(mistakes.contains("ignored"), "{mistakes}");
+}
+
+#[test]
+fn results_survive_being_written_and_read() {
+    let results = golden::results();
+    let text = json::text(&results).unwrap();
+    assert_eq!(serde_json::from_str::<Results>(&text).unwrap(), results);
+}
+
+#[test]
+fn shards_are_joined_in_the_order_of_names() {
+    let all = golden::results();
+    let (left, right) = all.cases.split_at(2);
+    let shard = |cases: &[_]| Results::new(cases.to_vec(), 700);
+    let merged = Results::merged([shard(right), shard(left)]);
+    assert_eq!(merged.cases.len(), all.cases.len());
+    assert!(merged.cases.is_sorted_by_key(|case| &case.name));
+    assert_eq!((merged.summary.failed, merged.summary.took_ms), (3, 700));
+}

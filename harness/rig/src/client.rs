@@ -1,0 +1,205 @@
+//! A visitor without a browser: an HTTP client that comes to the edge from the visitor's address.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use edgeproof_edge::{CertificateAuthority, CertificateError, preamble};
+use http::{HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+
+use super::replacing::Replacing;
+
+/// An HTTP client of one visitor. Each request has a connection of its own.
+#[derive(Clone)]
+pub struct Client {
+    edge: SocketAddr,
+    visitor: SocketAddr,
+    authority: Arc<CertificateAuthority>,
+}
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL is not absolute, or of no scheme the edge speaks.
+    #[error("`{0}` is not an http:// or https:// address")]
+    Url(Uri),
+    /// The connection or the TLS handshake failed.
+    #[error("the edge could not be reached")]
+    Connect(#[source] std::io::Error),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// The edge broke the connection or the rules of HTTP.
+    #[error("the edge did not answer")]
+    Http(#[from] hyper::Error),
+}
+
+/// The same URL with `/` for a path that is not written, which every client sends (RFC 9110 §4.2.3).
+fn with_path(url: Uri) -> Uri {
+    let mut parts = url.clone().into_parts();
+    let written = parts
+        .path_and_query
+        .as_ref()
+        .map_or("", |path| path.as_str());
+    if written.starts_with('/') {
+        return url;
+    }
+    parts.path_and_query = format!("/{written}").parse().ok();
+    Uri::from_parts(parts).unwrap_or(url)
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl Client {
+    pub(super) fn new(
+        edge: SocketAddr,
+        visitor: SocketAddr,
+        authority: Arc<CertificateAuthority>,
+    ) -> Self {
+        Self {
+            edge,
+            visitor,
+            authority,
+        }
+    }
+
+    /// Sends a request with an absolute URL, in the version it names, and reads the whole answer.
+    ///
+    /// # Errors
+    /// When the edge cannot be reached or gives no whole answer.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ClientError> {
+        let response = self.exchange(request.map(Full::new)).await?;
+        let (head, body) = response.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+    }
+
+    /// Sends a request with a streamed body and returns as soon as the head of the answer is there.
+    ///
+    /// # Errors
+    /// When the edge cannot be reached or gives no answer.
+    pub async fn exchange<B>(
+        &self,
+        mut request: Request<B>,
+    ) -> Result<Response<hyper::body::Incoming>, ClientError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let uri = with_path(request.uri().clone());
+        request.uri_mut().clone_from(&uri);
+        let stream = self.connect(&uri, request.version()).await?;
+        if request.version() == Version::HTTP_2 {
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                    .await?;
+            tokio::spawn(connection);
+            return Ok(sender.send_request(request).await?);
+        }
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            // Header names as they were given: what a server makes of their case is the server's affair.
+            .preserve_header_case(true)
+            .handshake(TokioIo::new(stream))
+            .await?;
+        tokio::spawn(connection.with_upgrades());
+        if !request.headers().contains_key(HOST)
+            && let Some(host) = uri
+                .authority()
+                .and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
+        {
+            request.headers_mut().insert(HOST, host);
+        }
+        *request.uri_mut() = uri
+            .path_and_query()
+            .map_or_else(|| Uri::from_static("/"), |path| path.clone().into());
+        Ok(sender.send_request(request).await?)
+    }
+
+    /// Sends bytes as they are over a connection to the host of `to`, and reads the answer as HTTP/1.1. `method` is what
+    /// the bytes ask with, as far as they say: the answer to `HEAD` has no body.
+    ///
+    /// # Errors
+    /// When the edge cannot be reached or gives no whole answer.
+    pub async fn send_raw(
+        &self,
+        to: &Uri,
+        method: Method,
+        bytes: Bytes,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let stream = self.connect(to, Version::HTTP_11).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .handshake(TokioIo::new(Replacing::new(stream, bytes)))
+            .await?;
+        tokio::spawn(connection);
+        // What hyper writes for this request is not sent; it is there so that hyper reads the answer.
+        let request = Request::builder().method(method).uri("/");
+        let request = request
+            .body(Empty::<Bytes>::new())
+            .map_err(|_| ClientError::Url(to.clone()))?;
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+    }
+
+    /// Opens a connection and says whose it is.
+    ///
+    /// # Errors
+    /// When the edge does not take it.
+    pub async fn open(&self) -> Result<TcpStream, ClientError> {
+        let mut stream = TcpStream::connect(self.edge)
+            .await
+            .map_err(ClientError::Connect)?;
+        stream.set_nodelay(true).map_err(ClientError::Connect)?;
+        stream
+            .write_all(&preamble(self.visitor, self.edge))
+            .await
+            .map_err(ClientError::Connect)?;
+        Ok(stream)
+    }
+
+    async fn connect(&self, uri: &Uri, version: Version) -> Result<Box<dyn Stream>, ClientError> {
+        let host = uri.host().ok_or_else(|| ClientError::Url(uri.clone()))?;
+        let stream = self.open().await?;
+        match uri.scheme_str() {
+            Some("http") => Ok(Box::new(stream)),
+            Some("https") => {
+                let protocol: &[u8] = if version == Version::HTTP_2 {
+                    b"h2"
+                } else {
+                    b"http/1.1"
+                };
+                let config = self.authority.client_config(&[protocol])?;
+                let name = ServerName::try_from(host.to_owned())
+                    .map_err(|_| ClientError::Url(uri.clone()))?;
+                let stream = TlsConnector::from(Arc::new(config))
+                    .connect(name, stream)
+                    .await
+                    .map_err(ClientError::Connect)?;
+                Ok(Box::new(stream))
+            }
+            _ => Err(ClientError::Url(uri.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("https://shop.example", "/")]
+    #[case("https://shop.example?a=b", "/?a=b")]
+    #[case("https://shop.example/?a=b", "/?a=b")]
+    #[case("https://shop.example/a?b", "/a?b")]
+    fn a_url_without_a_path_is_that_of_the_root(#[case] url: Uri, #[case] expected: &str) {
+        let target = with_path(url).into_parts().path_and_query;
+        assert_eq!(target.unwrap().as_str(), expected);
+    }
+}

@@ -1,0 +1,93 @@
+//! What every rig of this process shares: tools, the certificate authority, the built worker, the browsers, the user's own apps.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use edgeproof_browser::Pool;
+use edgeproof_edge::{CertificateAuthority, CertificateError};
+use edgeproof_ground::tools::{self, Tool, ToolError};
+use edgeproof_origin::launch;
+
+/// Made once a process; rigs borrow it.
+#[derive(Clone)]
+pub struct Environment {
+    pub(super) workerd: PathBuf,
+    pub(super) authority: Arc<CertificateAuthority>,
+    pub(super) agent: Bytes,
+    pub(super) sites: PathBuf,
+    /// The worker that deployments without one of their own run.
+    pub(super) worker: PathBuf,
+    pub(super) browsers: Option<Pool>,
+    pub(super) apps: launch::Pool,
+}
+
+/// Why no rig can be started here.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// A tool is missing.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// The worker or the agent could not be built.
+    #[error(transparent)]
+    Build(#[from] edgeproof_build::BuildError),
+    /// The certificate authority could not be made.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// A built file could not be read.
+    #[error("{} could not be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Environment {
+    /// Finds the tools, builds the worker of this repository unless `worker` names another one, and bundles the
+    /// agent. What is built already is taken as it is.
+    ///
+    /// # Errors
+    /// When a tool is missing or something cannot be built. A missing Chromium is an error only when a browser is asked for.
+    pub fn prepare(worker: Option<&Path>) -> Result<Self, EnvironmentError> {
+        let authority = CertificateAuthority::of_process()?;
+        let worker = match worker {
+            Some(directory) => directory.to_owned(),
+            None => edgeproof_build::build_worker(&edgeproof_build::WorkerBuild::default())?,
+        };
+        let agent = edgeproof_build::build_agent()?;
+        let agent = std::fs::read(&agent).map_err(|source| EnvironmentError::Read {
+            path: agent,
+            source,
+        })?;
+        let profiles = tools::home().join("target/edgeproof/profiles");
+        Ok(Self {
+            workerd: tools::find(Tool::Workerd)?,
+            agent: agent.into(),
+            sites: tools::home().join("fixtures/sites"),
+            worker,
+            browsers: tools::find(Tool::Chromium)
+                .ok()
+                .map(|chromium| Pool::new(&chromium, &profiles, authority.spki_sha256_base64())),
+            apps: launch::Pool::default(),
+            authority,
+        })
+    }
+
+    /// The same with these apps: those that run already are used, and those that are started outlive this.
+    #[must_use]
+    pub fn with_apps(mut self, apps: launch::Pool) -> Self {
+        self.apps = apps;
+        self
+    }
+
+    /// The same with browsers that show their windows.
+    #[must_use]
+    pub fn headed(mut self) -> Self {
+        self.browsers = self.browsers.map(Pool::headed);
+        self
+    }
+}

@@ -1,0 +1,72 @@
+//! What the visitor got.
+
+use edgeproof_ground::time::shown;
+use edgeproof_scenario::expect::Expect;
+
+use super::{Mismatch, check_headers};
+use crate::{observed::Observed, redact::shorten};
+
+pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    let Some(call) = &observed.call else {
+        return mismatches;
+    };
+    if let Some(status) = &expect.status
+        && !status.holds(call.status)
+    {
+        mismatches.push(Mismatch::new(
+            &["status"],
+            format!("the visitor gets status {status}"),
+            format!("the visitor got {}", call.status.as_u16()),
+        ));
+    }
+    mismatches.extend(check_headers(
+        "the answer's",
+        &expect.headers,
+        &call.headers,
+    ));
+    if let Some(body) = &expect.body {
+        let text = String::from_utf8_lossy(&call.body);
+        if call.undecoded.is_some() || !body.holds(Some(&text)) {
+            let actual = call.undecoded.clone();
+            let actual = actual.unwrap_or_else(|| format!("the body is `{}`", shorten(&text)));
+            mismatches.push(
+                Mismatch::new(&["body"], format!("the body is {body}"), actual)
+                    .saying(body.message()),
+            );
+        }
+    }
+    if let Some(cache) = &expect.cache {
+        let found = call.headers.get("cf-cache-status");
+        let found = found.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        if !cache.holds(found.as_deref()) {
+            mismatches.push(
+                Mismatch::new(
+                    &["cache"],
+                    format!("the edge's cache says {cache}"),
+                    found.map_or("it says nothing".to_owned(), |found| {
+                        format!("it says `{found}`")
+                    }),
+                )
+                .saying(cache.message()),
+            );
+        }
+    }
+    if let Some(range) = &expect.header_bytes {
+        mismatches.extend(super::budget::check_bytes(
+            "the answer",
+            range,
+            &call.headers,
+        ));
+    }
+    if let Some(within) = expect.within
+        && call.took > within.0
+    {
+        mismatches.push(Mismatch::new(
+            &["within"],
+            format!("the answer comes within {within}"),
+            format!("it took {}", shown(call.took)),
+        ));
+    }
+    mismatches
+}

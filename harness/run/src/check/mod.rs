@@ -1,0 +1,159 @@
+//! Judges expectations: pure functions from what was expected and what was seen to what did not hold.
+
+mod answer;
+mod budget;
+mod cloudflare;
+mod deployment;
+mod end;
+mod origin;
+mod page;
+mod timing;
+mod worker;
+
+use edgeproof_scenario::{
+    expect::{Expect, Header},
+    text::TextMatcher,
+};
+use http::HeaderMap;
+
+use self::origin::Whose;
+use super::observed::Observed;
+
+pub use end::check_end;
+pub(super) use origin::meant;
+
+/// An expectation that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Which: keys and indices below `expect`.
+    pub path: Vec<String>,
+    /// What was expected, and of what.
+    pub claim: String,
+    /// What happened.
+    pub actual: String,
+    /// The recorded call that comes nearest to the one that is missing.
+    pub nearest: Option<String>,
+    /// What the author wants to be told.
+    pub message: Option<String>,
+}
+
+impl Mismatch {
+    fn new(path: &[&str], claim: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self {
+            path: path.iter().map(|&segment| segment.to_owned()).collect(),
+            claim: claim.into(),
+            actual: actual.into(),
+            nearest: None,
+            message: None,
+        }
+    }
+
+    /// With what the author wants to be told, unless something nearer has said it.
+    fn saying(mut self, message: Option<&str>) -> Self {
+        self.message = self.message.or_else(|| message.map(str::to_owned));
+        self
+    }
+
+    /// The same, below a key.
+    fn below(mut self, key: &str) -> Self {
+        self.path.insert(0, key.to_owned());
+        self
+    }
+}
+
+/// Everything that does not hold of a step.
+pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
+    let mut mismatches = answer::check(expect, observed);
+    mismatches.extend(page::check(expect, observed));
+    mismatches.extend(timing::check(expect, observed));
+    if let Some(request) = &expect.request {
+        let found = budget::check(request, observed);
+        let message = request.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("request").saying(message)),
+        );
+    }
+    if let Some(origin) = &expect.origin {
+        let found = origin::check(Whose::Origin, origin, observed);
+        let message = origin.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("origin").saying(message)),
+        );
+    }
+    if let Some(node) = &expect.node {
+        let found = origin::check(Whose::Node, node, observed);
+        let message = node.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("node").saying(message)),
+        );
+    }
+    if let Some(expect) = &expect.deployment {
+        let found = deployment::check(expect, observed.deployment.as_ref());
+        let message = expect.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("deployment").saying(message)),
+        );
+    }
+    if let Some(worker) = &expect.worker {
+        let found = worker::check(worker, &observed.hops, &observed.log);
+        let message = worker.message.as_deref();
+        mismatches.extend(
+            found
+                .into_iter()
+                .map(|found| found.below("worker").saying(message)),
+        );
+    }
+    if let Some(expected) = &expect.cloudflare {
+        mismatches.extend(cloudflare::check(expected, &observed.control_plane));
+    }
+    mismatches
+}
+
+/// The value of a header; several of one name are joined as HTTP joins them.
+fn header_text(headers: &HeaderMap, name: &Header) -> Option<String> {
+    let values: Vec<_> = headers
+        .get_all(&name.0)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// The headers that are not as expected.
+fn check_headers<'a>(
+    whose: &str,
+    expected: impl IntoIterator<Item = (&'a Header, &'a TextMatcher)>,
+    headers: &HeaderMap,
+) -> Vec<Mismatch> {
+    expected
+        .into_iter()
+        .filter_map(|(name, matcher)| {
+            let actual = header_text(headers, name);
+            (!matcher.holds(actual.as_deref())).then(|| {
+                let actual = actual.map_or("it is not there".to_owned(), |actual| {
+                    format!(
+                        "it is `{}`",
+                        super::redact::Redactor::default().header(&name.0, &actual)
+                    )
+                });
+                Mismatch::new(
+                    &["headers", name.0.as_str()],
+                    format!("{whose} header `{}` is {matcher}", name.0),
+                    actual,
+                )
+                .saying(matcher.message())
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! What the origin and the filtering node saw.
+
+use std::fmt;
+
+use bytes::Bytes;
+use edgeproof_document::range::Range;
+use edgeproof_ground::trace::Party;
+use edgeproof_origin::RecordedRequest;
+use edgeproof_scenario::expect::ExpectOrigin;
+
+use super::{Mismatch, check_headers, timing};
+use crate::{observed::Observed, redact::shorten};
+
+/// Who saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Origin,
+    Node,
+}
+
+impl Whose {
+    /// Whom the trace says was asked.
+    pub(super) fn party(self) -> Party {
+        match self {
+            Self::Origin => Party::Origin,
+            Self::Node => Party::Wallarm,
+        }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Origin => "the origin",
+            Self::Node => "the node",
+        })
+    }
+}
+
+/// Judges what was seen of a step: of the step's own call, or of the call that is named.
+pub(super) fn check(whose: Whose, expect: &ExpectOrigin, observed: &Observed) -> Vec<Mismatch> {
+    let (own, all) = match whose {
+        Whose::Origin => (&observed.origin, &observed.origin_all),
+        Whose::Node => (&observed.node, &observed.node_all),
+    };
+    let seen: Vec<&RecordedRequest> = match &expect.call {
+        Some(_) => meant(expect, all),
+        None => own.iter().collect(),
+    };
+    let sent = observed
+        .call
+        .as_ref()
+        .and_then(|call| call.sent_body.as_ref());
+    let mut mismatches = check_seen(whose, expect, &seen, all, sent);
+    mismatches.extend(timing::seen(
+        whose,
+        expect,
+        &observed.hops,
+        &observed.all_hops,
+    ));
+    mismatches
+}
+
+/// The requests that an expectation is about; all where it names no call.
+pub(crate) fn meant<'a>(
+    expect: &ExpectOrigin,
+    all: &'a [RecordedRequest],
+) -> Vec<&'a RecordedRequest> {
+    let is_meant = |request: &&RecordedRequest| {
+        expect
+            .call
+            .as_ref()
+            .is_none_or(|call| call.matches(&request.method, &request.url))
+    };
+    all.iter().filter(is_meant).collect()
+}
+
+/// Judges the requests that are meant.
+pub(super) fn check_seen(
+    whose: Whose,
+    expect: &ExpectOrigin,
+    seen: &[&RecordedRequest],
+    all: &[RecordedRequest],
+    sent: Option<&Bytes>,
+) -> Vec<Mismatch> {
+    let what = match &expect.call {
+        Some(call) => format!("`{call}`"),
+        None => "this call".to_owned(),
+    };
+    let mut mismatches = counts(whose, expect, seen.len(), &what);
+    if seen.is_empty() {
+        let wants_content =
+            !expect.headers.is_empty() || expect.body.is_some() || expect.body_as_sent;
+        if mismatches.is_empty() && wants_content {
+            let claim = format!("{whose} sees {what}");
+            mismatches.push(Mismatch::new(&[], claim, "it was not reached"));
+        }
+        for mismatch in &mut mismatches {
+            mismatch.nearest = nearest(expect, all);
+        }
+        return mismatches;
+    }
+    for request in seen {
+        mismatches.extend(content(whose, expect, request, sent));
+    }
+    mismatches
+}
+
+fn counts(whose: Whose, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    if let Some(reached) = expect.reached
+        && reached != (seen > 0)
+    {
+        mismatches.push(if reached {
+            Mismatch::new(
+                &["reached"],
+                format!("{what} reaches {whose}"),
+                "it did not",
+            )
+        } else {
+            Mismatch::new(
+                &["reached"],
+                format!("{what} does not reach {whose}"),
+                format!("it did, {}", times(seen)),
+            )
+        });
+    }
+    let count: Option<&Range> = expect.times.as_ref();
+    // A scenario makes far fewer calls than f64 counts exactly.
+    if let Some(count) = count.filter(|count| !count.holds(seen as f64)) {
+        mismatches.push(Mismatch::new(
+            &["times"],
+            format!("{what} reaches {whose} {}", count.times()),
+            format!("it did {}", times(seen)),
+        ));
+    }
+    mismatches
+}
+
+fn times(count: usize) -> String {
+    match count {
+        0 => "not once".to_owned(),
+        1 => "once".to_owned(),
+        more => format!("{more} times"),
+    }
+}
+
+fn content(
+    whose: Whose,
+    expect: &ExpectOrigin,
+    request: &RecordedRequest,
+    sent: Option<&Bytes>,
+) -> Vec<Mismatch> {
+    let mut mismatches = check_headers(
+        &format!("at {whose}, the request's"),
+        &expect.headers,
+        &request.headers,
+    );
+    let body = String::from_utf8_lossy(&request.body.start);
+    if let Some(matcher) = &expect.body
+        && !matcher.holds(Some(&body))
+    {
+        mismatches.push(
+            Mismatch::new(
+                &["body"],
+                format!("{whose} gets the body {matcher}"),
+                format!("it got `{}`", shorten(&body)),
+            )
+            .saying(matcher.message()),
+        );
+    }
+    if expect.body_as_sent {
+        let claim = format!("{whose} gets the body byte for byte as the visitor sent it");
+        match sent {
+            Some(sent) if blake3::hash(sent).to_hex().as_str() == request.body.hash() => {}
+            Some(sent) => mismatches.push(Mismatch::new(
+                &["body_as_sent"],
+                claim,
+                format!(
+                    "the visitor sent {} bytes, {whose} got {}: `{}`",
+                    sent.len(),
+                    request.body.length,
+                    shorten(&body)
+                ),
+            )),
+            None => mismatches.push(Mismatch::new(
+                &["body_as_sent"],
+                claim,
+                "what the visitor sent is not known",
+            )),
+        }
+    }
+    mismatches
+}
+
+/// What the origin saw that comes nearest to the call that is missing.
+fn nearest(expect: &ExpectOrigin, all: &[RecordedRequest]) -> Option<String> {
+    let wanted = expect.call.as_ref()?.to_string();
+    all.iter()
+        .map(|request| format!("{} {}", request.method, request.url))
+        .max_by(|left, right| strsim::jaro(&wanted, left).total_cmp(&strsim::jaro(&wanted, right)))
+}

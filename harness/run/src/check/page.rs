@@ -1,0 +1,247 @@
+//! What is on the page.
+
+use edgeproof_scenario::expect::{Element, Expect};
+use scraper::{Html, Selector};
+
+use super::Mismatch;
+use crate::{observed::Observed, redact::shorten};
+
+pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    let undecoded = observed.call.as_ref().and_then(|call| {
+        let is_live = observed.live_page.is_some();
+        call.undecoded.as_deref().filter(|_| !is_live)
+    });
+    if let Some(undecoded) = undecoded.filter(|_| !expect.page.is_empty()) {
+        mismatches.push(Mismatch::new(&["page"], "the page can be read", undecoded));
+    } else if !expect.page.is_empty() {
+        let html = match (&observed.live_page, &observed.call) {
+            (Some(live), _) => live.clone(),
+            (None, Some(call)) => String::from_utf8_lossy(&call.body).into_owned(),
+            (None, None) => String::new(),
+        };
+        let page = Html::parse_document(&html);
+        for (index, element) in expect.page.iter().enumerate() {
+            let found = check_element(&page, element, &index.to_string());
+            let message = element.message.as_deref();
+            mismatches.extend(found.into_iter().map(|found| found.saying(message)));
+        }
+    }
+    for (index, line) in expect.console.iter().enumerate() {
+        if !observed
+            .console
+            .iter()
+            .any(|printed| line.holds(Some(printed)))
+        {
+            mismatches.push(
+                Mismatch::new(
+                    &["console", &index.to_string()],
+                    format!("the page prints a line that is {line}"),
+                    printed(&observed.console),
+                )
+                .saying(line.message()),
+            );
+        }
+    }
+    if let Some(whole) = &expect.whole_console
+        && !whole.holds(Some(&observed.console.join("\n")))
+    {
+        mismatches.push(
+            Mismatch::new(
+                &["whole_console"],
+                format!("all that the page prints is {whole}"),
+                printed(&observed.console),
+            )
+            .saying(whole.message()),
+        );
+    }
+    if let Some(selector) = &expect.unchanged_except
+        && let Some(call) = &observed.call
+        && let Some(original) = &observed.origin_page
+        && let Err(actual) = match undecoded {
+            None => unchanged_except(selector, original, &call.body),
+            Some(undecoded) => Err(undecoded.to_owned()),
+        }
+    {
+        mismatches.push(Mismatch::new(
+            &["unchanged_except"],
+            format!("the page is the origin's byte for byte, but for one `{selector}`"),
+            actual,
+        ));
+    }
+    mismatches
+}
+
+fn printed(console: &[String]) -> String {
+    match console {
+        [] => "it printed nothing".to_owned(),
+        lines => format!("it printed `{}`", shorten(&lines.join("\n"))),
+    }
+}
+
+fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
+    let select = &element.select;
+    let selector = match Selector::parse(select) {
+        Ok(selector) => selector,
+        Err(error) => {
+            return vec![Mismatch::new(
+                &["page", index, "select"],
+                format!("`{select}` is a CSS selector"),
+                error.to_string(),
+            )];
+        }
+    };
+    let found: Vec<_> = page.select(&selector).collect();
+    let enough = match &element.count {
+        // A page has fewer elements than f64 counts exactly.
+        Some(count) => count.holds(found.len() as f64),
+        None => !found.is_empty(),
+    };
+    if !enough {
+        let wanted = match &element.count {
+            Some(count) => format!("the page has {count} of `{select}`"),
+            None => format!("the page has `{select}`"),
+        };
+        let key = if element.count.is_some() {
+            "count"
+        } else {
+            "select"
+        };
+        return vec![Mismatch::new(
+            &["page", index, key],
+            wanted,
+            format!("it has {}", found.len()),
+        )];
+    }
+    let Some(first) = found.first() else {
+        return Vec::new();
+    };
+    let mut mismatches = Vec::new();
+    if let Some(matcher) = &element.text {
+        let text = first.text().collect::<String>();
+        if !matcher.holds(Some(text.trim())) {
+            mismatches.push(
+                Mismatch::new(
+                    &["page", index, "text"],
+                    format!("the text of `{select}` is {matcher}"),
+                    format!("it is `{}`", shorten(text.trim())),
+                )
+                .saying(matcher.message()),
+            );
+        }
+    }
+    for (name, matcher) in &element.attributes {
+        let value = first.value().attr(name);
+        if !matcher.holds(value) {
+            mismatches.push(
+                Mismatch::new(
+                    &["page", index, "attributes", name],
+                    format!("attribute `{name}` of `{select}` is {matcher}"),
+                    value.map_or("it is not there".to_owned(), |value| {
+                        format!("it is `{}`", shorten(value))
+                    }),
+                )
+                .saying(matcher.message()),
+            );
+        }
+    }
+    mismatches
+}
+
+/// Whether `injected` is `original` with exactly one element inserted, which the selector finds.
+fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<(), String> {
+    let selector = Selector::parse(selector).map_err(|error| error.to_string())?;
+    if original == injected {
+        return Err("nothing was inserted".to_owned());
+    }
+    let start = original
+        .iter()
+        .zip(injected)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let Some(more) = injected.len().checked_sub(original.len()) else {
+        return Err(differs_at(original, injected, start));
+    };
+    if original[start..] != injected[start + more..] {
+        return Err(differs_at(original, injected, start));
+    }
+    // `<p>` before `<p>` can be read as inserted before or behind it; all readings are the same page.
+    let inserted = (start.saturating_sub(more)..=start)
+        .rev()
+        .filter(|&at| original[at..start] == injected[at + more..start + more])
+        .find_map(|at| {
+            let inserted = String::from_utf8_lossy(&injected[at..at + more]).into_owned();
+            (inserted.starts_with('<') && inserted.ends_with('>')).then_some(inserted)
+        });
+    let Some(inserted) = inserted else {
+        return Err(differs_at(original, injected, start));
+    };
+    // In a document, so that selectors such as `head > script` can find it.
+    let page = Html::parse_document(&format!("<head>{inserted}</head>"));
+    let all = page.select(&selector).count();
+    let elements = Html::parse_fragment(&inserted)
+        .root_element()
+        .child_elements()
+        .count();
+    if all == 1 && elements == 1 {
+        Ok(())
+    } else {
+        Err(format!("this was inserted: `{}`", shorten(&inserted)))
+    }
+}
+
+fn differs_at(original: &[u8], injected: &[u8], start: usize) -> String {
+    let excerpt = |bytes: &[u8]| {
+        let end = (start + 60).min(bytes.len());
+        String::from_utf8_lossy(&bytes[start.min(end)..end]).into_owned()
+    };
+    format!(
+        "they part at byte {start}: the origin has `{}`, the visitor got `{}`",
+        excerpt(original),
+        excerpt(injected)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("<head><p></head>", "<head><script src=x></script><p></head>", true)]
+    #[case(
+        "<head><script></script></head>",
+        "<head><script></script><script src=x></script></head>",
+        true
+    )]
+    #[case("<head></head>", "<head></head>", false)]
+    #[case("<head><p></head>", "<head><p ></head>", false)]
+    #[case("<head><p></head>", "<head><script src=x></script></head>", false)]
+    #[case(
+        "<head></head>",
+        "<head><script src=x></script><script src=x></script></head>",
+        false
+    )]
+    #[case("<head></head>a", "<head><script src=x></script></head>b", false)]
+    #[case("<head></head>", "<head><script src=y></script></head>", false)]
+    #[case("<head>long</head>", "<head></head>", false)]
+    fn only_one_inserted_element_is_allowed(
+        #[case] original: &str,
+        #[case] injected: &str,
+        #[case] holds: bool,
+    ) {
+        let result = unchanged_except("script[src=x]", original.as_bytes(), injected.as_bytes());
+        assert_eq!(result.is_ok(), holds, "{result:?}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_insertion_anywhere_is_recognised(before in "[<a-z/ >]{0,20}", after in "[<a-z/ >]{0,20}") {
+            let original = format!("{before}{after}");
+            let injected = format!("{before}<script src=x></script>{after}");
+            let result = unchanged_except("script[src=x]", original.as_bytes(), injected.as_bytes());
+            proptest::prop_assert!(result.is_ok(), "{:?}", result);
+        }
+    }
+}

@@ -1,0 +1,302 @@
+use std::{path::Path, time::Duration};
+
+use bytes::Bytes;
+use edgeproof_document::{problem::Look, read::read, yaml};
+use edgeproof_ground::trace::{Party, RequestHead, Trace};
+use edgeproof_origin::{RecordedBody, RecordedRequest};
+use edgeproof_scenario::{expect::ExpectAtEnd, load::load_text};
+use edgeproof_test_support::golden::assert_golden;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use rstest::rstest;
+
+use super::*;
+use crate::{
+    failure,
+    observed::{Call, ObservedAtEnd},
+    record::Failure,
+    redact::Redactor,
+};
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| {
+            (
+                http::HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        })
+        .collect()
+}
+
+fn seen(method: Method, url: &str) -> RecordedRequest {
+    let mut body = RecordedBody::default();
+    body.start = b"{}".to_vec();
+    RecordedRequest {
+        method,
+        url: url.to_owned(),
+        version: http::Version::HTTP_11,
+        headers: headers(&[("content-type", "application/json")]),
+        body,
+    }
+}
+
+/// A blocked call to the API, after a page that was served.
+fn blocked() -> Observed {
+    let trace = Trace::new();
+    let ask = |from, to, url: &str| {
+        trace.begin(
+            from,
+            to,
+            RequestHead {
+                method: Method::POST,
+                url: url.to_owned(),
+                headers: HeaderMap::new(),
+                body_bytes: 0,
+            },
+        );
+    };
+    ask(Party::Visitor, Party::Edge, "https://shop.example/api");
+    ask(Party::Edge, Party::Worker, "https://shop.example/api");
+    ask(
+        Party::Worker,
+        Party::Fingerprint,
+        "https://api.fpjs.io/v4/send",
+    );
+    Observed {
+        call: Some(Call {
+            method: Method::POST,
+            url: "https://shop.example/api".to_owned(),
+            sent_headers: headers(&[("fp-data", "0123456789")]),
+            sent_body: Some(Bytes::from_static(b"{}")),
+            status: StatusCode::FORBIDDEN,
+            headers: headers(&[("x-rule", "r1"), ("set-cookie", "secret=1")]),
+            body: Bytes::from_static(b"{\"error\":\"no\"}"),
+            undecoded: None,
+            took: Duration::from_millis(40),
+        }),
+        hops: trace.exchanges(),
+        origin_all: vec![seen(Method::GET, "https://shop.example/signup")],
+        log: vec!["blocked by r1".to_owned()],
+        ..Observed::default()
+    }
+}
+
+fn expect(text: &str) -> Expect {
+    read(&yaml::parse(0, text).unwrap()).unwrap()
+}
+
+#[rstest]
+#[case("{status: 403, headers: {X-Rule: r1}, body: '{\"error\":\"no\"}', within: 1s}")]
+#[case("{body: {json: {error: 'no'}}}")]
+#[case("{headers: {fp-agent-data: {present: false}}}")]
+#[case("{origin: {reached: false, times: 0}}")]
+#[case(
+    "{origin: {call: /signup, reached: true, headers: {fp-data: {present: false}}, body: '{}'}}"
+)]
+#[case("{worker: {ran: true, asked: [{call: POST */v4/send, times: 1}], log: [{contains: r1}]}}")]
+#[case(
+    "{request: {headers: {fp-data: {present: true}}, budget: [{header: fp-data, percent: {max: 1}}]}}"
+)]
+fn what_holds_is_not_reported(#[case] text: &str) {
+    assert_eq!(check(&expect(text), &blocked()), []);
+}
+
+#[rstest]
+#[case(
+    "{status: 200}",
+    "status",
+    "the visitor gets status 200",
+    "the visitor got 403"
+)]
+#[case(
+    "{headers: {x-rule: r2}}",
+    "headers x-rule",
+    "the answer's header `x-rule` is `r2`",
+    "it is `r1`"
+)]
+#[case(
+    "{headers: {x-none: {present: true}}}",
+    "headers x-none",
+    "the answer's header `x-none` is present, whatever it says",
+    "it is not there"
+)]
+#[case(
+    "{headers: {set-cookie: none}}",
+    "headers set-cookie",
+    "the answer's header `set-cookie` is `none`",
+    "it is `[redacted]`"
+)]
+#[case(
+    "{body: {json: {error: 'yes'}}}",
+    "body",
+    "the body is JSON that includes {\"error\":\"yes\"}",
+    "the body is `{\"error\":\"no\"}`"
+)]
+#[case(
+    "{within: 10ms}",
+    "within",
+    "the answer comes within 10ms",
+    "it took 40ms"
+)]
+#[case(
+    "{origin: {reached: true}}",
+    "origin reached",
+    "this call reaches the origin",
+    "it did not"
+)]
+#[case(
+    "{origin: {call: GET /signup, reached: false}}",
+    "origin reached",
+    "`GET /signup` does not reach the origin",
+    "it did, once"
+)]
+#[case(
+    "{origin: {headers: {a: b}}}",
+    "origin",
+    "the origin sees this call",
+    "it was not reached"
+)]
+#[case("{worker: {ran: false}}", "worker ran", "no worker runs", "one did")]
+#[case(
+    "{worker: {asked: [{call: POST */v4/send, times: 2}]}}",
+    "worker asked 0",
+    "the worker asks `POST */v4/send` 2 times",
+    "it did once"
+)]
+#[case(
+    "{worker: {whole_log: ''}}",
+    "worker whole_log",
+    "the worker's log is ``",
+    "it wrote `blocked by r1`"
+)]
+#[case(
+    "{request: {budget: [{header: fp-data, percent: {min: 12, max: 20}}]}}",
+    "request budget 0",
+    "`fp-data` takes from 12 to 20 % of the 128 KB of request headers",
+    "it takes 0.0 % (10 bytes)"
+)]
+#[case(
+    "{page: [{select: script}]}",
+    "page 0 select",
+    "the page has `script`",
+    "it has 0"
+)]
+fn what_does_not_hold_says_what_was_expected_and_what_happened(
+    #[case] text: &str,
+    #[case] path: &str,
+    #[case] claim: &str,
+    #[case] actual: &str,
+) {
+    let found = check(&expect(text), &blocked());
+    let found: Vec<_> = found
+        .iter()
+        .map(|found| {
+            (
+                found.path.join(" "),
+                found.claim.as_str(),
+                found.actual.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(found, [(path.to_owned(), claim, actual)]);
+}
+
+#[test]
+fn a_call_that_is_missing_names_the_nearest_that_was_recorded() {
+    let found = check(
+        &expect("{origin: {call: GET /sign-up, reached: true}}"),
+        &blocked(),
+    );
+    assert_eq!(
+        found[0].nearest.as_deref(),
+        Some("GET https://shop.example/signup")
+    );
+}
+
+#[rstest]
+#[case("{events: [{incognito: true}]}", None)]
+#[case(
+    "{events: [{incognito: false}]}",
+    Some("`$.incognito` of event 1 is false")
+)]
+#[case("{events: []}", Some("there is no identification event"))]
+#[case(
+    "{origin: [{call: GET /signup, reached: false}]}",
+    Some("`GET /signup` does not reach the origin")
+)]
+#[case("{origin: [{call: POST /api*, reached: false}]}", None)]
+#[case("{worker: {whole_log: ''}}", None)]
+fn the_end_is_judged_by_everything_that_was_seen(#[case] text: &str, #[case] claim: Option<&str>) {
+    let expect: ExpectAtEnd = read(&yaml::parse(0, text).unwrap()).unwrap();
+    let observed = ObservedAtEnd {
+        origin: vec![seen(Method::GET, "https://shop.example/signup")],
+        events: vec![serde_json::json!({"incognito": true, "bot": "not_detected"})],
+        ..ObservedAtEnd::default()
+    };
+    let found = check_end(&expect, &observed);
+    assert_eq!(found.first().map(|found| found.claim.as_str()), claim);
+}
+
+/// One of every expectation, none of which holds of [`blocked`], each with the place a reader is led to.
+const NOTHING_HOLDS: &str = r#"scenario: Nothing holds
+given: { zones: { shop.example: { hosts: { shop.example: { site: signup } } } } }
+steps:
+  - request: POST https://shop.example/api
+    expect:
+      status: 200
+      headers: { x-rule: { matches: "^r[2-9]$", message: The rule has a number. } }
+      body: { json_path: { $.error: "yes" } }
+      page: [{ select: script, count: { min: 1 }, message: The page is instrumented. }]
+      console: [{ contains: ready }]
+      whole_console: { contains: ready }
+      within: 10ms
+      after: GET /signup
+      before: GET /signup
+      faster_than: GET /signup
+      cache: HIT
+      header_bytes: { max: 10 }
+      request:
+        headers: { accept: { present: true } }
+        budget: [{ percent: { min: 50 } }]
+        header_bytes: { min: 500 }
+      origin: { reached: true, times: 2, headers: { fp-data: { present: false } } }
+      worker:
+        ran: false
+        asked:
+          - { call: GET */v4/visitors, message: The worker knows the visitor. }
+          - { call: POST */v4/send, times: 0 }
+        log: [{ contains: allowed }]
+        whole_log: ""
+      message: A call without signals is let through.
+expect:
+  origin: [{ call: GET /sign-up, reached: true }, { call: GET /signup, body: none, body_as_sent: true, after: POST */v4/send }]
+  worker: { log: [{ starts_with: nobody }] }
+  events: [{ incognito: false }]
+  message: At the end all is well.
+"#;
+
+#[test]
+fn every_kind_of_failure_reads_as_its_golden_text() {
+    let case = &load_text(Path::new("scenarios/nothing_holds.yaml"), NOTHING_HOLDS).unwrap()[0];
+    let observed = blocked();
+    let redactor = Redactor::default();
+    let step = ["steps", "0", "expect"].map(str::to_owned);
+    let mut failures: Vec<Failure> =
+        check(case.scenario.steps[0].expect.as_ref().unwrap(), &observed)
+            .into_iter()
+            .map(|mismatch| failure::of(case, &step, mismatch, &redactor))
+            .collect();
+    let at_end = ObservedAtEnd {
+        origin: observed.origin_all.clone(),
+        events: vec![serde_json::json!({"incognito": true})],
+        ..ObservedAtEnd::default()
+    };
+    failures.extend(
+        check_end(&case.scenario.expect, &at_end)
+            .into_iter()
+            .map(|mismatch| failure::of(case, &["expect".to_owned()], mismatch, &redactor)),
+    );
+    let text = crate::failure_text::texts(&failures, Look::PLAIN).join("\n");
+    assert_golden("fixtures/golden/reports/failures.txt", &text);
+}

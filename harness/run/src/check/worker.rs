@@ -1,0 +1,112 @@
+//! What the worker did: whether it ran, what it asked, what it wrote to its log.
+
+use edgeproof_ground::trace::{Exchange, Party};
+use edgeproof_scenario::expect::{Asked, ExpectWorker};
+
+use super::{Mismatch, check_headers};
+use crate::redact::shorten;
+
+pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    if let Some(wanted) = expect.ran {
+        let ran = hops.iter().any(|hop| hop.to == Party::Worker);
+        if ran != wanted {
+            let (claim, actual) = if wanted {
+                ("a worker runs", "none did")
+            } else {
+                ("no worker runs", "one did")
+            };
+            mismatches.push(Mismatch::new(&["ran"], claim, actual));
+        }
+    }
+    for (index, asked) in expect.asked.iter().enumerate() {
+        let found = check_asked(asked, hops, &index.to_string());
+        let message = asked.message.as_deref();
+        mismatches.extend(found.into_iter().map(|found| found.saying(message)));
+    }
+    for (index, line) in expect.log.iter().enumerate() {
+        if !log.iter().any(|actual| line.holds(Some(actual))) {
+            mismatches.push(
+                Mismatch::new(
+                    &["log", &index.to_string()],
+                    format!("the worker's log has a line that is {line}"),
+                    written(log),
+                )
+                .saying(line.message()),
+            );
+        }
+    }
+    if let Some(whole) = &expect.whole_log {
+        let text = log.join("\n");
+        if !whole.holds(Some(&text)) {
+            mismatches.push(
+                Mismatch::new(
+                    &["whole_log"],
+                    format!("the worker's log is {whole}"),
+                    written(log),
+                )
+                .saying(whole.message()),
+            );
+        }
+    }
+    mismatches
+}
+
+fn written(log: &[String]) -> String {
+    if log.is_empty() {
+        return "it wrote nothing".to_owned();
+    }
+    format!("it wrote `{}`", shorten(&log.join("\n")))
+}
+
+fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
+    let own: Vec<&Exchange> = hops
+        .iter()
+        .filter(|hop| hop.from == Party::Worker)
+        .collect();
+    let meant: Vec<&&Exchange> = own
+        .iter()
+        .filter(|hop| asked.call.matches(&hop.request.method, &hop.request.url))
+        .collect();
+    let enough = match &asked.times {
+        // A scenario makes far fewer calls than f64 counts exactly.
+        Some(times) => times.holds(meant.len() as f64),
+        None => !meant.is_empty(),
+    };
+    if !enough {
+        let claim = match &asked.times {
+            Some(times) => format!("the worker asks `{}` {}", asked.call, times.times()),
+            None => format!("the worker asks `{}`", asked.call),
+        };
+        let mut mismatch = Mismatch::new(
+            &["asked", index],
+            claim,
+            match meant.len() {
+                0 => "it did not".to_owned(),
+                1 => "it did once".to_owned(),
+                more => format!("it did {more} times"),
+            },
+        );
+        if meant.is_empty() {
+            let wanted = asked.call.to_string();
+            mismatch.nearest = own
+                .iter()
+                .map(|hop| format!("{} {}", hop.request.method, hop.request.url))
+                .max_by(|left, right| {
+                    strsim::jaro(&wanted, left).total_cmp(&strsim::jaro(&wanted, right))
+                });
+        }
+        return vec![mismatch];
+    }
+    meant
+        .iter()
+        .flat_map(|hop| {
+            check_headers(
+                "the worker's request's",
+                &asked.headers,
+                &hop.request.headers,
+            )
+        })
+        .map(|mismatch| mismatch.below(index).below("asked"))
+        .collect()
+}

@@ -1,0 +1,279 @@
+//! Steps of visitors with a browser.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use edgeproof_browser::{self as browser, CallOutcome, Page, PageError};
+use edgeproof_ground::call::CallPattern;
+use edgeproof_rig::{BrowserVisit, Cookies, Rig};
+use edgeproof_scenario::step::{Action, Key};
+use http::{Method, StatusCode};
+
+use super::{
+    HarnessFault,
+    session::{ByVisitor, Outcome, Trouble},
+};
+use crate::observed::Call;
+
+/// The browsers of one case: one a visitor, opened when the visitor first needs it.
+#[derive(Default)]
+pub(super) struct Browsers {
+    open: ByVisitor<Browser>,
+}
+
+/// One visitor's browser.
+pub(super) struct Browser {
+    visit: BrowserVisit,
+    cookies: Cookies,
+    /// How many calls of the page came before the last step, or were waited for already.
+    told: AtomicUsize,
+}
+
+impl Browsers {
+    pub(super) async fn of(&mut self, rig: &Rig, visitor: &str) -> Result<&Browser, HarnessFault> {
+        if !self.open.contains_key(visitor) {
+            let visit = rig.browser(visitor).await?;
+            let browser = Browser {
+                visit,
+                cookies: rig.visitor(visitor)?.cookies,
+                told: AtomicUsize::new(0),
+            };
+            self.open.insert(visitor.to_owned(), browser);
+        }
+        self.open
+            .get(visitor)
+            .ok_or_else(|| format!("the browser of `{visitor}` is gone").into())
+    }
+
+    /// What each of them shows.
+    pub(super) async fn screenshots(&self) -> Vec<(String, Vec<u8>)> {
+        let mut pictures = Vec::new();
+        for (visitor, browser) in &self.open {
+            // A page that shows nothing any more is told by the failure itself.
+            if let Ok(picture) = browser.visit.screenshot().await {
+                pictures.push((visitor.clone(), picture));
+            }
+        }
+        pictures
+    }
+
+    pub(super) async fn close(&mut self) {
+        for (_, browser) in std::mem::take(&mut self.open) {
+            // A browser that cannot be wiped is ended; what was seen in it stands.
+            let _ = browser.visit.leave().await;
+        }
+    }
+}
+
+impl Browser {
+    /// Does one thing in the page, waits for the call it causes, and looks at what came of it.
+    pub(super) async fn act(
+        &self,
+        action: &Action,
+        call: Option<&CallPattern>,
+        limit: Duration,
+        wants_page: bool,
+    ) -> Result<Outcome, Trouble> {
+        let page: &Page = &self.visit;
+        let awaited = match action {
+            Action::Wait(pattern) => Some(pattern),
+            _ => call,
+        };
+        let calls = page.calls();
+        if !matches!(action, Action::Wait(_)) {
+            self.told.store(calls.len(), Ordering::Relaxed);
+        }
+        // Calls that were there before the action are not its doing.
+        let before = &calls[..self.told.load(Ordering::Relaxed).min(calls.len())];
+        let skip = awaited.map_or(0, |pattern| {
+            before.iter().filter(|call| is_meant(pattern, call)).count()
+        });
+        let document = self.do_it(action, limit).await?;
+        let seen = match awaited {
+            Some(pattern) => Some(self.caused(pattern, skip, limit).await?),
+            None => document,
+        };
+        let call = match seen {
+            Some(seen) => Some(self.call(&seen).await?),
+            None => None,
+        };
+        let console = page.console().into_iter().map(|line| line.text).collect();
+        let live_page = match wants_page {
+            true => Some(page.html().await.map_err(trouble)?),
+            false => None,
+        };
+        Ok(Outcome {
+            call,
+            live_page,
+            console,
+            ..Outcome::default()
+        })
+    }
+
+    async fn do_it(
+        &self,
+        action: &Action,
+        limit: Duration,
+    ) -> Result<Option<browser::Call>, Trouble> {
+        let page: &Page = &self.visit;
+        match action {
+            Action::Visit(url) => {
+                if self.cookies == Cookies::Cleared {
+                    page.clear_cookies().await.map_err(trouble)?;
+                }
+                return page.visit(url, limit).await.map(Some).map_err(trouble);
+            }
+            Action::Fill(fields) => {
+                for (selector, text) in fields {
+                    page.fill(selector, text, limit).await.map_err(trouble)?;
+                }
+            }
+            Action::Click(selector) => page.click(selector, limit).await.map_err(trouble)?,
+            Action::Press(press) => {
+                if let Some(field) = &press.field {
+                    page.click(field, limit).await.map_err(trouble)?;
+                }
+                match press.key {
+                    Key::Enter => page.press_enter().await.map_err(trouble)?,
+                }
+            }
+            Action::Run(script) => {
+                page.run(script).await.map_err(trouble)?;
+            }
+            Action::Submit(form) => page.submit(form, limit).await.map_err(trouble)?,
+            Action::Wait(_) => {}
+            Action::Request(_)
+            | Action::Raw(_)
+            | Action::Advance(_)
+            | Action::Set(_)
+            | Action::Deploy(_) => {
+                return Err(Trouble::Fault("a browser has no part in this step".into()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The call of the page that the action caused, once it has been answered.
+    async fn caused(
+        &self,
+        pattern: &CallPattern,
+        skip: usize,
+        limit: Duration,
+    ) -> Result<browser::Call, Trouble> {
+        let wanted = pattern.clone();
+        let found = self
+            .visit
+            .call(
+                skip,
+                &format!("the page's call `{pattern}`"),
+                limit,
+                move |call| is_meant(&wanted, call),
+            )
+            .await
+            .map_err(trouble)?;
+        let calls = self.visit.calls();
+        let mut meant = calls
+            .iter()
+            .enumerate()
+            .filter(|(_, call)| is_meant(pattern, call));
+        if let Some((index, _)) = meant.nth(skip) {
+            // The next wait is for the one after it, which may be where this one was redirected to.
+            self.told.fetch_max(index + 1, Ordering::Relaxed);
+        }
+        Ok(found)
+    }
+
+    async fn call(&self, seen: &browser::Call) -> Result<Call, Trouble> {
+        let unmet = |actual: String| Trouble::Unmet {
+            claim: format!("`{} {}` is answered", seen.method, seen.url),
+            actual,
+        };
+        if let CallOutcome::Failed(reason) = &seen.outcome {
+            return Err(unmet(format!("the browser says {reason}")));
+        }
+        let status = seen
+            .status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .ok_or_else(|| unmet("no answer came".to_owned()))?;
+        // The browser has no body for answers without one.
+        let body = self.visit.body(seen).await.unwrap_or_default();
+        Ok(Call {
+            method: Method::from_bytes(seen.method.as_bytes())?,
+            url: seen.url.clone(),
+            sent_headers: seen.request_headers.clone(),
+            sent_body: seen.posted.clone().map(Bytes::from),
+            status,
+            headers: seen.response_headers.clone(),
+            // The browser has decoded it.
+            body: Bytes::from(body),
+            undecoded: None,
+            // The trace knows it better than the browser: see the session.
+            took: Duration::ZERO,
+        })
+    }
+}
+
+fn is_meant(pattern: &CallPattern, call: &browser::Call) -> bool {
+    Method::from_bytes(call.method.as_bytes())
+        .is_ok_and(|method| pattern.matches(&method, &call.url))
+}
+
+/// What a page did not do is a verdict; a browser that does not answer is a fault.
+fn trouble(error: PageError) -> Trouble {
+    match error {
+        PageError::Browser(_) => Trouble::Fault(error.into()),
+        PageError::Navigation { url, reason } => Trouble::Unmet {
+            claim: format!("{url} loads"),
+            actual: reason,
+        },
+        PageError::Late { what, limit } => Trouble::Unmet {
+            claim: format!(
+                "{what} happens within {}",
+                edgeproof_ground::time::shown(limit)
+            ),
+            actual: "it did not".to_owned(),
+        },
+        PageError::Script(reason) => Trouble::Unmet {
+            claim: "the script runs in the page".to_owned(),
+            actual: reason,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        PageError::Navigation { url: "https://shop.example/".to_owned(), reason: "net::ERR_EMPTY_RESPONSE".to_owned() },
+        Some(("https://shop.example/ loads", "net::ERR_EMPTY_RESPONSE"))
+    )]
+    #[case(
+        PageError::Late { what: "an element `#a`".to_owned(), limit: Duration::from_secs(2) },
+        Some(("an element `#a` happens within 2s", "it did not"))
+    )]
+    #[case(
+        PageError::Script("Error: no".to_owned()),
+        Some(("the script runs in the page", "Error: no"))
+    )]
+    #[case(PageError::Browser("it is gone".to_owned()), None)]
+    fn what_a_page_does_not_do_is_a_verdict_and_a_lost_browser_a_fault(
+        #[case] error: PageError,
+        #[case] expected: Option<(&str, &str)>,
+    ) {
+        let told = match trouble(error) {
+            Trouble::Unmet { claim, actual } => Some((claim, actual)),
+            Trouble::Fault(_) => None,
+        };
+        let told = told
+            .as_ref()
+            .map(|(claim, actual)| (claim.as_str(), actual.as_str()));
+        assert_eq!(told, expected);
+    }
+}

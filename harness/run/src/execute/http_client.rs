@@ -1,0 +1,250 @@
+//! Steps of visitors without a browser.
+
+use std::{
+    future::Future,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use edgeproof_fingerprint::{
+    Signals,
+    signals::{Bot, Head, Incognito, Measurements},
+};
+use edgeproof_ground::{
+    clock::Clock,
+    header_limits::{header_bytes, header_line_bytes},
+    time::shown,
+};
+use edgeproof_rig::{ClientError, Cookies, Rig, Visitor};
+use edgeproof_scenario::request::{
+    HttpVersion, OneOrMany, Pad, RawRequest, Request, RequestBody, StatedSignals,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
+
+use super::{cookies::Jar, decoding::decoded, session::Trouble};
+use crate::observed::Call;
+
+/// Who sends a request, and from where.
+pub(super) struct Sender<'a> {
+    pub(super) rig: &'a Rig,
+    pub(super) clock: &'a Clock,
+    /// The name of the visitor.
+    pub(super) name: &'a str,
+    pub(super) visitor: &'a Visitor,
+    pub(super) jar: &'a mut Jar,
+    /// The folder of the scenario, from which files are seen.
+    pub(super) folder: &'a Path,
+    pub(super) limit: Duration,
+}
+
+/// Sends the request and waits for the answer.
+pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, Trouble> {
+    let (sent_body, content_type) = body(request.body.as_ref(), sender.folder)?;
+    let mut headers = headers(request, content_type, sender.visitor)?;
+    if sender.visitor.cookies == Cookies::Kept {
+        sender.jar.add_to(&mut headers, &request.url);
+    }
+    if let Some(signals) = &request.signals {
+        let value = fp_data(signals, sender.clock, sender.visitor.clock.ahead)?;
+        headers.insert("fp-data", HeaderValue::try_from(value)?);
+    }
+    let url: http::Uri = request.url.parse()?;
+    if let Some(pad) = &request.pad {
+        fill_up(&mut headers, pad, &url, sent_body.len())?;
+    }
+    let mut message = http::Request::builder()
+        .method(request.method.clone())
+        .uri(url)
+        .version(version(request.version))
+        .body(sent_body.clone())?;
+    *message.headers_mut() = headers.clone();
+
+    let started = Instant::now();
+    let name = format!("{} {}", request.method, request.url);
+    let client = sender.rig.client(sender.name)?;
+    let answer = answered(&name, sender.limit, client.send(message)).await?;
+    let (head, body) = answer.into_parts();
+    let took = started.elapsed();
+    let (body, undecoded) = decoded(&head.headers, body).await;
+    if sender.visitor.cookies == Cookies::Kept {
+        sender.jar.keep(&head.headers, &request.url);
+    }
+    Ok(Call {
+        method: request.method.clone(),
+        url: request.url.clone(),
+        sent_headers: headers,
+        sent_body: Some(sent_body),
+        status: head.status,
+        headers: head.headers,
+        body,
+        undecoded,
+        took,
+    })
+}
+
+/// Sends bytes as they are written and waits for the answer.
+pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Call, Trouble> {
+    let to: http::Uri = raw.to.parse()?;
+    let bytes = Bytes::from(raw.send.clone());
+    let (method, target) = start_line(&raw.send);
+    let url = match target {
+        Some(path) if path.starts_with('/') => format!("{}{path}", raw.to.trim_end_matches('/')),
+        _ => raw.to.clone(),
+    };
+    let started = Instant::now();
+    let client = sender.rig.client(sender.name)?;
+    let name = format!("what is sent to {}", raw.to);
+    let sent = client.send_raw(&to, method.clone(), bytes.clone());
+    let (head, body) = answered(&name, sender.limit, sent).await?.into_parts();
+    let took = started.elapsed();
+    let (body, undecoded) = decoded(&head.headers, body).await;
+    Ok(Call {
+        method,
+        url,
+        sent_headers: HeaderMap::new(),
+        sent_body: None,
+        status: head.status,
+        headers: head.headers,
+        body,
+        undecoded,
+        took,
+    })
+}
+
+/// The method and the target of the first line, as far as it has them.
+fn start_line(text: &str) -> (Method, Option<&str>) {
+    let mut words = text.lines().next().unwrap_or_default().split(' ');
+    let method = words.next().and_then(|word| word.parse().ok());
+    (method.unwrap_or(Method::GET), words.next())
+}
+
+/// The answer, or what came instead of one.
+async fn answered(
+    name: &str,
+    limit: Duration,
+    answer: impl Future<Output = Result<Response<Bytes>, ClientError>>,
+) -> Result<Response<Bytes>, Trouble> {
+    let unmet = |actual: String| Trouble::Unmet {
+        claim: format!("{name} is answered within {}", shown(limit)),
+        actual,
+    };
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(unmet(error.to_string())),
+        Err(_) => Err(unmet("no answer had come by then".to_owned())),
+    }
+}
+
+fn version(version: HttpVersion) -> Version {
+    match version {
+        HttpVersion::Http10 => Version::HTTP_10,
+        HttpVersion::Http11 => Version::HTTP_11,
+        HttpVersion::Http2 => Version::HTTP_2,
+    }
+}
+
+/// The bytes of a body and the content type they are of.
+fn body(
+    body: Option<&RequestBody>,
+    folder: &Path,
+) -> Result<(Bytes, Option<&'static str>), Trouble> {
+    Ok(match body {
+        None => (Bytes::new(), None),
+        Some(RequestBody::Text(text)) => (Bytes::from(text.clone()), None),
+        Some(RequestBody::Json(json)) => (Bytes::from(json.to_string()), Some("application/json")),
+        Some(RequestBody::Form(fields)) => {
+            let form = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields)
+                .finish();
+            (Bytes::from(form), Some("application/x-www-form-urlencoded"))
+        }
+        Some(RequestBody::Bytes(count)) => (Bytes::from(vec![b'a'; *count]), None),
+        Some(RequestBody::File(path)) => {
+            let path = folder.join(path);
+            let content = std::fs::read(&path)
+                .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+            (Bytes::from(content), None)
+        }
+    })
+}
+
+/// The visitor's own headers, under those of the request.
+fn headers(
+    request: &Request,
+    content_type: Option<&'static str>,
+    visitor: &Visitor,
+) -> Result<HeaderMap, Trouble> {
+    let mut headers = visitor.headers.0.clone();
+    if let Some(language) = &visitor.language {
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::try_from(language)?);
+    }
+    if let Some(content_type) = content_type {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    for (name, OneOrMany(values)) in &request.headers {
+        headers.remove(&name.0);
+        for value in values {
+            headers.append(name.0.clone(), HeaderValue::try_from(value)?);
+        }
+    }
+    // What every browser sends and the worker's identification needs.
+    headers
+        .entry(header::USER_AGENT)
+        .or_insert(HeaderValue::from_static("edgeproof"));
+    Ok(headers)
+}
+
+/// What the agent of a page would have collected.
+fn fp_data(stated: &StatedSignals, clock: &Clock, ahead: i64) -> Result<String, Trouble> {
+    let age = stated.age.map_or(Duration::ZERO, |age| age.0);
+    let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    let signals = Signals {
+        head: Head {
+            url: stated.page.clone(),
+            timestamp: (clock.now().saturating_sub(age)).saturating_add(ahead),
+            clock_ahead: Some(ahead),
+            nonce: format!("{:032x}", fastrand::u128(..)),
+            visitor_token: None,
+        },
+        body: Measurements {
+            bot: Bot {
+                bot: stated.bot.is_some(),
+                bot_kind: stated.bot.clone(),
+            },
+            incognito: Incognito {
+                is_private: stated.incognito,
+                browser_name: None,
+            },
+            ..Measurements::default()
+        },
+    };
+    Ok(signals.encode()?)
+}
+
+/// Lets one header grow until all headers that the edge will count have the wanted size. The client adds `host`, and
+/// `content-length` where there is a body.
+fn fill_up(
+    headers: &mut HeaderMap,
+    pad: &Pad,
+    url: &http::Uri,
+    body_length: usize,
+) -> Result<(), Trouble> {
+    headers.insert(pad.header.0.clone(), HeaderValue::from_static(""));
+    let host = url.authority().map_or("", http::uri::Authority::as_str);
+    let mut have = header_bytes(headers) + header_line_bytes("host", host.as_bytes());
+    if body_length > 0 {
+        have += header_line_bytes("content-length", body_length.to_string().as_bytes());
+    }
+    let missing = pad.total.checked_sub(have).ok_or_else(|| {
+        format!(
+            "the request has {have} bytes of headers already, more than {}",
+            pad.total
+        )
+    })?;
+    headers.insert(
+        pad.header.0.clone(),
+        HeaderValue::try_from("a".repeat(missing))?,
+    );
+    Ok(())
+}

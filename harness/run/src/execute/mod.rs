@@ -1,0 +1,175 @@
+//! Runs one case: a rig of its own, its steps in order, every expectation judged by what was recorded.
+
+mod browser;
+mod captured;
+mod cookies;
+mod decoding;
+mod deploying;
+mod http_client;
+mod session;
+
+use std::{env, error::Error, future::Future, pin::Pin, sync::Arc, time::Instant};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use edgeproof_cloudflare::plane::ControlPlane;
+use edgeproof_ground::{causes, clock::Clock};
+use edgeproof_rig::{BorrowedApp, Environment, Rig};
+use edgeproof_scenario::{
+    file::Kind,
+    load::Case,
+    step::{Action, Step},
+};
+
+use self::session::Session;
+use super::{
+    check::Mismatch,
+    failure, journey,
+    record::{AppRecord, CaseRecord, Failure, Screenshot, Verdict},
+    redact::Redactor,
+    runner::milliseconds,
+};
+
+/// Lines of the output of an app that a record has.
+const RECORDED_LINES: usize = 200;
+
+/// Why a step could not be taken. It says nothing about the worker under test.
+pub(super) type HarnessFault = Box<dyn Error + Send + Sync>;
+
+/// Is told of a case that fails while its rig still runs, and is waited for before the rig stops.
+pub type AtFailure = Arc<
+    dyn for<'a> Fn(&'a Rig, &'a [Failure]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>
+        + Send
+        + Sync,
+>;
+
+/// Runs a case and says what came of it. It never fails itself: a fault of the harness is a verdict.
+pub async fn execute(
+    case: &Case,
+    environment: &Environment,
+    at_failure: Option<AtFailure>,
+) -> CaseRecord {
+    if let Some(reason) = &case.scenario.skip {
+        return CaseRecord::without_run(case, Verdict::Skipped(reason.clone()));
+    }
+    // In CI nobody reads what is skipped: there the rig says what is missing, as an error.
+    if env::var_os("CI").is_none()
+        && let Some(missing) = case.scenario.given.missing()
+    {
+        return CaseRecord::without_run(case, Verdict::Skipped(missing.to_string()));
+    }
+    let started = Instant::now();
+    // A clock of its own: what one case waits out must not pass in another.
+    let clock = Clock::default();
+    if let Some(start) = case.scenario.given.clock {
+        clock.set(start.as_millisecond());
+    }
+    let mut given = case.scenario.given.clone();
+    given.fingerprint.clock = clock.clone();
+    let deploys = |step: &Step| matches!(step.action, Action::Deploy(_));
+    if case.scenario.steps.iter().any(deploys) {
+        // Somewhere to deploy to.
+        given.cloudflare.get_or_insert_default();
+    }
+    let mut record = match Rig::start(environment, given).await {
+        Ok(rig) => on(rig, &clock, case, at_failure).await,
+        Err(error) => CaseRecord::without_run(case, Verdict::Error(causes::with_causes(&error))),
+    };
+    record.took_ms = milliseconds(started.elapsed());
+    record
+}
+
+async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
+    let redactor = Redactor::new(secrets(&rig));
+    let mut session = Session::new(&rig, clock, case, &redactor);
+    let ended = session.run().await.map(|mut failures| {
+        // First, as it may be the cause of the others.
+        failures.splice(0..0, ended_apps(&rig, case, &redactor));
+        failures
+    });
+    let mut screenshots = Vec::new();
+    if !matches!(&ended, Ok(failures) if failures.is_empty()) {
+        screenshots = session.screenshots().await;
+    }
+    if let (Ok(failures), Some(at_failure)) = (&ended, at_failure)
+        && !failures.is_empty()
+    {
+        at_failure(&rig, failures).await;
+    }
+    let verdict = match ended {
+        Ok(failures) if failures.is_empty() => Verdict::Passed,
+        Ok(failures) if case.scenario.kind == Kind::Required => Verdict::Failed(failures),
+        Ok(failures) => Verdict::Observed(failures),
+        Err(fault) => Verdict::Error(redactor.text(&causes::with_causes(fault.as_ref()))),
+    };
+    session.close().await;
+    let mut record = CaseRecord::without_run(case, verdict);
+    record.screenshots = screenshots
+        .into_iter()
+        .map(|(visitor, picture)| Screenshot {
+            visitor,
+            jpeg: STANDARD.encode(picture),
+        })
+        .collect();
+    record.hops = journey::records(&rig.trace().exchanges(), &redactor);
+    record.log = log(&rig);
+    record.apps = apps(&rig);
+    // Steps may have made further ones.
+    let redactor = Redactor::of_trace(secrets(&rig), &rig.trace().exchanges());
+    rig.stop().await;
+    redactor.record(record)
+}
+
+/// What no report may show.
+fn secrets(rig: &Rig) -> Vec<String> {
+    let mut secrets = rig
+        .control_plane()
+        .map(ControlPlane::secrets)
+        .unwrap_or_default();
+    secrets.extend(rig.fingerprint().secrets());
+    secrets.extend(rig.apps().iter().flat_map(BorrowedApp::secrets));
+    secrets
+}
+
+/// The apps that have ended by themselves: a scenario whose app is gone has not shown what it states.
+fn ended_apps(rig: &Rig, case: &Case, redactor: &Redactor) -> Vec<Failure> {
+    let ended = rig.apps().iter().filter_map(|app| {
+        let ended = app.has_ended()?;
+        let path = ["given", "zones", &app.zone, "hosts", &app.host, "app"];
+        let mismatch = Mismatch {
+            path: vec!["run".to_owned()],
+            claim: format!("`{}` runs until the scenario is over", app.command()),
+            actual: format!("it {ended} at {}", ended.at()),
+            nearest: None,
+            message: None,
+        };
+        Some(failure::of(
+            case,
+            &path.map(str::to_owned),
+            mismatch,
+            redactor,
+        ))
+    });
+    ended.collect()
+}
+
+/// The end of what each app printed meanwhile.
+fn apps(rig: &Rig) -> Vec<AppRecord> {
+    let record = |app: &BorrowedApp| {
+        let mut printed = app.printed();
+        printed.drain(..printed.len().saturating_sub(RECORDED_LINES));
+        AppRecord {
+            command: app.command().to_owned(),
+            printed,
+        }
+    };
+    rig.apps().iter().map(record).collect()
+}
+
+/// What the workers wrote to their console.
+fn log(rig: &Rig) -> Vec<String> {
+    rig.log()
+        .into_iter()
+        .filter(|line| line.console)
+        .map(|line| line.message)
+        .collect()
+}

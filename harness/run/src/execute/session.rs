@@ -1,0 +1,477 @@
+//! The steps of one case, in order.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use bytes::Bytes;
+use edgeproof_cloudflare::plane::{ControlPlane, State};
+use edgeproof_ground::{
+    clock::Clock,
+    trace::{Exchange, Party},
+};
+use edgeproof_origin::{Origin, RecordedRequest};
+use edgeproof_rig::Rig;
+use edgeproof_scenario::{
+    deploying::Deploying,
+    expect::{Expect, ExpectAtEnd, ExpectOrigin},
+    load::Case,
+    step::{Action, Change, Step},
+};
+use edgeproof_wallarm::Node;
+use http_body_util::BodyExt;
+
+use super::{
+    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, decoding::decoded,
+    deploying, http_client, http_client::Sender, log,
+};
+use crate::{
+    check::{self, Mismatch},
+    failure, journey,
+    observed::{Call, Deployment, Observed, ObservedAtEnd, OnControlPlane},
+    record::Failure,
+    redact::Redactor,
+};
+
+/// How long a step may take if it says nothing: as long as a visitor would wait.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a copy for the filtering node may be on its way.
+const NODE_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a step led to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The call it made or caused.
+    pub(super) call: Option<Call>,
+    /// What came of a deployment.
+    pub(super) deployment: Option<Deployment>,
+    /// The live page afterwards.
+    pub(super) live_page: Option<String>,
+    /// What the page has printed so far.
+    pub(super) console: Vec<String>,
+}
+
+/// Why a step led to nothing.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// What should have happened did not: a verdict on the worker under test.
+    Unmet {
+        /// What should have happened.
+        claim: String,
+        /// What happened.
+        actual: String,
+    },
+    /// The harness could not do its part.
+    Fault(HarnessFault),
+}
+
+impl<E: Into<HarnessFault>> From<E> for Trouble {
+    fn from(fault: E) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// One case under way.
+pub(super) struct Session<'a> {
+    rig: &'a Rig,
+    clock: &'a Clock,
+    case: &'a Case,
+    redactor: &'a Redactor,
+    browsers: Browsers,
+    jars: ByVisitor<Jar>,
+    captured: Captured,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        rig: &'a Rig,
+        clock: &'a Clock,
+        case: &'a Case,
+        redactor: &'a Redactor,
+    ) -> Self {
+        Self {
+            rig,
+            clock,
+            case,
+            redactor,
+            browsers: Browsers::default(),
+            jars: ByVisitor::new(),
+            captured: Captured::default(),
+        }
+    }
+
+    /// Takes all steps and judges them. After a step that does not hold the later ones mean nothing, so they are not
+    /// taken.
+    pub(super) async fn run(&mut self) -> Result<Vec<Failure>, HarnessFault> {
+        for (index, step) in self.case.scenario.steps.iter().enumerate() {
+            let failures = self.step(index, step).await?;
+            if !failures.is_empty() {
+                return Ok(failures);
+            }
+        }
+        self.end().await
+    }
+
+    /// What each browser shows, by visitor.
+    pub(super) async fn screenshots(&self) -> Vec<(String, Vec<u8>)> {
+        self.browsers.screenshots().await
+    }
+
+    /// Gives back the browsers.
+    pub(super) async fn close(&mut self) {
+        self.browsers.close().await;
+    }
+
+    async fn step(&mut self, index: usize, step: &Step) -> Result<Vec<Failure>, HarnessFault> {
+        // What was deployed, or became due by the step before, is at the edge.
+        self.rig.settled().await?;
+        let hops_before = match step.action {
+            // The call may have been made long before it is waited for.
+            Action::Wait(_) => 0,
+            _ => self.rig.trace().count(),
+        };
+        let action = self.captured.action(&step.action);
+        let outcome = match self.act(step, &action).await {
+            Ok(outcome) => outcome,
+            Err(Trouble::Fault(fault)) => return Err(fault),
+            Err(Trouble::Unmet { claim, actual }) => {
+                return Ok(vec![self.unmet(index, &action, claim, actual, hops_before)]);
+            }
+        };
+        if let Some(call) = &outcome.call {
+            let missing = self.captured.keep(&step.capture, call);
+            if !missing.is_empty() {
+                let path = ["steps".to_owned(), index.to_string()];
+                return Ok(missing
+                    .into_iter()
+                    .map(|mismatch| self.failure(&path, mismatch))
+                    .collect());
+            }
+        }
+        let Some(expect) = &step.expect else {
+            return Ok(Vec::new());
+        };
+        let expect = self.captured.expect(expect);
+        let is_raw = matches!(action, Action::Raw(_));
+        let observed = self.observed(outcome, &expect, hops_before, is_raw).await?;
+        let failures = check::check(&expect, &observed)
+            .into_iter()
+            .map(|mismatch| {
+                let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
+                let mut failure = self.failure(&path, mismatch);
+                failure.message = failure.message.or_else(|| expect.message.clone());
+                failure.call = observed.call.as_ref().map(Call::name);
+                failure.journey = journey::records(&observed.hops, self.redactor);
+                failure
+            })
+            .collect();
+        Ok(failures)
+    }
+
+    /// Does what the step says, as its visitor.
+    async fn act(&mut self, step: &Step, action: &Action) -> Result<Outcome, Trouble> {
+        // Who takes a step was checked while reading.
+        let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
+        let limit = step.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        match action {
+            Action::Advance(by) => {
+                self.clock.advance(by.0);
+                return Ok(Outcome::default());
+            }
+            Action::Set(change) => {
+                self.change(change).await?;
+                return Ok(Outcome::default());
+            }
+            Action::Deploy(deploying) => {
+                return self.deploy(deploying, step.expect.as_ref()).await;
+            }
+            _ => {}
+        }
+        if matches!(action, Action::Request(_) | Action::Raw(_)) {
+            let sender = Sender {
+                rig: self.rig,
+                clock: self.clock,
+                name: visitor,
+                visitor: self.rig.visitor(visitor)?,
+                jar: self.jars.entry(visitor.to_owned()).or_default(),
+                folder: self.case.file.parent().unwrap_or(Path::new("")),
+                limit,
+            };
+            let call = match action {
+                Action::Raw(raw) => http_client::send_raw(sender, raw).await?,
+                Action::Request(request) => http_client::send(sender, request).await?,
+                _ => return Ok(Outcome::default()),
+            };
+            return Ok(Outcome {
+                call: Some(call),
+                ..Outcome::default()
+            });
+        }
+        let wants_page = step
+            .expect
+            .as_ref()
+            .is_some_and(|expect| !expect.page.is_empty());
+        let browser = self.browsers.of(self.rig, visitor).await?;
+        browser
+            .act(action, step.call.as_ref(), limit, wants_page)
+            .await
+    }
+
+    /// Deploys something. Where nothing is expected of it, it must succeed.
+    async fn deploy(
+        &self,
+        deploying: &Deploying,
+        expect: Option<&Expect>,
+    ) -> Result<Outcome, Trouble> {
+        let deployment = deploying::deploy(self.rig, self.clock, deploying).await?;
+        let is_expected = expect.is_some_and(|expect| expect.deployment.is_some());
+        if !is_expected && !deployment.outcome.is_success() {
+            return Err(Trouble::Unmet {
+                claim: "it is deployed".to_owned(),
+                actual: format!("{}: {}", deployment.outcome.as_str(), deployment.text),
+            });
+        }
+        Ok(Outcome {
+            deployment: Some(deployment),
+            ..Outcome::default()
+        })
+    }
+
+    /// Changes what is running.
+    async fn change(&self, change: &Change) -> Result<(), HarnessFault> {
+        if let Some(changes) = &change.cloudflare {
+            let plane = self.rig.control_plane();
+            plane
+                .ok_or("no control plane is given; `given: {cloudflare: {}}` gives one")?
+                .set_faults(changes.faults.clone());
+        }
+        if let Some(faults) = &change.faults {
+            self.rig.internet().set_faults(faults.clone())?;
+        }
+        for (name, ruleset) in &change.rulesets {
+            self.rig.fingerprint().set_ruleset(name, ruleset.clone());
+        }
+        if let Some(changes) = &change.node {
+            self.rig.wallarm().change(changes.clone());
+        }
+        if let Some(signals) = &change.signals {
+            self.rig.fingerprint().set_signals(signals.clone());
+        }
+        if !change.deployments.is_empty() {
+            self.rig
+                .redeploy(change.deployments.clone(), &change.rulesets)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Gathers what the expectations are judged by.
+    async fn observed(
+        &self,
+        outcome: Outcome,
+        expect: &Expect,
+        hops_before: usize,
+        is_raw: bool,
+    ) -> Result<Observed, HarnessFault> {
+        let since = self.rig.trace().since(hops_before);
+        let mut call = outcome.call;
+        let hops = match &call {
+            // Bytes may name another URL than they mean: they are the only visit of their step.
+            Some(_) if is_raw => since.to_vec(),
+            Some(call) => hops_of(&since, call),
+            None => Vec::new(),
+        };
+        if let Some(call) = &mut call
+            && let Some(took) = hops.first().and_then(|hop| hop.took)
+            && call.took.is_zero()
+        {
+            call.took = took;
+        }
+        let node = match &expect.node {
+            Some(expect) => self.node_saw(expect, &hops).await,
+            None => Vec::new(),
+        };
+        let origin_all = self.rig.origin_requests();
+        let origin = origin_all
+            .iter()
+            .filter(|request| belongs_to(request, &hops))
+            .cloned()
+            .collect();
+        let origin_page = match (&expect.unchanged_except, &call) {
+            (Some(_), Some(call)) => Some(self.origin_page(call).await?),
+            _ => None,
+        };
+        Ok(Observed {
+            call,
+            deployment: outcome.deployment,
+            live_page: outcome.live_page,
+            console: outcome.console,
+            origin_page,
+            hops,
+            all_hops: self.rig.trace().exchanges(),
+            origin,
+            origin_all,
+            node,
+            node_all: self.rig.wallarm().requests(),
+            log: log(self.rig),
+            control_plane: OnControlPlane {
+                hops: since,
+                state: self.account(),
+            },
+        })
+    }
+
+    /// What the filtering node saw of a call. A worker may send it a copy that arrives after the visitor's answer, so
+    /// what is expected is waited for.
+    async fn node_saw(&self, expect: &ExpectOrigin, hops: &[Exchange]) -> Vec<RecordedRequest> {
+        let node = self.rig.wallarm();
+        let expected = expect.at_least();
+        let seen = |node: &Node| {
+            let requests = node.requests().into_iter();
+            requests
+                .filter(|request| match &expect.call {
+                    Some(call) => call.matches(&request.method, &request.url),
+                    None => belongs_to(request, hops),
+                })
+                .filter(|request| request.body.complete)
+                .collect::<Vec<_>>()
+        };
+        let enough = node.until(|node| node.is_idle() && seen(node).len() as f64 >= expected);
+        // Where it never comes, the expectation says so.
+        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
+        seen(node)
+    }
+
+    /// The page as the origin serves it, asked for without an edge in between and without a trace of it.
+    async fn origin_page(&self, call: &Call) -> Result<Bytes, HarnessFault> {
+        let url: http::Uri = call.url.parse()?;
+        let host = url.host().unwrap_or_default();
+        let origin = self.rig.origin(host).map(Origin::aside);
+        let origin = origin.ok_or_else(|| format!("nothing answers for `{host}`"))?;
+        let request = http::Request::builder()
+            .method(call.method.clone())
+            .uri(url)
+            .body(edgeproof_ground::body::empty())?;
+        let (head, body) = origin.answer(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        match decoded(&head.headers, body).await {
+            (page, None) => Ok(page),
+            (_, Some(reason)) => Err(format!("the origin's page: {reason}").into()),
+        }
+    }
+
+    fn events(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
+        let records = self.rig.fingerprint().events();
+        let events = records.iter().map(|record| record.event.to_json());
+        Ok(events.collect::<Result<_, _>>()?)
+    }
+
+    /// What the account of the control plane holds; nothing where none is emulated.
+    fn account(&self) -> Option<State> {
+        self.rig.control_plane().map(ControlPlane::state)
+    }
+
+    fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
+        let attacks = self.rig.wallarm().attacks();
+        let attacks = attacks.iter().map(serde_json::to_value);
+        Ok(attacks.collect::<Result<_, _>>()?)
+    }
+
+    /// Waits for what the filtering node is to see: a copy may still be on its way when the last step is over.
+    async fn node_has_seen(&self, expect: &ExpectAtEnd) {
+        let attacks = expect.attacks.as_ref().map_or(0, Vec::len);
+        let enough = self.rig.wallarm().until(|node| {
+            let requests = node.requests();
+            let is_there = |expect: &ExpectOrigin| {
+                check::meant(expect, &requests).len() as f64 >= expect.at_least()
+            };
+            node.is_idle() && node.attacks().len() >= attacks && expect.node.iter().all(is_there)
+        });
+        // Where it never comes, the expectation says so.
+        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
+    }
+
+    async fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
+        let expect = &self.case.scenario.expect;
+        self.node_has_seen(expect).await;
+        let observed = ObservedAtEnd {
+            hops: self.rig.trace().exchanges(),
+            origin: self.rig.origin_requests(),
+            node: self.rig.wallarm().requests(),
+            attacks: self.attacks()?,
+            events: self.events()?,
+            log: log(self.rig),
+            account: self.account(),
+        };
+        let failures = check::check_end(expect, &observed)
+            .into_iter()
+            .map(|mismatch| {
+                let mut failure = self.failure(&["expect".to_owned()], mismatch);
+                failure.message = failure.message.or_else(|| expect.message.clone());
+                failure
+            });
+        Ok(failures.collect())
+    }
+
+    /// A failure of the step's own action.
+    fn unmet(
+        &self,
+        index: usize,
+        action: &Action,
+        claim: String,
+        actual: String,
+        hops_before: usize,
+    ) -> Failure {
+        let path = ["steps".to_owned(), index.to_string()];
+        let mismatch = Mismatch {
+            path: vec![action.name().to_owned()],
+            claim,
+            actual,
+            nearest: None,
+            message: None,
+        };
+        let mut failure = self.failure(&path, mismatch);
+        let since = self.rig.trace().since(hops_before);
+        failure.journey = journey::records(&since, self.redactor);
+        failure
+    }
+
+    fn failure(&self, base: &[String], mismatch: Mismatch) -> Failure {
+        failure::of(self.case, base, mismatch, self.redactor)
+    }
+}
+
+/// The hops of a call: the visitor's own, and all that bear the same ray.
+fn hops_of(exchanges: &[Exchange], call: &Call) -> Vec<Exchange> {
+    let Some(visit) = journey::visit(exchanges, &call.method, &call.url) else {
+        return Vec::new();
+    };
+    match &visit.ray {
+        Some(ray) => journey::of_ray(exchanges, ray)
+            .into_iter()
+            .cloned()
+            .collect(),
+        None => vec![visit.clone()],
+    }
+}
+
+/// Whether the origin saw this request on behalf of these hops.
+fn belongs_to(request: &RecordedRequest, hops: &[Exchange]) -> bool {
+    let ray = |headers: &http::HeaderMap| {
+        headers
+            .get("cf-ray")
+            .and_then(|ray| ray.to_str().ok())
+            .map(str::to_owned)
+    };
+    match ray(&request.headers) {
+        Some(ray) => hops.iter().any(|hop| hop.ray.as_deref() == Some(&ray)),
+        // A worker may have removed it; then the hop to the origin tells.
+        None => hops.iter().any(|hop| {
+            hop.to == Party::Origin
+                && hop.request.method == request.method
+                && hop.request.url == request.url
+        }),
+    }
+}
+
+/// Browsers by visitor would be lost with the map; they are given back by [`Session::close`].
+pub(super) type ByVisitor<T> = BTreeMap<String, T>;

@@ -1,0 +1,145 @@
+//! Known failures: `_expected.yaml` says which cases fail, why, and where that is being worked on.
+//!
+//! A case that fails as expected does not fail the run; one that passes all the same does, so the list stays true.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use edgeproof_document::{LoadError, Mistake, read, source::Sources, yaml};
+use serde::Deserialize;
+
+use super::record::{CaseRecord, Failure, Verdict};
+
+/// The name of the file.
+pub const EXPECTED: &str = "_expected.yaml";
+
+/// Known failures by the name of the case.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    known: BTreeMap<String, KnownFailure>,
+}
+
+/// Why a case is known to fail.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownFailure {
+    /// Why.
+    pub reason: String,
+    /// Where it is being worked on.
+    pub link: String,
+}
+
+impl Expected {
+    /// The lists that lie in these folders or above these files, as far up as `scenarios`.
+    ///
+    /// # Errors
+    /// When a list cannot be read.
+    pub fn beside(paths: &[PathBuf]) -> Result<Self, LoadError> {
+        let mut files: Vec<PathBuf> = paths.iter().flat_map(|path| candidates(path)).collect();
+        files.sort();
+        files.dedup();
+        let mut known = BTreeMap::new();
+        for file in files.iter().filter(|file| file.is_file()) {
+            known.extend(read_list(file)?);
+        }
+        Ok(Self { known })
+    }
+
+    /// The verdict in the light of what is known.
+    #[must_use]
+    pub fn judge(&self, mut record: CaseRecord) -> CaseRecord {
+        let Some(known) = self.known.get(&record.name) else {
+            return record;
+        };
+        record.verdict = match record.verdict {
+            Verdict::Failed(_) => Verdict::KnownFailure {
+                reason: known.reason.clone(),
+                link: known.link.clone(),
+            },
+            Verdict::Passed => Verdict::Failed(vec![Failure {
+                claim: format!("it fails, as {EXPECTED} says: {}", known.reason),
+                actual: format!("it passes; take it from {EXPECTED} and see {}", known.link),
+                excerpt: None,
+                message: None,
+                nearest: None,
+                call: None,
+                journey: Vec::new(),
+            }]),
+            other => other,
+        };
+        record
+    }
+}
+
+/// Where a list may lie for a path.
+fn candidates(path: &Path) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    for folder in path.ancestors() {
+        places.push(folder.join(EXPECTED));
+        if folder.file_name().is_some_and(|name| name == "scenarios") {
+            break;
+        }
+    }
+    places
+}
+
+fn read_list(file: &Path) -> Result<BTreeMap<String, KnownFailure>, LoadError> {
+    let text = std::fs::read_to_string(file).map_err(|source| LoadError::Unreadable {
+        path: file.to_owned(),
+        source,
+    })?;
+    let mut sources = Sources::default();
+    let number = sources.add(file, text.clone());
+    let sources = Arc::new(sources);
+    yaml::parse(number, &text)
+        .map_err(|problem| vec![problem])
+        .and_then(|node| read::read(&node))
+        .map_err(|problems| {
+            let mistake = |problem| Mistake {
+                problem,
+                sources: Arc::clone(&sources),
+            };
+            LoadError::Mistakes(problems.into_iter().map(mistake).collect())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use edgeproof_scenario::load::load_text;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn judged(name: &str, verdict: Verdict) -> &'static str {
+        let folder = tempfile::tempdir().unwrap();
+        let scenarios = folder.path().join("scenarios");
+        std::fs::create_dir_all(scenarios.join("flow")).unwrap();
+        std::fs::write(
+            scenarios.join(EXPECTED),
+            "flow::late: { reason: no deadline yet, link: 'https://example.com/1' }\n",
+        )
+        .unwrap();
+        let expected = Expected::beside(&[scenarios.join("flow")]).unwrap();
+        let case = load_text(Path::new("a.yaml"), "scenario: a\nsteps: []\n").unwrap();
+        let mut record = CaseRecord::without_run(&case[0], verdict);
+        record.name = name.to_owned();
+        expected.judge(record).verdict.word()
+    }
+
+    #[rstest]
+    #[case("flow::late", Verdict::Failed(Vec::new()), "known failure")]
+    #[case("flow::late", Verdict::Passed, "failed")]
+    #[case("flow::late", Verdict::Error(String::new()), "error")]
+    #[case("flow::other", Verdict::Failed(Vec::new()), "failed")]
+    #[case("flow::other", Verdict::Passed, "passed")]
+    fn a_known_failure_does_not_count_and_an_unexpected_pass_does(
+        #[case] name: &str,
+        #[case] verdict: Verdict,
+        #[case] word: &str,
+    ) {
+        assert_eq!(judged(name, verdict), word);
+    }
+}

@@ -1,0 +1,26 @@
+//! From what did not hold to what is told of it.
+
+use edgeproof_scenario::load::Case;
+
+use super::{check::Mismatch, record::Failure, redact::Redactor};
+
+/// The failure of a mismatch, shown at the nearest place of the file that `base` and the mismatch's own path lead to.
+pub(super) fn of(case: &Case, base: &[String], mismatch: Mismatch, redactor: &Redactor) -> Failure {
+    let path: Vec<&str> = base
+        .iter()
+        .chain(&mismatch.path)
+        .map(String::as_str)
+        .collect();
+    let node = (0..=path.len())
+        .rev()
+        .find_map(|length| case.node.at_path(path[..length].iter().copied()));
+    Failure {
+        claim: redactor.text(&mismatch.claim),
+        actual: redactor.text(&mismatch.actual),
+        excerpt: node.and_then(|node| case.sources.excerpt(node.at)),
+        message: mismatch.message,
+        nearest: mismatch.nearest.map(|nearest| redactor.text(&nearest)),
+        call: None,
+        journey: Vec::new(),
+    }
+}

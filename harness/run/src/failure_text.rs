@@ -1,0 +1,104 @@
+//! A failure as text: the place in the file, what was expected, what happened, and where the request went.
+
+use std::fmt::Write as _;
+
+use edgeproof_document::problem::{Look, draw};
+use edgeproof_ground::time::shown;
+
+use crate::record::{AppRecord, Failure, HopRecord};
+
+/// Lines of the output of an app that are shown with a failure.
+const SHOWN_LINES: usize = 20;
+
+/// All failures of a case, the same in every report. Where several are about one call, its way is told once, last.
+pub fn texts(failures: &[Failure], look: Look) -> Vec<String> {
+    failures
+        .iter()
+        .enumerate()
+        .map(|(index, failure)| {
+            let told_later = failures[index + 1..]
+                .iter()
+                .any(|later| later.call.is_some() && later.call == failure.call);
+            text(failure, look, !told_later)
+        })
+        .collect()
+}
+
+/// The end of what each app printed during a case.
+pub fn printed(apps: &[AppRecord]) -> Vec<String> {
+    let printed = apps.iter().filter(|app| !app.printed.is_empty());
+    let text = |app: &AppRecord| {
+        let mut text = String::new();
+        line(
+            &mut text,
+            2,
+            &format!("what `{}` printed last:", app.command),
+        );
+        let first = app.printed.len().saturating_sub(SHOWN_LINES);
+        for printed in &app.printed[first..] {
+            line(&mut text, 4, &printed.text);
+        }
+        text
+    };
+    printed.map(text).collect()
+}
+
+fn text(failure: &Failure, look: Look, with_journey: bool) -> String {
+    let mut text = draw(
+        &format!("not so: {}", failure.claim),
+        failure.excerpt.as_ref(),
+        &failure.actual,
+        failure.message.as_deref(),
+        look,
+    );
+    if failure.excerpt.is_none() {
+        line(&mut text, 2, &failure.actual);
+    }
+    if let Some(nearest) = &failure.nearest {
+        line(&mut text, 2, &format!("nearest recorded call: {nearest}"));
+    }
+    if let Some(call) = failure.call.as_ref().filter(|_| with_journey) {
+        if failure.journey.is_empty() {
+            line(&mut text, 2, &format!("{call} never reached the edge"));
+        } else {
+            line(&mut text, 2, &format!("where {call} went:"));
+            let mut said = None;
+            for hop in &failure.journey {
+                line(&mut text, 4 + 2 * hop.depth, &hop_line(hop, said));
+                said = hop.decision.as_deref();
+            }
+        }
+    }
+    text
+}
+
+/// `worker → origin  POST https://…  200  3ms  why`. A decision that was said of the hop before is not said again.
+fn hop_line(hop: &HopRecord, said: Option<&str>) -> String {
+    let mut text = format!("{} → {}", hop.from, hop.to);
+    if hop.depth > 1 {
+        // The calls of a worker are its own; those before it are the visitor's.
+        let _ = write!(text, "  {} {}", hop.method, hop.url);
+    }
+    match hop.status {
+        Some(status) => {
+            let _ = write!(text, "  {status}");
+        }
+        None => text.push_str("  no answer"),
+    }
+    if let Some(took) = hop.took_us {
+        let _ = write!(text, "  {}", shown(std::time::Duration::from_micros(took)));
+    }
+    if let Some(decision) = hop.decision.as_deref()
+        && said != Some(decision)
+    {
+        let _ = write!(text, "  {decision}");
+    }
+    if let Some(fault) = &hop.fault {
+        let _ = write!(text, "  (fault: {fault})");
+    }
+    text
+}
+
+fn line(text: &mut String, indent: usize, content: &str) {
+    let _ = writeln!(text, "{:indent$}{content}", "");
+}

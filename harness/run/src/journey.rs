@@ -1,0 +1,100 @@
+//! The way of a request through the rooms: from the trace to records.
+
+use edgeproof_ground::trace::{Exchange, Party};
+use http::Method;
+
+use super::{record::HopRecord, redact::Redactor};
+
+/// Every hop as a record, in the order of arrival.
+pub fn records(exchanges: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
+    exchanges
+        .iter()
+        .map(|exchange| record(exchange, redactor))
+        .collect()
+}
+
+/// The hops that belong to the visitor's request with this ray.
+pub fn of_ray<'a>(exchanges: &'a [Exchange], ray: &str) -> Vec<&'a Exchange> {
+    exchanges
+        .iter()
+        .filter(|exchange| exchange.ray.as_deref() == Some(ray))
+        .collect()
+}
+
+/// The visitor's own hop: the last request with this method and URL that came from a visitor.
+pub fn visit<'a>(exchanges: &'a [Exchange], method: &Method, url: &str) -> Option<&'a Exchange> {
+    exchanges.iter().rev().find(|exchange| {
+        exchange.from == Party::Visitor
+            && exchange.request.method == *method
+            && same_url(&exchange.request.url, url)
+    })
+}
+
+/// Whether two spellings of a URL name the same thing; the fragment never leaves the visitor.
+fn same_url(left: &str, right: &str) -> bool {
+    let normal = |text: &str| {
+        url::Url::parse(text).map(|mut url| {
+            url.set_fragment(None);
+            url
+        })
+    };
+    left == right || matches!((normal(left), normal(right)), (Ok(left), Ok(right)) if left == right)
+}
+
+fn record(exchange: &Exchange, redactor: &Redactor) -> HopRecord {
+    let Exchange {
+        request, response, ..
+    } = exchange;
+    let micros =
+        |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    HopRecord {
+        ray: exchange.ray.clone(),
+        from: exchange.from.to_string(),
+        to: exchange.to.to_string(),
+        depth: depth(exchange),
+        method: request.method.to_string(),
+        url: redactor.text(&request.url),
+        status: response.as_ref().map(|response| response.status.as_u16()),
+        started_us: micros(exchange.started),
+        took_us: exchange.took.map(micros),
+        decision: exchange.decision.as_ref().map(|text| redactor.text(text)),
+        fault: exchange.fault.clone(),
+        request_headers: redactor.headers(&request.headers),
+        request_bytes: request.body_bytes,
+        response_headers: response
+            .as_ref()
+            .map(|response| redactor.headers(&response.headers))
+            .unwrap_or_default(),
+        response_bytes: response.as_ref().map_or(0, |response| response.body_bytes),
+    }
+}
+
+/// Each party asks only the ones further from the visitor.
+fn depth(exchange: &Exchange) -> usize {
+    match exchange.from {
+        Party::Visitor => 0,
+        Party::Edge => 1,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("https://shop.example", "https://shop.example/", true)]
+    #[case("https://shop.example/a#b", "https://shop.example/a", true)]
+    #[case("https://SHOP.example:443/a", "https://shop.example/a", true)]
+    #[case("https://shop.example/a?b", "https://shop.example/a", false)]
+    #[case("http://shop.example/a", "https://shop.example/a", false)]
+    fn two_spellings_of_a_url_are_the_same_visit(
+        #[case] left: &str,
+        #[case] right: &str,
+        #[case] same: bool,
+    ) {
+        assert_eq!(same_url(left, right), same);
+    }
+}

@@ -1,0 +1,110 @@
+//! What was seen of a step: the material every expectation is judged by.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use edgeproof_cloudflare::plane::State;
+use edgeproof_ground::trace::Exchange;
+use edgeproof_origin::RecordedRequest;
+use edgeproof_scenario::deploying::DeployOutcome;
+use http::{HeaderMap, Method, StatusCode};
+
+/// What was seen of one step.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The call the step made or caused; none where it caused none.
+    pub call: Option<Call>,
+    /// What came of a `deploy` step.
+    pub deployment: Option<Deployment>,
+    /// The live page, as HTML.
+    pub live_page: Option<String>,
+    /// What the page has printed so far.
+    pub console: Vec<String>,
+    /// The page as the origin serves it without an edge in between.
+    pub origin_page: Option<Bytes>,
+    /// The hops of the call.
+    pub hops: Vec<Exchange>,
+    /// Every hop of every call so far.
+    pub all_hops: Vec<Exchange>,
+    /// What the origin saw of the call.
+    pub origin: Vec<RecordedRequest>,
+    /// Everything the origin has seen so far.
+    pub origin_all: Vec<RecordedRequest>,
+    /// What the filtering node saw of the call.
+    pub node: Vec<RecordedRequest>,
+    /// Everything the filtering node has seen so far.
+    pub node_all: Vec<RecordedRequest>,
+    /// What the workers have written to their console so far.
+    pub log: Vec<String>,
+    /// What this step asked of the control plane, and the account afterwards.
+    pub control_plane: OnControlPlane,
+}
+
+/// What was asked of the control plane, and the account then.
+#[derive(Clone, Debug, Default)]
+pub struct OnControlPlane {
+    /// The hops among which its requests are.
+    pub hops: Vec<Exchange>,
+    /// What the account holds; nothing where no control plane is emulated.
+    pub state: Option<State>,
+}
+
+/// What came of a `deploy` step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployment {
+    /// In one word.
+    pub outcome: DeployOutcome,
+    /// What the command says.
+    pub text: String,
+    /// Seconds that the APIs made the client wait, by the rig's clock.
+    pub waited: f64,
+}
+
+/// A call and its answer, as the visitor saw them.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: String,
+    /// The headers the visitor sent.
+    pub sent_headers: HeaderMap,
+    /// The body the visitor sent, where it is known.
+    pub sent_body: Option<Bytes>,
+    /// The status.
+    pub status: StatusCode,
+    /// The headers of the answer.
+    pub headers: HeaderMap,
+    /// The body of the answer, without its content codings.
+    pub body: Bytes,
+    /// Why the body still has its content codings; nothing where it was decoded, or had none.
+    pub undecoded: Option<String>,
+    /// How long the head of the answer took.
+    pub took: Duration,
+}
+
+/// What was seen of a whole scenario.
+#[derive(Clone, Debug, Default)]
+pub struct ObservedAtEnd {
+    /// Every hop.
+    pub hops: Vec<Exchange>,
+    /// Everything the origin saw.
+    pub origin: Vec<RecordedRequest>,
+    /// Everything the filtering node saw.
+    pub node: Vec<RecordedRequest>,
+    /// The attacks it recorded, in order.
+    pub attacks: Vec<serde_json::Value>,
+    /// The identification events, in order.
+    pub events: Vec<serde_json::Value>,
+    /// What the workers wrote to their console.
+    pub log: Vec<String>,
+    /// What the account of the control plane holds; nothing where none is emulated.
+    pub account: Option<State>,
+}
+
+impl Call {
+    /// `POST https://shop.example/api/login`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.url)
+    }
+}

@@ -1,0 +1,175 @@
+//! What came of a run, as plain data: what reports show, what shards are merged from.
+//!
+//! Everything in here is redacted already.
+
+use std::{path::PathBuf, time::Duration};
+
+use edgeproof_document::source::Excerpt;
+use edgeproof_origin::launch::Printed;
+use edgeproof_scenario::load::Case;
+use serde::{Deserialize, Serialize};
+
+/// What came of one case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseRecord {
+    /// Its name.
+    pub name: String,
+    /// What it proves.
+    pub title: String,
+    /// The file it stands in.
+    pub file: PathBuf,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The documents its rule comes from.
+    pub refs: Vec<String>,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// How many attempts it took; more than one only where retries were asked for.
+    pub attempts: u32,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Every hop of every request, in the order of arrival.
+    pub hops: Vec<HopRecord>,
+    /// What the workers wrote to their console.
+    pub log: Vec<String>,
+    /// What the apps printed that were started for it, while it ran; others may have used them too.
+    #[serde(default)]
+    pub apps: Vec<AppRecord>,
+    /// What each browser showed when the case failed.
+    #[serde(default)]
+    pub screenshots: Vec<Screenshot>,
+}
+
+/// An app that was started, and what it printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppRecord {
+    /// Its command.
+    pub command: String,
+    /// The end of what it printed.
+    pub printed: Vec<Printed>,
+}
+
+/// What a browser showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Screenshot {
+    /// Whose browser.
+    pub visitor: String,
+    /// The picture: JPEG, in Base64.
+    pub jpeg: String,
+}
+
+/// What came of a case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything held.
+    Passed,
+    /// Something did not hold.
+    Failed(Vec<Failure>),
+    /// The harness or its surroundings failed, so nothing is known.
+    Error(String),
+    /// It was not run.
+    Skipped(String),
+    /// Something did not hold, in a scenario that only asks for it or only looks (`kind: optional`, `kind: observe`).
+    Observed(Vec<Failure>),
+    /// It failed as `_expected.yaml` says.
+    KnownFailure {
+        /// Why.
+        reason: String,
+        /// Where it is being worked on.
+        link: String,
+    },
+}
+
+/// An expectation that did not hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What was expected, and of what.
+    pub claim: String,
+    /// What happened.
+    pub actual: String,
+    /// Where the expectation stands.
+    pub excerpt: Option<Excerpt>,
+    /// What the author wants to be told.
+    pub message: Option<String>,
+    /// The recorded call that comes nearest to the one that is missing.
+    pub nearest: Option<String>,
+    /// The call it is about, such as `POST https://shop.example/api/login`.
+    pub call: Option<String>,
+    /// Where that call went.
+    pub journey: Vec<HopRecord>,
+}
+
+/// One hop of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HopRecord {
+    /// Which visitor's request it belongs to.
+    pub ray: Option<String>,
+    /// Who asked.
+    pub from: String,
+    /// Who was asked.
+    pub to: String,
+    /// How many hops the visitor's request had taken before; 0 is the visitor's own.
+    pub depth: usize,
+    /// The method.
+    pub method: String,
+    /// The absolute URL.
+    pub url: String,
+    /// The status; none where no answer came.
+    pub status: Option<u16>,
+    /// When the request arrived, in microseconds since the rig started.
+    pub started_us: u64,
+    /// How long the head of the answer took, in microseconds.
+    pub took_us: Option<u64>,
+    /// The decision taken here, and why.
+    pub decision: Option<String>,
+    /// The fault applied here.
+    pub fault: Option<String>,
+    /// The request's headers.
+    pub request_headers: Vec<(String, String)>,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// The answer's headers.
+    pub response_headers: Vec<(String, String)>,
+    /// Bytes of the answer's body.
+    pub response_bytes: u64,
+}
+
+impl Verdict {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed(_) => "failed",
+            Self::Error(_) => "error",
+            Self::Skipped(_) => "skipped",
+            Self::Observed(_) => "observed",
+            Self::KnownFailure { .. } => "known failure",
+        }
+    }
+}
+
+impl CaseRecord {
+    /// The record of a case of which nothing but the verdict is known.
+    pub fn without_run(case: &Case, verdict: Verdict) -> Self {
+        Self {
+            name: case.name.clone(),
+            title: case.scenario.title.clone(),
+            file: case.file.clone(),
+            tags: case.scenario.tags.clone(),
+            refs: case.scenario.refs.clone(),
+            verdict,
+            attempts: 1,
+            took_ms: 0,
+            hops: Vec::new(),
+            log: Vec::new(),
+            apps: Vec::new(),
+            screenshots: Vec::new(),
+        }
+    }
+
+    /// How long it took.
+    pub fn took(&self) -> Duration {
+        Duration::from_millis(self.took_ms)
+    }
+}

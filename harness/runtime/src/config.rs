@@ -1,0 +1,182 @@
+//! The configuration file of `workerd`: Cap'n Proto text.
+
+use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::Path};
+
+use edgeproof_ground::runtime_headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+
+use super::bundle::{Bundle, Module, ModuleKind, Syntax};
+
+/// The date whose runtime behaviour workers get (Workers compatibility dates).
+pub const COMPATIBILITY_DATE: &str = "2026-11-01";
+
+/// One worker to run.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// The name of the worker and of its socket.
+    pub name: String,
+    /// Its code.
+    pub bundle: Bundle,
+    /// Variables and secrets, all as text.
+    pub variables: BTreeMap<String, String>,
+    /// What the worker says about itself.
+    pub options: WorkerOptions,
+    /// Where its `fetch()` goes: a server that takes requests in absolute form.
+    pub internet: SocketAddr,
+}
+
+/// What a worker that was uploaded says about itself; one that is only given says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Variables that are JSON, as its text.
+    pub json_variables: BTreeMap<String, String>,
+    /// The date whose runtime behaviour it wants, such as `2026-11-01`; one that is later than this runtime knows gets
+    /// the latest it knows.
+    pub compatibility_date: Option<String>,
+    /// Single changes of the runtime that it wants, whatever the date.
+    pub compatibility_flags: Vec<String>,
+}
+
+impl WorkerOptions {
+    fn compatibility_date(&self) -> &str {
+        match self.compatibility_date.as_deref() {
+            // Dates of this form sort as texts.
+            Some(date) if date < COMPATIBILITY_DATE => date,
+            _ => COMPATIBILITY_DATE,
+        }
+    }
+}
+
+/// The whole configuration: for each worker its service, its socket, and the way its `fetch()` goes.
+pub(super) fn render(workers: &[WorkerConfig]) -> String {
+    let mut text = String::from("using Workerd = import \"/workerd/workerd.capnp\";\n\n");
+    text.push_str("const config :Workerd.Config = (\n  services = [\n");
+    let cache = quote(CACHE_API_HEADER);
+    for (index, worker) in workers.iter().enumerate() {
+        let address = quote(&worker.internet.to_string());
+        let _ = writeln!(
+            text,
+            "    ( name = {}, worker = .worker{index} ),\n    ( name = \"internet{index}\", external = ( address = {address}, http = ( style = proxy, cfBlobHeader = {}, injectRequestHeaders = [ ( name = {cache} ) ] ) ) ),",
+            quote(&worker.name),
+            quote(CF_BLOB_HEADER),
+        );
+        // The Cache API goes the same way; the header tells its operations apart from `fetch()`, which cannot set it.
+        let _ = writeln!(
+            text,
+            "    ( name = \"cache{index}\", external = ( address = {address}, http = ( style = proxy, injectRequestHeaders = [ ( name = {cache}, value = \"1\" ) ] ) ) ),",
+        );
+    }
+    text.push_str("  ],\n  sockets = [\n");
+    for worker in workers {
+        let name = quote(&worker.name);
+        let _ = writeln!(
+            text,
+            "    ( name = {name}, address = \"127.0.0.1:0\", service = {name}, http = ( cfBlobHeader = {}, forwardedProtoHeader = {} ) ),",
+            quote(CF_BLOB_HEADER),
+            quote(FORWARDED_PROTO_HEADER),
+        );
+    }
+    text.push_str("  ],\n  logging = ( structuredLogging = true ),\n);\n");
+    for (index, worker) in workers.iter().enumerate() {
+        render_worker(&mut text, index, worker);
+    }
+    text
+}
+
+fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
+    let _ = writeln!(text, "\nconst worker{index} :Workerd.Worker = (");
+    match worker.bundle.syntax {
+        Syntax::Module => {
+            text.push_str("  modules = [\n");
+            for module in &worker.bundle.modules {
+                let _ = writeln!(text, "    {},", render_module(module));
+            }
+            text.push_str("  ],\n");
+        }
+        Syntax::ServiceWorker => {
+            if let Some(main) = worker.bundle.modules.first() {
+                let _ = writeln!(text, "  serviceWorkerScript = {},", embed(&main.path));
+            }
+        }
+    }
+    text.push_str("  bindings = [\n");
+    for (name, value) in &worker.variables {
+        let _ = writeln!(
+            text,
+            "    ( name = {}, text = {} ),",
+            quote(name),
+            quote(value)
+        );
+    }
+    for (name, value) in &worker.options.json_variables {
+        let _ = writeln!(
+            text,
+            "    ( name = {}, json = {} ),",
+            quote(name),
+            quote(value)
+        );
+    }
+    let flags = worker.options.compatibility_flags.iter();
+    let flags: Vec<String> = flags.map(|flag| quote(flag)).collect();
+    let _ = writeln!(
+        text,
+        "  ],\n  compatibilityDate = {},\n  compatibilityFlags = [ {} ],\n  globalOutbound = \"internet{index}\",\n  cacheApiOutbound = \"cache{index}\",\n);",
+        quote(worker.options.compatibility_date()),
+        flags.join(", "),
+    );
+}
+
+fn render_module(module: &Module) -> String {
+    let kind = match module.kind {
+        ModuleKind::EsModule => "esModule",
+        ModuleKind::Wasm => "wasm",
+        ModuleKind::Text => "text",
+        ModuleKind::Data => "data",
+    };
+    format!(
+        "( name = {}, {kind} = {} )",
+        quote(&module.name),
+        embed(&module.path)
+    )
+}
+
+/// An absolute path is looked up below the import directories, of which `/` is one.
+fn embed(path: &Path) -> String {
+    format!("embed {}", quote(&path.to_string_lossy()))
+}
+
+/// A text literal: C escapes, as Cap'n Proto reads them.
+fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            control if control.is_ascii_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("plain", r#""plain""#)]
+    #[case(r#"[{"a":"b\\c"}]"#, r#""[{\"a\":\"b\\\\c\"}]""#)]
+    #[case("a\nb\u{7f}", r#""a\x0ab\x7f""#)]
+    #[case("Zürich", "\"Zürich\"")]
+    fn text_is_quoted_so_that_it_cannot_end_the_literal(
+        #[case] text: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(quote(text), expected);
+    }
+}

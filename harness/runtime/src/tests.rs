@@ -1,0 +1,148 @@
+//! The runtime against the real `workerd`.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use edgeproof_ground::{
+    runtime_headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER},
+    tools::{self, Tool},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use super::*;
+
+fn worker(
+    name: &str,
+    source: &str,
+    directory: &std::path::Path,
+    internet: SocketAddr,
+) -> WorkerConfig {
+    let directory = directory.join(name);
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("index.js"), source).unwrap();
+    WorkerConfig {
+        options: WorkerOptions::default(),
+        name: name.to_owned(),
+        bundle: Bundle::read(&directory).unwrap(),
+        internet,
+        variables: BTreeMap::from([("GREETING".to_owned(), "\"quoted\" \\ ü".to_owned())]),
+    }
+}
+
+async fn start(workers: &[WorkerConfig]) -> Result<Runtime, RuntimeError> {
+    Runtime::start(&tools::find(Tool::Workerd).unwrap(), workers).await
+}
+
+async fn ask(address: SocketAddr, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+#[tokio::test]
+async fn workers_of_either_syntax_run_side_by_side_with_their_variables() {
+    let directory = tempfile::tempdir().unwrap();
+    let workers = [
+        worker(
+            "module",
+            "export default { fetch(request, env) { return new Response(env.GREETING + request.url + request.cf.country) } }",
+            directory.path(),
+            NOWHERE,
+        ),
+        worker(
+            "script",
+            "addEventListener('fetch', event => event.respondWith(new Response('old ' + GREETING)))",
+            directory.path(),
+            NOWHERE,
+        ),
+    ];
+    let runtime = start(&workers).await.unwrap();
+
+    let request = format!(
+        "GET /a?b HTTP/1.1\r\nHost: shop.example\r\n{CF_BLOB_HEADER}: {{\"country\":\"DE\"}}\r\n{FORWARDED_PROTO_HEADER}: https\r\nConnection: close\r\n\r\n"
+    );
+    let answer = ask(runtime.address("module").unwrap(), &request).await;
+    assert!(
+        answer.contains("\"quoted\" \\ ühttps://shop.example/a?bDE"),
+        "{answer}"
+    );
+    let answer = ask(runtime.address("script").unwrap(), &request).await;
+    assert!(answer.contains("old \"quoted\" \\ ü"), "{answer}");
+    runtime.stop().await;
+}
+
+#[tokio::test]
+async fn a_fetch_arrives_at_the_internet_with_the_url_the_worker_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let internet = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let workers = [worker(
+        "module",
+        "export default { fetch() { return fetch('https://api.example:8443/v4/send?x=1', { method: 'POST', body: 'b' }) } }",
+        directory.path(),
+        internet.local_addr().unwrap(),
+    )];
+    let runtime = start(&workers).await.unwrap();
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = internet.accept().await.unwrap();
+        let mut bytes = [0; 4096];
+        let length = stream.read(&mut bytes).await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    });
+    let address = runtime.address("module").unwrap();
+    ask(
+        address,
+        "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    let asked = asked.await.unwrap();
+    assert!(
+        asked.starts_with("POST https://api.example:8443/v4/send?x=1 HTTP/1.1\r\n"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn the_console_of_a_worker_can_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let workers = [worker(
+        "module",
+        "export default { fetch() { console.warn('odd'); return new Response() } }",
+        directory.path(),
+        NOWHERE,
+    )];
+    let runtime = start(&workers).await.unwrap();
+    let address = runtime.address("module").unwrap();
+    ask(
+        address,
+        "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    let line = runtime
+        .wait_for_log(Duration::from_secs(5), |line| line.console)
+        .await
+        .unwrap();
+    assert_eq!((line.level, line.message.as_str()), (LogLevel::Warn, "odd"));
+}
+
+#[tokio::test]
+async fn a_worker_that_does_not_parse_is_reported_with_the_runtimes_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let workers = [worker(
+        "module",
+        "export default {",
+        directory.path(),
+        NOWHERE,
+    )];
+    let error = start(&workers).await.unwrap_err();
+    assert!(error.to_string().contains("SyntaxError"), "{error}");
+}

@@ -1,0 +1,247 @@
+//! Starts `workerd`, learns its ports, keeps its log, ends it.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use edgeproof_ground::process::{Child, ScratchDirectory};
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader, Lines},
+    net::unix::pipe,
+    sync::watch,
+};
+
+use super::{
+    config::{self, WorkerConfig},
+    log::{LogLevel, LogLine},
+};
+
+/// How long the runtime may take until it listens; it takes 20 to 60 ms.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// The descriptor on which the runtime reports its ports: that of the standard input, which it does not read.
+///
+/// Any other would have to be put in place between fork and exec, and a process that runs code of ours there is forked with
+/// copies of all page tables: 4 % of the processor time of a whole run of scenarios (`perf`).
+const CONTROL_DESCRIPTOR: i32 = 0;
+
+/// A running `workerd` with one socket a worker. Dropping it ends it.
+#[derive(Debug)]
+pub struct Runtime {
+    child: Child,
+    sockets: HashMap<String, SocketAddr>,
+    log: Log,
+    /// Configuration files; the runtime reads them only at its start, `--keep` leaves them readable.
+    _directory: ScratchDirectory,
+}
+
+/// Why the runtime did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The process could not be started or spoken to.
+    #[error("workerd could not be started")]
+    Start(#[source] io::Error),
+    /// It ended before it listened, as it does when a worker's code is faulty.
+    #[error("workerd ended before it listened: {}", .0.join("\n"))]
+    Ended(Vec<String>),
+    /// It did not listen in time.
+    #[error("workerd did not listen within {} s: {}", START_LIMIT.as_secs(), .0.join("\n"))]
+    Silent(Vec<String>),
+}
+
+/// The lines written so far, shared with the tasks that read the pipes.
+#[derive(Clone, Debug)]
+struct Log {
+    lines: Arc<Mutex<Vec<LogLine>>>,
+    /// Counts the lines, so that a reader can wait for the next.
+    written: Arc<watch::Sender<usize>>,
+}
+
+/// What the runtime reports on its control descriptor.
+#[derive(Deserialize)]
+struct ControlEvent {
+    event: String,
+    #[serde(default)]
+    socket: String,
+    #[serde(default)]
+    port: u16,
+}
+
+impl Runtime {
+    /// Starts the workers; returns when every one of them listens.
+    ///
+    /// # Errors
+    /// When the process cannot be started, or ends or stays silent instead of listening.
+    pub async fn start(workerd: &Path, workers: &[WorkerConfig]) -> Result<Self, RuntimeError> {
+        let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-runtime-")
+            .map_err(RuntimeError::Start)?;
+        let file = directory.path().join("config.capnp");
+        std::fs::write(&file, config::render(workers)).map_err(RuntimeError::Start)?;
+
+        let (mut child, control) = spawn(workerd, &file).map_err(RuntimeError::Start)?;
+        let log = Log::default();
+        if let Some(stdout) = child.stdout() {
+            tokio::spawn(log.clone().follow(stdout));
+        }
+        if let Some(stderr) = child.stderr() {
+            tokio::spawn(log.clone().follow(stderr));
+        }
+
+        let control = BufReader::new(control).lines();
+        let listening = listening(control, workers.len());
+        let sockets = tokio::time::timeout(START_LIMIT, listening)
+            .await
+            .map_err(|_| RuntimeError::Silent(log.texts()))?
+            .map_err(RuntimeError::Start)?;
+        if sockets.len() < workers.len() {
+            // Its control descriptor closed: it has ended, and its last words are in the pipes.
+            let _ = child.wait().await;
+            log.settled().await;
+            return Err(RuntimeError::Ended(log.texts()));
+        }
+        Ok(Self {
+            child,
+            sockets,
+            log,
+            _directory: directory,
+        })
+    }
+
+    /// Where a worker takes plain HTTP/1.1 requests.
+    pub fn address(&self, worker: &str) -> Option<SocketAddr> {
+        self.sockets.get(worker).copied()
+    }
+
+    /// Where each worker takes plain HTTP/1.1 requests, by worker name.
+    pub fn addresses(&self) -> &HashMap<String, SocketAddr> {
+        &self.sockets
+    }
+
+    /// The process id, for measurements.
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Everything written to the log so far.
+    pub fn log(&self) -> Vec<LogLine> {
+        self.log.lines()
+    }
+
+    /// Waits until the log holds a line that `wanted` accepts, at most for `limit`.
+    pub async fn wait_for_log(
+        &self,
+        limit: Duration,
+        wanted: impl Fn(&LogLine) -> bool,
+    ) -> Option<LogLine> {
+        let mut written = self.log.written.subscribe();
+        let search = async {
+            loop {
+                written.borrow_and_update();
+                if let Some(line) = self.log.lines().into_iter().find(&wanted) {
+                    return Some(line);
+                }
+                written.changed().await.ok()?;
+            }
+        };
+        tokio::time::timeout(limit, search).await.ok().flatten()
+    }
+
+    /// Ends the process and waits until it is gone.
+    pub async fn stop(self) {
+        self.child.stop().await;
+    }
+}
+
+fn spawn(workerd: &Path, config: &Path) -> io::Result<(Child, pipe::Receiver)> {
+    let (control, report) = io::pipe()?;
+    let mut command = tokio::process::Command::new(workerd);
+    command
+        .arg("serve")
+        // Modules are embedded by absolute path.
+        .args(["-I", "/"])
+        .arg(format!("--control-fd={CONTROL_DESCRIPTOR}"))
+        // With it an uncaught exception is logged with its stack.
+        .arg("--verbose")
+        .arg(config)
+        .env_clear()
+        .env("TZ", "UTC")
+        .stdin(report)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = Child::spawn(command)?;
+    Ok((child, pipe::Receiver::from_owned_fd(control.into())?))
+}
+
+/// Collects ports until every socket has reported, or the descriptor closes.
+async fn listening(
+    mut control: Lines<BufReader<pipe::Receiver>>,
+    expected: usize,
+) -> io::Result<HashMap<String, SocketAddr>> {
+    let mut sockets = HashMap::new();
+    while sockets.len() < expected
+        && let Some(line) = control.next_line().await?
+    {
+        if let Ok(event) = serde_json::from_str::<ControlEvent>(&line)
+            && event.event == "listen"
+        {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, event.port));
+            sockets.insert(event.socket, address);
+        }
+    }
+    Ok(sockets)
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            lines: Arc::default(),
+            written: Arc::new(watch::Sender::new(0)),
+        }
+    }
+}
+
+impl Log {
+    async fn follow(self, pipe: impl AsyncRead + Unpin) {
+        let mut lines = BufReader::new(pipe).lines();
+        // A line that is not UTF-8 ends the log of that pipe; the worker runs on.
+        while let Ok(Some(line)) = lines.next_line().await {
+            let line = LogLine::read(&line);
+            self.lines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line);
+            self.written.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn lines(&self) -> Vec<LogLine> {
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// What the runtime complained of, for an error message.
+    fn texts(&self) -> Vec<String> {
+        self.lines()
+            .into_iter()
+            .filter(|line| line.level >= LogLevel::Warn)
+            .map(|line| line.message)
+            .collect()
+    }
+
+    /// Waits until the pipes of an ended process have been read to their end: their tasks hold the only
+    /// other handles on the lines.
+    async fn settled(&self) {
+        while Arc::strong_count(&self.lines) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Expectations: what must be true of a step, and at the end.
+
+use std::collections::BTreeMap;
+
+use edgeproof_document::range::Range;
+use edgeproof_ground::{call::CallPattern, time::Time};
+use http::HeaderName;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::{
+    cloudflare::ExpectCloudflare, deploying::ExpectDeployment, status::StatusMatcher,
+    text::TextMatcher,
+};
+
+/// What must be true of the call that a step made or caused.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// The status the visitor got.
+    pub status: Option<StatusMatcher>,
+    /// Headers of the answer, by name.
+    pub headers: BTreeMap<Header, TextMatcher>,
+    /// The body of the answer.
+    pub body: Option<TextMatcher>,
+    /// Elements of the page: of the live page in a browser, of the body otherwise.
+    pub page: Vec<Element>,
+    /// What the page prints: each of these conditions must hold for at least one line.
+    pub console: Vec<TextMatcher>,
+    /// Everything the page has printed so far, line by line.
+    pub whole_console: Option<TextMatcher>,
+    /// The page is byte for byte the origin's, but for one element that this selector finds.
+    pub unchanged_except: Option<String>,
+    /// How soon the head of the answer came at the latest.
+    pub within: Option<Time>,
+    /// The call began only when the last other call of this name had been answered.
+    pub after: Option<CallPattern>,
+    /// The call began before the first other call of this name did.
+    pub before: Option<CallPattern>,
+    /// The head of the answer took less time than that of the last other call of this name.
+    pub faster_than: Option<CallPattern>,
+    /// What the edge's cache says of the answer (`CF-Cache-Status`), such as `HIT`, `MISS` or `DYNAMIC`.
+    pub cache: Option<TextMatcher>,
+    /// Bytes of all headers of the answer, counted as Cloudflare counts them.
+    pub header_bytes: Option<Range>,
+    /// What the visitor sent, as the edge received it.
+    pub request: Option<ExpectRequest>,
+    /// What the origin saw of this call.
+    pub origin: Option<ExpectOrigin>,
+    /// What the filtering node saw of this call. A copy that is sent aside is waited for.
+    pub node: Option<ExpectOrigin>,
+    /// What the worker did with this call.
+    pub worker: Option<ExpectWorker>,
+    /// What came of a `deploy` step.
+    pub deployment: Option<ExpectDeployment>,
+    /// What this step asked of the control plane, and what the account holds after it.
+    pub cloudflare: Option<ExpectCloudflare>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
+}
+
+/// What must be true when all steps are done.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectAtEnd {
+    /// What the origin saw; each says which call it is about.
+    pub origin: Vec<ExpectOrigin>,
+    /// What the filtering node saw; each says which call it is about.
+    pub node: Vec<ExpectOrigin>,
+    /// The attacks the filtering node recorded, in order, each including what is written here; `[]` is none.
+    pub attacks: Option<Vec<Json>>,
+    /// What the worker did in the whole scenario.
+    pub worker: Option<ExpectWorker>,
+    /// What was asked of the control plane, and what the account holds.
+    pub cloudflare: Option<ExpectCloudflare>,
+    /// The identification events, in order, each including what is written here; `[]` is none.
+    pub events: Option<Vec<Json>>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
+}
+
+/// An element of a page.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Element {
+    /// The CSS selector.
+    pub select: String,
+    /// How many elements it finds; at least one where it is absent.
+    pub count: Option<Range>,
+    /// The text of the first.
+    pub text: Option<TextMatcher>,
+    /// Attributes of the first, by name.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, TextMatcher>,
+    /// What the author wants to be told when it is not so.
+    pub message: Option<String>,
+}
+
+/// What the visitor sent.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectRequest {
+    /// Headers of the request, by name.
+    pub headers: BTreeMap<Header, TextMatcher>,
+    /// What one header, or all of them, take of the 128 KB that Cloudflare lets through.
+    pub budget: Vec<Budget>,
+    /// Bytes of all headers of the request, counted as Cloudflare counts them.
+    pub header_bytes: Option<Range>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
+}
+
+/// A share of the header budget.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The header; all of them where it is absent.
+    pub header: Option<Header>,
+    /// Per cent of 131,072 bytes.
+    pub percent: Range,
+}
+
+/// What the origin, or the filtering node, saw.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectOrigin {
+    /// Which call; the step's own where it is absent.
+    pub call: Option<CallPattern>,
+    /// Whether it got there.
+    pub reached: Option<bool>,
+    /// How often it got there.
+    pub times: Option<Range>,
+    /// Headers it had on arrival.
+    pub headers: BTreeMap<Header, TextMatcher>,
+    /// The body it had on arrival.
+    pub body: Option<TextMatcher>,
+    /// The body is byte for byte the one the visitor sent.
+    pub body_as_sent: bool,
+    /// It came only when the last call of this name had been answered, such as the worker's to Fingerprint.
+    pub after: Option<CallPattern>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
+}
+
+/// What the worker did.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectWorker {
+    /// Whether a worker ran at all.
+    pub ran: Option<bool>,
+    /// What it asked of others, and how often.
+    pub asked: Vec<Asked>,
+    /// Lines of its log: each of these conditions must hold for at least one line.
+    pub log: Vec<TextMatcher>,
+    /// The whole log.
+    pub whole_log: Option<TextMatcher>,
+    /// What the author wants to be told when one of these does not hold.
+    pub message: Option<String>,
+}
+
+/// A request of the worker's own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Which.
+    pub call: CallPattern,
+    /// How often; at least once where it is absent.
+    pub times: Option<Range>,
+    /// Headers it had.
+    #[serde(default)]
+    pub headers: BTreeMap<Header, TextMatcher>,
+    /// What the author wants to be told when it is not so.
+    pub message: Option<String>,
+}
+
+impl ExpectOrigin {
+    /// How many requests it takes for this to hold; 0 where none is expected.
+    pub fn at_least(&self) -> f64 {
+        let wants_content = !self.headers.is_empty() || self.body.is_some() || self.body_as_sent;
+        let wanted = self.reached == Some(true) || wants_content;
+        let times = self.times.as_ref().and_then(|times| times.min);
+        times.unwrap_or(f64::from(u8::from(wanted)))
+    }
+}
+
+/// The name of a header, in any case.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct Header(pub HeaderName);
+
+impl TryFrom<String> for Header {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        HeaderName::from_bytes(text.as_bytes())
+            .map(Self)
+            .map_err(|_| format!("`{text}` cannot be the name of a header"))
+    }
+}
+
+impl PartialOrd for Header {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Header {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.as_str().cmp(other.0.as_str())
+    }
+}

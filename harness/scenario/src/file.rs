@@ -1,0 +1,105 @@
+//! A scenario as a file states it.
+
+use std::time::Duration;
+
+use edgeproof_ground::time::Time;
+use edgeproof_rig::{Description, Visitor};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{expect::ExpectAtEnd, step::Step};
+
+/// A scenario file, after includes, defaults and the matrix have been worked in.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it proves, as a claim.
+    #[serde(rename = "scenario")]
+    pub title: String,
+    /// Words to select it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The documents a rule comes from.
+    #[serde(default)]
+    pub refs: Vec<String>,
+    /// What a failure means.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Warnings of `edgeproof check` that do not apply, by id.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// Scenarios that must pass first, by name such as `flow::regular_passes`; where one does not, this one is skipped.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
+    /// Why it is not run at present.
+    pub skip: Option<String>,
+    /// How long it may take altogether.
+    pub timeout: Option<Time>,
+    /// What it starts from: the rig.
+    #[serde(default)]
+    pub given: Description,
+    /// What happens.
+    pub steps: Vec<Step>,
+    /// What must be true when all steps are done.
+    #[serde(default)]
+    pub expect: ExpectAtEnd,
+}
+
+/// The name of the visitor that is there when none is described: one HTTP client.
+pub const DEFAULT_VISITOR: &str = "visitor";
+
+impl Scenario {
+    /// Somebody has to take the steps.
+    pub(super) fn with_a_visitor(mut self) -> Self {
+        if self.given.visitors.is_empty() {
+            self.given
+                .visitors
+                .insert(DEFAULT_VISITOR.to_owned(), Visitor::default());
+        }
+        self
+    }
+
+    /// Who takes a step: the one it names, or the only one there is.
+    pub fn visitor_of<'a>(&'a self, step: &'a Step) -> Option<&'a str> {
+        match &step.visitor {
+            Some(name) => Some(name),
+            None if self.given.visitors.len() == 1 => {
+                self.given.visitors.keys().next().map(String::as_str)
+            }
+            None => None,
+        }
+    }
+
+    /// How long the apps that it starts may take until they are ready, altogether.
+    pub fn ready_within(&self) -> Duration {
+        let hosts = self
+            .given
+            .zones
+            .values()
+            .flat_map(|zone| zone.hosts.values());
+        let apps = hosts.filter_map(|host| host.app.as_ref()?.launch.as_ref());
+        apps.map(|launch| launch.ready_within).sum()
+    }
+
+    /// All names that resolve.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.given
+            .zones
+            .values()
+            .flat_map(|zone| zone.hosts.keys().chain(zone.custom_domains.keys()))
+            .map(String::as_str)
+    }
+}
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The protection is broken.
+    #[default]
+    Required,
+    /// It would be better otherwise; the run does not fail.
+    Optional,
+    /// Nothing is judged, only reported.
+    Observe,
+}

@@ -1,0 +1,351 @@
+//! Warnings about deployments that work in a test and bite in production.
+//!
+//! A scenario that means it says `allow: [ID]`.
+
+mod routing;
+
+use edgeproof_deployment::Deployment;
+use edgeproof_document::problem::Problem;
+use edgeproof_ground::{
+    header_limits::{REQUEST_HEADER_BYTES, header_bytes, header_line_bytes},
+    international,
+};
+use edgeproof_rig::Description;
+
+use super::{load::Case, step::Action};
+
+/// A kind of warning.
+#[derive(Clone, Copy, Debug)]
+pub struct Lint {
+    /// Its name.
+    pub id: &'static str,
+    /// Why it is worth a warning, and what to do.
+    pub explanation: &'static str,
+}
+
+/// The dashboard takes no more pages, and no more APIs, than this in one deployment.
+const MOST: usize = 10;
+
+const EXACT: Lint = Lint {
+    id: "exact-pattern",
+    explanation: "Patterns are compared with the path and the query. An exact pattern such as `/api/login` does not \
+                  match `/api/login?x=1`, so any query string evades the protection. End the pattern with `*`.",
+};
+const ZONES: Lint = Lint {
+    id: "different-zones",
+    explanation: "A page and the API it calls are in different zones. The signals' cookie is not usable across sites, \
+                  and each zone needs routes and a deployment of its own.",
+};
+const MANY: Lint = Lint {
+    id: "too-many",
+    explanation: "The dashboard takes at most 10 identification pages and 10 protected APIs in one deployment. Join \
+                  some with a trailing `*`, or deploy twice.",
+};
+const NOTHING: Lint = Lint {
+    id: "nothing-protected",
+    explanation: "A deployment without identification pages sends no signals, and one without protected APIs checks \
+                  none. Either way nothing is protected.",
+};
+const SHARED: Lint = Lint {
+    id: "same-route-twice",
+    explanation: "Two deployments claim the same pattern. Cloudflare gives a pattern to one worker only, so the other \
+                  never runs.",
+};
+const HEAD: Lint = Lint {
+    id: "get-leaves-head-open",
+    explanation: "The product protects GET, POST, PUT, PATCH and DELETE. A HEAD request to a GET API goes straight to \
+                  the origin; make the origin refuse it, or protect the call that has the effect.",
+};
+const PAGE: Lint = Lint {
+    id: "page-as-api",
+    explanation: "A page is protected as if it were an API. A visitor's first request for it cannot carry signals, so \
+                  it is refused or passes unchecked. Protect the API that the page calls.",
+};
+
+const SHADOWED: Lint = Lint {
+    id: "shadowed-route",
+    explanation: "Of all routes that match a URL the most specific one runs, and only that one. Here a route of another \
+                  worker, or one without a worker, is more specific than the deployment's own, so its page or API is \
+                  never seen by it. Make the own route more specific, or join the two workers.",
+};
+const UNROUTED: Lint = Lint {
+    id: "unrouted",
+    explanation: "No route runs the worker for a page or an API of its deployment, so it is not instrumented or not \
+                  protected. Routes that are stated replace the derived ones: state one for each page and API.",
+};
+const BUDGET: Lint = Lint {
+    id: "header-budget",
+    explanation: "Cloudflare lets 128 KB of request headers through and answers 413 above that. Signals take about 20 KB \
+                  of it in `fp-data`; with the site's own cookies and headers the call is over the limit. Shrink the \
+                  cookies, or narrow their path so that they are not sent to the protected API.",
+};
+
+/// Every kind of warning.
+pub const LINTS: [Lint; 10] = [
+    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, BUDGET,
+];
+
+/// What signals take of a request's headers, in bytes: 20 KB, as the vendor's documentation says.
+const SIGNALS: usize = 20 * 1024;
+
+/// Everything worth a warning in a case.
+pub fn lint(case: &Case) -> Vec<Problem> {
+    let given = &case.scenario.given;
+    let mut found = Vec::new();
+    for (name, deployment) in &given.deployments {
+        let below = |path: &[&str]| {
+            let mut whole = vec!["given".to_owned(), "deployments".to_owned(), name.clone()];
+            whole.extend(path.iter().map(|&segment| segment.to_owned()));
+            whole
+        };
+        for (index, api) in deployment.protected_apis.iter().enumerate() {
+            let at = below(&["protected_apis", &index.to_string()]);
+            if !api.url.ends_with('*') {
+                found.push((
+                    EXACT,
+                    at.clone(),
+                    format!("`{}` is evaded by any query string", api.url),
+                ));
+            }
+            if api.method == http::Method::GET {
+                found.push((HEAD, at.clone(), format!("HEAD {} stays open", api.url)));
+            }
+            if deployment.identification_pages.contains(&api.url) {
+                found.push((PAGE, at.clone(), format!("`{}` is a page", api.url)));
+            }
+            if let Some(message) = elsewhere(given, deployment, &api.url) {
+                found.push((ZONES, at, message));
+            }
+        }
+        let counts = [
+            (
+                "identification_pages",
+                deployment.identification_pages.len(),
+            ),
+            ("protected_apis", deployment.protected_apis.len()),
+        ];
+        for (key, count) in counts {
+            if count > MOST {
+                found.push((
+                    MANY,
+                    below(&[key]),
+                    format!("{count} of them, and {MOST} are taken"),
+                ));
+            }
+            if count == 0 && !protects_otherwise(deployment) {
+                found.push((NOTHING, below(&[]), format!("`{name}` has no `{key}`")));
+            }
+        }
+        for (other, theirs) in given.deployments.iter().filter(|(other, _)| *other < name) {
+            for pattern in shared(deployment, theirs) {
+                let message = format!("`{pattern}` is claimed by `{other}` as well");
+                found.push((SHARED, below(&[]), message));
+            }
+        }
+    }
+    found.extend(routing::lint(given));
+    found.extend(over_budget(case));
+    found
+        .into_iter()
+        .filter(|(lint, _, _)| !case.scenario.allow.iter().any(|id| id == lint.id))
+        .map(|(lint, path, message)| problem(case, lint, &path, &message))
+        .collect()
+}
+
+/// A worker of its own kind, deployed beside or in place of the protection, or a connector without Flow.
+fn protects_otherwise(deployment: &Deployment) -> bool {
+    (deployment.worker.is_some() || deployment.wallarm.is_some())
+        && deployment.identification_pages.is_empty()
+        && deployment.protected_apis.is_empty()
+}
+
+/// Calls of protected APIs whose own headers leave no room for signals.
+fn over_budget(case: &Case) -> Vec<(Lint, Vec<String>, String)> {
+    let room = REQUEST_HEADER_BYTES - SIGNALS;
+    let visitors = case.scenario.given.visitors.iter();
+    let of_visitors = visitors.filter_map(|(name, visitor)| {
+        let bytes = header_bytes(&visitor.headers.0);
+        let path = ["given", "visitors", name, "headers"].map(str::to_owned);
+        (bytes > room).then(|| (bytes, path.to_vec()))
+    });
+    let steps = case.scenario.steps.iter().enumerate();
+    let of_steps = steps.filter_map(|(index, step)| {
+        let Action::Request(request) = &step.action else {
+            return None;
+        };
+        let bytes: usize = request
+            .headers
+            .iter()
+            .flat_map(|(name, values)| values.0.iter().map(move |value| (name, value)))
+            .map(|(name, value)| header_line_bytes(name.0.as_str(), value.as_bytes()))
+            .sum();
+        let path = ["steps", &index.to_string(), "request", "headers"].map(str::to_owned);
+        (bytes > room).then(|| (bytes, path.to_vec()))
+    });
+    of_visitors
+        .chain(of_steps)
+        .map(|(bytes, path)| {
+            let message =
+                format!("{bytes} bytes of headers, and {SIGNALS} of signals, are over 128 KB");
+            (BUDGET, path, message)
+        })
+        .collect()
+}
+
+fn problem(case: &Case, lint: Lint, path: &[String], message: &str) -> Problem {
+    let node = (0..=path.len())
+        .rev()
+        .find_map(|length| case.node.at_path(path[..length].iter().map(String::as_str)));
+    Problem {
+        message: format!("{}: {message}", lint.id),
+        at: node.map_or(case.node.at, |node| node.at),
+        label: "here".to_owned(),
+        help: Some(format!("edgeproof explain {}", lint.id)),
+    }
+}
+
+/// The zone that a pattern's host is in.
+fn zone<'a>(given: &'a Description, pattern: &str) -> Option<&'a str> {
+    let without_scheme = pattern.split_once("://").map_or(pattern, |(_, rest)| rest);
+    let host = without_scheme.split('/').next().unwrap_or_default();
+    let host = international::host_or_as_written(host.trim_start_matches(['*', '.']));
+    given
+        .zones
+        .keys()
+        .map(String::as_str)
+        .find(|zone| *host == **zone || host.ends_with(&format!(".{zone}")))
+}
+
+/// What is wrong where no page of the deployment is in the API's zone.
+fn elsewhere(given: &Description, deployment: &Deployment, api: &str) -> Option<String> {
+    let of_api = zone(given, api)?;
+    let mut pages = deployment
+        .identification_pages
+        .iter()
+        .filter_map(|page| zone(given, page))
+        .peekable();
+    let first = *pages.peek()?;
+    (!pages.any(|page| page == of_api))
+        .then(|| format!("the API is in `{of_api}`, its pages in `{first}`"))
+}
+
+fn shared<'a>(deployment: &'a Deployment, other: &Deployment) -> Vec<&'a str> {
+    let theirs: Vec<&str> = patterns(other).collect();
+    patterns(deployment)
+        .filter(|pattern| theirs.contains(pattern))
+        .collect()
+}
+
+fn patterns(deployment: &Deployment) -> impl Iterator<Item = &str> {
+    let pages = deployment.identification_pages.iter();
+    let apis = deployment.protected_apis.iter().map(|api| &api.url);
+    let routes = deployment.routes.iter().flatten();
+    pages.chain(apis).chain(routes).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::load::{self, load_text};
+
+    fn found(deployments: &str, allow: &str) -> Vec<String> {
+        let text = format!(
+            "scenario: x\nallow: [{allow}]\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}, \
+             b.example: {{hosts: {{b.example: {{site: s}}}}}}}}\n  deployments: {deployments}\nsteps: []\n"
+        );
+        let case = &load_text(Path::new("x.yaml"), &text).unwrap()[0];
+        let id = |problem: &Problem| problem.message.split(':').next().unwrap().to_owned();
+        lint(case).iter().map(id).collect()
+    }
+
+    const GOOD: &str = "identification_pages: [a.example/p]";
+
+    #[rstest]
+    #[case("POST a.example/api*", &[])]
+    #[case("POST a.example/api", &["exact-pattern"])]
+    #[case("GET a.example/api*", &["get-leaves-head-open"])]
+    #[case("POST b.example/api*", &["different-zones"])]
+    #[case("POST a.example/p", &["exact-pattern", "page-as-api"])]
+    fn an_api_that_bites_is_warned_of(#[case] api: &str, #[case] expected: &[&str]) {
+        let deployment = format!("{{f: {{{GOOD}, protected_apis: [{api}]}}}}");
+        assert_eq!(found(&deployment, ""), expected);
+    }
+
+    #[test]
+    fn a_deployment_that_bites_is_warned_of() {
+        assert_eq!(
+            found("{f: {}}", ""),
+            ["nothing-protected", "nothing-protected"]
+        );
+        assert_eq!(found("{f: {wallarm: {mode: inline}}}", ""), [""; 0]);
+        let many: Vec<String> = (0..11).map(|n| format!("POST a.example/{n}*")).collect();
+        let many = format!("{{f: {{{GOOD}, protected_apis: [{}]}}}}", many.join(", "));
+        assert_eq!(found(&many, ""), ["too-many"]);
+        let one = format!("{{{GOOD}, protected_apis: [POST a.example/api*]}}");
+        let twice = found(&format!("{{f: {one}, g: {one}}}"), "");
+        assert_eq!(twice, ["same-route-twice", "same-route-twice"]);
+    }
+
+    #[rstest]
+    // The star of `g` matches the API of `f`, and a longer path is more specific.
+    #[case("f: {PAGES, protected_apis: [POST a.example/api*], routes: [a.example/*]}, g: {PAGES2, protected_apis: [POST a.example/ap*], routes: [a.example/ap*, a.example/q]}", &["shadowed-route"])]
+    #[case("f: {PAGES, protected_apis: [POST a.example/api*], routes: [a.example/p]}", &["unrouted"])]
+    #[case("f: {PAGES, protected_apis: [POST a.example/api*], routes: [a.example/*]}", &[])]
+    fn a_deployment_that_never_sees_its_traffic_is_warned_of(
+        #[case] deployments: &str,
+        #[case] expected: &[&str],
+    ) {
+        let deployments = deployments
+            .replace("PAGES2", "identification_pages: [a.example/q]")
+            .replace("PAGES", GOOD);
+        assert_eq!(found(&format!("{{{deployments}}}"), ""), expected);
+    }
+
+    #[test]
+    fn headers_that_leave_no_room_for_signals_are_warned_of() {
+        let text = |bytes: usize| {
+            format!(
+                "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}}}\n  visitors: {{v: {{headers: {{cookie: {}}}}}}}\nsteps: []\n",
+                "c".repeat(bytes)
+            )
+        };
+        let count = |bytes| {
+            let case = &load_text(Path::new("x.yaml"), &text(bytes)).unwrap()[0];
+            lint(case).len()
+        };
+        assert_eq!((count(110_000), count(111_000)), (0, 1));
+    }
+
+    #[test]
+    fn the_scenarios_of_this_repository_have_nothing_to_warn_of() {
+        let folder = edgeproof_ground::tools::home().join("scenarios");
+        let cases = load::load(&load::find(&[folder]).unwrap()).unwrap();
+        let warnings: Vec<String> = cases
+            .iter()
+            .flat_map(|case| {
+                let found = lint(case).into_iter();
+                found.map(|problem| format!("{}: {}", case.name, problem.message))
+            })
+            .collect();
+        assert!(warnings.is_empty(), "{}", warnings.join("\n"));
+    }
+
+    #[test]
+    fn every_warning_has_a_name_of_its_own_and_says_what_to_do() {
+        let mut ids: Vec<&str> = LINTS.iter().map(|lint| lint.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), LINTS.len());
+        assert!(LINTS.iter().all(|lint| lint.explanation.len() > 80));
+    }
+
+    #[test]
+    fn what_a_scenario_allows_is_not_warned_of() {
+        let deployment = format!("{{f: {{{GOOD}, protected_apis: [POST a.example/api]}}}}");
+        assert!(found(&deployment, "exact-pattern").is_empty());
+    }
+}

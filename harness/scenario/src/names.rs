@@ -1,0 +1,364 @@
+//! Names that must exist: visitors, rulesets, hosts. Wrong ones are found while reading.
+
+use edgeproof_browser::Profile;
+use edgeproof_cloudflare::plane::DEPLOYER;
+use edgeproof_document::{
+    node::{Node, Value},
+    problem::Problem,
+    read::nearest,
+    source::Span,
+};
+use edgeproof_ground::pattern::{Pattern, PatternError};
+use edgeproof_origin::launch::Launch;
+use url::Url;
+
+use super::{
+    file::Scenario,
+    step::{Action, Actor, Step},
+    template,
+};
+
+/// Every name in the scenario that refers to nothing.
+pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
+    let mut names = Names {
+        scenario,
+        node,
+        problems: Vec::new(),
+    };
+    names.rulesets();
+    names.patterns();
+    names.hosts_of_zones();
+    names.apps();
+    names.zones_of_account();
+    for (index, step) in scenario.steps.iter().enumerate() {
+        names.visitor(index, step);
+        names.host(index, step);
+        names.captured(index);
+        names.rulesets_of_change(index, step);
+        names.deployment(index, step);
+    }
+    names.problems
+}
+
+struct Names<'a> {
+    scenario: &'a Scenario,
+    node: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl Names<'_> {
+    fn problem(&mut self, path: &[&str], message: String, help: String) {
+        let at = self
+            .node
+            .at_path(path.iter().copied())
+            .map_or(self.node.at, |node| node.at);
+        self.problems.push(Problem {
+            message,
+            at,
+            label: "here".to_owned(),
+            help: Some(help),
+        });
+    }
+
+    fn rulesets(&mut self) {
+        let given = &self.scenario.given;
+        let known: Vec<&String> = given.rulesets.keys().collect();
+        for (worker, deployment) in &given.deployments {
+            if let Some(ruleset) = &deployment.ruleset
+                && !given.rulesets.contains_key(ruleset)
+            {
+                self.problem(
+                    &["given", "deployments", worker, "ruleset"],
+                    format!("there is no ruleset `{ruleset}`"),
+                    nearest(ruleset, &known),
+                );
+            }
+        }
+    }
+
+    /// A worker may be given patterns that it cannot read; a host that is no name is nobody's wish.
+    fn patterns(&mut self) {
+        for (worker, deployment) in &self.scenario.given.deployments {
+            let apis = deployment.protected_apis.iter().map(|api| &api.url);
+            let written: [(&str, Vec<&String>); 3] = [
+                (
+                    "identification_pages",
+                    deployment.identification_pages.iter().collect(),
+                ),
+                ("protected_apis", apis.collect()),
+                ("routes", deployment.routes.iter().flatten().collect()),
+            ];
+            for (key, patterns) in written {
+                for (index, pattern) in patterns.into_iter().enumerate() {
+                    if let Err(error @ PatternError::HostName(_)) = pattern.parse::<Pattern>() {
+                        self.problem(
+                            &["given", "deployments", worker, key, &index.to_string()],
+                            error.to_string(),
+                            "write the name as the browser's address bar shows it".to_owned(),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// A deployment that a step makes may use the rulesets of that step, and all before.
+    fn rulesets_of_change(&mut self, index: usize, step: &Step) {
+        let Action::Set(change) = &step.action else {
+            return;
+        };
+        let earlier = self.scenario.steps[..=index].iter();
+        let changed = earlier.filter_map(|step| match &step.action {
+            Action::Set(change) => Some(change.rulesets.keys()),
+            _ => None,
+        });
+        let known: Vec<&String> = self
+            .scenario
+            .given
+            .rulesets
+            .keys()
+            .chain(changed.flatten())
+            .collect();
+        let index = index.to_string();
+        for (worker, deployment) in &change.deployments {
+            if let Some(ruleset) = &deployment.ruleset
+                && !known.contains(&ruleset)
+            {
+                self.problem(
+                    &["steps", &index, "set", "deployments", worker, "ruleset"],
+                    format!("there is no ruleset `{ruleset}`"),
+                    nearest(ruleset, &known),
+                );
+            }
+        }
+    }
+
+    /// What the dashboard would refuse of a deployment that a step makes.
+    fn deployment(&mut self, index: usize, step: &Step) {
+        let Action::Deploy(deploying) = &step.action else {
+            return;
+        };
+        let index = index.to_string();
+        if let Some((key, file)) = deploying.file()
+            && let Some(node) = self.node.at_path(["steps", &index, "deploy", key])
+        {
+            self.problems.extend(file.broken_rules(node));
+        }
+        let given = &self.scenario.given.cloudflare;
+        let tokens = given.iter().flat_map(|given| given.tokens.keys());
+        let mut known: Vec<&str> = tokens.map(String::as_str).collect();
+        if known.is_empty() {
+            known.push(DEPLOYER);
+        }
+        if let Some(token) = &deploying.token
+            && !known.contains(&token.as_str())
+        {
+            self.problem(
+                &["steps", &index, "deploy", "token"],
+                format!("there is no token `{token}`"),
+                nearest(token, &known),
+            );
+        }
+    }
+
+    /// Records and tokens of the account are for zones that are given.
+    fn zones_of_account(&mut self) {
+        let given = &self.scenario.given;
+        let Some(account) = &given.cloudflare else {
+            return;
+        };
+        let known: Vec<&String> = given.zones.keys().collect();
+        for zone in account.records.keys() {
+            if !known.contains(&zone) {
+                self.problem(
+                    &["given", "cloudflare", "records", zone],
+                    format!("there is no zone `{zone}`"),
+                    nearest(zone, &known),
+                );
+            }
+        }
+        for (token, described) in &account.tokens {
+            for (index, zone) in described.zones.iter().flatten().enumerate() {
+                if !known.contains(&zone) {
+                    let index = index.to_string();
+                    self.problem(
+                        &["given", "cloudflare", "tokens", token, "zones", &index],
+                        format!("there is no zone `{zone}`"),
+                        nearest(zone, &known),
+                    );
+                }
+            }
+        }
+    }
+
+    fn hosts_of_zones(&mut self) {
+        for (zone, described) in &self.scenario.given.zones {
+            for (host, answers) in &described.hosts {
+                let path = ["given", "zones", zone, "hosts", host];
+                if host != zone && !host.ends_with(&format!(".{zone}")) {
+                    self.problem(
+                        &path,
+                        format!("`{host}` is not in the zone `{zone}`"),
+                        format!("name it `{zone}` or `….{zone}`, or give it a zone of its own"),
+                    );
+                }
+                if answers.site.is_some() == answers.app.is_some() {
+                    self.problem(
+                        &path,
+                        format!("`{host}` needs something that answers: either `site` or `app`"),
+                        "`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Apps that are started: each in a folder that is there, and no two where only one can listen.
+    fn apps(&mut self) {
+        let mut ports: Vec<(u16, &Launch, &str)> = Vec::new();
+        for (zone, described) in &self.scenario.given.zones {
+            for (host, behind) in &described.hosts {
+                let Some(launch) = behind.app.as_ref().and_then(|app| app.launch.as_ref()) else {
+                    continue;
+                };
+                let path = |key| ["given", "zones", zone, "hosts", host, "app", key];
+                if !launch.folder.is_dir() {
+                    self.problem(
+                        &path("in"),
+                        format!("there is no folder `{}` for `{}`", launch.folder.display(), launch.command),
+                        "`in` is seen from the file that says it; without it the command runs in that file's folder"
+                            .to_owned(),
+                    );
+                }
+                let Some(port) = launch.address.fixed_port() else {
+                    continue;
+                };
+                match ports.iter().find(|(known, ..)| *known == port) {
+                    Some((_, known, first)) if *known != launch => self.problem(
+                        &path("address"),
+                        format!("the app of `{first}` is started at port {port} too, in another way"),
+                        "give it another port, or the same words as there: then both hosts share one app"
+                            .to_owned(),
+                    ),
+                    Some(_) => {}
+                    None => ports.push((port, launch, host)),
+                }
+            }
+        }
+    }
+
+    fn visitor(&mut self, index: usize, step: &Step) {
+        let index = index.to_string();
+        let actor = step.action.actor();
+        if actor == Actor::Nobody {
+            return;
+        }
+        let visitors = &self.scenario.given.visitors;
+        let known: Vec<&String> = visitors.keys().collect();
+        let action = step.action.name();
+        let Some(name) = self.scenario.visitor_of(step) else {
+            return self.problem(
+                &["steps", &index],
+                "who takes this step is not said".to_owned(),
+                format!("add `as:`; {}", nearest("", &known)),
+            );
+        };
+        let Some(visitor) = visitors.get(name) else {
+            return self.problem(
+                &["steps", &index, "as"],
+                format!("there is no visitor `{name}`"),
+                nearest(name, &known),
+            );
+        };
+        if actor == Actor::Browser && visitor.profile == Profile::Http {
+            self.problem(
+                &["steps", &index, action],
+                format!("`{action}` needs a browser, and this visitor is an HTTP client"),
+                "give the visitor a profile: regular, incognito or automated".to_owned(),
+            );
+        }
+        if actor == Actor::Client && visitor.profile != Profile::Http {
+            self.problem(
+                &["steps", &index, action],
+                format!("`{action}` is for HTTP clients, and this visitor is a browser"),
+                "describe one more visitor, without a profile, and name it with `as:`".to_owned(),
+            );
+        }
+    }
+
+    /// `${name}` in a step must have been captured before; those of the matrix are filled in already.
+    fn captured(&mut self, index: usize) {
+        let known: Vec<&String> = self.scenario.steps[..index]
+            .iter()
+            .flat_map(|step| step.capture.keys())
+            .collect();
+        let Some(step) = self.node.at_path(["steps", &index.to_string()]) else {
+            return;
+        };
+        let mut unknown = Vec::new();
+        references(step, &mut |name, at| {
+            if !known.iter().any(|captured| *captured == name) {
+                unknown.push(Problem {
+                    message: format!("nothing called `{name}` is known here"),
+                    at,
+                    label: "here".to_owned(),
+                    help: Some(format!(
+                        "give it a value under `matrix`, or `capture` it in an earlier step; {}",
+                        nearest(name, &known)
+                    )),
+                });
+            }
+        });
+        self.problems.extend(unknown);
+    }
+
+    fn host(&mut self, index: usize, step: &Step) {
+        let (url, path) = match &step.action {
+            Action::Visit(url) => (url, "visit"),
+            Action::Request(request) => (&request.url, "request"),
+            Action::Raw(raw) => (&raw.to, "raw"),
+            _ => return,
+        };
+        if url.contains("${") {
+            return;
+        }
+        let index = index.to_string();
+        let path = ["steps", &index, path];
+        let host = Url::parse(url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned));
+        let Some(host) = host else {
+            return self.problem(
+                &path,
+                format!("`{url}` is not an absolute URL"),
+                "write it as `https://shop.example/path`".to_owned(),
+            );
+        };
+        let known: Vec<&str> = self.scenario.hosts().collect();
+        if !known.contains(&host.as_str()) {
+            let help = nearest(&host, &known);
+            self.problem(&path, format!("no zone has the host `{host}`"), help);
+        }
+    }
+}
+
+/// Every `${name}` below a node, but for scripts, whose own templates look the same.
+fn references(node: &Node, found: &mut dyn FnMut(&str, Span)) {
+    match &node.value {
+        Value::Text(text) => {
+            for name in template::names(text) {
+                found(name, node.at);
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| references(item, found)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                if key.text != "run" {
+                    references(value, found);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
+    }
+}

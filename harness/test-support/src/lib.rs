@@ -1,0 +1,10 @@
+//! What the tests of several rooms share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+pub mod golden;
+pub mod operator;
