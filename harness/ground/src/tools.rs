@@ -180,6 +180,6 @@ mod tests {
 
     #[test]
     fn the_home_is_the_workspace() {
-        assert!(home().join("harness/Cargo.toml").is_file());
+        assert!(home().join("harness/ground/Cargo.toml").is_file());
     }
 }
