@@ -55,6 +55,20 @@ impl Secrets {
         })
     }
 
+    /// The last place up to `at` where the text can be cut without leaving a part of a secret.
+    pub(super) fn cut(&self, text: &str, at: usize) -> usize {
+        let mut at = text.floor_char_boundary(at);
+        while let Some(start) = self
+            .0
+            .iter()
+            .filter_map(|secret| across(text, at, secret))
+            .min()
+        {
+            at = start;
+        }
+        at
+    }
+
     /// All of them.
     pub(super) fn texts(&self) -> &[String] {
         &self.0
@@ -64,6 +78,14 @@ impl Secrets {
     pub(super) fn longest(&self) -> usize {
         self.0.first().map_or(0, String::len)
     }
+}
+
+/// Where the secret begins that stands on both sides of `at`.
+fn across(text: &str, at: usize, secret: &str) -> Option<usize> {
+    let reach = secret.len().saturating_sub(1);
+    let start = text.ceil_char_boundary(at.saturating_sub(reach));
+    let end = text.floor_char_boundary(at + reach);
+    text[start..end].find(secret).map(|found| start + found)
 }
 
 #[cfg(test)]
@@ -84,6 +106,27 @@ mod tests {
         assert_eq!(
             secrets.hidden_in("production sk_test_1 short hunter22 abcdefgh"),
             "production [redacted] short [redacted] [redacted]"
+        );
+    }
+    #[test]
+    fn a_text_is_cut_before_a_secret_and_before_one_that_overlaps_it() {
+        let env = [
+            ("A_KEY", "abcdefgh"),
+            ("B_KEY", "ghijklmn"),
+            ("C_KEY", "üüüü"),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let secrets = Secrets::of(&BTreeMap::from(env));
+        let text = "--abcdefghijklmn--üüüü-";
+        let cuts: Vec<usize> = (0..=text.len()).map(|at| secrets.cut(text, at)).collect();
+        let before = [0, 1, 2];
+        let inside = [2; 13];
+        let between = [16, 17, 18];
+        let umlauts = [18; 7];
+        let after = [26, 27];
+        assert_eq!(
+            cuts,
+            [&before[..], &inside, &between, &umlauts, &after].concat()
         );
     }
 }
