@@ -2,7 +2,7 @@
 //!
 //! Decisions (which route, which headers, what is too large) are pure functions in files of their own; the transport
 //! is hyper. A visitor's connection starts with a PROXY protocol preamble ([`preamble()`]) that carries the address the
-//! visitor is to have. `README.md` in this folder says what reaches an application behind the edge, and what comes back.
+//! visitor is to have. `README.md` beside `src` says what reaches an application behind the edge, and what comes back.
 #![cfg_attr(
     test,
     allow(

@@ -2,7 +2,7 @@
 //!
 //! The node is a terminating endpoint: it forwards nothing. Only its status says what it decided. It runs in this
 //! process behind the internet, which carries the faults; every request is in the trace with the decision and why.
-//! `README.md` in this folder says which detector covers what, and what is assumed.
+//! `README.md` beside `src` says which detector covers what, and what is assumed.
 //!
 //! ```
 //! use edgeproof_wallarm::{Mode, Node, Settings};
