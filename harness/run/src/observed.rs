@@ -77,8 +77,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body of the answer, without its content codings.
     pub body: Bytes,
-    /// Why the body still has its content codings; nothing where it was decoded, or had none.
-    pub undecoded: Option<String>,
+    /// Why `body` is not what the answer says: its content codings could not be undone, or the browser does not give it.
+    pub unreadable: Option<String>,
     /// How long the head of the answer took.
     pub took: Duration,
 }

@@ -27,8 +27,8 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     ));
     if let Some(body) = &expect.body {
         let text = String::from_utf8_lossy(&call.body);
-        if call.undecoded.is_some() || !body.holds(Some(&text)) {
-            let actual = call.undecoded.clone();
+        if call.unreadable.is_some() || !body.holds(Some(&text)) {
+            let actual = call.unreadable.clone();
             let actual = actual.unwrap_or_else(|| format!("the body is `{}`", shorten(&text)));
             mismatches.push(
                 Mismatch::new(&["body"], format!("the body is {body}"), actual)

@@ -8,12 +8,12 @@ use crate::{observed::Observed, redact::shorten};
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
-    let undecoded = observed.call.as_ref().and_then(|call| {
+    let unreadable = observed.call.as_ref().and_then(|call| {
         let is_live = observed.live_page.is_some();
-        call.undecoded.as_deref().filter(|_| !is_live)
+        call.unreadable.as_deref().filter(|_| !is_live)
     });
-    if let Some(undecoded) = undecoded.filter(|_| !expect.page.is_empty()) {
-        mismatches.push(Mismatch::new(&["page"], "the page can be read", undecoded));
+    if let Some(unreadable) = unreadable.filter(|_| !expect.page.is_empty()) {
+        mismatches.push(Mismatch::new(&["page"], "the page can be read", unreadable));
     } else if !expect.page.is_empty() {
         let html = match (&observed.live_page, &observed.call) {
             (Some(live), _) => live.clone(),
@@ -58,9 +58,9 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if let Some(selector) = &expect.unchanged_except
         && let Some(call) = &observed.call
         && let Some(original) = &observed.origin_page
-        && let Err(actual) = match undecoded {
+        && let Err(actual) = match unreadable {
             None => unchanged_except(selector, original, &call.body),
-            Some(undecoded) => Err(undecoded.to_owned()),
+            Some(unreadable) => Err(unreadable.to_owned()),
         }
     {
         mismatches.push(Mismatch::new(

@@ -72,7 +72,7 @@ fn blocked() -> Observed {
             status: StatusCode::FORBIDDEN,
             headers: headers(&[("x-rule", "r1"), ("set-cookie", "secret=1")]),
             body: Bytes::from_static(b"{\"error\":\"no\"}"),
-            undecoded: None,
+            unreadable: None,
             took: Duration::from_millis(40),
         }),
         hops: trace.exchanges(),
@@ -84,6 +84,21 @@ fn blocked() -> Observed {
 
 fn expect(text: &str) -> Expect {
     read(&yaml::parse(0, text).unwrap()).unwrap()
+}
+
+#[rstest]
+#[case::empty("{body: ''}", "body")]
+#[case::anything("{body: {not: {contains: x}}}", "body")]
+#[case::no_element("{page: [{select: p, count: 0}]}", "page")]
+fn a_body_that_cannot_be_read_holds_nothing(#[case] text: &str, #[case] key: &str) {
+    let mut observed = blocked();
+    let call = observed.call.as_mut().unwrap();
+    call.body = Bytes::new();
+    call.unreadable = Some("the body cannot be read".to_owned());
+    let found = check(&expect(text), &observed);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].path, [key]);
+    assert_eq!(found[0].actual, "the body cannot be read");
 }
 
 #[rstest]

@@ -10,7 +10,7 @@ use edgeproof_browser::{self as browser, CallOutcome, Page, PageError};
 use edgeproof_ground::call::CallPattern;
 use edgeproof_rig::{BrowserVisit, Cookies, Rig};
 use edgeproof_scenario::step::{Action, Key};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 
 use super::{
     HarnessFault,
@@ -198,18 +198,21 @@ impl Browser {
             .status
             .and_then(|status| StatusCode::from_u16(status).ok())
             .ok_or_else(|| unmet("no answer came".to_owned()))?;
-        // The browser has no body for answers without one.
-        let body = self.visit.body(seen).await.unwrap_or_default();
+        let method = Method::from_bytes(seen.method.as_bytes())?;
+        let (body, unreadable) = match self.visit.body(seen).await {
+            Ok(body) => (Bytes::from(body), None),
+            Err(error) => without_body(&method, status, &seen.response_headers, &error),
+        };
         Ok(Call {
-            method: Method::from_bytes(seen.method.as_bytes())?,
+            method,
             url: seen.url.clone(),
             sent_headers: seen.request_headers.clone(),
             sent_body: seen.posted.clone().map(Bytes::from),
             status,
             headers: seen.response_headers.clone(),
             // The browser has decoded it.
-            body: Bytes::from(body),
-            undecoded: None,
+            body,
+            unreadable,
             // The trace knows it better than the browser: see the session.
             took: Duration::ZERO,
         })
@@ -219,6 +222,26 @@ impl Browser {
 fn is_meant(pattern: &CallPattern, call: &browser::Call) -> bool {
     Method::from_bytes(call.method.as_bytes())
         .is_ok_and(|method| pattern.matches(&method, &call.url))
+}
+
+/// The body of an answer of which the browser has none: an empty one, or why it cannot be read.
+fn without_body(
+    method: &Method,
+    status: StatusCode,
+    headers: &HeaderMap,
+    error: &PageError,
+) -> (Bytes, Option<String>) {
+    let is_empty = *method == Method::HEAD
+        || matches!(status.as_u16(), 204 | 205 | 304)
+        || headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length == "0");
+    let why = match error {
+        PageError::Browser(reason) => reason.clone(),
+        other => other.to_string(),
+    };
+    let unreadable = format!("the body cannot be read: the browser says `{why}`");
+    (Bytes::new(), Some(unreadable).filter(|_| !is_empty))
 }
 
 /// What a page did not do is a verdict; a browser that does not answer is a fault.
@@ -245,9 +268,35 @@ fn trouble(error: PageError) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::a_redirect(Method::GET, 302, None, true)]
+    #[case::lost(Method::GET, 200, Some("12"), true)]
+    #[case::of_unknown_length(Method::POST, 200, None, true)]
+    #[case::empty(Method::POST, 200, Some("0"), false)]
+    #[case::head(Method::HEAD, 200, Some("12"), false)]
+    #[case::no_content(Method::GET, 204, None, false)]
+    #[case::not_modified(Method::GET, 304, Some("12"), false)]
+    fn a_body_that_the_browser_does_not_give_is_not_taken_for_an_empty_one(
+        #[case] method: Method,
+        #[case] status: u16,
+        #[case] length: Option<&'static str>,
+        #[case] is_told: bool,
+    ) {
+        let length = length.map(|length| (CONTENT_LENGTH, HeaderValue::from_static(length)));
+        let headers = HeaderMap::from_iter(length);
+        let status = StatusCode::from_u16(status).unwrap();
+        let error = PageError::Browser("No resource with given identifier found".to_owned());
+        let (body, unreadable) = without_body(&method, status, &headers, &error);
+        let told =
+            "the body cannot be read: the browser says `No resource with given identifier found`";
+        assert_eq!(body, "");
+        assert_eq!(unreadable.as_deref(), is_told.then_some(told));
+    }
 
     #[rstest]
     #[case(

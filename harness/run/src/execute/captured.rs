@@ -38,14 +38,16 @@ impl Captured {
         let mut missing = Vec::new();
         for (name, capture) in wanted {
             let (what, value) = found(capture, call);
-            match value {
+            let is_of_head = matches!(capture, Capture::Status | Capture::Header(_));
+            let unreadable = call.unreadable.as_ref().filter(|_| !is_of_head);
+            match value.filter(|_| unreadable.is_none()) {
                 Some(value) => {
                     self.0.insert(name.clone(), value);
                 }
                 None => missing.push(Mismatch {
                     path: vec!["capture".to_owned(), name.clone()],
                     claim: format!("the answer has {what}, to be kept as `{name}`"),
-                    actual: "it has not".to_owned(),
+                    actual: unreadable.map_or_else(|| "it has not".to_owned(), String::clone),
                     nearest: None,
                     message: None,
                 }),
@@ -173,5 +175,53 @@ fn found(capture: &Capture, call: &Call) -> (String, Option<String>) {
                 found.map(|found| found.as_str().to_owned()),
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, Method, StatusCode};
+    use rstest::rstest;
+
+    use super::*;
+
+    fn call(body: &'static str, unreadable: Option<&str>) -> Call {
+        Call {
+            method: Method::GET,
+            url: "https://shop.example/".to_owned(),
+            sent_headers: HeaderMap::new(),
+            sent_body: None,
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+            unreadable: unreadable.map(str::to_owned),
+            took: Duration::ZERO,
+        }
+    }
+
+    #[rstest]
+    #[case::body(Capture::Body, true)]
+    #[case::json(Capture::Json("/id".to_owned()), true)]
+    #[case::status(Capture::Status, false)]
+    fn nothing_is_kept_of_a_body_that_cannot_be_read(
+        #[case] capture: Capture,
+        #[case] is_of_body: bool,
+    ) {
+        let wanted = BTreeMap::from([("kept".to_owned(), capture)]);
+        let body = r#"{"id": 7}"#;
+        let mut captured = Captured::default();
+        assert_eq!(captured.keep(&wanted, &call(body, None)), []);
+        assert!(captured.0.contains_key("kept"));
+        let mut captured = Captured::default();
+        let missing = captured.keep(&wanted, &call(body, Some("it is no gzip")));
+        assert_eq!(captured.0.contains_key("kept"), !is_of_body);
+        let told: Vec<&str> = missing
+            .iter()
+            .map(|missing| missing.actual.as_str())
+            .collect();
+        assert_eq!(told, vec!["it is no gzip"; usize::from(is_of_body)]);
     }
 }

@@ -66,7 +66,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
     let answer = answered(&name, sender.limit, client.send(message)).await?;
     let (head, body) = answer.into_parts();
     let took = started.elapsed();
-    let (body, undecoded) = decoded(&head.headers, body).await;
+    let (body, unreadable) = decoded(&head.headers, body).await;
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.keep(&head.headers, &request.url);
     }
@@ -78,7 +78,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
         status: head.status,
         headers: head.headers,
         body,
-        undecoded,
+        unreadable,
         took,
     })
 }
@@ -98,7 +98,7 @@ pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Cal
     let sent = client.send_raw(&to, method.clone(), bytes.clone());
     let (head, body) = answered(&name, sender.limit, sent).await?.into_parts();
     let took = started.elapsed();
-    let (body, undecoded) = decoded(&head.headers, body).await;
+    let (body, unreadable) = decoded(&head.headers, body).await;
     Ok(Call {
         method,
         url,
@@ -107,7 +107,7 @@ pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Cal
         status: head.status,
         headers: head.headers,
         body,
-        undecoded,
+        unreadable,
         took,
     })
 }
