@@ -72,8 +72,13 @@ async fn decoded(content: &[u8], coding: &str) -> io::Result<Vec<u8>> {
             decoder.read_to_end(&mut text).await?;
         }
         "deflate" => {
+            // Browsers read both: the name means zlib's format (RFC 9110 §8.4.1.2), and servers send it without that too.
             let mut decoder = decode::ZlibDecoder::new(content);
-            decoder.read_to_end(&mut text).await?;
+            if decoder.read_to_end(&mut text).await.is_err() {
+                text.clear();
+                let mut decoder = decode::DeflateDecoder::new(content);
+                decoder.read_to_end(&mut text).await?;
+            }
         }
         "zstd" => {
             let mut decoder = decode::ZstdDecoder::new(content);
