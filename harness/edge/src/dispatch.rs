@@ -9,11 +9,14 @@ use edgeproof_ground::{
     pattern::{Scheme, Target},
     trace::{Counted, Party, RequestHead, ResponseHead, counted},
 };
-use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING, uri::PathAndQuery};
+use http::{
+    HeaderValue, Request, Response, StatusCode, header::ACCEPT_ENCODING, uri::PathAndQuery,
+};
 
 use super::{
     encoding::{self, Accepted},
-    front::{Arrival, Front, normalise_uri},
+    endpoint::WorkerEndpoint,
+    front::{Arrival, Deployed, Front, normalise_uri},
     headers::{self, Told},
     pages::{self, Asker, ErrorCode},
     processor,
@@ -26,9 +29,24 @@ use super::{
 
 /// What a request runs, and why.
 enum Choice {
-    Worker { name: String, why: String },
+    Worker { run: Run, why: String },
     Origin { why: String },
     Refused { code: ErrorCode, why: String },
+}
+
+/// A worker to run, and where: nowhere if it is not deployed. What was chosen is what runs, whatever is deployed meanwhile.
+struct Run {
+    worker: String,
+    endpoint: Option<WorkerEndpoint>,
+}
+
+impl Run {
+    fn of(worker: &str, deployed: &Deployed) -> Self {
+        Self {
+            worker: worker.to_owned(),
+            endpoint: deployed.workers.get(worker).cloned(),
+        }
+    }
 }
 
 impl Front {
@@ -68,7 +86,7 @@ impl Front {
             normalise_uri(&mut arrival.request, settings.normalization);
         }
         match self.choose(&arrival) {
-            Choice::Worker { name, why } => {
+            Choice::Worker { run, why } => {
                 arrival.hop.decided(&why);
                 let cf = request_cf::request_cf(
                     location,
@@ -76,7 +94,7 @@ impl Front {
                     &self.colo,
                     accepted.as_ref(),
                 );
-                self.run(&name, &why, arrival, request_cf::blob(&cf)).await
+                self.run(run, &why, arrival, request_cf::blob(&cf)).await
             }
             Choice::Origin { why } => {
                 arrival.hop.decided(why);
@@ -140,7 +158,7 @@ impl Front {
             };
         }
         Choice::Worker {
-            name: name.clone(),
+            run: Run::of(name, &deployed),
             why,
         }
     }
@@ -179,7 +197,8 @@ impl Front {
                     &self.colo,
                     None,
                 );
-                self.run(worker, &why, arrival, request_cf::blob(&cf)).await
+                let run = Run::of(worker, &self.deployed());
+                self.run(run, &why, arrival, request_cf::blob(&cf)).await
             }
             None => pages::error(ErrorCode::UnknownHost, &arrival.asker),
         };
@@ -190,12 +209,12 @@ impl Front {
     /// Asks the worker; its failure is a page of the edge.
     async fn run(
         &self,
-        worker: &str,
+        run: Run,
         why: &str,
         arrival: Arrival<'_>,
         cf: HeaderValue,
     ) -> Response<Body> {
-        let visit = self.visits.enter(arrival.visit(worker));
+        let visit = self.visits.enter(arrival.visit(&run.worker));
         let head = RequestHead::of(&arrival.request);
         let hop = self.trace.begin(Party::Edge, Party::Worker, head);
         hop.decided(why);
@@ -203,9 +222,10 @@ impl Front {
             hop.decided(format!("{why}, {failure}: error {}", code.number()));
             pages::error(code, &arrival.asker)
         };
-        let Some(&endpoint) = self.deployed().workers.get(worker) else {
+        let Some(endpoint) = run.endpoint else {
             return fail("which is not deployed", ErrorCode::WorkerThrew);
         };
+        let open = endpoint.in_use.visit();
         let leaving = hop.clone();
         let request = arrival
             .request
@@ -222,7 +242,7 @@ impl Front {
                 return fail(&failure, ErrorCode::WorkerOverLimit);
             }
         };
-        let answer = match answer {
+        let mut answer = match answer {
             Ok(answer) => answer,
             Err(error) => return fail(&format!("but {error}"), ErrorCode::WorkerThrew),
         };
@@ -232,11 +252,16 @@ impl Front {
                 fail("which threw or will never answer", ErrorCode::WorkerThrew)
             }
             Some(Failure::Overloaded) => fail("which is overloaded", ErrorCode::WorkerOverLimit),
-            None => answer.map(|body| {
-                // The worker is at work until its answer has ended.
-                let body = under_way::until_end(body::stream(body), visit);
-                counted(body, hop, Counted::Response)
-            }),
+            None => {
+                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    answer.extensions_mut().insert(open.clone());
+                }
+                answer.map(|body| {
+                    // The worker is at work until its answer has ended.
+                    let body = under_way::until_end(body::stream(body), (visit, open));
+                    counted(body, hop, Counted::Response)
+                })
+            }
         }
     }
 }

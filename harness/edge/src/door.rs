@@ -24,15 +24,6 @@ use super::{
 /// How every member of `cf` that concerns the cache begins.
 const CACHE_MEMBER: &[u8] = b"\"cache";
 
-/// Whose subrequests come through one door.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The worker's name.
-    pub worker: String,
-    /// The zone that owns it: what `CF-Worker` says on subrequests that belong to no visit.
-    pub zone: Option<String>,
-}
-
 /// An open door; dropping it closes it and every connection through it.
 #[derive(Debug)]
 pub struct Outbound {
@@ -54,21 +45,21 @@ impl Drop for Outbound {
 }
 
 impl Deployer {
-    /// Opens a door for the subrequests of one worker.
+    /// Opens a door for the subrequests of the worker of this name.
     ///
     /// # Errors
     /// Where no port can be had.
-    pub async fn listen(&self, caller: Caller) -> Result<Outbound, EdgeError> {
+    pub async fn listen(&self, worker: &str) -> Result<Outbound, EdgeError> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .map_err(EdgeError::Door)?;
         let address = listener.local_addr().map_err(EdgeError::Door)?;
-        let task = tokio::spawn(accept(Arc::clone(&self.front), Arc::new(caller), listener));
+        let task = tokio::spawn(accept(Arc::clone(&self.front), Arc::from(worker), listener));
         Ok(Outbound { address, task })
     }
 }
 
-async fn accept(front: Arc<Front>, caller: Arc<Caller>, listener: TcpListener) {
+async fn accept(front: Arc<Front>, worker: Arc<str>, listener: TcpListener) {
     // The connections end with this task: the set aborts what is left when it is dropped.
     let mut connections = JoinSet::new();
     let tunnels = Tunnels::default();
@@ -77,7 +68,7 @@ async fn accept(front: Arc<Front>, caller: Arc<Caller>, listener: TcpListener) {
             accepted = listener.accept() => {
                 // An error here concerns one connection that never came to be.
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(Arc::clone(&front), Arc::clone(&caller), tunnels.clone(), stream));
+                    connections.spawn(serve(Arc::clone(&front), Arc::clone(&worker), tunnels.clone(), stream));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -85,15 +76,15 @@ async fn accept(front: Arc<Front>, caller: Arc<Caller>, listener: TcpListener) {
     }
 }
 
-async fn serve(front: Arc<Front>, caller: Arc<Caller>, tunnels: Tunnels, stream: TcpStream) {
+async fn serve(front: Arc<Front>, worker: Arc<str>, tunnels: Tunnels, stream: TcpStream) {
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (front, caller) = (Arc::clone(&front), Arc::clone(&caller));
+        let (front, worker) = (Arc::clone(&front), Arc::clone(&worker));
         let tunnels = tunnels.clone();
         async move {
             let upgrade = hyper::upgrade::on(&mut request);
-            let mut answer = answer(&front, &caller, lingering(request)).await?;
+            let mut answer = answer(&front, &worker, lingering(request)).await?;
             tunnels.join(upgrade, &mut answer);
             Ok::<_, Dropped>(answer)
         }
@@ -120,7 +111,7 @@ fn cache_options(cf: &HeaderValue) -> Option<CacheOptions> {
 
 async fn answer(
     front: &Front,
-    caller: &Caller,
+    worker: &str,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, Dropped> {
     let Some(host) = request
@@ -144,8 +135,8 @@ async fn answer(
     let cache_api = headers.remove(CACHE_API_HEADER).is_some();
     let cf = headers.remove(CF_BLOB_HEADER);
     if cache_api {
-        return Ok(front.cache_operation(caller, request).await);
+        return Ok(front.cache_operation(worker, request).await);
     }
     let options = cf.as_ref().and_then(cache_options).unwrap_or_default();
-    front.subrequest(caller, request, options).await
+    front.subrequest(worker, request, options).await
 }

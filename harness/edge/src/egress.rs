@@ -13,7 +13,6 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::{
     cache::{self, CacheOptions},
-    door::Caller,
     front::Front,
     headers::{self, Subrequest, Toward},
     origin_side::Leaving,
@@ -32,13 +31,13 @@ impl Front {
     /// Answers a subrequest; `options` are what the worker's `cf` option says of the cache.
     pub(super) async fn subrequest(
         &self,
-        caller: &Caller,
+        worker: &str,
         mut request: Request<Body>,
         options: CacheOptions,
     ) -> Result<Response<Body>, Dropped> {
         let ray = request.headers().get(headers::CF_RAY);
         let ray = ray.and_then(|ray| ray.to_str().ok());
-        let visit = self.visits.of_subrequest(&caller.worker, ray);
+        let visit = self.visits.of_subrequest(worker, ray);
         if let Some(visit) = &visit {
             request
                 .headers_mut()
@@ -54,25 +53,25 @@ impl Front {
             None => None,
         };
         Ok(self
-            .send_out(caller, visit.as_ref(), request, options)
+            .send_out(worker, visit.as_ref(), request, options)
             .await)
     }
 
     /// Answers an operation of the Cache API.
     pub(super) async fn cache_operation(
         &self,
-        caller: &Caller,
+        worker: &str,
         request: Request<Body>,
     ) -> Response<Body> {
         let head = RequestHead::of(&request);
         let hop = self.trace.begin(Party::Worker, Party::Edge, head);
-        let visit = self.visits.of_subrequest(&caller.worker, None);
+        let visit = self.visits.of_subrequest(worker, None);
         if let Some(visit) = &visit {
             hop.belongs_to(&visit.ray);
         }
         let zone = visit
             .map(|visit| visit.zone)
-            .or_else(|| caller.zone.clone());
+            .or_else(|| self.visits.zone_of(worker));
         let zone = zone.unwrap_or_default();
         let (answer, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
         hop.decided(done);
@@ -82,7 +81,7 @@ impl Front {
 
     async fn send_out(
         &self,
-        caller: &Caller,
+        worker: &str,
         visit: Option<&Visit>,
         mut request: Request<Body>,
         options: CacheOptions,
@@ -93,8 +92,9 @@ impl Front {
             .unwrap_or_default()
             .to_ascii_lowercase();
         let zone = visit
-            .map(|visit| visit.zone.as_str())
-            .or(caller.zone.as_deref());
+            .map(|visit| visit.zone.clone())
+            .or_else(|| self.visits.zone_of(worker));
+        let zone = zone.as_deref();
         let resolution = self.zones.resolve(&host);
         let toward = match resolution {
             Resolution::Proxied(target) if Some(target.name.as_str()) == zone => Toward::SameZone,

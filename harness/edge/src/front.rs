@@ -25,6 +25,7 @@ use hyper::body::Incoming;
 use super::{
     body_limit,
     connection::Facts,
+    endpoint::WorkerEndpoint,
     hang_up, headers, normalise,
     origin_side::{Leaving, OriginSide},
     pages::{self, Asker, ErrorCode},
@@ -35,7 +36,7 @@ use super::{
     settings::Settings,
     tunnel::Tunnels,
     visits::{Subrequests, Visit, Visits},
-    workers::{WorkerEndpoint, Workers},
+    workers::Workers,
     zones::{Resolution, Zone, Zones},
 };
 

@@ -21,6 +21,7 @@ mod dispatch;
 mod door;
 mod egress;
 mod encoding;
+mod endpoint;
 mod framing;
 mod front;
 mod hang_up;
@@ -51,9 +52,10 @@ use std::{
 
 pub use cache::{Cache, CacheOptions, Lookup, Stored, is_eligible, lifetime};
 pub use certificates::{CertificateAuthority, CertificateError};
-pub use door::{Caller, Outbound};
+pub use door::Outbound;
 use edgeproof_ground::trace::Trace;
 use edgeproof_internet::Internet;
+pub use endpoint::{InUse, LastVisit, WorkerEndpoint};
 pub use normalise::{Normalization, NormalizationType};
 pub use preamble::preamble;
 pub use ray::Ray;
@@ -64,7 +66,6 @@ pub use routes::{
 pub use settings::{Compression, Plan, Settings};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
-pub use workers::WorkerEndpoint;
 pub use zones::{Resolution, Zone, Zones};
 
 /// How long a visitor may take for the preamble, the TLS handshake, and each request head.

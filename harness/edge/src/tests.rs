@@ -126,6 +126,7 @@ async fn world() -> World {
     let endpoint = WorkerEndpoint {
         address: runtime().await,
         process: None,
+        in_use: InUse::new().0,
     };
     edge.deployer()
         .deploy(routes, [("flow".to_owned(), endpoint)].into())
@@ -401,13 +402,7 @@ async fn after_the_stop_nobody_listens() {
 /// Asks through the worker's door as workerd does.
 async fn ask_through_the_door(world: &World, request: &str) -> Response<Incoming> {
     let deployer = world.edge.deployer();
-    let door = deployer
-        .listen(Caller {
-            worker: "flow".to_owned(),
-            zone: Some("shop.example".to_owned()),
-        })
-        .await
-        .unwrap();
+    let door = deployer.listen("flow").await.unwrap();
     let stream = TcpStream::connect(door.address()).await.unwrap();
     let (mut sender, connection) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     let driver = tokio::spawn(connection);

@@ -8,6 +8,8 @@ use hyper::upgrade::{OnUpgrade, on};
 use hyper_util::rt::TokioIo;
 use tokio::{io::copy_bidirectional, task::JoinSet};
 
+use super::endpoint::OpenVisit;
+
 /// All tunnels of a socket; dropping the last clone closes them.
 #[derive(Clone, Default)]
 pub(crate) struct Tunnels {
@@ -20,11 +22,14 @@ impl Tunnels {
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return;
         }
+        let visit = answer.extensions_mut().remove::<OpenVisit>();
         let answering = on(answer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that have ended need no place any more.
         while open.try_join_next().is_some() {}
         open.spawn(async move {
+            // A worker's side of it is a visit until the tunnel closes.
+            let _visit = visit;
             let (Ok(asking), Ok(answering)) = tokio::join!(asking, answering) else {
                 return;
             };

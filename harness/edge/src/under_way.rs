@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use edgeproof_ground::body::{Body, BodyError, Observer, observed};
 
-use super::visits::VisitGuard;
+use super::{endpoint::OpenVisit, visits::VisitGuard};
 
 /// `body`; the visit is open until it has ended or was dropped.
-pub(super) fn until_end(body: Body, visit: VisitGuard) -> Body {
+pub(super) fn until_end(body: Body, visit: (VisitGuard, OpenVisit)) -> Body {
     observed(body, UnderWay { _visit: visit })
 }
 
 struct UnderWay {
-    _visit: VisitGuard,
+    _visit: (VisitGuard, OpenVisit),
 }
 
 impl Observer for UnderWay {

@@ -1,6 +1,7 @@
 //! The visitor requests that a worker is working on, so that its subrequests can be told whose they are.
 
 use std::{
+    collections::HashMap,
     net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -56,7 +57,14 @@ impl Subrequests {
 /// All visits under way. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Visits {
-    open: Arc<Mutex<Vec<(u64, Visit)>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    open: Vec<(u64, Visit)>,
+    /// The zone that last ran each worker.
+    zones: HashMap<String, String>,
 }
 
 /// Keeps a visit in the list until it is dropped.
@@ -70,7 +78,12 @@ impl Visits {
     /// Adds a visit until the guard is dropped.
     pub(super) fn enter(&self, visit: Visit) -> VisitGuard {
         let id = fastrand::u64(..);
-        self.lock().push((id, visit));
+        let mut known = self.lock();
+        if known.zones.get(&visit.worker) != Some(&visit.zone) {
+            known.zones.insert(visit.worker.clone(), visit.zone.clone());
+        }
+        known.open.push((id, visit));
+        drop(known);
         VisitGuard {
             visits: self.clone(),
             id,
@@ -82,9 +95,10 @@ impl Visits {
     /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has visits of several
     /// visitor requests, or none any more, such a subrequest belongs to nobody.
     pub(super) fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Visit> {
-        let open = self.lock();
+        let known = self.lock();
         // The latest first: a worker that was reached through itself works on the innermost request.
-        let mut of_worker = open
+        let mut of_worker = known
+            .open
             .iter()
             .rev()
             .map(|(_, visit)| visit)
@@ -99,14 +113,23 @@ impl Visits {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Visit)>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The zone whose route or custom domain last ran `worker`: that of a subrequest that belongs to no visit, such as
+    /// one in `waitUntil` after the response.
+    ///
+    /// Assumption: where several zones run one worker, such a subrequest comes from the latest.
+    pub(super) fn zone_of(&self, worker: &str) -> Option<String> {
+        self.lock().zones.get(worker).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for VisitGuard {
     fn drop(&mut self) {
-        self.visits.lock().retain(|(id, _)| *id != self.id);
+        let mut known = self.visits.lock();
+        known.open.retain(|(id, _)| *id != self.id);
     }
 }
 
@@ -137,6 +160,21 @@ mod tests {
         assert_eq!(ray(), None);
         drop(second);
         assert_eq!(ray().as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_worker_belongs_to_the_zone_that_last_ran_it() {
+        let visits = Visits::default();
+        assert_eq!(visits.zone_of("flow"), None);
+        drop(visits.enter(visit("1", "flow", 16)));
+        assert_eq!(visits.zone_of("flow").as_deref(), Some("shop.example"));
+        let zone = "other.example".to_owned();
+        drop(visits.enter(Visit {
+            zone,
+            ..visit("2", "flow", 16)
+        }));
+        assert_eq!(visits.zone_of("flow").as_deref(), Some("other.example"));
+        assert_eq!(visits.zone_of("api"), None);
     }
 
     #[test]

@@ -29,16 +29,6 @@ use hyper_util::{
 
 use super::normalise;
 
-/// Where the runtime serves a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkerEndpoint {
-    /// The socket: plain HTTP/1.1.
-    pub address: SocketAddr,
-    /// The process behind it, whose processor time [`super::Settings::cpu_ms`] limits; no limit holds where it is
-    /// not known.
-    pub process: Option<u32>,
-}
-
 /// The connections to the runtime.
 pub(super) struct Workers {
     client: Client<Connector, Body>,

@@ -11,14 +11,22 @@
 
 mod apps;
 mod client;
+mod control_plane;
 #[cfg(test)]
 mod control_plane_tests;
 mod description;
+mod desired;
 mod door;
+mod edge;
 mod environment;
-mod plane;
+mod error;
+mod followed_plane;
+mod internet;
+mod publisher;
+#[cfg(test)]
+mod publisher_tests;
 mod replacing;
-mod running;
+mod rig;
 mod visit;
 mod wrong_clock;
 
@@ -26,8 +34,9 @@ pub use apps::BorrowedApp;
 pub use client::{Client, ClientError};
 pub use description::{Cookies, Description, Host, Visitor, VisitorHeaders, Zone};
 pub use door::Door;
+pub use edge::{routes, zones};
 pub use environment::{Environment, EnvironmentError};
-pub use running::{Rig, RigError};
-pub use running::{routes, zones};
+pub use error::RigError;
+pub use rig::Rig;
 pub use visit::BrowserVisit;
 pub use wrong_clock::{WrongClock, WrongClockError};

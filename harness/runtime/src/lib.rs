@@ -17,7 +17,7 @@ mod workerd;
 pub use bundle::{Bundle, BundleError, Module, ModuleKind, Syntax};
 pub use config::{COMPATIBILITY_DATE, WorkerConfig, WorkerOptions};
 pub use log::{LogLevel, LogLine};
-pub use workerd::{Runtime, RuntimeError};
+pub use workerd::{Runtime, RuntimeError, RuntimeLog};
 
 #[cfg(test)]
 mod tests;

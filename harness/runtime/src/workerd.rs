@@ -37,7 +37,7 @@ const CONTROL_DESCRIPTOR: i32 = 0;
 pub struct Runtime {
     child: Child,
     sockets: HashMap<String, SocketAddr>,
-    log: Log,
+    log: RuntimeLog,
     /// Configuration files; the runtime reads them only at its start, `--keep` leaves them readable.
     _directory: ScratchDirectory,
 }
@@ -56,9 +56,9 @@ pub enum RuntimeError {
     Silent(Vec<String>),
 }
 
-/// The lines written so far, shared with the tasks that read the pipes.
+/// The lines that a runtime has written so far. Clones share them with the tasks that read its pipes, and outlive it.
 #[derive(Clone, Debug)]
-struct Log {
+pub struct RuntimeLog {
     lines: Arc<Mutex<Vec<LogLine>>>,
     /// Counts the lines, so that a reader can wait for the next.
     written: Arc<watch::Sender<usize>>,
@@ -86,7 +86,7 @@ impl Runtime {
         std::fs::write(&file, config::render(workers)).map_err(RuntimeError::Start)?;
 
         let (mut child, control) = spawn(workerd, &file).map_err(RuntimeError::Start)?;
-        let log = Log::default();
+        let log = RuntimeLog::default();
         if let Some(stdout) = child.stdout() {
             tokio::spawn(log.clone().follow(stdout));
         }
@@ -132,6 +132,11 @@ impl Runtime {
     /// Everything written to the log so far.
     pub fn log(&self) -> Vec<LogLine> {
         self.log.lines()
+    }
+
+    /// The log itself: it can be read when the runtime has ended.
+    pub fn log_kept(&self) -> RuntimeLog {
+        self.log.clone()
     }
 
     /// Waits until the log holds a line that `wanted` accepts, at most for `limit`.
@@ -198,7 +203,7 @@ async fn listening(
     Ok(sockets)
 }
 
-impl Default for Log {
+impl Default for RuntimeLog {
     fn default() -> Self {
         Self {
             lines: Arc::default(),
@@ -207,7 +212,7 @@ impl Default for Log {
     }
 }
 
-impl Log {
+impl RuntimeLog {
     async fn follow(self, pipe: impl AsyncRead + Unpin) {
         let mut lines = BufReader::new(pipe).lines();
         // A line that is not UTF-8 ends the log of that pipe; the worker runs on.
@@ -221,7 +226,8 @@ impl Log {
         }
     }
 
-    fn lines(&self) -> Vec<LogLine> {
+    /// The lines, in the order in which they were written.
+    pub fn lines(&self) -> Vec<LogLine> {
         self.lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

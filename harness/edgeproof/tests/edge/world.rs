@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{
-    Caller, CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Outbound, Route,
+    CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, InUse, Location, Outbound, Route,
     Settings, WorkerEndpoint, Zone, preamble,
 };
 use edgeproof_ground::{
@@ -214,29 +214,20 @@ pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> Worl
     let directory = tempfile::tempdir().unwrap();
     let mut doors = Vec::new();
     let mut workers = Vec::new();
-    for (name, zone, source) in [
-        ("flow", "shop.example", include_str!("worker.js")),
+    for (name, source) in [
+        ("flow", include_str!("worker.js")),
         (
             "domain",
-            "shop.example",
             "export default { fetch: (request) => new Response('domain ' + request.url) }",
         ),
         (
             "other",
-            "other.example",
             // It calls the first zone, which calls it: a loop.
             "export default { fetch: (request) => request.url.endsWith('/loop') \
              ? fetch('https://shop.example/w/loop') : fetch(request) }",
         ),
     ] {
-        let door = edge
-            .deployer()
-            .listen(Caller {
-                worker: name.to_owned(),
-                zone: Some(zone.to_owned()),
-            })
-            .await
-            .unwrap();
+        let door = edge.deployer().listen(name).await.unwrap();
         workers.push(worker(directory.path(), name, source, door.address()));
         doors.push(door);
     }
@@ -264,10 +255,19 @@ pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> Worl
 
 fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
     let process = runtime.process_id();
-    let addresses = runtime.addresses().iter();
-    addresses
-        .map(|(name, &address)| (name.clone(), WorkerEndpoint { address, process }))
-        .collect()
+    let (in_use, _) = InUse::new();
+    let endpoint = |(name, &address): (&String, &SocketAddr)| {
+        let in_use = in_use.clone();
+        (
+            name.clone(),
+            WorkerEndpoint {
+                address,
+                process,
+                in_use,
+            },
+        )
+    };
+    runtime.addresses().iter().map(endpoint).collect()
 }
 
 fn zones(settings: Settings) -> Vec<Zone> {

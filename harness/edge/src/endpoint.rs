@@ -1,0 +1,84 @@
+//! Where the runtime serves a worker, and how long the edge needs it there.
+
+use std::net::SocketAddr;
+
+use tokio::{sync::watch, time::Instant};
+
+/// Where the runtime serves a worker.
+#[derive(Clone, Debug)]
+pub struct WorkerEndpoint {
+    /// The socket: plain HTTP/1.1.
+    pub address: SocketAddr,
+    /// The process behind it, whose processor time [`super::Settings::cpu_ms`] limits; no limit holds where it is
+    /// not known.
+    pub process: Option<u32>,
+    /// What the edge holds for as long as it may send requests there. Workers of one process share it.
+    pub in_use: InUse,
+}
+
+/// Says that a process is deployed to the edge, or has visits. Clones say it of the same process.
+#[derive(Clone, Debug)]
+pub struct InUse(watch::Sender<Option<Instant>>);
+
+/// Tells when the edge is done with a process.
+#[derive(Debug)]
+pub struct LastVisit(watch::Receiver<Option<Instant>>);
+
+/// A visit under way: a request until its response has ended, a tunnel until it closes.
+#[derive(Clone, Debug)]
+pub(super) struct OpenVisit(InUse);
+
+impl InUse {
+    /// For one process, with what tells when no clone is left.
+    pub fn new() -> (Self, LastVisit) {
+        let (sender, receiver) = watch::channel(None);
+        (Self(sender), LastVisit(receiver))
+    }
+
+    pub(super) fn visit(&self) -> OpenVisit {
+        OpenVisit(self.clone())
+    }
+}
+
+impl LastVisit {
+    /// Waits until the process is deployed no more and its last visit has ended. Gives when that was; nothing where it
+    /// never had a visit.
+    pub async fn over(mut self) -> Option<Instant> {
+        // It fails once nobody is left who could change it.
+        while self.0.changed().await.is_ok() {}
+        *self.0.borrow()
+    }
+}
+
+impl Drop for OpenVisit {
+    fn drop(&mut self) {
+        self.0.0.send_replace(Some(Instant::now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_is_in_use_while_it_is_deployed_and_until_its_last_visit_has_ended() {
+        let (deployed, last) = InUse::new();
+        let (first, second) = (deployed.visit(), deployed.visit());
+        let mut over = Box::pin(last.over());
+        drop(deployed);
+        drop(first);
+        assert_eq!((&mut over).now_or_never(), None);
+        let end = Instant::now();
+        drop(second);
+        assert!(over.await >= Some(end));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_nobody_visited_has_no_last_visit() {
+        let (deployed, last) = InUse::new();
+        drop(deployed);
+        assert_eq!(last.over().await, None);
+    }
+}

@@ -1,0 +1,100 @@
+//! The control plane that a description gives, with what is on it from the start.
+
+use std::collections::BTreeMap;
+
+use edgeproof_cloudflare::plane::{ControlPlane, Placed, Record, Secret, Settings, ZoneSettings};
+use edgeproof_deployment::FailureMode;
+use edgeproof_edge as edge;
+use edgeproof_fingerprint::Fingerprint;
+use edgeproof_ground::trace::Trace;
+
+use super::{Description, Environment, RigError, Zone, desired};
+
+/// Variables of a deployment that are secrets.
+const SECRETS: [&str; 1] = ["FP_SECRET_KEY"];
+
+/// Starts the control plane that the description gives, with its zones and deployments on it.
+pub(super) async fn start(
+    environment: &Environment,
+    description: &Description,
+    fingerprint: &Fingerprint,
+    trace: &Trace,
+) -> Result<Option<ControlPlane>, RigError> {
+    let Some(given) = &description.cloudflare else {
+        return Ok(None);
+    };
+    let plane = ControlPlane::start(Settings {
+        zones: description.zones.iter().map(zone).collect(),
+        // One clock for the whole rig.
+        clock: description.fingerprint.clock.clone(),
+        trace: trace.clone(),
+        workerd: Some(environment.workerd.clone()),
+        ..given.clone()
+    })
+    .await?;
+    let routes = description
+        .zones
+        .values()
+        .flat_map(|zone| zone.routes.clone());
+    plane
+        .place_routes(routes.collect())
+        .map_err(|source| RigError::Given {
+            worker: "the routes of the zones".to_owned(),
+            source: Box::new(source),
+        })?;
+    place(environment, &plane, description, fingerprint)?;
+    Ok(Some(plane))
+}
+
+fn zone((name, zone): (&String, &Zone)) -> ZoneSettings {
+    let hosts = zone.hosts.iter();
+    ZoneSettings {
+        name: name.clone(),
+        records: hosts
+            .map(|(host, described)| Record::of_host(host, described.proxied))
+            .collect(),
+        custom_domains: zone.custom_domains.clone(),
+    }
+}
+
+/// Puts the deployments of the description on the control plane, as if somebody had uploaded them.
+pub(super) fn place(
+    environment: &Environment,
+    plane: &ControlPlane,
+    description: &Description,
+    fingerprint: &Fingerprint,
+) -> Result<(), RigError> {
+    for (name, expansion) in desired::expand(description, fingerprint)? {
+        let bundle = desired::bundle(environment, description.deployments.get(&name), &name)?;
+        let (secrets, variables): (BTreeMap<_, _>, _) = expansion
+            .variables
+            .into_iter()
+            .partition(|(name, _)| SECRETS.contains(&name.as_str()));
+        let secrets = secrets.into_iter();
+        let placed = Placed {
+            bundle: Some(bundle),
+            variables,
+            secrets: secrets
+                .map(|(name, value)| (name, Secret::new(value)))
+                .collect(),
+        };
+        let routes = expansion.routes.iter().map(|pattern| {
+            Ok(edge::Route {
+                pattern: pattern.parse().map_err(|source| RigError::Route {
+                    worker: name.clone(),
+                    source,
+                })?,
+                worker: Some(name.clone()),
+                over_daily_limit: FailureMode::Closed,
+            })
+        });
+        let routes = routes.collect::<Result<_, RigError>>()?;
+        plane
+            .place(&name, &placed, routes)
+            .map_err(|source| RigError::Given {
+                worker: name.clone(),
+                source: Box::new(source),
+            })?;
+    }
+    Ok(())
+}

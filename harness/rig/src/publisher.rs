@@ -1,0 +1,167 @@
+//! Makes run at the edge what is desired, and ends what it replaces.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, WorkerEndpoint};
+use edgeproof_ground::process::ScratchDirectory;
+use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
+use tokio::{task::JoinSet, time::sleep_until};
+
+use super::{
+    RigError,
+    desired::{DesiredState, DesiredWorker},
+};
+
+/// The one who changes what runs.
+pub(super) struct Publisher {
+    workerd: PathBuf,
+    edge: Deployer,
+    /// How long a worker may go on after its last response.
+    wait_until: Duration,
+    /// What runs now; one at a time changes it.
+    current: tokio::sync::Mutex<Option<Published>>,
+    /// What was replaced and has visits still.
+    replaced: Mutex<JoinSet<()>>,
+    /// What each runtime wrote, the ended ones too.
+    logs: Mutex<Vec<RuntimeLog>>,
+}
+
+/// A desired state that runs.
+struct Published {
+    workers: Vec<DesiredWorker>,
+    endpoints: BTreeMap<String, WorkerEndpoint>,
+    last_visit: LastVisit,
+    runtime: Option<Runtime>,
+    /// Where the workers' subrequests come in.
+    _doors: Vec<Outbound>,
+}
+
+impl Publisher {
+    pub(super) fn new(workerd: PathBuf, edge: Deployer, wait_until: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            workerd,
+            edge,
+            wait_until,
+            current: tokio::sync::Mutex::default(),
+            replaced: Mutex::default(),
+            logs: Mutex::default(),
+        })
+    }
+
+    /// Every request that arrives from now on gets this. New routes take effect at once; workers are started anew only
+    /// where one of them changed, as isolates are. Where it fails, what ran before runs on.
+    pub(super) async fn publish(&self, desired: DesiredState) -> Result<(), RigError> {
+        let mut current = self.current.lock().await;
+        if let Some(published) = &*current
+            && published.workers == desired.workers
+        {
+            return Ok(self
+                .edge
+                .deploy(desired.routes, published.endpoints.clone())?);
+        }
+        let published = self.start(desired.workers).await?;
+        self.edge
+            .deploy(desired.routes, published.endpoints.clone())?;
+        let log = published.runtime.as_ref().map(Runtime::log_kept);
+        lock(&self.logs).extend(log);
+        if let Some(replaced) = current.replace(published) {
+            let mut ending = lock(&self.replaced);
+            // Those that have ended need no place any more.
+            while ending.try_join_next().is_some() {}
+            ending.spawn(replaced.end_after_last_visit(self.wait_until));
+        }
+        Ok(())
+    }
+
+    /// Starts the workers, each with a door to the edge.
+    async fn start(&self, workers: Vec<DesiredWorker>) -> Result<Published, RigError> {
+        // The runtime reads the files only while it starts.
+        let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-deployed-")
+            .map_err(RigError::Write)?;
+        let (mut configs, mut doors) = (Vec::new(), Vec::new());
+        for (number, worker) in workers.iter().enumerate() {
+            let files = directory.path().join(number.to_string());
+            std::fs::create_dir(&files).map_err(RigError::Write)?;
+            let door = self.edge.listen(worker.name()).await?;
+            let config = worker.config(&files, door.address());
+            configs.push(config.map_err(RigError::Write)?);
+            doors.push(door);
+        }
+        let runtime = match configs.as_slice() {
+            [] => None,
+            configs => Some(Runtime::start(&self.workerd, configs).await?),
+        };
+        let (in_use, last_visit) = InUse::new();
+        Ok(Published {
+            workers,
+            endpoints: runtime
+                .as_ref()
+                .map(|runtime| endpoints(runtime, &in_use))
+                .unwrap_or_default(),
+            last_visit,
+            runtime,
+            _doors: doors,
+        })
+    }
+
+    /// What all runtimes have logged, one after the other.
+    pub(super) fn log(&self) -> Vec<LogLine> {
+        lock(&self.logs)
+            .iter()
+            .flat_map(RuntimeLog::lines)
+            .collect()
+    }
+
+    /// The process that runs what is deployed.
+    #[cfg(test)]
+    pub(super) async fn process(&self) -> Option<u32> {
+        let current = self.current.lock().await;
+        current.as_ref()?.runtime.as_ref()?.process_id()
+    }
+
+    /// Ends what runs, and what still has visits.
+    pub(super) async fn stop(&self) {
+        let mut replaced = std::mem::take(&mut *lock(&self.replaced));
+        replaced.shutdown().await;
+        let current = self.current.lock().await.take();
+        if let Some(runtime) = current.and_then(|published| published.runtime) {
+            runtime.stop().await;
+        }
+    }
+}
+
+impl Published {
+    /// Ends it when it is deployed no more, its last visit is over, and so is what that may do afterwards.
+    async fn end_after_last_visit(self, wait_until: Duration) {
+        drop(self.endpoints);
+        if let Some(end) = self.last_visit.over().await {
+            sleep_until(end + wait_until).await;
+        }
+        if let Some(runtime) = self.runtime {
+            runtime.stop().await;
+        }
+    }
+}
+
+/// Where the edge finds each worker of a runtime.
+fn endpoints(runtime: &Runtime, in_use: &InUse) -> BTreeMap<String, WorkerEndpoint> {
+    let endpoint = |(name, &address): (&String, &_)| {
+        let endpoint = WorkerEndpoint {
+            address,
+            process: runtime.process_id(),
+            in_use: in_use.clone(),
+        };
+        (name.clone(), endpoint)
+    };
+    runtime.addresses().iter().map(endpoint).collect()
+}
+
+/// A panic elsewhere leaves these whole: each change is one push or take.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
