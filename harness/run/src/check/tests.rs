@@ -72,6 +72,7 @@ fn blocked() -> Observed {
             status: StatusCode::FORBIDDEN,
             headers: headers(&[("x-rule", "r1"), ("set-cookie", "secret=1")]),
             body: Bytes::from_static(b"{\"error\":\"no\"}"),
+            broke_off: None,
             undecoded: None,
             took: Duration::from_millis(40),
         }),

@@ -29,23 +29,29 @@ impl Captured {
         international::url(&url).unwrap_or(url)
     }
 
-    /// Keeps what a step wants kept of its answer. Says what of it is not there.
+    /// Keeps what a step wants kept of its answer, whose body may be expected not to be complete. Says what of it is not
+    /// there.
     pub(super) fn keep(
         &mut self,
         wanted: &BTreeMap<String, Capture>,
         call: &Call,
+        complete: Option<bool>,
     ) -> Vec<Mismatch> {
         let mut missing = Vec::new();
         for (name, capture) in wanted {
             let (what, value) = found(capture, call);
+            let unreadable = call
+                .unreadable(complete)
+                .filter(|_| !matches!(capture, Capture::Status | Capture::Header(_)));
+            let value = value.filter(|_| unreadable.is_none());
             match value {
                 Some(value) => {
                     self.0.insert(name.clone(), value);
                 }
                 None => missing.push(Mismatch {
                     path: vec!["capture".to_owned(), name.clone()],
-                    claim: format!("the answer has {what}, to be kept as `{name}`"),
-                    actual: "it has not".to_owned(),
+                    claim: format!("expected {what} in the response, to capture it as `{name}`"),
+                    actual: unreadable.unwrap_or_else(|| "there is none".to_owned()),
                     nearest: None,
                     message: None,
                 }),
