@@ -21,6 +21,8 @@ pub struct Call {
     pub url: String,
     /// Why it was made: `Document`, `Fetch`, `XHR`, `Script`, …
     pub kind: String,
+    /// The browser's name for the frame that made it.
+    pub frame: String,
     /// The request headers that went over the wire.
     pub request_headers: HeaderMap,
     /// The body that was posted, where the browser shows it.
@@ -29,8 +31,17 @@ pub struct Call {
     pub status: Option<u16>,
     /// The headers of the answer.
     pub response_headers: HeaderMap,
+    /// Bytes of the body that have come, without its content codings.
+    pub body_bytes: usize,
     /// Whether and how it ended.
     pub outcome: CallOutcome,
+}
+
+impl Call {
+    /// After how many bytes the body of the response broke off; nothing where it did not.
+    pub fn broke_off(&self) -> Option<usize> {
+        (self.outcome == CallOutcome::BrokeOff).then_some(self.body_bytes)
+    }
 }
 
 /// Whether and how a call ended.
@@ -40,6 +51,8 @@ pub enum CallOutcome {
     Pending,
     /// The answer has come: whole, or as much of it as the page wanted.
     Finished,
+    /// The head of the answer has come, and a part of its body at most: then the connection or the stream broke.
+    BrokeOff,
     /// It failed, in the browser's words, such as `net::ERR_FAILED`.
     Failed(String),
 }
@@ -56,6 +69,18 @@ pub struct ConsoleLine {
 /// What the browser says of a navigation that was answered with an error status and no body: it shows a page of
 /// its own. The visitor got that answer all the same.
 pub(super) const ERROR_WITHOUT_BODY: &str = "net::ERR_HTTP_RESPONSE_CODE_FAILURE";
+
+/// What the browser says of a response that is not complete: the connection or the stream ended, or broke the rules.
+const BROKEN: [&str; 8] = [
+    "net::ERR_CONTENT_LENGTH_MISMATCH",
+    "net::ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "net::ERR_INVALID_CHUNKED_ENCODING",
+    "net::ERR_HTTP2_PROTOCOL_ERROR",
+    "net::ERR_HTTP2_STREAM_CLOSED",
+    "net::ERR_CONNECTION_ABORTED",
+    "net::ERR_CONNECTION_CLOSED",
+    "net::ERR_CONNECTION_RESET",
+];
 
 /// Everything a page did so far.
 #[derive(Debug, Default)]
@@ -148,6 +173,12 @@ impl State {
                     call.status = call.status.or_else(|| status(&parameters["statusCode"]));
                 }
             }
+            "Network.dataReceived" => {
+                let bytes = parameters["dataLength"].as_u64().unwrap_or_default();
+                if let Some(call) = self.call(id) {
+                    call.body_bytes += usize::try_from(bytes).unwrap_or(usize::MAX);
+                }
+            }
             "Network.loadingFinished" => self.end(id, CallOutcome::Finished),
             "Network.loadingFailed" if parameters["errorText"] == ERROR_WITHOUT_BODY => {
                 self.end(id, CallOutcome::Finished);
@@ -158,6 +189,12 @@ impl State {
                     && self.call(id).is_some_and(|call| call.status.is_some()) =>
             {
                 self.end(id, CallOutcome::Finished);
+            }
+            "Network.loadingFailed"
+                if self.call(id).is_some_and(|call| call.status.is_some())
+                    && BROKEN.contains(&parameters["errorText"].as_str().unwrap_or_default()) =>
+            {
+                self.end(id, CallOutcome::BrokeOff);
             }
             "Network.loadingFailed" => {
                 self.end(id, CallOutcome::Failed(text(&parameters["errorText"])));
@@ -186,10 +223,12 @@ impl State {
             method: text(&request["method"]),
             url: text(&request["url"]),
             kind: text(&parameters["type"]),
+            frame: text(&parameters["frameId"]),
             request_headers,
             posted: request["postData"].as_str().map(str::to_owned),
             status: None,
             response_headers: HeaderMap::new(),
+            body_bytes: 0,
             outcome: CallOutcome::Pending,
         });
         self.current.insert(id.to_owned(), self.calls.len() - 1);
@@ -276,7 +315,15 @@ mod tests {
     #[rstest]
     #[case::the_page_lets_go_of_the_body(true, "net::ERR_ABORTED", true, CallOutcome::Finished)]
     #[case::the_page_aborts_the_call(false, "net::ERR_ABORTED", true, CallOutcome::Failed("net::ERR_ABORTED".to_owned()))]
-    #[case::the_connection_breaks(true, "net::ERR_CONNECTION_RESET", false, CallOutcome::Failed("net::ERR_CONNECTION_RESET".to_owned()))]
+    #[case::the_body_breaks_off(
+        true,
+        "net::ERR_CONTENT_LENGTH_MISMATCH",
+        false,
+        CallOutcome::BrokeOff
+    )]
+    #[case::the_connection_breaks(true, "net::ERR_CONNECTION_RESET", false, CallOutcome::BrokeOff)]
+    #[case::the_connection_breaks_at_once(false, "net::ERR_CONNECTION_RESET", false, CallOutcome::Failed("net::ERR_CONNECTION_RESET".to_owned()))]
+    #[case::the_page_may_not_read_it(true, "net::ERR_FAILED", false, CallOutcome::Failed("net::ERR_FAILED".to_owned()))]
     fn a_call_has_failed_where_the_page_got_no_answer(
         #[case] is_answered: bool,
         #[case] error: &str,

@@ -23,7 +23,7 @@ pub struct Client {
     authority: Arc<CertificateAuthority>,
 }
 
-/// Why a request got no answer.
+/// Why a request got no response.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The URL is not absolute, or of no scheme the edge speaks.
@@ -35,8 +35,8 @@ pub enum ClientError {
     /// TLS could not be set up.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
-    /// The edge broke the connection or the rules of HTTP.
-    #[error("the edge did not answer")]
+    /// The connection broke, or what came was no HTTP, before there was a whole head (with [`Client::send`]: a whole body).
+    #[error("no response could be read")]
     Http(#[from] hyper::Error),
 }
 
@@ -70,10 +70,10 @@ impl Client {
         }
     }
 
-    /// Sends a request with an absolute URL, in the version it names, and reads the whole answer.
+    /// Sends a request with an absolute URL, in the version it names, and reads the whole response.
     ///
     /// # Errors
-    /// When the edge cannot be reached or gives no whole answer.
+    /// When the edge cannot be reached or gives no whole response.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ClientError> {
         let response = self.exchange(request.map(Full::new)).await?;
         let (head, body) = response.into_parts();
@@ -121,17 +121,17 @@ impl Client {
         Ok(sender.send_request(request).await?)
     }
 
-    /// Sends bytes as they are over a connection to the host of `to`, and reads the answer as HTTP/1.1. `method` is what
-    /// the bytes ask with, as far as they say: the answer to `HEAD` has no body.
+    /// Sends bytes as they are over a connection to the host of `to`, and reads the response as HTTP/1.1, its head at first. `method`
+    /// is what the bytes ask with, as far as they say: the response to `HEAD` has no body.
     ///
     /// # Errors
-    /// When the edge cannot be reached or gives no whole answer.
+    /// When the edge cannot be reached or gives no response.
     pub async fn send_raw(
         &self,
         to: &Uri,
         method: Method,
         bytes: Bytes,
-    ) -> Result<Response<Bytes>, ClientError> {
+    ) -> Result<Response<hyper::body::Incoming>, ClientError> {
         let stream = self.connect(to, Version::HTTP_11).await?;
         let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
             .handshake(TokioIo::new(Replacing::new(stream, bytes)))
@@ -142,8 +142,7 @@ impl Client {
         let request = request
             .body(Empty::<Bytes>::new())
             .map_err(|_| ClientError::Url(to.clone()))?;
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+        Ok(sender.send_request(request).await?)
     }
 
     /// Opens a connection and says whose it is.

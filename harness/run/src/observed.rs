@@ -17,7 +17,7 @@ pub struct Observed {
     /// What came of a `deploy` step.
     pub deployment: Option<Deployment>,
     /// The live page, as HTML.
-    pub live_page: Option<String>,
+    pub live_page: Option<LivePage>,
     /// What the page has printed so far.
     pub console: Vec<String>,
     /// The page as the origin serves it without an edge in between.
@@ -60,6 +60,15 @@ pub struct Deployment {
     pub waited: f64,
 }
 
+/// What a browser shows.
+#[derive(Clone, Debug)]
+pub struct LivePage {
+    /// The document as it stands.
+    pub html: String,
+    /// After how many bytes the response broke off that the document came in; nothing where it is complete.
+    pub broke_off: Option<usize>,
+}
+
 /// A call and its answer, as the visitor saw them.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -75,10 +84,12 @@ pub struct Call {
     pub status: StatusCode,
     /// The headers of the answer.
     pub headers: HeaderMap,
-    /// The body of the answer, without its content codings.
+    /// The body of the answer as far as it came, without its content codings.
     pub body: Bytes,
-    /// Why `body` is not what the answer says: its content codings could not be undone, or the browser does not give it.
-    pub unreadable: Option<String>,
+    /// After how many bytes the body broke off; nothing where it is complete.
+    pub broke_off: Option<usize>,
+    /// Why the body still has its content codings, or is not known; nothing where it was decoded, or had none.
+    pub undecoded: Option<String>,
     /// How long the head of the answer took.
     pub took: Duration,
 }
@@ -107,4 +118,21 @@ impl Call {
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.url)
     }
+
+    /// Why no check can read the body: a part of it does for one that is expected to be incomplete only.
+    pub fn unreadable(&self, complete: Option<bool>) -> Option<String> {
+        broken(self.broke_off, complete).or_else(|| self.undecoded.clone())
+    }
+}
+
+impl LivePage {
+    /// Why no check can read the page, as for the body of a call.
+    pub fn unreadable(&self, complete: Option<bool>) -> Option<String> {
+        broken(self.broke_off, complete)
+    }
+}
+
+fn broken(after: Option<usize>, complete: Option<bool>) -> Option<String> {
+    let after = after.filter(|_| complete != Some(false))?;
+    Some(format!("the body broke off after {after} bytes"))
 }

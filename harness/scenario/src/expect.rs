@@ -24,6 +24,9 @@ pub struct Expect {
     pub headers: BTreeMap<Header, TextMatcher>,
     /// The body of the answer.
     pub body: Option<TextMatcher>,
+    /// Whether the body is complete (RFC 9112 §8). Of one that breaks off, nothing else that is expected of the body or
+    /// the page holds, unless this is `false`: then it is about the part that came.
+    pub body_complete: Option<bool>,
     /// Elements of the page: of the live page in a browser, of the body otherwise.
     pub page: Vec<Element>,
     /// What the page prints: each of these conditions must hold for at least one line.

@@ -162,8 +162,13 @@ impl Page {
         self.activity
             .wait(limit, |calls, loaded| {
                 let document = calls.iter().rev().find(|call| call.id == loader)?;
-                (loaded > loads && document.outcome != CallOutcome::Pending)
-                    .then(|| document.clone())
+                let is_loaded = match document.outcome {
+                    CallOutcome::Pending => false,
+                    // There is no load event of a document that broke off.
+                    CallOutcome::BrokeOff => true,
+                    CallOutcome::Finished | CallOutcome::Failed(_) => loaded > loads,
+                };
+                is_loaded.then(|| document.clone())
             })
             .await
             .ok_or_else(|| PageError::Late {
@@ -202,6 +207,14 @@ impl Page {
     /// Everything the page has asked for so far.
     pub fn calls(&self) -> Vec<Call> {
         self.activity.calls()
+    }
+
+    /// The last call that gave the page its document, as opposed to that of a frame in it.
+    pub fn document(&self) -> Option<Call> {
+        let mut calls = self.calls().into_iter().rev();
+        calls.find(|call| {
+            call.kind == "Document" && call.frame == self.target && call.status.is_some()
+        })
     }
 
     /// Everything the page has printed so far, uncaught exceptions included.

@@ -4,7 +4,10 @@ use edgeproof_ground::time::shown;
 use edgeproof_scenario::expect::Expect;
 
 use super::{Mismatch, check_headers};
-use crate::{observed::Observed, redact::shorten};
+use crate::{
+    observed::{Call, Observed},
+    redact::shorten,
+};
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
@@ -27,15 +30,16 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     ));
     if let Some(body) = &expect.body {
         let text = String::from_utf8_lossy(&call.body);
-        if call.unreadable.is_some() || !body.holds(Some(&text)) {
-            let actual = call.unreadable.clone();
-            let actual = actual.unwrap_or_else(|| format!("the body is `{}`", shorten(&text)));
+        let unreadable = call.unreadable(expect.body_complete);
+        if unreadable.is_some() || !body.holds(Some(&text)) {
+            let actual = unreadable.unwrap_or_else(|| format!("the body is `{}`", shorten(&text)));
             mismatches.push(
                 Mismatch::new(&["body"], format!("the body is {body}"), actual)
                     .saying(body.message()),
             );
         }
     }
+    mismatches.extend(check_completeness(expect, call));
     if let Some(cache) = &expect.cache {
         let found = call.headers.get("cf-cache-status");
         let found = found.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -69,4 +73,19 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         ));
     }
     mismatches
+}
+
+fn check_completeness(expect: &Expect, call: &Call) -> Option<Mismatch> {
+    let (claim, actual) = match (expect.body_complete?, call.broke_off) {
+        (true, Some(after)) => (
+            "expected a complete response body",
+            format!("it broke off after {after} bytes"),
+        ),
+        (false, None) => (
+            "expected a response body that breaks off",
+            format!("got a complete one of {} bytes", call.body.len()),
+        ),
+        _ => return None,
+    };
+    Some(Mismatch::new(&["body_complete"], claim, actual))
 }

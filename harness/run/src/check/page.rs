@@ -8,15 +8,17 @@ use crate::{observed::Observed, redact::shorten};
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
-    let unreadable = observed.call.as_ref().and_then(|call| {
-        let is_live = observed.live_page.is_some();
-        call.unreadable.as_deref().filter(|_| !is_live)
-    });
+    let of_call = observed.call.as_ref();
+    let of_call = of_call.and_then(|call| call.unreadable(expect.body_complete));
+    let unreadable = match &observed.live_page {
+        Some(live) => live.unreadable(expect.body_complete),
+        None => of_call.clone(),
+    };
     if let Some(unreadable) = unreadable.filter(|_| !expect.page.is_empty()) {
-        mismatches.push(Mismatch::new(&["page"], "the page can be read", unreadable));
+        mismatches.push(Mismatch::new(&["page"], "expected a page", unreadable));
     } else if !expect.page.is_empty() {
         let html = match (&observed.live_page, &observed.call) {
-            (Some(live), _) => live.clone(),
+            (Some(live), _) => live.html.clone(),
             (None, Some(call)) => String::from_utf8_lossy(&call.body).into_owned(),
             (None, None) => String::new(),
         };
@@ -58,9 +60,9 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if let Some(selector) = &expect.unchanged_except
         && let Some(call) = &observed.call
         && let Some(original) = &observed.origin_page
-        && let Err(actual) = match unreadable {
+        && let Err(actual) = match of_call {
             None => unchanged_except(selector, original, &call.body),
-            Some(unreadable) => Err(unreadable.to_owned()),
+            Some(unreadable) => Err(unreadable),
         }
     {
         mismatches.push(Mismatch::new(

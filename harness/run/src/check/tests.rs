@@ -72,7 +72,8 @@ fn blocked() -> Observed {
             status: StatusCode::FORBIDDEN,
             headers: headers(&[("x-rule", "r1"), ("set-cookie", "secret=1")]),
             body: Bytes::from_static(b"{\"error\":\"no\"}"),
-            unreadable: None,
+            broke_off: None,
+            undecoded: None,
             took: Duration::from_millis(40),
         }),
         hops: trace.exchanges(),
@@ -94,7 +95,7 @@ fn a_body_that_cannot_be_read_holds_nothing(#[case] text: &str, #[case] key: &st
     let mut observed = blocked();
     let call = observed.call.as_mut().unwrap();
     call.body = Bytes::new();
-    call.unreadable = Some("the body cannot be read".to_owned());
+    call.undecoded = Some("the body cannot be read".to_owned());
     let found = check(&expect(text), &observed);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].path, [key]);

@@ -16,7 +16,7 @@ use super::{
     HarnessFault,
     session::{ByVisitor, Outcome, Trouble},
 };
-use crate::observed::Call;
+use crate::observed::{Call, LivePage};
 
 /// The browsers of one case: one a visitor, opened when the visitor first needs it.
 #[derive(Default)]
@@ -102,7 +102,10 @@ impl Browser {
         };
         let console = page.console().into_iter().map(|line| line.text).collect();
         let live_page = match wants_page {
-            true => Some(page.html().await.map_err(trouble)?),
+            true => Some(LivePage {
+                html: page.html().await.map_err(trouble)?,
+                broke_off: page.document().as_ref().and_then(browser::Call::broke_off),
+            }),
             false => None,
         };
         Ok(Outcome {
@@ -188,19 +191,24 @@ impl Browser {
 
     async fn call(&self, seen: &browser::Call) -> Result<Call, Trouble> {
         let unmet = |actual: String| Trouble::Unmet {
-            claim: format!("`{} {}` is answered", seen.method, seen.url),
+            claim: format!("expected a response to `{} {}`", seen.method, seen.url),
             actual,
         };
         if let CallOutcome::Failed(reason) = &seen.outcome {
-            return Err(unmet(format!("the browser says {reason}")));
+            return Err(unmet(format!("the browser reported {reason}")));
         }
         let status = seen
             .status
             .and_then(|status| StatusCode::from_u16(status).ok())
-            .ok_or_else(|| unmet("no answer came".to_owned()))?;
+            .ok_or_else(|| unmet("got none".to_owned()))?;
         let method = Method::from_bytes(seen.method.as_bytes())?;
-        let (body, unreadable) = match self.visit.body(seen).await {
+        let broke_off = seen.broke_off();
+        let (body, undecoded) = match self.visit.body(seen).await {
             Ok(body) => (Bytes::from(body), None),
+            Err(_) if broke_off.is_some() => {
+                let why = "the browser keeps nothing of a body that broke off";
+                (Bytes::new(), Some(why.to_owned()))
+            }
             Err(error) => without_body(&method, status, &seen.response_headers, &error),
         };
         Ok(Call {
@@ -212,7 +220,8 @@ impl Browser {
             headers: seen.response_headers.clone(),
             // The browser has decoded it.
             body,
-            unreadable,
+            broke_off,
+            undecoded,
             // The trace knows it better than the browser: see the session.
             took: Duration::ZERO,
         })

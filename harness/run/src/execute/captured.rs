@@ -29,25 +29,29 @@ impl Captured {
         international::url(&url).unwrap_or(url)
     }
 
-    /// Keeps what a step wants kept of its answer. Says what of it is not there.
+    /// Keeps what a step wants kept of its answer, whose body may be expected not to be complete. Says what of it is not
+    /// there.
     pub(super) fn keep(
         &mut self,
         wanted: &BTreeMap<String, Capture>,
         call: &Call,
+        complete: Option<bool>,
     ) -> Vec<Mismatch> {
         let mut missing = Vec::new();
         for (name, capture) in wanted {
             let (what, value) = found(capture, call);
-            let is_of_head = matches!(capture, Capture::Status | Capture::Header(_));
-            let unreadable = call.unreadable.as_ref().filter(|_| !is_of_head);
-            match value.filter(|_| unreadable.is_none()) {
+            let unreadable = call
+                .unreadable(complete)
+                .filter(|_| !matches!(capture, Capture::Status | Capture::Header(_)));
+            let value = value.filter(|_| unreadable.is_none());
+            match value {
                 Some(value) => {
                     self.0.insert(name.clone(), value);
                 }
                 None => missing.push(Mismatch {
                     path: vec!["capture".to_owned(), name.clone()],
-                    claim: format!("the answer has {what}, to be kept as `{name}`"),
-                    actual: unreadable.map_or_else(|| "it has not".to_owned(), String::clone),
+                    claim: format!("expected {what} in the response, to capture it as `{name}`"),
+                    actual: unreadable.unwrap_or_else(|| "there is none".to_owned()),
                     nearest: None,
                     message: None,
                 }),
@@ -188,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    fn call(body: &'static str, unreadable: Option<&str>) -> Call {
+    fn call(body: &'static str, undecoded: Option<&str>) -> Call {
         Call {
             method: Method::GET,
             url: "https://shop.example/".to_owned(),
@@ -197,7 +201,8 @@ mod tests {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             body: Bytes::from_static(body.as_bytes()),
-            unreadable: unreadable.map(str::to_owned),
+            broke_off: None,
+            undecoded: undecoded.map(str::to_owned),
             took: Duration::ZERO,
         }
     }
@@ -213,10 +218,10 @@ mod tests {
         let wanted = BTreeMap::from([("kept".to_owned(), capture)]);
         let body = r#"{"id": 7}"#;
         let mut captured = Captured::default();
-        assert_eq!(captured.keep(&wanted, &call(body, None)), []);
+        assert_eq!(captured.keep(&wanted, &call(body, None), None), []);
         assert!(captured.0.contains_key("kept"));
         let mut captured = Captured::default();
-        let missing = captured.keep(&wanted, &call(body, Some("it is no gzip")));
+        let missing = captured.keep(&wanted, &call(body, Some("it is no gzip")), None);
         assert_eq!(captured.0.contains_key("kept"), !is_of_body);
         let told: Vec<&str> = missing
             .iter()

@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use edgeproof_fingerprint::{
     Signals,
     signals::{Bot, Head, Incognito, Measurements},
 };
 use edgeproof_ground::{
+    causes::with_causes,
     clock::Clock,
     header_limits::{header_bytes, header_line_bytes},
     time::shown,
@@ -20,7 +21,10 @@ use edgeproof_rig::{ClientError, Cookies, Rig, Visitor};
 use edgeproof_scenario::request::{
     HttpVersion, OneOrMany, Pad, RawRequest, Request, RequestBody, StatedSignals,
 };
-use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header, response::Parts};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::time::timeout_at;
 
 use super::{cookies::Jar, decoding::decoded, session::Trouble};
 use crate::observed::Call;
@@ -63,10 +67,14 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
     let started = Instant::now();
     let name = format!("{} {}", request.method, request.url);
     let client = sender.rig.client(sender.name)?;
-    let answer = answered(&name, sender.limit, client.send(message)).await?;
-    let (head, body) = answer.into_parts();
+    let sent = client.exchange(message.map(Full::new));
+    let Received {
+        head,
+        body,
+        broke_off,
+    } = received(&name, sender.limit, sent).await?;
     let took = started.elapsed();
-    let (body, unreadable) = decoded(&head.headers, body).await;
+    let (body, undecoded) = decoded(&head.headers, body).await;
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.keep(&head.headers, &request.url);
     }
@@ -78,7 +86,8 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
         status: head.status,
         headers: head.headers,
         body,
-        unreadable,
+        broke_off,
+        undecoded,
         took,
     })
 }
@@ -96,9 +105,13 @@ pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Cal
     let client = sender.rig.client(sender.name)?;
     let name = format!("what is sent to {}", raw.to);
     let sent = client.send_raw(&to, method.clone(), bytes.clone());
-    let (head, body) = answered(&name, sender.limit, sent).await?.into_parts();
+    let Received {
+        head,
+        body,
+        broke_off,
+    } = received(&name, sender.limit, sent).await?;
     let took = started.elapsed();
-    let (body, unreadable) = decoded(&head.headers, body).await;
+    let (body, undecoded) = decoded(&head.headers, body).await;
     Ok(Call {
         method,
         url,
@@ -107,7 +120,8 @@ pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Cal
         status: head.status,
         headers: head.headers,
         body,
-        unreadable,
+        broke_off,
+        undecoded,
         took,
     })
 }
@@ -119,21 +133,58 @@ fn start_line(text: &str) -> (Method, Option<&str>) {
     (method.unwrap_or(Method::GET), words.next())
 }
 
-/// The answer, or what came instead of one.
-async fn answered(
+/// A response whose body may have broken off.
+struct Received {
+    head: Parts,
+    /// As much of it as came.
+    body: Bytes,
+    /// After how many bytes the body broke off.
+    broke_off: Option<usize>,
+}
+
+/// The response as far as it came, or what came instead of one.
+async fn received(
     name: &str,
     limit: Duration,
-    answer: impl Future<Output = Result<Response<Bytes>, ClientError>>,
-) -> Result<Response<Bytes>, Trouble> {
-    let unmet = |actual: String| Trouble::Unmet {
-        claim: format!("{name} is answered within {}", shown(limit)),
-        actual,
+    response: impl Future<Output = Result<Response<Incoming>, ClientError>>,
+) -> Result<Received, Trouble> {
+    let unmet = |claim: String, actual: String| Err(Trouble::Unmet { claim, actual });
+    let deadline = tokio::time::Instant::now() + limit;
+    let limit = shown(limit);
+    let (head, mut body) = match timeout_at(deadline, response).await {
+        Ok(Ok(response)) => response.into_parts(),
+        Ok(Err(error)) => {
+            let claim = format!("expected a response to {name}");
+            return unmet(claim, format!("but {}", with_causes(&error)));
+        }
+        Err(_) => {
+            let claim = format!("expected a response to {name} within {limit}");
+            return unmet(claim, "got none".to_owned());
+        }
     };
-    match tokio::time::timeout(limit, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(unmet(error.to_string())),
-        Err(_) => Err(unmet("no answer had come by then".to_owned())),
+    let mut came = BytesMut::new();
+    let mut broke_off = None;
+    loop {
+        match timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => came.extend(frame.into_data().ok()),
+            Ok(Some(Err(_))) => {
+                broke_off = Some(came.len());
+                break;
+            }
+            Ok(None) => break,
+            Err(_) => {
+                let claim = format!("expected the whole response to {name} within {limit}");
+                let status = head.status.as_u16();
+                let actual = format!("got status {status} and {} bytes of the body", came.len());
+                return unmet(claim, actual);
+            }
+        }
     }
+    Ok(Received {
+        head,
+        body: came.freeze(),
+        broke_off,
+    })
 }
 
 fn version(version: HttpVersion) -> Version {

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     check::{self, Mismatch},
     failure, journey,
-    observed::{Call, Deployment, Observed, ObservedAtEnd, OnControlPlane},
+    observed::{Call, Deployment, LivePage, Observed, ObservedAtEnd, OnControlPlane},
     record::Failure,
     redact::Redactor,
 };
@@ -45,7 +45,7 @@ pub(super) struct Outcome {
     /// What came of a deployment.
     pub(super) deployment: Option<Deployment>,
     /// The live page afterwards.
-    pub(super) live_page: Option<String>,
+    pub(super) live_page: Option<LivePage>,
     /// What the page has printed so far.
     pub(super) console: Vec<String>,
 }
@@ -138,7 +138,8 @@ impl<'a> Session<'a> {
             }
         };
         if let Some(call) = &outcome.call {
-            let missing = self.captured.keep(&step.capture, call);
+            let complete = step.expect.as_ref().and_then(|expect| expect.body_complete);
+            let missing = self.captured.keep(&step.capture, call, complete);
             if !missing.is_empty() {
                 let path = ["steps".to_owned(), index.to_string()];
                 return Ok(missing
@@ -430,6 +431,9 @@ impl<'a> Session<'a> {
             message: None,
         };
         let mut failure = self.failure(&path, mismatch);
+        if let Action::Request(request) = action {
+            failure.call = Some(format!("{} {}", request.method, request.url));
+        }
         let since = self.rig.trace().since(hops_before);
         failure.journey = journey::records(&since, self.redactor);
         failure
