@@ -112,7 +112,7 @@ impl Origin {
                 let request = request.map(|body| entry.observe(body));
                 let mut response = app.send(request, || recorded.again()).await;
                 if let (Err(failure), Some(process)) = (&mut response, process)
-                    && let Some(obituary) = process.obituary().await
+                    && let Some(obituary) = process.obituary()
                 {
                     failure.cause.push_str(&format!("; {obituary}"));
                 }
