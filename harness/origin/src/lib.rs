@@ -108,10 +108,11 @@ impl Origin {
                 })
             }
             Backend::App(app, process) => {
+                let recorded = entry.clone();
                 let request = request.map(|body| entry.observe(body));
-                let mut response = app.send(request).await;
+                let mut response = app.send(request, || recorded.again()).await;
                 if let (Err(failure), Some(process)) = (&mut response, process)
-                    && let Some(obituary) = process.obituary().await
+                    && let Some(obituary) = process.obituary()
                 {
                     failure.cause.push_str(&format!("; {obituary}"));
                 }

@@ -52,7 +52,7 @@ impl RecordedBody {
 }
 
 /// The entry of a request whose body is still coming.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     requests: Arc<Mutex<Vec<RecordedRequest>>>,
     index: usize,
@@ -87,6 +87,13 @@ impl Entry {
     /// The same body; what passes is recorded.
     pub fn observe(self, body: Body) -> Body {
         observed(body, self)
+    }
+
+    /// Records that the same request arrived once more.
+    pub fn again(&self) {
+        let mut list = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = list.get(self.index).cloned();
+        list.extend(again);
     }
 
     fn change(&self, change: impl FnOnce(&mut RecordedBody)) {

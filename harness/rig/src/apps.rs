@@ -60,13 +60,13 @@ impl BorrowedApp {
     }
 
     /// The command it was started with.
-    pub fn command(&self) -> &str {
+    pub fn command(&self) -> String {
         self.process.command()
     }
 
-    /// How it ended by itself, if it has.
-    pub fn has_ended(&self) -> Option<Ended> {
-        self.process.has_ended()
+    /// How it ended by itself, if it has, or is about to: where it no longer listens, that is waited for.
+    pub async fn is_ending(&self) -> Option<Ended> {
+        self.process.is_ending().await
     }
 
     /// What it has printed since this rig uses it.

@@ -219,14 +219,20 @@ impl Names<'_> {
         let mut ports: Vec<(u16, &Launch, &str)> = Vec::new();
         for (zone, described) in &self.scenario.given.zones {
             for (host, behind) in &described.hosts {
-                let Some(launch) = behind.app.as_ref().and_then(|app| app.launch.as_ref()) else {
-                    continue;
-                };
+                let Some(app) = &behind.app else { continue };
                 let path = |key| ["given", "zones", zone, "hosts", host, "app", key];
+                if let Err(mistake) = app.check() {
+                    self.problem(
+                        &path(mistake.key()),
+                        mistake.to_string(),
+                        "an app is on this machine, or on one that is allowed by name".to_owned(),
+                    );
+                }
+                let Some(launch) = &app.launch else { continue };
                 if !launch.folder.is_dir() {
                     self.problem(
                         &path("in"),
-                        format!("there is no folder `{}` for `{}`", launch.folder.display(), launch.command),
+                        format!("there is no folder `{}` for `{}`", launch.folder.display(), launch.name()),
                         "`in` is seen from the file that says it; without it the command runs in that file's folder"
                             .to_owned(),
                     );

@@ -48,10 +48,13 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         .find(|case| selection.includes(case))
         .ok_or(CliError::NothingSelected)?;
     let apps = launch::Pool::default().telling(|stage| {
-        if let Stage::Starting { command, .. } = stage {
-            // Where nothing can be written there is nobody to tell.
-            let _ = writeln!(anstream::stderr(), "starting `{command}`");
-        }
+        let told = match stage {
+            Stage::Starting { command, .. } => format!("starting `{command}`"),
+            Stage::Ended { obituary } => format!("{obituary}\nIt is not started again."),
+            Stage::Started { .. } | Stage::Kept { .. } => return,
+        };
+        // Where nothing can be written there is nobody to tell.
+        let _ = writeln!(anstream::stderr(), "{told}");
     });
     let environment = super::run::environment(options.worker.clone(), false).await?;
     let environment = environment.with_apps(apps.clone());

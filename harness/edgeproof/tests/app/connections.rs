@@ -6,10 +6,14 @@ use std::sync::{
 };
 
 use edgeproof_ground::body;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use edgeproof_ground::trace::Party;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
 
 use crate::{
-    foreign::{ROUTES, head, listening, put},
+    foreign::{ROUTES, head, last_decision, listening, put},
     world::{get, post, text, world},
 };
 
@@ -57,6 +61,74 @@ async fn a_request_that_breaks_a_new_connection_is_asked_once() {
     put(&world, &format!("http://{}", address.await));
     assert_eq!(world.get("/a").await.status(), 520);
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_twice_is_recorded_twice_and_the_hop_says_so() {
+    let world = world().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
+    let address = listening(move |mut stream| {
+        let counter = Arc::clone(&counter);
+        async move {
+            for response in ["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", ""] {
+                if head(&mut stream).await.is_some() {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                }
+                stream.write_all(response.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    let origin = put(&world, &format!("http://{}", address.await));
+    for visits in 1.. {
+        assert_eq!(world.get("/a").await.status(), 200);
+        let asked = asked.load(Ordering::SeqCst);
+        assert_eq!(origin.requests().len() as u64, asked);
+        // The connection is kept when its response has ended, which is a moment after the visitor has it.
+        if asked > visits {
+            break;
+        }
+    }
+    let decision = last_decision(&world, Party::Edge);
+    assert!(decision.starts_with("sent twice: "), "{decision}");
+}
+
+#[tokio::test]
+async fn an_application_that_ends_over_a_request_on_a_kept_connection_is_520() {
+    let world = world().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        loop {
+            head(&mut stream).await;
+            let response = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(response).await.unwrap();
+            tokio::select! {
+                Some(_) = head(&mut stream) => {
+                    drop(listener);
+                    return;
+                }
+                // The connection was not kept yet.
+                Ok((next, _)) = listener.accept() => stream = next,
+            }
+        }
+    });
+    let origin = put(&world, &format!("http://{address}"));
+    let mut visits = 1;
+    let failed = loop {
+        let answer = world.get("/a").await;
+        if answer.status() != 200 {
+            break answer;
+        }
+        visits += 1;
+    };
+    assert_eq!(failed.status(), 520);
+    assert_eq!(origin.requests().len(), visits);
+    let decision = last_decision(&world, Party::Edge);
+    for told in ["it closed the connection", "once more", "refused"] {
+        assert!(decision.contains(told), "{decision}");
+    }
 }
 
 #[tokio::test]

@@ -61,21 +61,23 @@ pub(crate) async fn mirror(mut stream: TcpStream) {
 }
 
 /// The application of this description, short or long, is now behind `shop.example`.
-pub(crate) fn put(world: &World, app: &str) {
+pub(crate) fn put(world: &World, app: &str) -> Origin {
     #[derive(serde::Deserialize)]
     struct Hosts {
         shop: edgeproof_rig::Host,
     }
     let hosts: Hosts = serde_saphyr::from_str(&format!("shop: {{ app: {app} }}")).unwrap();
     let app: App = hosts.shop.app.unwrap();
+    let origin = Origin::app(&app).unwrap();
     world.internet.connect(
         "shop.example",
         Peer {
             name: "origin".to_owned(),
             party: Party::Origin,
-            destination: Destination::Handler(Arc::new(Origin::app(&app).unwrap())),
+            destination: Destination::Handler(Arc::new(origin.clone())),
         },
     );
+    origin
 }
 
 /// What the last hop to the application says of itself.

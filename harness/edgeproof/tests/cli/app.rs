@@ -90,6 +90,54 @@ fn nothing_of_an_app_is_left_when_a_rig_that_is_up_ends(#[case] how: Signal) {
     ended_politely(folder.path());
 }
 
+#[test]
+fn an_app_that_dies_while_a_rig_is_up_is_told_when_it_happens() {
+    let folder = folder("200");
+    let text = SCENARIO.replace("STATUS", "200");
+    let text = text.replace("npm start", "\"echo out of cheese\\nexec node app.js\"");
+    fs::write(folder.path().join("a.yaml"), text).unwrap();
+    let mut up = start(folder.path(), &["up", "a.yaml"]);
+    let mut told = BufReader::new(up.0.stderr.take().unwrap()).lines();
+    line_of(&mut told, "starting `echo out of cheese …`");
+    let mut said = BufReader::new(up.0.stdout.take().unwrap()).lines();
+    line_of(&mut said, "Ctrl-C ends it.");
+    let app = i32::try_from(ids(folder.path())[0]).unwrap();
+    kill_process(Pid::from_raw(app).unwrap(), Signal::KILL).unwrap();
+    line_of(
+        &mut told,
+        "`echo out of cheese …` was ended by signal 9 at ",
+    );
+    line_of(&mut told, "    out of cheese");
+    line_of(&mut told, "It is not started again.");
+    signal(&up, Signal::INT);
+    assert_eq!(up.0.wait().unwrap().code(), Some(i32::from(exit::PASSED)));
+}
+
+#[test]
+fn a_run_that_is_ended_while_an_app_starts_ends_after_the_app() {
+    let folder = folder("200");
+    let text = SCENARIO.replace("env:", "ready: never printed, env:");
+    let text = text.replace("STATUS", "200");
+    // It takes its time to end.
+    let slow = APP.replace("process.exit();", "setTimeout(process.exit, 500);");
+    fs::write(folder.path().join("app.js"), slow).unwrap();
+    fs::write(folder.path().join("a.yaml"), text).unwrap();
+    let mut run = start(folder.path(), &["run", "a.yaml"]);
+    let started = Instant::now();
+    while fs::read_to_string(folder.path().join("ids")).map_or(0, |ids| ids.lines().count()) < 2 {
+        assert!(started.elapsed() < Duration::from_secs(60));
+        std::thread::yield_now();
+    }
+    signal(&run, Signal::INT);
+    let code = run.0.wait().unwrap().code();
+    assert_eq!(code, Some(i32::from(exit::INTERRUPTED)));
+    assert!(ids(folder.path()).iter().all(|id| !is_alive(*id)));
+    assert_eq!(
+        fs::read_to_string(folder.path().join("bye")).unwrap(),
+        "bye\n"
+    );
+}
+
 #[rstest]
 #[case::passes("200", exit::PASSED)]
 #[case::fails("404", exit::FAILED)]
@@ -125,6 +173,8 @@ fn an_app_stays_up_between_saves_until_it_is_described_otherwise() {
     line_of(&mut told, "waiting for a change");
     let passes = SCENARIO.replace("STATUS", "200");
     fs::write(&file, &passes).unwrap();
+    let kept = line_of(&mut told, "`npm start` runs since ");
+    assert!(kept.ends_with(" UTC, before this change"), "{kept}");
     line_of(&mut said, "1 scenario: 1 passed");
     line_of(&mut told, "waiting for a change");
     let first = ids(folder.path());

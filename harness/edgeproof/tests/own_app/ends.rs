@@ -1,5 +1,9 @@
 //! An app that ends in the middle, and what is told of it.
 
+use std::sync::Arc;
+
+use edgeproof_ground::body;
+use edgeproof_origin::{Origin, launch::Stage};
 use edgeproof_run::record::{CaseRecord, Failure, Verdict};
 
 use crate::world::{World, all_passed, is_alive, until_dead};
@@ -42,13 +46,10 @@ async fn an_app_that_dies_in_the_middle_fails_the_scenario_with_the_cause() {
         .find(|hop| hop.to == "origin")
         .unwrap();
     let decision = to_origin.decision.as_deref().unwrap();
-    for told in [
-        "the application at http://127.0.0.1:",
-        "ended with exit status 7 at",
-        "out of cheese",
-    ] {
-        assert!(decision.contains(told), "{decision}");
-    }
+    assert!(
+        decision.starts_with("the application at http://127.0.0.1:"),
+        "{decision}"
+    );
     // What it printed meanwhile is kept for the reports, without its secret.
     let printed: Vec<&str> = records[0].apps[0]
         .printed
@@ -57,6 +58,74 @@ async fn an_app_that_dies_in_the_middle_fails_the_scenario_with_the_cause() {
         .collect();
     assert!(printed.contains(&"GET / as [redacted]"), "{printed:?}");
     assert!(printed.contains(&"out of cheese"), "{printed:?}");
+}
+
+#[tokio::test]
+async fn a_failure_of_an_app_that_has_died_before_tells_how() {
+    let world = World::new();
+    let steps = "  - request: GET https://shop.example/\n";
+    world.scenario(
+        "a",
+        "{ run: exec node app.js, start: each_scenario }",
+        steps,
+    );
+    let cases = edgeproof_scenario::load::load_file(&world.folder.path().join("a.yaml")).unwrap();
+    let app = cases[0].scenario.given.zones["shop.example"].hosts["shop.example"]
+        .app
+        .clone();
+    let app = app.unwrap();
+    let process = world.apps.lend(app.launch.as_ref().unwrap()).await.unwrap();
+    let origin = Origin::started(&app, Arc::clone(&process)).unwrap();
+    let ask = |path: &str| {
+        let url = format!("http://shop.example{path}");
+        origin.answer(http::Request::get(url).body(body::empty()).unwrap())
+    };
+    assert!(ask("/die").await.is_err());
+    process.ended().await;
+    let cause = ask("/").await.unwrap_err().cause;
+    for told in [
+        "the application at http://127.0.0.1:",
+        "ended with exit status 7 at",
+        "out of cheese",
+    ] {
+        assert!(cause.contains(told), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn the_visitor_does_not_wait_for_the_end_of_an_app_that_stays() {
+    let world = World::new();
+    let drop = "  - request: GET https://shop.example/drop\n    expect: { status: 520 }\n";
+    world.scenario("a", "{ run: node app.js }", &drop.repeat(10));
+    let started = std::time::Instant::now();
+    all_passed(&world.run().await);
+    // Waiting for an end takes two seconds each time.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    world.apps.end().await;
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_of_an_end_when_it_happens() {
+    let world = World::new();
+    let (told, mut stages) = tokio::sync::mpsc::unbounded_channel();
+    let watched = World {
+        apps: world.apps.clone().telling(move |stage| {
+            let _ = told.send(stage.clone());
+        }),
+        folder: world.folder,
+    };
+    watched.scenario("a", "{ run: exec node app.js }", DIE);
+    watched.run().await;
+    let obituary = loop {
+        if let Stage::Ended { obituary } = stages.recv().await.unwrap() {
+            break obituary;
+        }
+    };
+    assert!(
+        obituary.starts_with("`exec node app.js` ended with exit status 7 at ")
+            && obituary.ends_with("out of cheese"),
+        "{obituary}"
+    );
 }
 
 #[tokio::test]

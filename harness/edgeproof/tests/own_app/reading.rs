@@ -44,6 +44,30 @@ fn of_app(app: &str) -> Result<Vec<load::Case>, String> {
     "            run: a\n            ready: https://shop.example/\n",
     "9:20 `https://shop.example/` cannot be asked whether the app is ready: write a URL with `http://` and a host of this machine, such as `http://127.0.0.1:$PORT/health`, or a text that the app prints\n"
 )]
+#[case::elsewhere(
+    "            run: a\n            address: http://10.0.0.1:$PORT\n",
+    "9:22 `http://10.0.0.1:$PORT` is not on this machine; where that is meant, write `app: { address: \"http://10.0.0.1:$PORT\", allow: \"10.0.0.1\" }`\n"
+)]
+#[case::port(
+    "            run: a\n            env: { A: b, PORT: '3000' }\n",
+    "9:26 `PORT` is set by edgeproof, to the port in `address`: for a certain one write it there, such as `address: http://127.0.0.1:3000`\n"
+)]
+#[case::variable(
+    "            run: a\n            env: { '': b }\n",
+    "9:20 `` is no name of a variable: it is empty, or has `=` or the character NUL\n"
+)]
+#[case::command(
+    "            run: ''\n            address: http://127.0.0.1:3000\n",
+    "8:18 `run` is without a command: write the one that starts the app, such as `npm start`\n"
+)]
+#[case::nul(
+    "            run: a\n            env: { A: \"b\\0\" }\n",
+    "9:23 a variable cannot have the character NUL\n"
+)]
+#[case::no_time(
+    "            run: a\n            ready_within: 0s\n",
+    "9:27 that leaves no time for the app to be ready: `60s` is what it has without `ready_within`\n"
+)]
 #[case::nothing(
     "            host: a\n",
     "8:13 an app needs `address`, where it listens, or `run`, the command that starts it\n"

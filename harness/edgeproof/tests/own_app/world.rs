@@ -24,6 +24,7 @@ const fs = require('fs'), http = require('http');
 fs.appendFileSync(process.env.STARTS ?? 'starts', process.pid + '\n');
 const server = http.createServer((request, response) => {
   if (request.url === '/die') { console.error('out of cheese'); process.exit(7); }
+  if (request.url === '/drop') { request.socket.destroy(); return; }
   console.log(`${request.method} ${request.url} as ${process.env.API_KEY}`);
   response.setHeader('x-mode', process.env.MODE ?? 'none');
   response.setHeader('x-base', process.env.BASE ?? 'none');

@@ -60,7 +60,7 @@ impl Family {
         self.child.wait().await
     }
 
-    /// Asks every member to end, kills those that are there after 2 seconds, and waits until nobody is left.
+    /// Asks every member to end, kills those that are there after 2 to 3 seconds, and waits until nobody is left.
     pub async fn end(mut self) {
         let Some((group, mark)) = self.name.as_deref().and_then(|name| name.split_once(':')) else {
             return;
@@ -163,6 +163,21 @@ mod tests {
             asked += 1;
         }
         assert_eq!(asked, 1);
+    }
+
+    #[tokio::test]
+    async fn the_time_to_end_is_counted_by_the_clock_however_slow_the_machine_is() {
+        let script = "trap '' TERM; echo $$; echo up; while :; do sleep 0.1; done";
+        let (mut family, ids, _lines) = family(script).await;
+        let name = family.name.clone().unwrap();
+        let (group, mark) = name.split_once(':').unwrap();
+        // Each look for who is left takes a second.
+        let slow = format!("sleep() {{ command sleep 1; }}\n{END}");
+        let mut ending = Command::new("sh");
+        ending.args(["-c", &slow, "sh", group, mark]);
+        let ended = async { tokio::join!(ending.status(), family.wait()) };
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+        assert!(ended.is_ok() && !alive(ids[0]));
     }
 
     #[tokio::test]

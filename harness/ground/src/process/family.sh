@@ -8,26 +8,27 @@ family() {
     kill -0 "-$1" 2>/dev/null && echo "-$1"
     return
   fi
-  grep -lasF "EDGEPROOF_FAMILY=$2" /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do echo "$pid"; done
-  for file in /proc/[0-9]*/stat; do
-    { read -r stat <"$file"; } 2>/dev/null || continue
-    pid=${stat%% *}
-    # Behind the name of the program: state, parent, group.
-    set -- "$1" "$2" ${stat##*) }
-    [ "$5" = "$1" ] && [ "$3" != Z ] && echo "$pid"
-  done
+  {
+    # Behind the name of the program, which may have anything in it: state, parent, group.
+    grep -lasE "\) [^ZX] [0-9]+ $1 [^)]*$" /proc/[0-9]*/stat
+    grep -lasF "EDGEPROOF_FAMILY=$2" /proc/[0-9]*/environ
+  } | while IFS=/ read -r _ _ pid _; do echo "$pid"; done
 }
 
 # Asks GROUP with MARK to end, waits, and kills what is left.
 end() {
   # Each is asked once: many programs take a second signal for impatience.
   kill -TERM $(family "$1" "$2" | sort -u) 2>/dev/null
-  asked=0
+  asked=$(date +%s)
+  killed=0
   while left=$(family "$1" "$2"); [ -n "$left" ]; do
-    # 2 seconds, and some for whoever is killed while it starts others.
-    [ "$asked" -ge 40 ] && kill -KILL $left 2>/dev/null
-    [ "$asked" -ge 80 ] && return 1
-    asked=$((asked + 1))
+    # By the clock: a busy machine makes rounds of any length. Whole seconds differ by 3 after more than 2 of them.
+    if [ $(($(date +%s) - asked)) -ge 3 ]; then
+      kill -KILL $left 2>/dev/null
+      # Some rounds for whoever is killed while it starts others.
+      killed=$((killed + 1))
+      [ "$killed" -ge 40 ] && return 1
+    fi
     sleep 0.05
   done
   return 0

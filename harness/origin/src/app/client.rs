@@ -7,7 +7,7 @@ use edgeproof_ground::{
     causes::{causes, with_causes},
     hop_by_hop::remove_hop_by_hop,
 };
-use edgeproof_internet::{Failure, Limits, Unreachable};
+use edgeproof_internet::{Decided, Failure, Limits, Unreachable};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, HOST, UPGRADE},
@@ -54,7 +54,17 @@ enum Error {
     Late(#[from] Late),
     #[error("the request cannot be passed on")]
     Target(#[source] http::Error),
+    #[error(
+        "it closed the connection, which it had kept open, on this request ({}); once more, over a new connection: {}",
+        with_causes(first),
+        with_causes(again)
+    )]
+    Twice { first: Box<Self>, again: Box<Self> },
 }
+
+/// What the trace says of a request that got its response the second time.
+const SENT_AGAIN: &str = "sent twice: the application closed the connection, which it had kept open, on this request, \
+    and got it again over a new one";
 
 /// A failed attempt, with the request where it was not sent.
 type Attempt = (Error, Option<Request<Body>>);
@@ -76,9 +86,14 @@ impl Client {
         })
     }
 
-    /// Passes a request on to the application, within the [`Limits`] among its extensions.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
-        self.respond(request).await.map_err(|error| Failure {
+    /// Passes a request on to the application, within the [`Limits`] among its extensions. `again` is told when it is
+    /// about to be sent a second time.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Body>,
+        again: impl Fn(),
+    ) -> Result<Response<Body>, Failure> {
+        self.respond(request, again).await.map_err(|error| Failure {
             unreachable: error.unreachable(),
             cause: format!(
                 "the application at {} did not respond: {}",
@@ -88,7 +103,11 @@ impl Client {
         })
     }
 
-    async fn respond(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
+    async fn respond(
+        &self,
+        mut request: Request<Body>,
+        again: impl Fn(),
+    ) -> Result<Response<Body>, Error> {
         let limits = request.extensions().get::<Limits>();
         let limits = limits.copied().unwrap_or_default();
         remove_hop_by_hop(request.headers_mut());
@@ -101,13 +120,28 @@ impl Client {
                 Ok(response) => return Ok(response),
                 Err((_, Some(unsent))) => request = unsent,
                 Err((error, None)) => match repeated.take().filter(|_| error.is_closed()) {
-                    Some(repeated) => request = repeated,
+                    Some(repeated) => {
+                        let response = self.over_new(repeated, &target, limits, again).await;
+                        return twice(error, response);
+                    }
                     None => return Err(error),
                 },
             }
         }
-        let connection = self.connect(&target, limits).await?;
-        let response = self.exchange(connection, request, &target, limits).await;
+        self.over_new(request, &target, limits, || {}).await
+    }
+
+    /// Asks over a new connection; `sending` is told once there is one.
+    async fn over_new(
+        &self,
+        request: Request<Body>,
+        target: &Target,
+        limits: Limits,
+        sending: impl Fn(),
+    ) -> Result<Response<Body>, Error> {
+        let connection = self.connect(target, limits).await?;
+        sending();
+        let response = self.exchange(connection, request, target, limits).await;
         response.map_err(|(error, _)| error)
     }
 
@@ -212,6 +246,11 @@ impl Error {
             Self::Connect(error) => error.unreachable(),
             Self::Exchange(_) | Self::Unasked | Self::Target(_) => Unreachable::Reset,
             Self::Late(Late(limit)) => Unreachable::ReadTimeout(*limit),
+            // An application that ends over a request closes the connection, and then nobody listens: the first counts.
+            Self::Twice { first, again } => match **again {
+                Self::Connect(_) => first.unreachable(),
+                _ => again.unreachable(),
+            },
         }
     }
 
@@ -235,6 +274,21 @@ impl Error {
                         | io::ErrorKind::UnexpectedEof
                 )
             )
+    }
+}
+
+/// The outcome of a request that was sent again after `first`, and says so.
+fn twice(first: Error, again: Result<Response<Body>, Error>) -> Result<Response<Body>, Error> {
+    match again {
+        Ok(mut response) => {
+            let decided = Decided(SENT_AGAIN.to_owned());
+            response.extensions_mut().insert(decided);
+            Ok(response)
+        }
+        Err(again) => Err(Error::Twice {
+            first: Box::new(first),
+            again: Box::new(again),
+        }),
     }
 }
 

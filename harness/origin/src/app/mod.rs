@@ -11,6 +11,7 @@ mod written;
 use std::fmt;
 
 use edgeproof_document::schema;
+use edgeproof_ground::international;
 use http::uri::Authority;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -71,7 +72,7 @@ pub enum AppError {
     #[error(
         "`{0}` is not on this machine; where that is meant, write `app: {{ address: \"{0}\", allow: \"{1}\" }}`"
     )]
-    NotAllowed(Address, String),
+    NotAllowed(String, String),
     /// What is allowed is not what is asked.
     #[error("`allow: {0}` allows another host than the one of the address, which is `{1}`")]
     AllowsAnother(String, String),
@@ -86,6 +87,17 @@ pub enum AppError {
     Tls(String),
 }
 
+impl AppError {
+    /// The key of an application at which the mistake stands.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::AllowsAnother(..) => "allow",
+            Self::NoCertificate(_) => "certificate",
+            _ => "address",
+        }
+    }
+}
+
 impl App {
     /// Whether it can be asked as it is described.
     ///
@@ -94,11 +106,17 @@ impl App {
     pub fn check(&self) -> Result<(), AppError> {
         let host = self.address.host();
         match &self.allow {
-            Some(allowed) if !allowed.eq_ignore_ascii_case(host) => {
+            Some(allowed)
+                if !international::host_or_as_written(allowed).eq_ignore_ascii_case(host) =>
+            {
                 return Err(AppError::AllowsAnother(allowed.clone(), host.to_owned()));
             }
             None if !self.address.is_loopback() => {
-                return Err(AppError::NotAllowed(self.address.clone(), host.to_owned()));
+                let launch = self.launch.as_ref();
+                let address = launch.map_or(self.address.to_string(), |launch| {
+                    launch.address.to_string()
+                });
+                return Err(AppError::NotAllowed(address, host.to_owned()));
             }
             _ => {}
         }
@@ -120,7 +138,8 @@ impl App {
         Ok(started)
     }
 
-    /// Reads either form.
+    /// Reads either form. Whether the keys of the long one go together is for [`App::check`] to say: its mistakes stand
+    /// at one of them.
     pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         struct Either;
         impl<'de> Visitor<'de> for Either {
@@ -133,16 +152,14 @@ impl App {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<App, E> {
-                checked(App::from(text.parse::<Address>().map_err(E::custom)?))
+                let app = App::from(text.parse::<Address>().map_err(E::custom)?);
+                app.check().map_err(E::custom)?;
+                Ok(app)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<App, A::Error> {
-                checked(App::deserialize(MapAccessDeserializer::new(map))?)
+                App::deserialize(MapAccessDeserializer::new(map))
             }
-        }
-        fn checked<E: Error>(app: App) -> Result<App, E> {
-            app.check().map_err(E::custom)?;
-            Ok(app)
         }
         deserializer.deserialize_any(Either).map(Some)
     }
@@ -171,10 +188,21 @@ impl TryFrom<String> for HostHeader {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let authority = text.parse::<Authority>().ok();
+        let authority = on_the_wire(&text).and_then(|host| host.parse::<Authority>().ok());
         let host = authority.filter(|authority| !authority.as_str().contains('@'));
         host.map(Self)
             .ok_or_else(|| format!("`{text}` is no host, such as `localhost:5173`"))
+    }
+}
+
+/// A host with or without a port, its name as it is on the wire.
+fn on_the_wire(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return Some(text.to_owned());
+    }
+    match text.rsplit_once(':') {
+        Some((name, port)) => Some(format!("{}:{port}", international::host(name).ok()?)),
+        None => international::host(text).ok(),
     }
 }
 
@@ -192,9 +220,31 @@ mod tests {
         }
         let written: Result<Written, _> = serde_saphyr::from_str(&format!("app: {yaml}"));
         match written {
-            Ok(written) => Ok(written.app.unwrap()),
+            Ok(written) => {
+                let app = written.app.unwrap();
+                app.check().map_err(|error| error.to_string())?;
+                Ok(app)
+            }
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    #[rstest]
+    #[case("müller.example", "xn--mller-kva.example")]
+    #[case("müller.example:5173", "xn--mller-kva.example:5173")]
+    #[case("LOCALHOST:5173", "LOCALHOST:5173")]
+    #[case("[::1]:5173", "[::1]:5173")]
+    fn a_host_is_a_name_on_the_wire(#[case] written: &str, #[case] host: &str) {
+        let read = HostHeader::try_from(written.to_owned()).unwrap();
+        assert_eq!(read.0.as_str(), host);
+    }
+
+    #[test]
+    fn what_is_proposed_keeps_the_port() {
+        let error = read("{ run: a, address: 'http://10.0.0.1:$PORT/shop' }").unwrap_err();
+        let proposed =
+            "write `app: { address: \"http://10.0.0.1:$PORT/shop\", allow: \"10.0.0.1\" }`";
+        assert!(error.contains(proposed), "{error}");
     }
 
     #[rstest]
@@ -211,6 +261,21 @@ mod tests {
         None
     )]
     #[case::allowed("{ address: 'http://app.internal', allow: App.internal }", None)]
+    #[case::allowed_as_it_is_said(
+        "{ address: 'http://xn--mller-kva.example', allow: müller.example }",
+        None
+    )]
+    #[case::no_host("{ address: 'http://127.0.0.1', host: 'me@mü' }", Some("is no host"))]
+    #[case::no_command("{ run: ' ' }", Some("without a command"))]
+    #[case::nul("{ run: \"a\\0b\" }", Some("NUL"))]
+    #[case::port(
+        "{ run: a, env: { PORT: '3000' } }",
+        Some("`PORT` is set by edgeproof")
+    )]
+    #[case::no_name("{ run: a, env: { '': b } }", Some("is no name"))]
+    #[case::no_name("{ run: a, env: { 'A=B': b } }", Some("is no name"))]
+    #[case::nul("{ run: a, env: { A: \"a\\0b\" } }", Some("NUL"))]
+    #[case::at_once("{ run: a, ready_within: 0s }", Some("leaves no time"))]
     #[case::elsewhere("http://app.internal:3000", Some("is not on this machine"))]
     #[case::unspecified("http://0.0.0.0:3000", Some("is not on this machine"))]
     #[case::another(

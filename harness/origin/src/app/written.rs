@@ -1,6 +1,6 @@
 //! The long form of `app:`, as it is written.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use edgeproof_ground::time::Time;
 use schemars::JsonSchema;
@@ -31,14 +31,16 @@ pub(super) struct Written {
     /// The command that starts it, such as `npm start`, for `sh -c`; it stays in the foreground. It has its port as
     /// `PORT` in its environment. It is ended with everything it started.
     #[serde(default)]
-    run: Option<String>,
+    #[schemars(with = "Option<String>")]
+    run: Option<CommandLine>,
     /// The folder the command runs in, seen from the file that says it; that file's own where it is absent.
     #[serde(default, rename = "in")]
     folder: Option<PathBuf>,
     /// What its environment has beside that of edgeproof; `$PORT` in a value is the port. Reports hide the values of
     /// variables that are called a key, secret, token or password.
     #[serde(default)]
-    env: Option<BTreeMap<String, String>>,
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    env: Option<BTreeMap<EnvName, EnvValue>>,
     /// What must be there before it is started, each with how it is had: a program, looked for on `PATH`, or a path with a
     /// `/`, seen from `in`. Where one is missing the scenario is skipped with that reason; in CI (`CI` is set) it is an error.
     #[serde(default)]
@@ -49,10 +51,78 @@ pub(super) struct Written {
     ready: Option<Ready>,
     /// How long it may take until then; 60 seconds where it is absent.
     #[serde(default)]
-    ready_within: Option<Time>,
+    #[schemars(with = "Option<Time>")]
+    ready_within: Option<Patience>,
     /// How often it is started.
     #[serde(default)]
     start: Option<Start>,
+}
+
+/// A command that a shell can be given.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct CommandLine(String);
+
+/// The name of a variable of an environment.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+struct EnvName(String);
+
+/// The value of a variable of an environment.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct EnvValue(String);
+
+/// A stretch of time that is not nothing.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "Time")]
+struct Patience(Duration);
+
+impl TryFrom<String> for CommandLine {
+    type Error = LaunchMistake;
+
+    fn try_from(text: String) -> Result<Self, LaunchMistake> {
+        match text.trim() {
+            "" => Err(LaunchMistake::NoCommand),
+            _ if text.contains('\0') => Err(LaunchMistake::Nul("a command")),
+            _ => Ok(Self(text)),
+        }
+    }
+}
+
+impl TryFrom<String> for EnvName {
+    type Error = LaunchMistake;
+
+    fn try_from(text: String) -> Result<Self, LaunchMistake> {
+        match text.as_str() {
+            "PORT" => Err(LaunchMistake::PortInEnv),
+            "" => Err(LaunchMistake::EnvName(text)),
+            _ if text.contains(['=', '\0']) => Err(LaunchMistake::EnvName(text)),
+            _ => Ok(Self(text)),
+        }
+    }
+}
+
+impl TryFrom<String> for EnvValue {
+    type Error = LaunchMistake;
+
+    fn try_from(text: String) -> Result<Self, LaunchMistake> {
+        match text.contains('\0') {
+            true => Err(LaunchMistake::Nul("a variable")),
+            false => Ok(Self(text)),
+        }
+    }
+}
+
+impl TryFrom<Time> for Patience {
+    type Error = LaunchMistake;
+
+    fn try_from(Time(limit): Time) -> Result<Self, LaunchMistake> {
+        match limit.is_zero() {
+            true => Err(LaunchMistake::NoTime),
+            false => Ok(Self(limit)),
+        }
+    }
 }
 
 impl TryFrom<Written> for App {
@@ -60,7 +130,7 @@ impl TryFrom<Written> for App {
 
     fn try_from(written: Written) -> Result<Self, AppError> {
         let launch = match &written.run {
-            Some(command) => Some(written.launch(command)),
+            Some(CommandLine(command)) => Some(written.launch(command)),
             None => {
                 written.is_of_one_that_runs()?;
                 None
@@ -83,15 +153,21 @@ impl Written {
         Launch {
             command: command.to_owned(),
             folder: self.folder.clone().unwrap_or_else(|| PathBuf::from(".")),
-            env: self.env.clone().unwrap_or_default(),
+            env: self.env(),
             needs: self.needs.clone().unwrap_or_default(),
             address: self.address.clone().unwrap_or_default(),
             ready: self.ready.clone(),
             ready_within: self
                 .ready_within
-                .map_or(Launch::READY_WITHIN, |limit| limit.0),
+                .map_or(Launch::READY_WITHIN, |Patience(limit)| limit),
             start: self.start.unwrap_or_default(),
         }
+    }
+
+    fn env(&self) -> BTreeMap<String, String> {
+        let env = self.env.iter().flatten();
+        env.map(|(EnvName(name), EnvValue(value))| (name.clone(), value.clone()))
+            .collect()
     }
 
     /// An app that runs already has an address, and nothing that is about its start.

@@ -1,6 +1,6 @@
 //! What is known of an app before it is started.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -78,6 +78,26 @@ pub enum LaunchMistake {
     /// A key for an app that is started, without the command.
     #[error("`{0}` is about an app that is started: say with `run` by which command")]
     NotStarted(&'static str),
+    /// Nothing to start.
+    #[error("`run` is without a command: write the one that starts the app, such as `npm start`")]
+    NoCommand,
+    /// A character that no argument and no environment of a process can have.
+    #[error("{0} cannot have the character NUL")]
+    Nul(&'static str),
+    /// The variable that says the port.
+    #[error(
+        "`PORT` is set by edgeproof, to the port in `address`: for a certain one write it there, such as \
+         `address: http://127.0.0.1:3000`"
+    )]
+    PortInEnv,
+    /// A name that no environment can have.
+    #[error("`{}` is no name of a variable: it is empty, or has `=` or the character NUL", .0.escape_default())]
+    EnvName(String),
+    /// No time until it is ready.
+    #[error(
+        "that leaves no time for the app to be ready: `60s` is what it has without `ready_within`"
+    )]
+    NoTime,
     /// A port that is chosen, for an app that is there already.
     #[error(
         "`$PORT` is chosen for an app that is started: say with `run` by which command, or write the port"
@@ -105,6 +125,12 @@ impl Default for AddressPattern {
     /// A free port of 127.0.0.1.
     fn default() -> Self {
         Self(format!("http://127.0.0.1:{PORT}"))
+    }
+}
+
+impl fmt::Display for AddressPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.trim_end_matches('/'))
     }
 }
 
@@ -142,6 +168,16 @@ impl TryFrom<String> for Ready {
 impl Launch {
     /// How long an app may take until it is ready, where nothing is said. Frameworks that compile at the start need it.
     pub const READY_WITHIN: Duration = Duration::from_secs(60);
+
+    /// What it is called in a sentence: its command, of one with several lines the first.
+    pub fn name(&self) -> String {
+        let mut lines = self.command.trim().lines();
+        let first = lines.next().unwrap_or_default().trim_end();
+        match lines.next() {
+            Some(_) => format!("{first} …"),
+            None => first.to_owned(),
+        }
+    }
 
     /// Its environment beside that of this process, if its port is this one.
     pub(super) fn env_with(&self, port: u16) -> BTreeMap<String, String> {
@@ -217,10 +253,27 @@ mod tests {
         assert_eq!(Ready::try_from(text.to_owned()).is_ok(), tells);
     }
 
+    #[rstest]
+    #[case("npm start", "npm start")]
+    #[case("npm start\n", "npm start")]
+    #[case("\ncd shop\r\nnpm ci\nnpm start\n", "cd shop …")]
+    fn a_command_of_several_lines_is_called_by_the_first(
+        #[case] command: &str,
+        #[case] name: &str,
+    ) {
+        assert_eq!(launch(command).name(), name);
+    }
+
     #[test]
     fn the_port_stands_in_the_environment() {
-        let launch = Launch {
-            command: "npm start".to_owned(),
+        let env = launch("npm start").env_with(4000);
+        assert_eq!(env["PORT"], "4000");
+        assert_eq!(env["BASE"], "http://localhost:4000/");
+    }
+
+    fn launch(command: &str) -> Launch {
+        Launch {
+            command: command.to_owned(),
             folder: PathBuf::from("."),
             env: BTreeMap::from([("BASE".to_owned(), "http://localhost:$PORT/".to_owned())]),
             needs: BTreeMap::new(),
@@ -228,9 +281,6 @@ mod tests {
             ready: None,
             ready_within: Launch::READY_WITHIN,
             start: Start::Once,
-        };
-        let env = launch.env_with(4000);
-        assert_eq!(env["PORT"], "4000");
-        assert_eq!(env["BASE"], "http://localhost:4000/");
+        }
     }
 }

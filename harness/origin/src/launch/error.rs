@@ -54,6 +54,9 @@ pub enum LaunchError {
         /// What it printed.
         printed: Vec<Printed>,
     },
+    /// Everything was ended before it was ready.
+    #[error("`{0}` was ended before it was ready, with everything else")]
+    Interrupted(String),
     /// It was not ready in time.
     #[error(
         "`{command}` in `{}` was not ready within {within}: {missing}; an app that takes longer says `ready_within:`{}",

@@ -22,7 +22,7 @@ impl Launch {
         };
         let (what, remedy) = self.needs.iter().find(|(what, _)| is_missing(what))?;
         Some(Missing {
-            command: self.command.clone(),
+            command: self.name(),
             what: what.clone(),
             place: match what.contains('/') {
                 true => format!("in `{}`", self.folder.display()),

@@ -11,6 +11,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
+use tokio::sync::watch;
 
 use super::{
     Ended,
@@ -26,6 +27,8 @@ type Starting = Shared<BoxFuture<'static, Started>>;
 #[derive(Clone, Default)]
 pub struct Pool {
     shared: Arc<Mutex<Apps>>,
+    /// Ends every app when it is set. Each app listens until nothing of it is left.
+    ending: Arc<watch::Sender<bool>>,
     tell: Option<Arc<dyn Fn(&Stage) + Send + Sync>>,
 }
 
@@ -59,6 +62,18 @@ pub enum Stage {
     Started {
         /// Its command.
         command: String,
+    },
+    /// It is used again by the first scenario since [`Pool::end_unused`]; what was changed in it since is not in it.
+    Kept {
+        /// Its command.
+        command: String,
+        /// When it was started, as people read it.
+        since: String,
+    },
+    /// It has ended by itself after it was ready.
+    Ended {
+        /// Its command, how it ended and when, and the end of what it printed.
+        obituary: String,
     },
 }
 
@@ -107,14 +122,14 @@ impl Pool {
             kept.used = false;
             keep
         });
-        end(unused).await;
+        futures_util::future::join_all(unused.iter().map(|app| app.end())).await;
     }
 
-    /// Ends all of them.
+    /// Ends all of them, also those that are not ready yet, and waits until nothing is left. None is started any more.
     pub async fn end(&self) {
-        let kept = std::mem::take(&mut self.apps().once);
-        let started = kept.values().filter_map(|kept| kept.app.peek().cloned());
-        end(started.flatten().collect()).await;
+        self.ending.send_replace(true);
+        self.apps().once.clear();
+        self.ending.closed().await;
     }
 
     /// The shared app of a launch; a new one where there is none, or none but the one that has ended.
@@ -127,7 +142,14 @@ impl Pool {
         if let Some(kept) = apps.once.get_mut(launch)
             && !is_ended(kept)
         {
-            kept.used = true;
+            let used = std::mem::replace(&mut kept.used, true);
+            if !used
+                && let Some(tell) = &self.tell
+                && let Some(Ok(app)) = kept.app.peek()
+            {
+                let (command, since) = (app.command(), app.since());
+                tell(&Stage::Kept { command, since });
+            }
             return kept.app.clone();
         }
         let place = apps.place_for(launch);
@@ -143,13 +165,14 @@ impl Pool {
     /// Starts an app on a thread of its own: whoever waits for it may give up without its end.
     fn start(&self, launch: &Launch, place: Option<Place>, after: Option<Ended>) -> Starting {
         let (launch, tell) = (launch.clone(), self.tell.clone());
-        let command = launch.command.clone();
+        let ending = self.ending.subscribe();
+        let command = launch.name();
         let starting = async move {
             let held = match place {
                 Some(place) => Some(place.lock_owned().await),
                 None => None,
             };
-            let tell = |stage: &Stage| {
+            let tell = move |stage: &Stage| {
                 if let Some(tell) = &tell {
                     tell(stage);
                 }
@@ -158,9 +181,16 @@ impl Pool {
                 command: command.clone(),
                 after,
             });
-            let started = RunningApp::start(launch, held).await;
+            let started = RunningApp::start(launch, held, ending).await;
             tell(&Stage::Started { command });
-            started.map(Arc::new)
+            let app = Arc::new(started?);
+            let ended = app.last_words();
+            tokio::spawn(async move {
+                if let Some(obituary) = ended.await {
+                    tell(&Stage::Ended { obituary });
+                }
+            });
+            Ok(app)
         };
         let lost =
             |why: &str| LaunchError::Resources(Arc::new(std::io::Error::other(why.to_owned())));
@@ -194,10 +224,6 @@ impl Apps {
             .retain(|other, _| other.address.fixed_port() != Some(port));
         Some(Arc::clone(self.places.entry(port).or_default()))
     }
-}
-
-async fn end(apps: Vec<Arc<RunningApp>>) {
-    futures_util::future::join_all(apps.iter().map(|app| app.end())).await;
 }
 
 impl fmt::Debug for Pool {

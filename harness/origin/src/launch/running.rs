@@ -25,8 +25,7 @@ use super::{
 /// How long the last words of an app that has ended may take; a process that it left behind may hold its pipes open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// How long it may take until it shows that an app gave no response because it ended: a server that has closed its
-/// connections still has to end, and `npm` with it.
+/// How long it may take until an app that no longer listens has ended: `npm` ends after its server.
 const LAST_BREATH: Duration = Duration::from_secs(2);
 
 /// Lines of its output that stand with the news of its end.
@@ -56,6 +55,7 @@ impl fmt::Display for Ended {
 #[derive(Debug)]
 pub struct RunningApp {
     launch: Launch,
+    started: jiff::Timestamp,
     port: u16,
     output: Output,
     life: watch::Receiver<Life>,
@@ -74,21 +74,25 @@ enum Life {
 
 impl RunningApp {
     /// Starts an app and waits until it is ready. What it holds while it runs, such as its address, is let go when it
-    /// is gone.
+    /// is gone. It ends when `ending` is set, which is let go then too.
     pub(super) async fn start(
         launch: Launch,
         held: Option<OwnedMutexGuard<()>>,
+        ending: watch::Receiver<bool>,
     ) -> Result<Self, LaunchError> {
+        if *ending.borrow() {
+            return Err(LaunchError::Interrupted(launch.name()));
+        }
         let port = port_of(&launch).await?;
         let address = launch.address.at(port)?;
         if launch.address.fixed_port().is_some() && address.accepts().await {
             return Err(LaunchError::Taken {
-                command: launch.command.clone(),
+                command: launch.name(),
                 address,
             });
         }
         let mut family = spawn(&launch, port).map_err(|source| LaunchError::Spawn {
-            command: launch.command.clone(),
+            command: launch.name(),
             folder: launch.folder.clone(),
             source: Arc::new(source),
         })?;
@@ -115,9 +119,10 @@ impl RunningApp {
         }
         let (stop, stopped) = watch::channel(false);
         let (told, life) = watch::channel(Life::Running);
-        tokio::spawn(live(family, readers, stopped, told, held));
+        tokio::spawn(live(family, readers, [stopped, ending], told, held));
         let app = Self {
             launch,
+            started: jiff::Timestamp::now(),
             port,
             output,
             life,
@@ -129,17 +134,17 @@ impl RunningApp {
 
     async fn ready(&self, condition: &Condition) -> Result<(), LaunchError> {
         let Launch {
-            command,
             folder,
             ready_within,
             ..
         } = &self.launch;
-        let (command, folder) = (command.clone(), folder.clone());
+        let (command, folder) = (self.command(), folder.clone());
         let met = tokio::select! {
             biased;
             ended = self.ended() => {
                 return Err(LaunchError::Ended { command, folder, ended, printed: self.printed_since(0) });
             }
+            () = self.over() => return Err(LaunchError::Interrupted(command)),
             met = timeout(*ready_within, condition.met()) => met,
         };
         if met.is_ok() {
@@ -155,14 +160,19 @@ impl RunningApp {
         })
     }
 
-    /// The command it was started with.
-    pub fn command(&self) -> &str {
-        &self.launch.command
+    /// The command it was started with, as [`Launch::name`] says it.
+    pub fn command(&self) -> String {
+        self.launch.name()
     }
 
     /// How it was started.
     pub fn launch(&self) -> &Launch {
         &self.launch
+    }
+
+    /// When it was started, as people read it.
+    pub(super) fn since(&self) -> String {
+        self.started.strftime("%H:%M:%S UTC").to_string()
     }
 
     /// The port in its address.
@@ -202,31 +212,47 @@ impl RunningApp {
     }
 
     /// How it ended by itself, if it has, or is about to: it no longer listens.
-    pub(super) async fn is_ending(&self) -> Option<Ended> {
+    pub async fn is_ending(&self) -> Option<Ended> {
         match self.launch.address.at(self.port) {
             Ok(address) if address.accepts().await => self.has_ended(),
             _ => timeout(LAST_BREATH, self.ended()).await.ok(),
         }
     }
 
-    /// After it gave no response: that it has ended and how, with the end of what it printed, where that is why.
-    pub async fn obituary(&self) -> Option<String> {
-        let ended = timeout(LAST_BREATH, self.ended()).await.ok()?;
-        Some(format!(
-            "`{}` {ended} at {}{}",
-            self.launch.command,
-            ended.at(),
-            error::end_of(&self.printed_since(0), LAST_LINES)
-        ))
+    /// That it has ended by itself and how, with the end of what it printed, where it is known by now.
+    pub fn obituary(&self) -> Option<String> {
+        let ended = self.has_ended()?;
+        Some(obituary(&self.command(), &ended, &self.output))
+    }
+
+    /// Its obituary once it has ended by itself; none where it is asked to end. The app is not held by it.
+    pub(super) fn last_words(&self) -> impl Future<Output = Option<String>> + Send + use<> {
+        let (command, output) = (self.command(), self.output.clone());
+        let mut life = self.life.clone();
+        async move {
+            let over = life.wait_for(|life| !matches!(life, Life::Running)).await;
+            let ended = over.ok()?.ended()?;
+            Some(obituary(&command, &ended, &output))
+        }
     }
 
     /// Ends it with everything it started, and waits until nothing is left.
     pub async fn end(&self) {
         self.stop.send_replace(true);
+        self.over().await;
+    }
+
+    /// Waits until nothing is left of it.
+    async fn over(&self) {
         let mut life = self.life.clone();
         // The sender is dropped when it is gone, at the latest.
         let _ = life.wait_for(|life| matches!(life, Life::Over(_))).await;
     }
+}
+
+fn obituary(command: &str, ended: &Ended, output: &Output) -> String {
+    let printed = error::end_of(&output.since(0), LAST_LINES);
+    format!("`{command}` {ended} at {}{printed}", ended.at())
 }
 
 impl Life {
@@ -239,11 +265,11 @@ impl Life {
     }
 }
 
-/// Watches over an app until nothing is left of it.
+/// Watches over an app until nothing is left of it. It ends with the first of `stopped` that is set.
 async fn live(
     mut family: Family,
     mut readers: JoinSet<()>,
-    mut stopped: watch::Receiver<bool>,
+    [mut stopped, mut ending]: [watch::Receiver<bool>; 2],
     told: watch::Sender<Life>,
     held: Option<OwnedMutexGuard<()>>,
 ) {
@@ -251,6 +277,7 @@ async fn live(
         status = family.wait() => Some(status),
         // An error is a dropped handle: nobody needs the app any more.
         _ = stopped.wait_for(|stopped| *stopped) => None,
+        () = is_set(&mut ending) => None,
     };
     let ended = status.map(|status| Ended {
         how: status.map_or_else(|error| format!("was lost: {error}"), how),
@@ -265,6 +292,14 @@ async fn live(
     last_words(&mut readers).await;
     drop(held);
     told.send_replace(Life::Over(ended));
+    drop(ending);
+}
+
+/// Waits until it is set, for ever where nobody is left who could.
+async fn is_set(ending: &mut watch::Receiver<bool>) {
+    if ending.wait_for(|ending| *ending).await.is_err() {
+        std::future::pending().await
+    }
 }
 
 async fn last_words(readers: &mut JoinSet<()>) {

@@ -81,11 +81,11 @@ pub async fn execute(
 async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
     let redactor = Redactor::new(secrets(&rig));
     let mut session = Session::new(&rig, clock, case, &redactor);
-    let ended = session.run().await.map(|mut failures| {
+    let mut ended = session.run().await;
+    if let Ok(failures) = &mut ended {
         // First, as it may be the cause of the others.
-        failures.splice(0..0, ended_apps(&rig, case, &redactor));
-        failures
-    });
+        failures.splice(0..0, ended_apps(&rig, case, &redactor).await);
+    }
     let mut screenshots = Vec::new();
     if !matches!(&ended, Ok(failures) if failures.is_empty()) {
         screenshots = session.screenshots().await;
@@ -131,9 +131,12 @@ fn secrets(rig: &Rig) -> Vec<String> {
 }
 
 /// The apps that have ended by themselves: a scenario whose app is gone has not shown what it states.
-fn ended_apps(rig: &Rig, case: &Case, redactor: &Redactor) -> Vec<Failure> {
-    let ended = rig.apps().iter().filter_map(|app| {
-        let ended = app.has_ended()?;
+async fn ended_apps(rig: &Rig, case: &Case, redactor: &Redactor) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for app in rig.apps() {
+        let Some(ended) = app.is_ending().await else {
+            continue;
+        };
         let path = ["given", "zones", &app.zone, "hosts", &app.host, "app"];
         let mismatch = Mismatch {
             path: vec!["run".to_owned()],
@@ -142,14 +145,10 @@ fn ended_apps(rig: &Rig, case: &Case, redactor: &Redactor) -> Vec<Failure> {
             nearest: None,
             message: None,
         };
-        Some(failure::of(
-            case,
-            &path.map(str::to_owned),
-            mismatch,
-            redactor,
-        ))
-    });
-    ended.collect()
+        let failure = failure::of(case, &path.map(str::to_owned), mismatch, redactor);
+        failures.push(failure);
+    }
+    failures
 }
 
 /// The end of what each app printed meanwhile.
@@ -158,7 +157,7 @@ fn apps(rig: &Rig) -> Vec<AppRecord> {
         let mut printed = app.printed();
         printed.drain(..printed.len().saturating_sub(RECORDED_LINES));
         AppRecord {
-            command: app.command().to_owned(),
+            command: app.command(),
             printed,
         }
     };
