@@ -40,7 +40,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use edgeproof_bench::processor_time;
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{
-    Caller, CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, Location, Outbound, Protocol,
+    CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, InUse, Location, Outbound, Protocol,
     Route, WorkerEndpoint, Zone, blob, preamble, request_cf,
 };
 use edgeproof_ground::{
@@ -140,10 +140,6 @@ async fn rig() -> Rig {
         destination: Destination::Handler(Arc::new(Page)),
     };
     internet.connect("shop.example", peer);
-    let caller = Caller {
-        worker: "pass".to_owned(),
-        zone: Some("shop.example".to_owned()),
-    };
     let edge = Edge::start(EdgeOptions {
         zones: vec![Zone {
             name: "shop.example".to_owned(),
@@ -160,7 +156,7 @@ async fn rig() -> Rig {
     .await
     .unwrap();
     let deployer = edge.deployer();
-    let door = deployer.listen(caller).await.unwrap();
+    let door = deployer.listen("pass").await.unwrap();
     let runtime = run_worker(directory.path(), door.address()).await;
     let route = Route {
         pattern: "shop.example/worker*".parse().unwrap(),
@@ -170,6 +166,7 @@ async fn rig() -> Rig {
     let endpoint = WorkerEndpoint {
         address: runtime.address("pass").unwrap(),
         process: runtime.process_id(),
+        in_use: InUse::new().0,
     };
     let workers = [("pass".to_owned(), endpoint)].into();
     deployer.deploy(vec![route], workers).unwrap();
