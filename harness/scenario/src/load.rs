@@ -275,10 +275,8 @@ steps: []
             mistakes(text),
             r#"6:30 `http://app.internal` is not on this machine; where that is meant, write `app: { address: "http://app.internal", allow: "app.internal" }` ()
 7:32 `127.0.0.1:3000` is no address of an application; `http://127.0.0.1:3000` is one ()
-8:32 `address` is missing (add `address:`)
 8:43 `http://127.0.0.1/?a` has a query, which the address of an application cannot have ()
 8:70 `a b` is no host, such as `localhost:5173` ()
-9:32 `address` is missing (add `address:`)
 9:34 unknown key `adress` (did you mean `address`?)
 10:32 `certificate` is about https, and `http://127.0.0.1` is not ()
 "#

@@ -73,8 +73,11 @@ impl<'a> Reader<'a> {
         Self { node, context }
     }
 
-    /// Places a mistake that no inner value has placed yet.
+    /// Places a mistake that no inner value has placed yet. One of a mapping as a whole follows from those in it.
     fn place(self, mut mistake: Mistake) -> Mistake {
+        if mistake.at.is_none() && mistake.missing.is_none() {
+            mistake.consequence |= self.has_mistakes();
+        }
         mistake.at.get_or_insert(self.node.at);
         mistake.culprit.get_or_insert_with(|| address(self.node));
         mistake
@@ -123,6 +126,18 @@ impl<'a> Reader<'a> {
             value: Cell::new(None),
             context: self.context,
         })
+    }
+
+    /// Whether a key or a value of the mapping was found to be wrong.
+    fn has_mistakes(self) -> bool {
+        let Value::Map(entries) = &self.node.value else {
+            return false;
+        };
+        let keys = self.context.keys.borrow();
+        let is_wrong = |key: &Key| keys.contains_key(&(ptr::from_ref(key) as usize));
+        entries
+            .iter()
+            .any(|(key, node)| is_wrong(key) || self.context.is_aside(node))
     }
 
     /// Whether the missing key was written, but with a value that was set aside.
