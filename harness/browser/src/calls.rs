@@ -21,6 +21,8 @@ pub struct Call {
     pub url: String,
     /// Why it was made: `Document`, `Fetch`, `XHR`, `Script`, …
     pub kind: String,
+    /// The browser's name for the frame that made it.
+    pub frame: String,
     /// The request headers that went over the wire.
     pub request_headers: HeaderMap,
     /// The body that was posted, where the browser shows it.
@@ -186,6 +188,7 @@ impl State {
             method: text(&request["method"]),
             url: text(&request["url"]),
             kind: text(&parameters["type"]),
+            frame: text(&parameters["frameId"]),
             request_headers,
             posted: request["postData"].as_str().map(str::to_owned),
             status: None,
