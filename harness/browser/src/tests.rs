@@ -274,3 +274,35 @@ async fn a_page_that_cannot_be_shown_is_an_error_at_once(
     );
     lease.give_back(page).await.unwrap();
 }
+
+#[rstest::rstest]
+#[case("Date.toString()", json!("function Date() { [native code] }"))]
+#[case("Date.now.toString()", json!("function now() { [native code] }"))]
+#[case("Function.prototype.toString.toString()", json!("function toString() { [native code] }"))]
+#[case("new Intl.DateTimeFormat('en', { year: 'numeric' }).format()", json!("2096"))]
+#[case("new Intl.DateTimeFormat('en', { year: 'numeric' }).format(0)", json!("1970"))]
+#[case("new Intl.DateTimeFormat('en', { year: 'numeric' }).formatToParts()[0].value", json!("2096"))]
+#[case("new Date(document.lastModified).getFullYear()", json!(2096))]
+#[case("new Date(new File([], 'a').lastModified).getFullYear()", json!(2096))]
+#[case("new File([], 'a', { lastModified: 5 }).lastModified", json!(5))]
+#[case("new File([], 'a') instanceof File", json!(true))]
+#[tokio::test]
+async fn a_wrong_clock_is_wrong_everywhere_and_looks_like_the_browsers(
+    #[case] script: &str,
+    #[case] expected: serde_json::Value,
+) {
+    let (lease, page) = borrow(Profile::Regular).await;
+    // The middle of 2096, whatever the day of the test is.
+    const THEN: i64 = 3_991_982_400_000;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let ahead = THEN - i64::try_from(now).unwrap();
+    page.wrong_clock(ahead).await.unwrap();
+    page.visit("http://shop.example/", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    assert_eq!(
+        page.run(&format!("return {script}")).await.unwrap(),
+        expected
+    );
+    lease.give_back(page).await.unwrap();
+}
