@@ -2,6 +2,7 @@
 
 mod browser;
 mod captured;
+mod cookie_date;
 mod cookies;
 mod decoding;
 mod deploying;
