@@ -74,16 +74,26 @@ async fn serve(stream: TcpStream) -> Option<()> {
             ("200 OK", "text/plain", sent.unwrap_or("none").to_owned())
         } else if head.starts_with("GET /refused ") {
             ("403 Forbidden", "text/plain", String::new())
-        } else if head.starts_with("GET / ") {
+        } else if ["GET / ", "GET /not-gzip ", "GET /broken-off "]
+            .iter()
+            .any(|line| head.starts_with(line))
+        {
             ("200 OK", "text/html", PAGE.to_owned())
         } else {
             ("404 Not Found", "text/plain", preamble.clone())
         };
+        let (more, length) = match head.split(' ').nth(1) {
+            Some("/not-gzip") => ("Content-Encoding: gzip\r\n", content.len()),
+            Some("/broken-off") => ("", content.len() + 1000),
+            _ => ("", content.len()),
+        };
         let answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nSet-Cookie: seen=yes; Path=/\r\n\r\n{content}",
-            content.len()
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{more}Content-Length: {length}\r\nSet-Cookie: seen=yes; Path=/\r\n\r\n{content}"
         );
         stream.write_all(answer.as_bytes()).await.ok()?;
+        if head.starts_with("GET /broken-off ") {
+            return None;
+        }
     }
 }
 
@@ -243,6 +253,56 @@ async fn an_error_without_a_body_is_an_answer() {
     assert_eq!(
         (document.status, document.outcome),
         (Some(403), CallOutcome::Finished)
+    );
+    lease.give_back(page).await.unwrap();
+}
+
+#[rstest::rstest]
+#[case("not-gzip", "net::ERR_CONTENT_DECODING_FAILED")]
+#[case("broken-off", "net::ERR_CONTENT_LENGTH_MISMATCH")]
+#[tokio::test]
+async fn a_page_that_cannot_be_shown_is_an_error_at_once(
+    #[case] page_name: &str,
+    #[case] expected: &str,
+) {
+    let (lease, page) = borrow(Profile::Regular).await;
+    let url = format!("http://shop.example/{page_name}");
+    let visit = page.visit(&url, DEFAULT_LIMIT).await;
+    assert!(
+        matches!(&visit, Err(PageError::Navigation { reason, .. }) if reason == expected),
+        "{visit:?}"
+    );
+    lease.give_back(page).await.unwrap();
+}
+
+#[rstest::rstest]
+#[case("Date.toString()", json!("function Date() { [native code] }"))]
+#[case("Date.now.toString()", json!("function now() { [native code] }"))]
+#[case("Function.prototype.toString.toString()", json!("function toString() { [native code] }"))]
+#[case("new Intl.DateTimeFormat('en', { year: 'numeric' }).format()", json!("2096"))]
+#[case("new Intl.DateTimeFormat('en', { year: 'numeric' }).format(0)", json!("1970"))]
+#[case("new Intl.DateTimeFormat('en', { year: 'numeric' }).formatToParts()[0].value", json!("2096"))]
+#[case("new Date(document.lastModified).getFullYear()", json!(2096))]
+#[case("new Date(new File([], 'a').lastModified).getFullYear()", json!(2096))]
+#[case("new File([], 'a', { lastModified: 5 }).lastModified", json!(5))]
+#[case("new File([], 'a') instanceof File", json!(true))]
+#[tokio::test]
+async fn a_wrong_clock_is_wrong_everywhere_and_looks_like_the_browsers(
+    #[case] script: &str,
+    #[case] expected: serde_json::Value,
+) {
+    let (lease, page) = borrow(Profile::Regular).await;
+    // The middle of 2096, whatever the day of the test is.
+    const THEN: i64 = 3_991_982_400_000;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let ahead = THEN - i64::try_from(now).unwrap();
+    page.wrong_clock(ahead).await.unwrap();
+    page.visit("http://shop.example/", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    assert_eq!(
+        page.run(&format!("return {script}")).await.unwrap(),
+        expected
     );
     lease.give_back(page).await.unwrap();
 }

@@ -10,7 +10,7 @@ use super::{
     event::{Event, Source, Velocity},
     ids,
     latest::Latest,
-    rules::{self, Ruleset},
+    rules::{self, Expression, Outcome, Ruleset},
     server_api::Limits,
     velocity::History,
     workspace_keys::WorkspaceKeys,
@@ -28,6 +28,27 @@ pub struct Record {
     pub host: String,
     /// The event.
     pub event: Event,
+}
+
+impl Record {
+    /// Which rule blocked the call, and by which values of the event; nothing where it was not blocked.
+    pub fn blocked_by(&self) -> Option<String> {
+        let action = self.event.rule_action.as_ref()?;
+        if !matches!(action.outcome, Outcome::Block { .. }) {
+            return None;
+        }
+        let outcome = &action.outcome;
+        let (Some(id), Some(text)) = (&action.rule_id, &action.rule_expression) else {
+            return Some(format!("{outcome}: no rule of {} holds", action.ruleset_id));
+        };
+        let mut said = format!("{outcome} by rule {id}, `{text}`");
+        if let (Ok(condition), Ok(event)) = (text.parse::<Expression>(), self.event.to_json()) {
+            for clause in condition.explain(&event).clauses {
+                said.push_str(&format!("; {clause}"));
+            }
+        }
+        Some(said)
+    }
 }
 
 /// A request the platform refused.

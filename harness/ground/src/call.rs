@@ -36,7 +36,13 @@ impl CallPattern {
 
     /// Whether the absolute URL is meant.
     pub fn matches_url(&self, url: &str) -> bool {
-        let url = international::capital_escapes(url);
+        let mut url = international::capital_escapes(url);
+        let host = url.find("://").map_or(0, |end| end + 3);
+        let end = url[host..]
+            .find(['/', '?'])
+            .map_or(url.len(), |at| host + at);
+        // Schemes and names have no case.
+        url[..end].make_ascii_lowercase();
         let url = url.as_str();
         let without_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
         let path = without_scheme
@@ -180,5 +186,17 @@ mod tests {
         fn a_trailing_star_is_a_prefix(path in "/[a-z/]{0,6}", other in "/[a-z/]{0,12}") {
             proptest::prop_assert_eq!(glob(&format!("{path}*"), &other), other.starts_with(&path));
         }
+    }
+
+    #[rstest]
+    #[case("GET HTTPS://shop.example/A", "https://shop.example/A", true)]
+    #[case("GET https://shop.example/A", "HTTPS://SHOP.example/A", true)]
+    #[case("GET HTTPS://shop.example/A", "https://shop.example/a", false)]
+    fn schemes_and_hosts_have_no_case(
+        #[case] pattern: CallPattern,
+        #[case] url: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(pattern.matches(&Method::GET, url), expected);
     }
 }

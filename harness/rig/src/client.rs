@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use edgeproof_edge::{CertificateAuthority, CertificateError, preamble};
+use edgeproof_ground::header_limits::HEADER_COUNT;
 use http::{HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -105,6 +106,7 @@ impl Client {
         let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
             // Header names as they were given: what a server makes of their case is the server's affair.
             .preserve_header_case(true)
+            .max_headers(HEADER_COUNT)
             .handshake(TokioIo::new(stream))
             .await?;
         tokio::spawn(connection.with_upgrades());
@@ -134,6 +136,7 @@ impl Client {
     ) -> Result<Response<hyper::body::Incoming>, ClientError> {
         let stream = self.connect(to, Version::HTTP_11).await?;
         let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .max_headers(HEADER_COUNT)
             .handshake(TokioIo::new(Replacing::new(stream, bytes)))
             .await?;
         tokio::spawn(connection);
@@ -200,5 +203,25 @@ mod tests {
     fn a_url_without_a_path_is_that_of_the_root(#[case] url: Uri, #[case] expected: &str) {
         let target = with_path(url).into_parts().path_and_query;
         assert_eq!(target.unwrap().as_str(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_response_may_have_more_headers_than_a_hundred() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let edge = listener.local_addr().unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let headers: String = (0..300)
+                .map(|number| format!("x-{number}: 1\r\n"))
+                .collect();
+            let response = format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n");
+            stream.write_all(response.as_bytes()).await.unwrap();
+            stream
+        };
+        let authority = CertificateAuthority::of_process().unwrap();
+        let client = Client::new(edge, "192.0.2.1:1".parse().unwrap(), authority);
+        let request = Request::get("http://shop.example/").body(Bytes::new());
+        let (response, _) = tokio::join!(client.send(request.unwrap()), serve);
+        assert_eq!(response.unwrap().headers().len(), 301);
     }
 }

@@ -13,6 +13,28 @@ pub fn records(exchanges: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
         .collect()
 }
 
+/// The same, with which rule of the platform's blocked a call, and why, where the platform was asked.
+pub fn explained(
+    exchanges: &[Exchange],
+    events: &[edgeproof_fingerprint::Record],
+    redactor: &Redactor,
+) -> Vec<HopRecord> {
+    let mut hops = records(exchanges, redactor);
+    let platform = Party::Fingerprint.to_string();
+    for hop in hops
+        .iter_mut()
+        .filter(|hop| hop.to == platform && hop.decision.is_none())
+    {
+        let asked = events
+            .iter()
+            .rev()
+            .find(|event| hop.ray.is_some() && event.ray == hop.ray);
+        let reason = asked.and_then(edgeproof_fingerprint::Record::blocked_by);
+        hop.decision = reason.map(|reason| redactor.text(&reason));
+    }
+    hops
+}
+
 /// The hops that belong to the visitor's request with this ray.
 pub fn of_ray<'a>(exchanges: &'a [Exchange], ray: &str) -> Vec<&'a Exchange> {
     exchanges
@@ -80,6 +102,7 @@ fn depth(exchange: &Exchange) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use edgeproof_ground::trace::{RequestHead, Trace};
     use rstest::rstest;
 
     use super::*;
@@ -96,5 +119,37 @@ mod tests {
         #[case] same: bool,
     ) {
         assert_eq!(same_url(left, right), same);
+    }
+
+    #[rstest]
+    #[case(
+        "1",
+        Some("block with 403 by rule r_1, `incognito`; incognito is true: incognito is true")
+    )]
+    #[case::of_another_request("2", None)]
+    fn a_block_says_its_rule_and_the_values_that_decided(
+        #[case] ray: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let trace = Trace::default();
+        let request = http::Request::post("https://api.fpjs.io/v4/send").body(());
+        let head = RequestHead::of(&request.unwrap());
+        let _hop = trace.begin(Party::Worker, Party::Fingerprint, head);
+        let mut exchanges = trace.exchanges();
+        exchanges[0].ray = Some(ray.to_owned());
+        let event = serde_json::json!({
+            "event_id": "1.a", "timestamp": 1, "incognito": true,
+            "rule_action": {
+                "type": "block", "status_code": 403, "headers": [],
+                "ruleset_id": "rs_1", "rule_id": "r_1", "rule_expression": "incognito",
+            },
+        });
+        let asked = edgeproof_fingerprint::Record {
+            ray: Some("1".to_owned()),
+            host: "shop.example".to_owned(),
+            event: serde_json::from_value(event).unwrap(),
+        };
+        let hops = explained(&exchanges, &[asked], &Redactor::new(Vec::new()));
+        assert_eq!(hops[0].decision.as_deref(), expected);
     }
 }

@@ -31,6 +31,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// was sent: it happens once, soon after a browser or a private window was opened, and only on a busy machine.
 const SETTLING: &str = "net::ERR_CERT_VERIFIER_CHANGED";
 
+/// What the browser says of a navigation that gave way to another one, or led to no page. The answer to the command that
+/// began the navigation says so too, and of which one it is.
+const ABORTED: &str = "net::ERR_ABORTED";
+
 /// An open page. All waiting is for what happens in the browser, never for a time to pass.
 pub struct Page {
     connection: Connection,
@@ -142,25 +146,39 @@ impl Page {
     /// When nothing could be loaded, or not in time.
     pub async fn visit(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
         let start = Instant::now();
-        let mut loads = self.activity.loads();
-        let mut navigation = self.ask(navigate(url)).await?;
-        while navigation.error_text.as_deref() == Some(SETTLING) && start.elapsed() < limit {
-            loads = self.activity.loads();
-            navigation = self.ask(navigate(url)).await?;
+        loop {
+            let left = limit.saturating_sub(start.elapsed());
+            match self.load(url, left).await {
+                Err(PageError::Navigation { reason, .. }) if reason == SETTLING => {}
+                Err(PageError::Late { what, .. }) => return Err(PageError::Late { what, limit }),
+                ended => return ended,
+            }
         }
-        if let Some(reason) = navigation
-            .error_text
-            .filter(|reason| reason != ERROR_WITHOUT_BODY)
-        {
-            return Err(PageError::Navigation {
-                url: url.to_owned(),
-                reason,
-            });
-        }
-        // The request of a document has the name of the loader that asked for it.
-        let loader = navigation.loader_id.unwrap_or_default();
-        self.activity
-            .wait(limit, |calls, loaded| {
+    }
+
+    /// Tries once to load an address.
+    async fn load(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
+        let loads = self.activity.loads();
+        let first = self.activity.calls().len();
+        let failed_for = |reason| PageError::Navigation {
+            url: url.to_owned(),
+            reason,
+        };
+        let late = || PageError::Late {
+            what: format!("the load of {url}"),
+            limit,
+        };
+        let loaded = async {
+            let navigation = self.ask(navigate(url)).await?;
+            if let Some(reason) = navigation
+                .error_text
+                .filter(|reason| reason != ERROR_WITHOUT_BODY)
+            {
+                return Err(failed_for(reason));
+            }
+            // The request of a document has the name of the loader that asked for it.
+            let loader = navigation.loader_id.unwrap_or_default();
+            let document = self.activity.wait(limit, |calls, loaded| {
                 let document = calls.iter().rev().find(|call| call.id == loader)?;
                 let is_loaded = match document.outcome {
                     CallOutcome::Pending => false,
@@ -169,12 +187,29 @@ impl Page {
                     CallOutcome::Finished | CallOutcome::Failed(_) => loaded > loads,
                 };
                 is_loaded.then(|| document.clone())
-            })
-            .await
-            .ok_or_else(|| PageError::Late {
-                what: format!("the load of {url}"),
-                limit,
-            })
+            });
+            document.await.ok_or_else(late)
+        };
+        // Of a document whose body cannot be decoded Chromium does not answer the command, and of one whose body breaks
+        // off it fires no load event.
+        let failed = self.activity.wait(limit, |calls, _| {
+            match self.document(calls.get(first..)?)?.outcome.clone() {
+                CallOutcome::Failed(reason) if reason != ABORTED => Some(reason),
+                _ => None,
+            }
+        });
+        tokio::select! {
+            loaded = loaded => loaded,
+            failed = failed => Err(failed.map_or_else(late, failed_for)),
+        }
+    }
+
+    /// The first document that these calls ask for in the page itself, as far as it was redirected.
+    fn document<'a>(&self, calls: &'a [Call]) -> Option<&'a Call> {
+        let asked = calls
+            .iter()
+            .find(|call| call.kind == "Document" && call.frame == self.target)?;
+        calls.iter().rev().find(|call| call.id == asked.id)
     }
 
     /// Waits until the call that `wanted` accepts, not counting the first `skip` such calls, has ended.

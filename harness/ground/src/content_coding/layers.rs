@@ -29,12 +29,7 @@ const BROTLI_QUALITY: i32 = 4;
 /// What was coded in `coding`, as it was before.
 pub(super) fn decoder(coding: Coding, reader: Reader) -> Reader {
     match coding {
-        Coding::Gzip => {
-            let mut decoder = GzipDecoder::new(reader);
-            // RFC 1952 §2.2: a file is a series of members.
-            decoder.multiple_members(true);
-            buffered(decoder)
-        }
+        Coding::Gzip => buffered(Members(Some(GzipDecoder::new(reader)))),
         Coding::Brotli => buffered(BrotliDecoder::new(reader)),
         Coding::Deflate => buffered(Inflate::Unread(Some(reader))),
         Coding::Zstd => {
@@ -62,6 +57,33 @@ pub(super) fn encoder(coding: Coding, reader: Reader) -> Reader {
 
 fn buffered(reader: impl AsyncRead + Send + 'static) -> Reader {
     Box::pin(BufReader::new(reader))
+}
+
+/// gzip: a series of members (RFC 1952 §2.2). What follows them and is none is passed over, as browsers do.
+struct Members(Option<GzipDecoder<Reader>>);
+
+impl AsyncRead for Members {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while let Some(member) = &mut self.0 {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut *member).poll_read(context, buffer))?;
+            if buffer.filled().len() > before {
+                break;
+            }
+            let next = ready!(member.get_mut().as_mut().poll_fill_buf(context))?;
+            let is_member = matches!(next, [0x1f] | [0x1f, 0x8b, ..]);
+            self.0 = self
+                .0
+                .take()
+                .filter(|_| is_member)
+                .map(|member| GzipDecoder::new(member.into_inner()));
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// `deflate`, which is the zlib format by the standard and the raw stream from some servers: the first bytes tell.

@@ -239,3 +239,13 @@ fn the_codings_of_a_head_are_read(
     }
     assert_eq!(codings(&headers), expected);
 }
+
+#[tokio::test]
+async fn what_follows_a_gzip_file_is_passed_over() {
+    let mut text = coded(b"some text", &[Coding::Gzip]).await.to_vec();
+    text.extend(b"junk");
+    for size in [1, 1000] {
+        let body = recoded(pieces(&text.clone().into(), size), &[Coding::Gzip], None);
+        assert_eq!(content(body).await.unwrap(), "some text");
+    }
+}

@@ -11,12 +11,16 @@ use edgeproof_ground::call::CallPattern;
 use edgeproof_rig::{BrowserVisit, Cookies, Rig};
 use edgeproof_scenario::step::{Action, Key};
 use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
+use tokio::time::timeout;
 
 use super::{
     HarnessFault,
     session::{ByVisitor, Outcome, Trouble},
 };
 use crate::observed::{Call, LivePage};
+
+/// How long a browser may take to show what it shows, and to be wiped; it takes some milliseconds.
+const LAST_LIMIT: Duration = Duration::from_secs(10);
 
 /// The browsers of one case: one a visitor, opened when the visitor first needs it.
 #[derive(Default)]
@@ -53,7 +57,7 @@ impl Browsers {
         let mut pictures = Vec::new();
         for (visitor, browser) in &self.open {
             // A page that shows nothing any more is told by the failure itself.
-            if let Ok(picture) = browser.visit.screenshot().await {
+            if let Ok(Ok(picture)) = timeout(LAST_LIMIT, browser.visit.screenshot()).await {
                 pictures.push((visitor.clone(), picture));
             }
         }
@@ -63,7 +67,7 @@ impl Browsers {
     pub(super) async fn close(&mut self) {
         for (_, browser) in std::mem::take(&mut self.open) {
             // A browser that cannot be wiped is ended; what was seen in it stands.
-            let _ = browser.visit.leave().await;
+            let _ = timeout(LAST_LIMIT, browser.visit.leave()).await;
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The cookies of visitors without a browser: kept, refused and sent as browsers do it (RFC 6265bis).
 //!
 //! Such a visitor sees no site around a request, so `SameSite` and `Partitioned` count only for what they demand of the
-//! cookie itself. Cookies without a name are not kept, although browsers keep some of them.
+//! cookie itself.
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use cookie_store::{Cookie, CookieDomain, CookieStore};
+use cookie_store::{Cookie, CookieDomain, CookieStore, RawCookie};
 use http::{HeaderMap, HeaderValue, header};
 use url::Url;
+
+use super::cookie_date;
 
 /// The most bytes that the name and the value of a cookie may have together (RFC 6265bis §5.6).
 const MOST_BYTES: usize = 4096;
@@ -77,7 +79,10 @@ impl Jar {
         });
         let pairs = cookies.iter().map(|cookie| {
             let (name, value) = cookie.name_value();
-            format!("{name}={value}")
+            match name {
+                "" => value.to_owned(),
+                _ => format!("{name}={value}"),
+            }
         });
         let pairs: Vec<String> = pairs.collect();
         if !pairs.is_empty()
@@ -111,12 +116,23 @@ fn acceptable(written: &str, url: &Url) -> Option<Cookie<'static>> {
     }
     let mut parts = written.split(';');
     let pair = parts.next()?;
-    let short = |attribute: &&str| {
-        let value = attribute.split_once('=').map_or("", |(_, value)| value);
-        value.trim().len() <= MOST_BYTES_OF_ATTRIBUTE
-    };
-    let parts: Vec<&str> = std::iter::once(pair).chain(parts.filter(short)).collect();
-    let mut cookie = Cookie::parse(parts.join(";"), url).ok()?.into_owned();
+    // Without a sign it is all value, of a cookie without a name.
+    let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+    let (name, value) = (name.trim(), value.trim());
+    if name.is_empty() && (value.is_empty() || promises(value))
+        || name.contains('\t')
+        || value.contains('\t')
+    {
+        return None;
+    }
+    let attributes = parts.filter_map(understood);
+    // The parser wants a name.
+    let written: Vec<String> = std::iter::once(format!("name={value}"))
+        .chain(attributes)
+        .collect();
+    let mut raw = RawCookie::parse(written.join(";")).ok()?;
+    raw.set_name(name.to_owned());
+    let mut cookie = Cookie::try_from_raw_cookie(&raw, url).ok()?.into_owned();
     let (name, value) = cookie.name_value();
     let secure = cookie.secure() == Some(true);
     let demands = secure && url.scheme() == "https";
@@ -140,6 +156,25 @@ fn acceptable(written: &str, url: &Url) -> Option<Cookie<'static>> {
         cookie.domain = CookieDomain::host_only(url).ok()?;
     }
     Some(cookie)
+}
+
+/// An attribute as it counts, with its time in a spelling that the parser knows.
+fn understood(attribute: &str) -> Option<String> {
+    let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+    if value.trim().len() > MOST_BYTES_OF_ATTRIBUTE {
+        return None;
+    }
+    if name.trim().eq_ignore_ascii_case("expires") {
+        return cookie_date::canonical(value).map(|time| format!("Expires={time}"));
+    }
+    Some(attribute.to_owned())
+}
+
+/// Whether a name promises something of its cookie.
+fn promises(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let prefixes = ["__host-", "__secure-", "__http-"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether a cookie whose name promises something keeps it (RFC 6265bis §4.1.3; `__Http-` is in the draft after it).
@@ -260,11 +295,31 @@ mod tests {
     #[case("a=1; Partitioned; Secure", true)]
     #[case("a=1; Partitioned", false)]
     #[case("a=\t1", true)]
+    #[case("a=1\t2", false)]
+    #[case("a\tb=1", false)]
+    #[case("a=1; Expires=Sat, 1 January 2000 1:2:3", false)]
+    #[case("a=1; Expires=Sat, 01 Jan 2000 00:00:00 +0500", false)]
+    #[case("a=1; Expires=Sat, 1 January 2099 1:2:3", true)]
+    #[case("a=1; Expires=yesterday", true)]
+    #[case("novalue", true)]
+    #[case("novalue; Max-Age=0", false)]
+    #[case("=", false)]
+    #[case("", false)]
+    #[case("__Host-novalue", false)]
     #[case("a=ä", true)]
     fn what_a_browser_refuses_is_refused(#[case] cookie: &str, #[case] kept: bool) {
         let mut jar = Jar::default();
         set(&mut jar, &[cookie], "https://www.shop.example/");
         assert_eq!(sent(&jar, "https://www.shop.example/").is_some(), kept);
+    }
+
+    #[test]
+    fn a_cookie_without_a_name_goes_back_as_its_value() {
+        let mut jar = Jar::default();
+        let cookies = ["one", "a=1", "=two"];
+        set(&mut jar, &cookies, "https://shop.example/");
+        let sent = sent(&jar, "https://shop.example/");
+        assert_eq!(sent.as_deref(), Some("two; a=1"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod browser;
 mod captured;
+mod cookie_date;
 mod cookies;
 mod decoding;
 mod deploying;
@@ -110,7 +111,8 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
             jpeg: STANDARD.encode(picture),
         })
         .collect();
-    record.hops = journey::records(&rig.trace().exchanges(), &redactor);
+    let events = rig.fingerprint().events();
+    record.hops = journey::explained(&rig.trace().exchanges(), &events, &redactor);
     record.log = log(&rig);
     record.apps = apps(&rig);
     // Steps may have made further ones.

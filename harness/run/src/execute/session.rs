@@ -18,6 +18,7 @@ use edgeproof_scenario::{
 };
 use edgeproof_wallarm::Node;
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 
 use super::{
     HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, decoding::decoded,
@@ -27,7 +28,7 @@ use crate::{
     check::{self, Mismatch},
     failure, journey,
     observed::{Call, Deployment, LivePage, Observed, ObservedAtEnd, OnControlPlane},
-    record::Failure,
+    record::{Failure, HopRecord},
     redact::Redactor,
 };
 
@@ -79,6 +80,8 @@ pub(super) struct Session<'a> {
     browsers: Browsers,
     jars: ByVisitor<Jar>,
     captured: Captured,
+    /// When the time that the scenario gives itself is over.
+    end_of_time: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
@@ -96,6 +99,10 @@ impl<'a> Session<'a> {
             browsers: Browsers::default(),
             jars: ByVisitor::new(),
             captured: Captured::default(),
+            end_of_time: case
+                .scenario
+                .timeout
+                .map(|timeout| Instant::now() + timeout.0),
         }
     }
 
@@ -130,7 +137,7 @@ impl<'a> Session<'a> {
             _ => self.rig.trace().count(),
         };
         let action = self.captured.action(&step.action);
-        let outcome = match self.act(step, &action).await {
+        let outcome = match self.act_in_time(step, &action).await {
             Ok(outcome) => outcome,
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(Trouble::Unmet { claim, actual }) => {
@@ -161,11 +168,26 @@ impl<'a> Session<'a> {
                 let mut failure = self.failure(&path, mismatch);
                 failure.message = failure.message.or_else(|| expect.message.clone());
                 failure.call = observed.call.as_ref().map(Call::name);
-                failure.journey = journey::records(&observed.hops, self.redactor);
+                failure.journey = self.journey(&observed.hops);
                 failure
             })
             .collect();
         Ok(failures)
+    }
+
+    /// Does what the step says; where it is still at it when the scenario's time is over, that is a failure of the step.
+    async fn act_in_time(&mut self, step: &Step, action: &Action) -> Result<Outcome, Trouble> {
+        let Some((timeout, end)) = self.case.scenario.timeout.zip(self.end_of_time) else {
+            return self.act(step, action).await;
+        };
+        let acted = tokio::time::timeout_at(end, self.act(step, action)).await;
+        acted.unwrap_or_else(|_| {
+            let timeout = edgeproof_ground::time::shown(timeout.0);
+            Err(Trouble::Unmet {
+                claim: format!("the step is done within the {timeout} of the scenario"),
+                actual: "it was not".to_owned(),
+            })
+        })
     }
 
     /// Does what the step says, as its visitor.
@@ -435,8 +457,12 @@ impl<'a> Session<'a> {
             failure.call = Some(format!("{} {}", request.method, request.url));
         }
         let since = self.rig.trace().since(hops_before);
-        failure.journey = journey::records(&since, self.redactor);
+        failure.journey = self.journey(&since);
         failure
+    }
+
+    fn journey(&self, hops: &[Exchange]) -> Vec<HopRecord> {
+        journey::explained(hops, &self.rig.fingerprint().events(), self.redactor)
     }
 
     fn failure(&self, base: &[String], mismatch: Mismatch) -> Failure {
