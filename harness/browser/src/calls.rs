@@ -27,7 +27,7 @@ pub struct Call {
     pub posted: Option<String>,
     /// The status of the answer; none while it has not come.
     pub status: Option<u16>,
-    /// The headers of the answer.
+    /// The response headers.
     pub response_headers: HeaderMap,
     /// Whether and how it ended.
     pub outcome: CallOutcome,

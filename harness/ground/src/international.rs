@@ -14,7 +14,7 @@ use serde::{
 
 /// A name that cannot be one on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a host name: it has a character that no name has, or no valid punycode")]
+#[error("`{0}` is not a host name: it has a character that is not allowed, or invalid punycode")]
 pub struct NameError(String);
 
 /// ASCII that no client sends in a path as it is, and that the edge encodes; `%` is not among it.
@@ -207,7 +207,7 @@ where
             let mut named = BTreeMap::new();
             while let Some(Name(name)) = map.next_key()? {
                 if named.insert(name.clone(), map.next_value()?).is_some() {
-                    let message = format!("`{name}` stands here twice, in two spellings");
+                    let message = format!("`{name}` is given twice, in two spellings");
                     return Err(A::Error::custom(message));
                 }
             }

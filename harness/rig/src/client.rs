@@ -36,7 +36,7 @@ pub enum ClientError {
     #[error(transparent)]
     Certificates(#[from] CertificateError),
     /// The edge broke the connection or the rules of HTTP.
-    #[error("the edge did not answer")]
+    #[error("the edge did not respond")]
     Http(#[from] hyper::Error),
 }
 

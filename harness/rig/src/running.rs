@@ -110,7 +110,9 @@ pub enum RigError {
         source: BundleError,
     },
     /// A deployment names a ruleset that is not there.
-    #[error("deployment `{deployment}` names the ruleset `{ruleset}`, which is not given")]
+    #[error(
+        "deployment `{deployment}` names the ruleset `{ruleset}`, which does not exist; add it under `rulesets`"
+    )]
     Ruleset {
         /// The deployment.
         deployment: String,
@@ -126,13 +128,13 @@ pub enum RigError {
         source: PatternError,
     },
     /// No visitor has this name.
-    #[error("no visitor is called `{0}`")]
+    #[error("there is no visitor `{0}`")]
     Visitor(String),
     /// The visitor has no browser.
-    #[error("visitor `{0}` comes without a browser; its profile is `http`")]
+    #[error("visitor `{0}` has no browser: its profile is `http`")]
     NoBrowser(String),
     /// No port could be had for a door.
-    #[error("no port could be had")]
+    #[error("no port was available")]
     Door(#[source] std::io::Error),
     /// Chromium is not installed.
     #[error(transparent)]

@@ -73,7 +73,7 @@ pub struct Call {
     pub sent_body: Option<Bytes>,
     /// The status.
     pub status: StatusCode,
-    /// The headers of the answer.
+    /// The response headers.
     pub headers: HeaderMap,
     /// The body of the answer, without its content codings.
     pub body: Bytes,

@@ -1,4 +1,4 @@
-//! What is on the page.
+//! The elements and the console of the page.
 
 use edgeproof_scenario::expect::{Element, Expect};
 use scraper::{Html, Selector};
@@ -13,7 +13,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         call.undecoded.as_deref().filter(|_| !is_live)
     });
     if let Some(undecoded) = undecoded.filter(|_| !expect.page.is_empty()) {
-        mismatches.push(Mismatch::new(&["page"], "the page can be read", undecoded));
+        mismatches.push(Mismatch::new(&["page"], "expected a page", undecoded));
     } else if !expect.page.is_empty() {
         let html = match (&observed.live_page, &observed.call) {
             (Some(live), _) => live.clone(),
@@ -36,7 +36,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
             mismatches.push(
                 Mismatch::new(
                     &["console", &index.to_string()],
-                    format!("the page prints a line that is {line}"),
+                    format!("expected a line of the page's console {line}"),
                     printed(&observed.console),
                 )
                 .saying(line.message()),
@@ -49,7 +49,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         mismatches.push(
             Mismatch::new(
                 &["whole_console"],
-                format!("all that the page prints is {whole}"),
+                format!("expected the page's whole console {whole}"),
                 printed(&observed.console),
             )
             .saying(whole.message()),
@@ -65,7 +65,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     {
         mismatches.push(Mismatch::new(
             &["unchanged_except"],
-            format!("the page is the origin's byte for byte, but for one `{selector}`"),
+            format!("expected the origin's page byte for byte, with one `{selector}` inserted"),
             actual,
         ));
     }
@@ -74,8 +74,8 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
 
 fn printed(console: &[String]) -> String {
     match console {
-        [] => "it printed nothing".to_owned(),
-        lines => format!("it printed `{}`", shorten(&lines.join("\n"))),
+        [] => "it is empty".to_owned(),
+        lines => format!("got `{}`", shorten(&lines.join("\n"))),
     }
 }
 
@@ -86,7 +86,7 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
         Err(error) => {
             return vec![Mismatch::new(
                 &["page", index, "select"],
-                format!("`{select}` is a CSS selector"),
+                format!("expected a CSS selector instead of `{select}`"),
                 error.to_string(),
             )];
         }
@@ -99,8 +99,8 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
     };
     if !enough {
         let wanted = match &element.count {
-            Some(count) => format!("the page has {count} of `{select}`"),
-            None => format!("the page has `{select}`"),
+            Some(count) => format!("expected {count} of `{select}` in the page"),
+            None => format!("expected an element `{select}` in the page"),
         };
         let key = if element.count.is_some() {
             "count"
@@ -110,7 +110,10 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
         return vec![Mismatch::new(
             &["page", index, key],
             wanted,
-            format!("it has {}", found.len()),
+            match found.len() {
+                0 => "found none".to_owned(),
+                more => format!("found {more}"),
+            },
         )];
     }
     let Some(first) = found.first() else {
@@ -123,8 +126,8 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
             mismatches.push(
                 Mismatch::new(
                     &["page", index, "text"],
-                    format!("the text of `{select}` is {matcher}"),
-                    format!("it is `{}`", shorten(text.trim())),
+                    format!("expected the text of `{select}` {matcher}"),
+                    format!("got `{}`", shorten(text.trim())),
                 )
                 .saying(matcher.message()),
             );
@@ -136,9 +139,9 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
             mismatches.push(
                 Mismatch::new(
                     &["page", index, "attributes", name],
-                    format!("attribute `{name}` of `{select}` is {matcher}"),
-                    value.map_or("it is not there".to_owned(), |value| {
-                        format!("it is `{}`", shorten(value))
+                    format!("expected the attribute `{name}` of `{select}` {matcher}"),
+                    value.map_or("the attribute is absent".to_owned(), |value| {
+                        format!("got `{}`", shorten(value))
                     }),
                 )
                 .saying(matcher.message()),
@@ -152,7 +155,7 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
 fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<(), String> {
     let selector = Selector::parse(selector).map_err(|error| error.to_string())?;
     if original == injected {
-        return Err("nothing was inserted".to_owned());
+        return Err("but nothing was inserted".to_owned());
     }
     let start = original
         .iter()
@@ -186,7 +189,7 @@ fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<
     if all == 1 && elements == 1 {
         Ok(())
     } else {
-        Err(format!("this was inserted: `{}`", shorten(&inserted)))
+        Err(format!("but this was inserted: `{}`", shorten(&inserted)))
     }
 }
 
@@ -196,7 +199,7 @@ fn differs_at(original: &[u8], injected: &[u8], start: usize) -> String {
         String::from_utf8_lossy(&bytes[start.min(end)..end]).into_owned()
     };
     format!(
-        "they part at byte {start}: the origin has `{}`, the visitor got `{}`",
+        "but they differ from byte {start}: the origin sent `{}`, the visitor got `{}`",
         excerpt(original),
         excerpt(injected)
     )

@@ -168,7 +168,7 @@ impl Browser {
             .visit
             .call(
                 skip,
-                &format!("the page's call `{pattern}`"),
+                &format!("a request `{pattern}` from the page"),
                 limit,
                 move |call| is_meant(&wanted, call),
             )
@@ -188,16 +188,16 @@ impl Browser {
 
     async fn call(&self, seen: &browser::Call) -> Result<Call, Trouble> {
         let unmet = |actual: String| Trouble::Unmet {
-            claim: format!("`{} {}` is answered", seen.method, seen.url),
+            claim: format!("expected a response to `{} {}`", seen.method, seen.url),
             actual,
         };
         if let CallOutcome::Failed(reason) = &seen.outcome {
-            return Err(unmet(format!("the browser says {reason}")));
+            return Err(unmet(format!("the browser reported {reason}")));
         }
         let status = seen
             .status
             .and_then(|status| StatusCode::from_u16(status).ok())
-            .ok_or_else(|| unmet("no answer came".to_owned()))?;
+            .ok_or_else(|| unmet("got none".to_owned()))?;
         // The browser has no body for answers without one.
         let body = self.visit.body(seen).await.unwrap_or_default();
         Ok(Call {
@@ -226,19 +226,19 @@ fn trouble(error: PageError) -> Trouble {
     match error {
         PageError::Browser(_) => Trouble::Fault(error.into()),
         PageError::Navigation { url, reason } => Trouble::Unmet {
-            claim: format!("{url} loads"),
-            actual: reason,
+            claim: format!("expected {url} to load"),
+            actual: format!("got {reason}"),
         },
         PageError::Late { what, limit } => Trouble::Unmet {
             claim: format!(
-                "{what} happens within {}",
+                "expected {what} within {}",
                 edgeproof_ground::time::shown(limit)
             ),
-            actual: "it did not".to_owned(),
+            actual: "there was none".to_owned(),
         },
         PageError::Script(reason) => Trouble::Unmet {
-            claim: "the script runs in the page".to_owned(),
-            actual: reason,
+            claim: "expected the script to run in the page".to_owned(),
+            actual: format!("got {reason}"),
         },
     }
 }
@@ -252,15 +252,15 @@ mod tests {
     #[rstest]
     #[case(
         PageError::Navigation { url: "https://shop.example/".to_owned(), reason: "net::ERR_EMPTY_RESPONSE".to_owned() },
-        Some(("https://shop.example/ loads", "net::ERR_EMPTY_RESPONSE"))
+        Some(("expected https://shop.example/ to load", "got net::ERR_EMPTY_RESPONSE"))
     )]
     #[case(
         PageError::Late { what: "an element `#a`".to_owned(), limit: Duration::from_secs(2) },
-        Some(("an element `#a` happens within 2s", "it did not"))
+        Some(("expected an element `#a` within 2s", "there was none"))
     )]
     #[case(
         PageError::Script("Error: no".to_owned()),
-        Some(("the script runs in the page", "Error: no"))
+        Some(("expected the script to run in the page", "got Error: no"))
     )]
     #[case(PageError::Browser("it is gone".to_owned()), None)]
     fn what_a_page_does_not_do_is_a_verdict_and_a_lost_browser_a_fault(

@@ -44,8 +44,8 @@ impl Captured {
                 }
                 None => missing.push(Mismatch {
                     path: vec!["capture".to_owned(), name.clone()],
-                    claim: format!("the answer has {what}, to be kept as `{name}`"),
-                    actual: "it has not".to_owned(),
+                    claim: format!("expected {what} in the response, to capture it as `{name}`"),
+                    actual: "there is none".to_owned(),
                     nearest: None,
                     message: None,
                 }),

@@ -126,13 +126,13 @@ async fn answered(
     answer: impl Future<Output = Result<Response<Bytes>, ClientError>>,
 ) -> Result<Response<Bytes>, Trouble> {
     let unmet = |actual: String| Trouble::Unmet {
-        claim: format!("{name} is answered within {}", shown(limit)),
+        claim: format!("expected a response to {name} within {}", shown(limit)),
         actual,
     };
     match tokio::time::timeout(limit, answer).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(unmet(error.to_string())),
-        Err(_) => Err(unmet("no answer had come by then".to_owned())),
+        Ok(Err(error)) => Err(unmet(format!("but {error}"))),
+        Err(_) => Err(unmet("got none".to_owned())),
     }
 }
 
