@@ -50,7 +50,7 @@ fn a_worker_that_only_forwards_fails_what_it_must_fail() {
 
     for told in [
         "expected status 403, got 201",
-        "where POST https://shop.example/api/create-account went:",
+        "the path of POST https://shop.example/api/create-account:",
         "worker → origin",
         "nothing was inserted",
     ] {
