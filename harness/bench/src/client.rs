@@ -29,16 +29,16 @@ pub(super) struct Answered {
 #[derive(Debug, thiserror::Error)]
 pub enum VisitError {
     /// No connection.
-    #[error("no connection could be had")]
+    #[error("no connection could be opened")]
     Connect(#[source] std::io::Error),
     /// The exchange broke off.
     #[error("the exchange broke off")]
     Broken(#[from] hyper::Error),
     /// The answer is not the one that the case is about.
-    #[error("the answer was {0} where 200 is due")]
+    #[error("expected status 200, got {0}")]
     Status(StatusCode),
     /// No answer.
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no response within {} s", .0.as_secs())]
     Silent(Duration),
 }
 

@@ -90,11 +90,13 @@ pub fn text(old: &Results, new: &Results) -> String {
     let moves = moves(old, new);
     let mut text = String::new();
     if old.method != new.method {
-        text.push_str("The two runs were not measured in the same way; what moved may be that.\n");
+        text.push_str(
+            "The two runs were measured in different ways, which may explain the differences.\n",
+        );
     }
     if old.machine.processor != new.machine.processor || old.machine.workerd != new.machine.workerd
     {
-        text.push_str("The two runs had another machine or another workerd.\n");
+        text.push_str("The two runs used different machines or different versions of workerd.\n");
     }
     for (before, after) in of_both(old, new) {
         if let (Some(then), Some(now)) = (before.rate, after.rate)
@@ -103,7 +105,7 @@ pub fn text(old: &Results, new: &Results) -> String {
             // Writing to a text cannot fail.
             let _ = writeln!(
                 text,
-                "{} was asked {then} times a second then and {now} times now: its latencies are not comparable.",
+                "{} got {then} requests a second then and {now} now: its latencies are not comparable.",
                 after.name
             );
         }
@@ -130,7 +132,7 @@ pub fn text(old: &Results, new: &Results) -> String {
     let chance = moves.len() as f64 * 0.05;
     let _ = writeln!(
         text,
-        "Of so many, about {chance:.0} would seem to move by chance alone.\n"
+        "Of that many, about {chance:.0} would appear to move by chance alone.\n"
     );
     let mut rows = vec![
         ["case", "worker", "what", "then", "now", "change"]

@@ -81,7 +81,7 @@ pub(super) fn conditions(results: &Results) -> Vec<String> {
     }
     if let Some(load) = machine.load_before.filter(|load| *load >= 0.5) {
         lines.push(format!(
-            "Others were at work here: a load of {load} in the minute before. Ratios stand, times do not."
+            "The machine was busy: a load of {load} in the minute before. The ratios are still valid, the times are not."
         ));
     }
     lines.push(format!("{} rounds at most", results.method.rounds));

@@ -177,7 +177,7 @@ fn latencies_at_another_rate_are_said_not_to_be_comparable() {
     let mut other = results(1.0);
     other.cases[0].rate = Some(20);
     let text = compare::text(&other, &results(1.0));
-    assert!(text.contains("page_50_kb was asked 20 times a second then and 200 times now"));
+    assert!(text.contains("page_50_kb got 20 requests a second then and 200 now"));
     assert!(!compare::text(&results(1.0), &results(1.0)).contains("times now"));
 }
 

@@ -29,7 +29,7 @@ pub struct Call {
     pub posted: Option<String>,
     /// The status of the answer; none while it has not come.
     pub status: Option<u16>,
-    /// The headers of the answer.
+    /// The response headers.
     pub response_headers: HeaderMap,
     /// Bytes of the body that have come, without its content codings.
     pub body_bytes: usize,

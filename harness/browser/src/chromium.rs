@@ -26,10 +26,10 @@ pub enum ChromiumError {
     #[error("Chromium could not be started")]
     Start(#[source] io::Error),
     /// It ended, or did not say where it listens.
-    #[error("Chromium did not come up: {0}")]
+    #[error("Chromium did not start: {0}")]
     Silent(String),
     /// It listens, but does not answer.
-    #[error("Chromium does not answer: {0}")]
+    #[error("Chromium does not respond: {0}")]
     Protocol(String),
 }
 

@@ -76,7 +76,7 @@ impl Pool {
     async fn start(&self, kind: Kind) -> Result<Chromium, ChromiumError> {
         // Gateways and the pipes of Chromium outlive the runtime of a single test.
         let background = background::runtime()
-            .ok_or_else(|| ChromiumError::Silent("no thread for it".to_owned()))?;
+            .ok_or_else(|| ChromiumError::Silent("no thread could be started".to_owned()))?;
         let installation = self.installation.clone();
         background
             .spawn(async move { Chromium::start(&installation, kind).await })

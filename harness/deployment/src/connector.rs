@@ -18,19 +18,19 @@ pub const NODE_HOST: &str = "node.wallarm.example";
 pub struct Connector {
     /// Whether the node decides first.
     pub mode: ConnectorMode,
-    /// URL patterns of the traffic that goes through the node; all that reaches the worker where there are none.
+    /// URL patterns of the traffic that goes through the node; default: all that reaches the worker.
     pub routes: Vec<String>,
     /// What happens to a request on which the node gives no verdict. The worker's own default is `open`.
     pub failure_mode: Option<FailureMode>,
     /// How long the worker waits for the node; its own default is one second.
     pub timeout: Option<Time>,
-    /// Endings of paths that skip the node; the worker's own 17 where they are absent.
+    /// Endings of paths that skip the node. Default: the worker's own 17.
     pub static_suffixes: Option<Vec<String>>,
     /// What a blocked visitor gets; the worker's own default is the plain text.
     pub block_page: Option<BlockPage>,
 }
 
-/// When the node is asked.
+/// When the node gets the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectorMode {
@@ -53,8 +53,7 @@ pub enum BlockPage {
 
 /// A real filtering node on this machine, such as nginx with ModSecurity: `node: { url: http://127.0.0.1:8081 }`.
 ///
-/// It stands where the emulated one would: the worker asks for the same name, and faults apply. Its attacks are its
-/// own.
+/// It takes the place of the emulated one: the worker calls the same name, and faults apply. Its attacks are not read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "WrittenNode")]
 #[schemars(with = "WrittenNode")]

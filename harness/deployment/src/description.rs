@@ -11,7 +11,7 @@ use super::{Connector, FailureMode, ProtectedApi, RealNode};
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deployment {
-    /// A directory with a built worker; the worker of this repository where it is absent.
+    /// A directory with a built worker. Default: the worker of this repository.
     pub worker: Option<String>,
     /// URL patterns of the pages that get the instrumentation.
     pub identification_pages: Vec<String>,
@@ -21,7 +21,7 @@ pub struct Deployment {
     pub failure_mode: FailureMode,
     /// The ruleset that decides; without one the worker monitors and blocks nothing.
     pub ruleset: Option<String>,
-    /// Route patterns; derived from the pages, the APIs and the worker's own prefix where they are absent.
+    /// Route patterns; default: derived from the pages, the APIs and the worker's own prefix.
     pub routes: Option<Vec<String>>,
     /// The Wallarm connector of the same worker; without it no traffic goes through a node.
     pub wallarm: Option<Connector>,

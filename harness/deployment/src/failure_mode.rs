@@ -10,6 +10,6 @@ pub enum FailureMode {
     /// The call goes on to the origin.
     #[default]
     Open,
-    /// The call is answered with 403.
+    /// The call gets status 403.
     Closed,
 }

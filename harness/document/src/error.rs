@@ -41,7 +41,7 @@ impl Mistake {
 
 fn counted(mistakes: usize) -> String {
     match mistakes {
-        1 => "one mistake".to_owned(),
+        1 => "1 mistake".to_owned(),
         more => format!("{more} mistakes"),
     }
 }

@@ -45,18 +45,18 @@ impl Problem {
         draw(
             &self.message,
             sources.excerpt(self.at).as_ref(),
-            &self.label,
+            Some(&self.label),
             self.help.as_deref(),
             look,
         )
     }
 }
 
-/// Draws a message at a place.
+/// Draws a message at a place; the place is underlined, with the label beside it.
 pub fn draw(
     message: &str,
     excerpt: Option<&Excerpt>,
-    label: &str,
+    label: Option<&str>,
     help: Option<&str>,
     look: Look,
 ) -> String {
@@ -86,7 +86,7 @@ pub fn draw(
 struct Shown<'a> {
     message: &'a str,
     excerpt: Option<&'a Excerpt>,
-    label: &'a str,
+    label: Option<&'a str>,
     help: Option<&'a str>,
 }
 
@@ -106,7 +106,7 @@ impl Diagnostic for Shown<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let excerpt = self.excerpt?;
         Some(Box::new(std::iter::once(LabeledSpan::new(
-            Some(self.label.to_owned()),
+            self.label.map(str::to_owned),
             excerpt.start,
             excerpt.length,
         ))))

@@ -36,7 +36,7 @@ impl Range {
     /// The range as a count of times: `once`, `2 times`, `at most 3 times`.
     pub fn times(&self) -> String {
         match (self.min, self.max) {
-            (Some(0.0), Some(0.0)) => "not once".to_owned(),
+            (Some(0.0), Some(0.0)) => "0 times".to_owned(),
             (Some(1.0), Some(1.0)) => "once".to_owned(),
             _ => format!("{self} times"),
         }
@@ -114,7 +114,7 @@ mod tests {
     #[case("3", 3.0, true, "3 times")]
     #[case("3", 2.0, false, "3 times")]
     #[case("1", 1.0, true, "once")]
-    #[case("0", 1.0, false, "not once")]
+    #[case("0", 1.0, false, "0 times")]
     #[case("{min: 2}", 2.0, true, "at least 2 times")]
     #[case("{max: 2}", 3.0, false, "at most 2 times")]
     #[case("{min: 1, max: 2.5}", 2.5, true, "from 1 to 2.5 times")]

@@ -35,11 +35,10 @@ pub fn parse(file: u32, text: &str) -> Result<Node, Problem> {
             let start = error.location().map_or(0, |place| offset(text, place));
             Err(Problem {
                 // The place is shown, so it need not be said.
-                message: message
-                    .split(" at line ")
-                    .next()
-                    .unwrap_or(&message)
-                    .to_owned(),
+                message: format!(
+                    "not valid YAML: {}",
+                    message.split(" at line ").next().unwrap_or(&message)
+                ),
                 at: Span {
                     file,
                     start,
@@ -191,7 +190,7 @@ mod tests {
         assert_eq!(&text[problem.at.start..][..2], ": ");
         assert_eq!(
             problem.message,
-            "mapping values are not allowed in this context"
+            "not valid YAML: mapping values are not allowed in this context"
         );
     }
 

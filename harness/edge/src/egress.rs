@@ -24,7 +24,7 @@ use super::{
 
 /// The connection is closed without an answer, which makes the worker's `fetch()` reject.
 #[derive(Debug, thiserror::Error)]
-#[error("the subrequest gets no answer")]
+#[error("the subrequest gets no response")]
 pub(super) struct Dropped;
 
 impl Front {

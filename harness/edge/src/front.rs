@@ -285,11 +285,11 @@ impl Front {
 /// Assumption: Cloudflare publishes nothing of these. The statuses are those of nginx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Malformed {
-    #[error("the request names no host, or several")]
+    #[error("the request has no Host header, or several")]
     Host,
     #[error("the target is not a path that begins with `/`")]
     Target,
-    #[error("the edge is no proxy for CONNECT")]
+    #[error("the edge does not proxy CONNECT")]
     Connect,
 }
 

@@ -97,10 +97,10 @@ pub struct EdgeOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
     /// No port could be had on the loopback address.
-    #[error("no port could be had for the edge")]
+    #[error("no port was available for the edge")]
     Bind(#[source] std::io::Error),
     /// No port could be had for the subrequests of a worker.
-    #[error("no port could be had for the worker's outgoing requests")]
+    #[error("no port was available for the worker's outgoing requests")]
     Door(#[source] std::io::Error),
     /// The certificates could not be made.
     #[error(transparent)]

@@ -18,11 +18,11 @@ pub struct Settings {
     /// The zone's plan, which bounds a request's body and names the compression.
     pub plan: Plan,
     /// What responses to visitors are compressed with: the first of these that the visitor accepts, as in a compression
-    /// rule; an empty list compresses nothing. Default: what the plan has. Responses that are compressed already stay in
-    /// their coding where the visitor accepts it, whatever stands here.
+    /// rule; an empty list compresses nothing. Default: what the plan has. Responses that are compressed already stay
+    /// in their coding where the visitor accepts it, regardless of this setting.
     pub compression: Option<Vec<Compression>>,
-    /// The longest URL in bytes; a longer one is answered with 414. Default 32,768, as the page of error 414 says; the
-    /// page of the Workers limits says 16 KB.
+    /// The longest URL in bytes; a longer one gets status 414. Default 32,768, as the page of error 414 says; the page
+    /// of the Workers limits says 16 KB.
     pub url_bytes: usize,
     /// Whether a worker sees `X-Forwarded-For` although the visitor sent none. Default no: users report that it is
     /// added on the way to the origin; the documentation does not say.
@@ -32,15 +32,15 @@ pub struct Settings {
     pub daily_requests: Option<u64>,
     /// How many subrequests one invocation may make. Default 10,000, the paid plan's; the free plan has 50.
     pub subrequests: usize,
-    /// How many milliseconds of processor time a worker may take until the head of its answer; more is error 1102. The
-    /// free plan has 10, the paid plan 30,000. Default: no limit, as workerd has none: what is measured is all the time
-    /// the runtime took while the request was in it, which is only right while it has no other.
+    /// How many milliseconds of processor time a worker may take until its response head; more is error 1102. The free
+    /// plan has 10, the paid plan 30,000. Default: no limit, as workerd has none: what is measured is all the time the
+    /// runtime took while the request was in it, which is only right while it has no other.
     pub cpu_ms: Option<u64>,
     /// How many milliseconds a connection with an origin may take; more is error 522. Default 19,000 (documentation,
     /// Fundamentals › Connection limits).
     pub origin_connect_ms: u64,
-    /// How many milliseconds the head of an origin's answer may take, once there is a connection and the request's body
-    /// is passed on; more is error 524. Default 100,000 (same page).
+    /// How many milliseconds the head of an origin's response may take, once there is a connection and the request's
+    /// body is passed on; more is error 524. Default 100,000 (same page).
     pub origin_read_ms: u64,
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Workers {
 pub(super) enum WorkerError {
     #[error("the runtime cannot be reached")]
     Down(#[source] hyper_util::client::legacy::Error),
-    #[error("the runtime dropped the connection before an answer")]
+    #[error("the runtime dropped the connection before a response")]
     Dropped(#[source] hyper_util::client::legacy::Error),
     #[error("the path cannot be passed on")]
     Target(#[from] http::Error),

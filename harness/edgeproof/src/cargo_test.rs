@@ -113,7 +113,7 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
     match record.verdict {
         Verdict::Passed => Ok(Completion::Completed),
         Verdict::Skipped(reason) => Ok(Completion::ignored_with(reason)),
-        Verdict::Observed(_) => Ok(Completion::ignored_with("it did not hold, and need not")),
+        Verdict::Observed(_) => Ok(Completion::ignored_with("not met, and not required")),
         Verdict::KnownFailure { reason, link } => Ok(Completion::ignored_with(format!(
             "known failure: {reason} ({link})"
         ))),

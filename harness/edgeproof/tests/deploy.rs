@@ -441,7 +441,7 @@ async fn a_token_must_be_one_and_in_force() {
     let error = world.apply(FILE).await.unwrap_err();
     assert_eq!(
         refusals(&error),
-        ["Cloudflare does not know the token in CLOUDFLARE_API_TOKEN"]
+        ["Cloudflare does not know the token in CLOUDFLARE_API_TOKEN; create a new one"]
     );
 }
 

@@ -40,25 +40,25 @@ pub enum PlatformFaultKind {
     WrongType(String),
     /// The rule action is of a type that no client knows.
     UnknownAction,
-    /// A member of so many bytes is added.
+    /// A member of this many bytes is added.
     Huge(usize),
-    /// The event is so many milliseconds older.
+    /// The event is this many milliseconds older.
     Stale(i64),
-    /// The event is so many milliseconds in the future.
+    /// The event is this many milliseconds in the future.
     Future(i64),
     /// The event is of this page.
     Url(String),
     /// The event is of this address.
     Ip(String),
-    /// The event says that its signals came before.
+    /// The event says that its signals are replayed.
     Replayed,
     /// The body breaks off in the middle.
     InvalidJson,
-    /// The platform answers with an error instead.
+    /// The platform returns an error instead.
     Error(ErrorResponse),
 }
 
-/// An error that the platform answers in place of the response.
+/// An error that the platform returns instead of its response.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorResponse {

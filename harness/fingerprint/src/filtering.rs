@@ -23,8 +23,8 @@ pub enum FilterRule {
     Deny(Condition),
 }
 
-/// What a rule is about: everything that is stated must be so. Of a list, one entry must be. Nothing stated is
-/// every identification.
+/// The conditions of a rule: all that are given must match. Of a list, one entry must be. Nothing stated is every
+/// identification.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Condition {

@@ -15,7 +15,7 @@ use super::event::{AddressInfo, Geolocation, IpBlocklist, IpInfo, Level, ProxyDe
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// Where it is and whose it is. Its `address` is filled in.
+    /// Its location and its owner. `address` is filled in.
     pub info: AddressInfo,
     /// Whether it belongs to a public VPN service.
     pub public_vpn: bool,

@@ -41,24 +41,24 @@ pub struct Settings {
     /// The rulesets, by a name of the user's choice.
     #[serde(skip)]
     pub rulesets: BTreeMap<String, Ruleset>,
-    /// Fields of every event that are what the scenario says, whatever was measured.
+    /// Fields of every event that the scenario sets, regardless of what was measured.
     pub signals: Stated,
     /// The same for the visits from one address; they win over those of every event.
     #[schemars(with = "BTreeMap<String, Stated>")]
     pub signals_of: BTreeMap<IpAddr, Stated>,
     /// Smart signals that are switched off.
     pub switched_off: BTreeSet<SmartSignal>,
-    /// What is known about addresses, beside the built-in table.
+    /// What is known about addresses, in addition to the built-in table.
     #[schemars(with = "BTreeMap<String, super::intelligence::Network>")]
     pub networks: Networks,
     /// Which identifications are refused; the first rule that matches decides.
     pub filters: Vec<FilterRule>,
-    /// Responses that are not what the platform would say.
+    /// Responses that differ from the platform's.
     pub faults: Vec<PlatformFault>,
-    /// How often a key may ask the Server API.
+    /// How many requests a key may send to the Server API.
     pub rate_limit: RateLimit,
-    /// How long a changed ruleset takes to be in force, in seconds: up to 60 in production, and 60 here. A new
-    /// one is in force at once.
+    /// How long a changed ruleset takes to become effective, in seconds: up to 60 in production, and 60 here. A new one
+    /// is effective at once.
     pub ruleset_delay: u32,
 }
 

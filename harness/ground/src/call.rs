@@ -25,7 +25,7 @@ pub struct CallPattern {
 
 /// Why a call could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a call, such as `POST /api/login*` or `shop.example/*`")]
+#[error("`{0}` is not a request pattern, such as `POST /api/login*` or `shop.example/*`")]
 pub struct CallPatternError(String);
 
 impl CallPattern {

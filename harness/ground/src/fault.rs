@@ -20,12 +20,12 @@ pub struct Fault<On, Kind> {
     pub on: On,
     /// What happens to them.
     pub fault: Kind,
-    /// Only the first so many requests; all of them where it is absent.
+    /// Only the first N requests. Default: all of them.
     pub first: Option<u64>,
-    /// So many requests are let through before it begins.
+    /// This many requests pass before it begins.
     #[serde(default)]
     pub after: u64,
-    /// Only so many per cent of these requests, chosen by chance; all of them where it is absent.
+    /// Only this percentage of these requests, chosen at random. Default: all of them.
     pub percent: Option<Percent>,
     /// Where chance begins: the same seed chooses the same requests.
     #[serde(default)]
@@ -39,7 +39,7 @@ pub struct Percent(#[schemars(range(min = 1, max = 99))] u8);
 
 /// Why a number is no share of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not a share of requests from 1 to 99 per cent")]
+#[error("{0} is not a percentage from 1 to 99")]
 pub struct PercentError(u8);
 
 impl TryFrom<u8> for Percent {
@@ -200,13 +200,10 @@ mod tests {
     #[case("{on: a, fault: x, times: 2}", "unknown field `times`")]
     #[case("{on: a, first: 2}", "missing field `fault`")]
     #[case("{fault: x}", "missing field `on`")]
-    #[case(
-        "{on: a, fault: x, percent: 0}",
-        "0 is not a share of requests from 1 to 99 per cent"
-    )]
+    #[case("{on: a, fault: x, percent: 0}", "0 is not a percentage from 1 to 99")]
     #[case(
         "{on: a, fault: x, percent: 100}",
-        "100 is not a share of requests from 1 to 99 per cent"
+        "100 is not a percentage from 1 to 99"
     )]
     fn a_misspelt_fault_is_refused(#[case] yaml: &str, #[case] message: &str) {
         let error = read(yaml).unwrap_err();

@@ -253,7 +253,7 @@ where
             let mut named = BTreeMap::new();
             while let Some(Name(name)) = map.next_key()? {
                 if named.insert(name.clone(), map.next_value()?).is_some() {
-                    let message = format!("`{name}` stands here twice, in two spellings");
+                    let message = format!("`{name}` is given twice, in two spellings");
                     return Err(A::Error::custom(message));
                 }
             }

@@ -81,7 +81,7 @@ pub enum PatternError {
         character: char,
     },
     /// A host that has no punycode.
-    #[error("route `{0}` has a host that is no name: it has no valid punycode")]
+    #[error("route `{0}` has an invalid host: its punycode is not valid")]
     HostName(String),
     /// A wildcard inside the host.
     #[error("route `{0}` has a wildcard inside its host; `*` can only be the first character")]

@@ -13,7 +13,7 @@ pub struct Time(pub Duration);
 
 /// Why a stretch of time could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a stretch of time, such as `3s`, `250ms` or `1m 30s`")]
+#[error("`{0}` is not a duration, such as `3s`, `250ms` or `1m 30s`")]
 pub struct TimeError(String);
 
 impl FromStr for Time {

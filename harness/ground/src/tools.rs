@@ -39,6 +39,15 @@ impl Tool {
         }
     }
 
+    /// How it is installed.
+    fn install(self) -> &'static str {
+        match self {
+            Self::Esbuild => "npm i -D esbuild",
+            Self::Workerd => "npm i -D workerd",
+            Self::Chromium => "install Chromium or Google Chrome",
+        }
+    }
+
     /// The npm scope, the start of the package's name and the path in the package. The name ends in the platform, and
     /// npm installs the one package that fits this machine.
     fn npm(self) -> Option<(&'static str, &'static str, &'static str)> {
@@ -77,7 +86,7 @@ impl Tool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ToolError {
     /// It is in none of the places where it is looked for.
-    #[error("{} was not found; `ci/setup` installs it, or set {} to its executable", .0.name(), .0.variable())]
+    #[error("{} is not installed ({}, or set {} to its executable)", .0.name(), .0.install(), .0.variable())]
     Missing(Tool),
     /// The variable names something that is not a file.
     #[error("{variable} names {}, which is not a file", path.display())]

@@ -33,13 +33,13 @@ pub enum FaultTarget {
 pub enum FaultKind {
     /// Nobody listens: the edge makes 521 of it.
     Refuse,
-    /// The connection is dropped before an answer: 520.
+    /// The connection is dropped before a response: 520.
     Reset,
-    /// No answer ever comes: 524 after 100 seconds.
+    /// There is no response: 524 after 100 seconds.
     Hang,
     /// No connection is made within the time: 522, at once.
     NoConnection,
-    /// No way leads to the address: 523.
+    /// There is no route to the address: 523.
     NoRoute,
     /// The TLS handshake fails: 525.
     Tls,
@@ -47,17 +47,17 @@ pub enum FaultKind {
     Certificate,
     /// The name does not resolve: 530 with 1016.
     NoSuchName,
-    /// Another answer comes in place of the real one, which is never asked.
+    /// Another response replaces the real one; the request is not delivered.
     Answer(AnswerFault),
-    /// The request is held back for so many milliseconds and then goes on.
+    /// The request is delayed by this many milliseconds.
     Delay(u64),
-    /// The connection breaks after so many bytes of the real answer's body.
+    /// The connection breaks after this many bytes of the real response's body.
     Truncate(u64),
-    /// The real answer's body comes in pieces of so many bytes, one every 10 milliseconds.
+    /// The real response's body comes in pieces of this many bytes, one every 10 milliseconds.
     Dribble(u64),
 }
 
-/// An answer that a fault gives.
+/// A response that a fault gives.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "WrittenAnswer")]
 #[schemars(with = "WrittenAnswer")]
@@ -160,15 +160,17 @@ impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refuse => f.write_str("connection refused"),
-            Self::Reset => f.write_str("connection dropped before an answer"),
-            Self::Hang => f.write_str("no answer ever"),
+            Self::Reset => f.write_str("connection dropped before a response"),
+            Self::Hang => f.write_str("no response"),
             Self::NoConnection => f.write_str("no connection within the time limit"),
             Self::NoRoute => f.write_str("no route to the address"),
             Self::Tls => f.write_str("TLS handshake failed"),
             Self::Certificate => f.write_str("certificate not valid"),
             Self::NoSuchName => f.write_str("name does not resolve"),
-            Self::Answer(answer) => write!(f, "answered {} in its place", answer.status.as_u16()),
-            Self::Delay(milliseconds) => write!(f, "held back for {milliseconds} ms"),
+            Self::Answer(answer) => {
+                write!(f, "responded with {} in its place", answer.status.as_u16())
+            }
+            Self::Delay(milliseconds) => write!(f, "delayed by {milliseconds} ms"),
             Self::Truncate(bytes) => write!(f, "cut off after {bytes} bytes of body"),
             Self::Dribble(bytes) => write!(f, "body in pieces of {bytes} bytes"),
         }

@@ -70,7 +70,7 @@ pub struct Peer {
 #[derive(Debug, thiserror::Error)]
 pub enum InternetError {
     /// A fault names a part that this rig does not have.
-    #[error("no part is called `{name}`; there are {known}")]
+    #[error("there is no part `{name}`; use one of {known}")]
     NoSuchPeer {
         /// The name.
         name: String,

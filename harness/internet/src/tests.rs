@@ -176,7 +176,7 @@ async fn a_fault_on_a_part_that_does_not_exist_is_refused() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no part is called `ingres`; there are origin"
+        "there is no part `ingres`; use one of origin"
     );
 }
 

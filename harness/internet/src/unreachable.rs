@@ -14,7 +14,7 @@ pub enum Unreachable {
     #[error("the connection was refused")]
     Refused,
     /// The connection was dropped, or what came was not HTTP.
-    #[error("the connection was dropped before an answer")]
+    #[error("the connection was dropped before a response")]
     Reset,
     /// No connection was made within the time.
     #[error("no connection within the time limit")]
@@ -23,7 +23,7 @@ pub enum Unreachable {
     #[error("no route leads to the address")]
     NoRoute,
     /// No answer came within the time.
-    #[error("no answer within {} s", .0.as_secs_f64())]
+    #[error("no response within {} s", .0.as_secs_f64())]
     ReadTimeout(Duration),
     /// The TLS handshake failed.
     #[error("the TLS handshake failed")]

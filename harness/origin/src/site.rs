@@ -34,7 +34,7 @@ pub enum SiteError {
         source: io::Error,
     },
     /// The description is not what is expected.
-    #[error("{} is no description of a site", path.display())]
+    #[error("{} is not a description of a site", path.display())]
     Description {
         /// The file.
         path: PathBuf,

@@ -44,7 +44,9 @@ pub(super) fn results() -> Results {
         ],
     }];
     let skipped = Verdict::Skipped("waits for the Wallarm node".to_owned());
-    let error = Verdict::Error("workerd was not found; `ci/setup` installs it".to_owned());
+    let error = Verdict::Error(
+        "workerd is not installed (npm i -D workerd, or set EDGEPROOF_WORKERD)".to_owned(),
+    );
     let hoped = Verdict::Observed(vec![Failure {
         message: None,
         call: None,
@@ -55,17 +57,16 @@ pub(super) fn results() -> Results {
         link: "https://example.com/issues/1".to_owned(),
     };
     let unexpected = Verdict::Failed(vec![Failure {
-        claim: "it fails, as _expected.yaml says: no deadline yet".to_owned(),
-        actual: "it passes; take it from _expected.yaml and see https://example.com/issues/2"
-            .to_owned(),
+        claim: "this known failure now passes (no deadline yet)".to_owned(),
+        actual: "so remove it from _expected.yaml (https://example.com/issues/2)".to_owned(),
         excerpt: None,
         message: None,
         call: None,
         ..failure()
     }]);
     let missing = Verdict::Failed(vec![Failure {
-        claim: "`GET /sign-up` reaches the origin".to_owned(),
-        actual: "it did not".to_owned(),
+        claim: "expected `GET /sign-up` to reach the origin".to_owned(),
+        actual: "it got no such request".to_owned(),
         message: None,
         nearest: Some("GET https://shop.example/signup".to_owned()),
         journey: Vec::new(),
@@ -107,8 +108,8 @@ pub(super) fn results() -> Results {
 fn failure() -> Failure {
     let text = "    expect:\n      status: 403\n";
     Failure {
-        claim: "the visitor gets status 403".to_owned(),
-        actual: "the visitor got 201".to_owned(),
+        claim: "expected status 403".to_owned(),
+        actual: "got 201".to_owned(),
         excerpt: Some(Excerpt {
             place: Place {
                 file: PathBuf::from("scenarios/flow/blocked.yaml"),

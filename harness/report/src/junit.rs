@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use edgeproof_document::problem::Look;
 use edgeproof_run::{
     failure_text as failure,
-    record::{CaseRecord, Verdict},
+    record::{CaseRecord, Failure, Verdict},
     results::Results,
 };
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
@@ -45,7 +45,7 @@ fn test_case(case: &CaseRecord) -> TestCase {
         }
         Verdict::Observed(failures) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message("it did not hold, and need not");
+            status.set_message("not met, and not required");
             status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
             status
         }
@@ -61,11 +61,8 @@ fn test_case(case: &CaseRecord) -> TestCase {
         }
         Verdict::Failed(failures) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let claims: Vec<&str> = failures
-                .iter()
-                .map(|failure| failure.claim.as_str())
-                .collect();
-            status.set_message(format!("not so: {}", claims.join("; ")));
+            let sentences: Vec<String> = failures.iter().map(Failure::sentence).collect();
+            status.set_message(sentences.join("; "));
             status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
             status
         }

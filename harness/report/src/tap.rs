@@ -27,7 +27,7 @@ fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
         Verdict::Skipped(reason) => {
             let _ = writeln!(text, " # SKIP {}", reason.replace('\n', " "));
         }
-        Verdict::Observed(_) => text.push_str(" # TODO it need not hold\n"),
+        Verdict::Observed(_) => text.push_str(" # TODO not required\n"),
         Verdict::KnownFailure { reason, link } => {
             let _ = writeln!(text, " # TODO {} {link}", reason.replace('\n', " "));
         }

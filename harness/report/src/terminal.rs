@@ -29,7 +29,7 @@ impl<W: Write> Terminal<W> {
         }
     }
 
-    /// Writes what an event has to tell.
+    /// Writes what an event reports.
     ///
     /// # Errors
     /// When `out` cannot be written to.
@@ -60,23 +60,19 @@ impl<W: Write> Terminal<W> {
         )?;
         match &record.verdict {
             Verdict::Passed if record.attempts > 1 => {
-                writeln!(
-                    self.out,
-                    "  only at attempt {}: it is flaky",
-                    record.attempts
-                )?;
+                writeln!(self.out, "  flaky: passed on attempt {}", record.attempts)?;
             }
             Verdict::Passed => {}
             Verdict::Observed(failures) => {
                 self.failures(record, failures)?;
             }
             Verdict::KnownFailure { reason, link } => {
-                writeln!(self.out, "  a known failure: {reason} ({link})")?;
+                writeln!(self.out, "  known failure: {reason} ({link})")?;
             }
             Verdict::Skipped(reason) => writeln!(self.out, "  skipped: {reason}")?,
             Verdict::Error(message) => {
                 self.failed.push(record.name.clone());
-                writeln!(self.out, "  the harness could not tell: {message}\n")?;
+                writeln!(self.out, "  error: {message}\n")?;
             }
             Verdict::Failed(failures) => {
                 self.failed.push(record.name.clone());
@@ -103,10 +99,24 @@ impl<W: Write> Terminal<W> {
         };
         part(summary.passed, "passed");
         part(summary.failed, "failed");
-        part(summary.errors, "could not be judged");
+        part(
+            summary.errors,
+            if summary.errors == 1 {
+                "error"
+            } else {
+                "errors"
+            },
+        );
         part(summary.skipped, "skipped");
-        part(summary.observed, "not as hoped");
-        part(summary.known_failures, "known to fail");
+        part(summary.observed, "not met but not required");
+        part(
+            summary.known_failures,
+            if summary.known_failures == 1 {
+                "known failure"
+            } else {
+                "known failures"
+            },
+        );
         let style = if self.failed.is_empty() {
             AnsiColor::Green.on_default().bold()
         } else {
@@ -125,7 +135,7 @@ impl<W: Write> Terminal<W> {
         if summary.total() > 0 && self.failed.is_empty() && summary.passed > 0 {
             writeln!(
                 self.out,
-                "The worker did what every scenario states, seen from the visitor to the origin."
+                "The worker did what every scenario states, from the visitor to the origin."
             )?;
         }
         if self.failed.len() > 1 {
@@ -135,10 +145,7 @@ impl<W: Write> Terminal<W> {
             }
         }
         if let Some(first) = self.failed.first() {
-            writeln!(
-                self.out,
-                "Run one again with: edgeproof run --filter {first}"
-            )?;
+            writeln!(self.out, "Run one again: edgeproof run --filter {first}")?;
         }
         Ok(())
     }

@@ -31,14 +31,14 @@ pub struct Description {
     pub deployments: BTreeMap<String, Deployment>,
     /// The rulesets of the Fingerprint workspace, by name.
     pub rulesets: BTreeMap<String, Ruleset>,
-    /// The Cloudflare account and its control plane; none is emulated where it is absent.
+    /// The Cloudflare account and its API. Default: none is emulated.
     pub cloudflare: Option<plane::Settings>,
     /// The rest of the Fingerprint workspace.
     pub fingerprint: fingerprint::Settings,
     /// The Wallarm filtering node.
     pub node: wallarm::Settings,
-    /// The time at which the rig starts, such as `2026-11-21T12:00:00Z`; the machine's where it is absent. The worker
-    /// has the machine's time all the same: `workerd` knows no other.
+    /// The time at which the rig starts, such as `2026-11-21T12:00:00Z`; default: the machine's. The worker always has
+    /// the machine's time, because `workerd` has no other.
     #[schemars(with = "Option<String>")]
     pub clock: Option<jiff::Timestamp>,
     /// Who visits, by a name of the user's choice.
@@ -60,10 +60,10 @@ impl Description {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zone {
-    /// The names that resolve in this zone, each with what answers behind the edge.
+    /// The names that resolve in this zone, each with its origin behind the edge.
     #[serde(default, deserialize_with = "international::by_name")]
     pub hosts: BTreeMap<String, Host>,
-    /// Names that a worker answers by itself, each with the worker.
+    /// Custom domains: host names that a worker serves by itself, each with the worker.
     #[serde(default, deserialize_with = "international::by_name")]
     pub custom_domains: BTreeMap<String, String>,
     /// Routes beside those of the deployments, such as a pattern without a worker.
@@ -74,7 +74,7 @@ pub struct Zone {
     pub edge: edge::Settings,
 }
 
-/// What stands behind one name of a zone.
+/// The origin behind one host name of a zone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
@@ -103,11 +103,11 @@ pub struct Visitor {
     pub cookies: Cookies,
     /// Headers that go with every request of this visitor.
     pub headers: VisitorHeaders,
-    /// The language the visitor reads, such as `de-DE`: what `Accept-Language` asks for, and what pages are told.
+    /// The language the visitor reads, such as `de-DE`: it is in `Accept-Language` and in `navigator.language`.
     pub language: Option<String>,
     /// What else the edge knows of the address: city, network and the like.
     pub location: edge::Location,
-    /// How wrong the visitor's clock is; right where it is absent.
+    /// The error of the visitor's clock. Default: none.
     pub clock: WrongClock,
 }
 

@@ -19,7 +19,7 @@ pub struct WrongClock {
 
 /// Why a clock could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not how wrong a clock is, such as `+3h` for ahead or `-2d` for behind")]
+#[error("`{0}` is not a clock error, such as `+3h` for ahead or `-2d` for behind")]
 pub struct WrongClockError(String);
 
 /// A hundred years: what is more is no clock.

@@ -60,8 +60,8 @@ impl Expected {
                 link: known.link.clone(),
             },
             Verdict::Passed => Verdict::Failed(vec![Failure {
-                claim: format!("it fails, as {EXPECTED} says: {}", known.reason),
-                actual: format!("it passes; take it from {EXPECTED} and see {}", known.link),
+                claim: format!("this known failure now passes ({})", known.reason),
+                actual: format!("so remove it from {EXPECTED} ({})", known.link),
                 excerpt: None,
                 message: None,
                 nearest: None,

@@ -1,4 +1,4 @@
-//! From what did not hold to what is told of it.
+//! From a mismatch to the failure that reports show.
 
 use edgeproof_scenario::load::Case;
 

@@ -10,16 +10,16 @@ use crate::record::{AppRecord, Failure, HopRecord};
 /// Lines of the output of an app that are shown with a failure.
 const SHOWN_LINES: usize = 20;
 
-/// All failures of a case, the same in every report. Where several are about one call, its way is told once, last.
+/// All failures of a case, the same in every report. Where several are about one request, its path is shown once, last.
 pub fn texts(failures: &[Failure], look: Look) -> Vec<String> {
     failures
         .iter()
         .enumerate()
         .map(|(index, failure)| {
-            let told_later = failures[index + 1..]
+            let shown_later = failures[index + 1..]
                 .iter()
                 .any(|later| later.call.is_some() && later.call == failure.call);
-            text(failure, look, !told_later)
+            text(failure, look, !shown_later)
         })
         .collect()
 }
@@ -32,7 +32,7 @@ pub fn printed(apps: &[AppRecord]) -> Vec<String> {
         line(
             &mut text,
             2,
-            &format!("what `{}` printed last:", app.command),
+            &format!("the last lines that `{}` printed:", app.command),
         );
         let first = app.printed.len().saturating_sub(SHOWN_LINES);
         for printed in &app.printed[first..] {
@@ -44,36 +44,37 @@ pub fn printed(apps: &[AppRecord]) -> Vec<String> {
 }
 
 fn text(failure: &Failure, look: Look, with_journey: bool) -> String {
+    let nearest = failure.nearest.as_ref();
+    let nearest = nearest.map(|nearest| format!("the nearest was {nearest}"));
     let mut text = draw(
-        &format!("not so: {}", failure.claim),
+        &failure.sentence(),
         failure.excerpt.as_ref(),
-        &failure.actual,
+        nearest.as_deref(),
         failure.message.as_deref(),
         look,
     );
-    if failure.excerpt.is_none() {
-        line(&mut text, 2, &failure.actual);
-    }
-    if let Some(nearest) = &failure.nearest {
-        line(&mut text, 2, &format!("nearest recorded call: {nearest}"));
+    if failure.excerpt.is_none()
+        && let Some(nearest) = nearest
+    {
+        line(&mut text, 2, &nearest);
     }
     if let Some(call) = failure.call.as_ref().filter(|_| with_journey) {
         if failure.journey.is_empty() {
             line(&mut text, 2, &format!("{call} never reached the edge"));
         } else {
-            line(&mut text, 2, &format!("where {call} went:"));
-            let mut said = None;
+            line(&mut text, 2, &format!("the path of {call}:"));
+            let mut shown_before = None;
             for hop in &failure.journey {
-                line(&mut text, 4 + 2 * hop.depth, &hop_line(hop, said));
-                said = hop.decision.as_deref();
+                line(&mut text, 4 + 2 * hop.depth, &hop_line(hop, shown_before));
+                shown_before = hop.decision.as_deref();
             }
         }
     }
     text
 }
 
-/// `worker → origin  POST https://…  200  3ms  why`. A decision that was said of the hop before is not said again.
-fn hop_line(hop: &HopRecord, said: Option<&str>) -> String {
+/// `worker → origin  POST https://…  200  3ms  why`. A decision that the line before shows is not repeated.
+fn hop_line(hop: &HopRecord, shown_before: Option<&str>) -> String {
     let mut text = format!("{} → {}", hop.from, hop.to);
     if hop.depth > 1 {
         // The calls of a worker are its own; those before it are the visitor's.
@@ -83,13 +84,13 @@ fn hop_line(hop: &HopRecord, said: Option<&str>) -> String {
         Some(status) => {
             let _ = write!(text, "  {status}");
         }
-        None => text.push_str("  no answer"),
+        None => text.push_str("  no response"),
     }
     if let Some(took) = hop.took_us {
         let _ = write!(text, "  {}", shown(std::time::Duration::from_micros(took)));
     }
     if let Some(decision) = hop.decision.as_deref()
-        && said != Some(decision)
+        && shown_before != Some(decision)
     {
         let _ = write!(text, "  {decision}");
     }

@@ -82,7 +82,7 @@ pub struct Call {
     pub sent_body: Option<Bytes>,
     /// The status.
     pub status: StatusCode,
-    /// The headers of the answer.
+    /// The response headers.
     pub headers: HeaderMap,
     /// The body of the answer as far as it came, without its content codings.
     pub body: Bytes,

@@ -84,19 +84,19 @@ pub enum Verdict {
 /// An expectation that did not hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What was expected, and of what.
+    /// What was expected, such as `expected status 200`.
     pub claim: String,
-    /// What happened.
+    /// What happened instead, such as `got 403`.
     pub actual: String,
     /// Where the expectation stands.
     pub excerpt: Option<Excerpt>,
     /// What the author wants to be told.
     pub message: Option<String>,
-    /// The recorded call that comes nearest to the one that is missing.
+    /// The recorded request that comes nearest to the one that is missing.
     pub nearest: Option<String>,
-    /// The call it is about, such as `POST https://shop.example/api/login`.
+    /// The request it is about, such as `POST https://shop.example/api/login`.
     pub call: Option<String>,
-    /// Where that call went.
+    /// The exchanges it caused.
     pub journey: Vec<HopRecord>,
 }
 
@@ -105,9 +105,9 @@ pub struct Failure {
 pub struct HopRecord {
     /// Which visitor's request it belongs to.
     pub ray: Option<String>,
-    /// Who asked.
+    /// Who sent the request.
     pub from: String,
-    /// Who was asked.
+    /// Who received it.
     pub to: String,
     /// How many hops the visitor's request had taken before; 0 is the visitor's own.
     pub depth: usize,
@@ -115,11 +115,11 @@ pub struct HopRecord {
     pub method: String,
     /// The absolute URL.
     pub url: String,
-    /// The status; none where no answer came.
+    /// The status; none where no response came.
     pub status: Option<u16>,
     /// When the request arrived, in microseconds since the rig started.
     pub started_us: u64,
-    /// How long the head of the answer took, in microseconds.
+    /// How long the head of the response took, in microseconds.
     pub took_us: Option<u64>,
     /// The decision taken here, and why.
     pub decision: Option<String>,
@@ -129,10 +129,22 @@ pub struct HopRecord {
     pub request_headers: Vec<(String, String)>,
     /// Bytes of the request's body.
     pub request_bytes: u64,
-    /// The answer's headers.
+    /// The response's headers.
     pub response_headers: Vec<(String, String)>,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     pub response_bytes: u64,
+}
+
+impl Failure {
+    /// The failure in one sentence: `expected status 200, got 403`.
+    pub fn sentence(&self) -> String {
+        let continues = ["got", "found", "but ", "so ", "which "];
+        let joint = match continues.iter().any(|word| self.actual.starts_with(word)) {
+            true => ", ",
+            false => ", but ",
+        };
+        format!("{}{joint}{}", self.claim, self.actual)
+    }
 }
 
 impl Verdict {

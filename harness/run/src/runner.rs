@@ -175,7 +175,7 @@ where
     let verdict = match task.join_next().await {
         Some(Ok(Ok(record))) => return record,
         Some(Ok(Err(_))) => Verdict::Error(format!(
-            "it was not done after {}; a scenario that may take longer says `timeout:`",
+            "it did not finish within {}; give a scenario that takes longer a `timeout:`",
             edgeproof_ground::time::shown(limit)
         )),
         Some(Err(panic)) => Verdict::Error(format!("the harness panicked: {}", panic_text(panic))),

@@ -60,7 +60,7 @@ pub enum BundleError {
     },
     /// No main module.
     #[error(
-        "{} holds no main module: `index.js`, `worker.js`, `main.js` or a single .js or .mjs file is expected",
+        "{} has no main module; add `index.js`, `worker.js`, `main.js` or a single .js or .mjs file",
         .0.display()
     )]
     NoMain(PathBuf),

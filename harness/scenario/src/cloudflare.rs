@@ -19,7 +19,7 @@ pub struct ExpectCloudflare {
     pub scripts: Option<BTreeMap<String, ExpectScript>>,
     /// The routes of all zones: each pattern with the script it runs, or null. There are no others.
     pub routes: Option<BTreeMap<String, Option<String>>>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }
 
@@ -29,11 +29,11 @@ pub struct ExpectCloudflare {
 pub struct ApiRequests {
     /// Which, such as `PUT */workers/scripts/flow*`.
     pub call: CallPattern,
-    /// How often; at least once where it is absent.
+    /// How many times. Default: at least once.
     pub times: Option<Range>,
     /// The status that each of them got.
     pub status: Option<StatusMatcher>,
-    /// What the author wants to be told when it is not so.
+    /// A message to show when it does not match.
     pub message: Option<String>,
 }
 
@@ -47,6 +47,6 @@ pub struct ExpectScript {
     pub secrets: Option<BTreeSet<String>>,
     /// How many versions there are.
     pub versions: Option<Range>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }

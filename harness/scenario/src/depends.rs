@@ -81,13 +81,13 @@ pub(super) fn circles(cases: &[Case]) -> Vec<Mistake> {
     stuck
         .map(|(case, _)| Mistake {
             problem: Problem {
-                message: format!("`{}` would wait for itself", case.name),
+                message: format!("`{}` depends on itself", case.name),
                 at: case
                     .node
                     .get("depends_on")
                     .map_or(case.node.at, |node| node.at),
-                label: "by what these depend on".to_owned(),
-                help: Some("let one of them go first".to_owned()),
+                label: "through these".to_owned(),
+                help: Some("remove one of these dependencies".to_owned()),
             },
             sources: std::sync::Arc::clone(&case.sources),
         })
@@ -152,8 +152,8 @@ mod tests {
         assert_eq!(
             loaded(&[("a", "b"), ("b", "a"), ("c", "")]),
             Err(vec![
-                "`a` would wait for itself".to_owned(),
-                "`b` would wait for itself".to_owned()
+                "`a` depends on itself".to_owned(),
+                "`b` depends on itself".to_owned()
             ])
         );
     }

@@ -16,7 +16,7 @@ use super::text::TextMatcher;
 pub struct Deploying {
     /// What is done.
     pub act: DeployAct,
-    /// The token, by its name under `given.cloudflare.tokens`; the first one where it is absent.
+    /// The token, by its name under `given.cloudflare.tokens`. Default: the first one.
     pub token: Option<String>,
 }
 
@@ -58,9 +58,9 @@ impl JsonSchema for Stated {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Deploying")]
 struct Written {
-    /// Says what applying this deployment would change: a deployment file, or what would stand in one.
+    /// Plans what applying this deployment would change: a deployment file, or the content of one.
     plan: Option<Stated>,
-    /// Creates or changes this deployment: a deployment file, or what would stand in one.
+    /// Creates or changes this deployment: a deployment file, or the content of one.
     apply: Option<Stated>,
     /// Deletes the deployment of this worker.
     delete: Option<String>,
@@ -71,7 +71,7 @@ struct Written {
     list: bool,
     /// Deletes this ruleset at the platform, which refuses it while a deployment uses it.
     delete_ruleset: Option<String>,
-    /// The token, by its name under `given.cloudflare.tokens`; the first one where it is absent.
+    /// The token, by its name under `given.cloudflare.tokens`. Default: the first one.
     token: Option<String>,
 }
 
@@ -113,7 +113,7 @@ impl Deploying {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployOutcome {
-    /// It was told what was asked: a plan, a list.
+    /// It returned information: a plan, a list.
     Told,
     /// A deployment was made.
     Created,
@@ -125,11 +125,11 @@ pub enum DeployOutcome {
     Deleted,
     /// A rule forbids it; nothing was changed.
     Refused,
-    /// An API refused or did not answer before anything was changed.
+    /// An API refused or did not respond before anything was changed.
     Failed,
     /// It broke off half-way, and all that was done was undone.
     Undone,
-    /// It broke off half-way, and something of it stands.
+    /// It failed half-way, and some changes are still in place.
     HalfMade,
 }
 
@@ -162,13 +162,13 @@ impl DeployOutcome {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectDeployment {
-    /// What came of it; a success where it is absent.
+    /// The outcome. Default: a success.
     pub outcome: Option<DeployOutcome>,
     /// What the command says: plan, steps, and the error where there is one.
     pub text: Vec<TextMatcher>,
     /// Seconds that the APIs made the client wait, by the rig's clock.
     pub waited: Option<edgeproof_document::range::Range>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }
 

@@ -103,7 +103,7 @@ fn whole(deployment: &Node, sources: &mut Sources) -> Result<Option<Node>, Vec<P
 /// The file that a node names, seen from the file that the node stands in.
 pub(super) fn path_of(name: &Node, sources: &Sources) -> Result<PathBuf, Problem> {
     let Value::Text(text) = &name.value else {
-        let message = "a file or folder is named by its path".to_owned();
+        let message = "a file or folder must be named by its path".to_owned();
         return Err(problem(name, message));
     };
     let stands_in = sources.file(name.at.file).map(|file| file.path.as_path());

@@ -18,48 +18,48 @@ use super::{
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    /// The status the visitor got.
+    /// The status that the visitor got.
     pub status: Option<StatusMatcher>,
-    /// Headers of the answer, by name.
+    /// Response headers by name.
     pub headers: BTreeMap<Header, TextMatcher>,
-    /// The body of the answer.
+    /// The response body.
     pub body: Option<TextMatcher>,
     /// Whether the body is complete (RFC 9112 §8). Of one that breaks off, nothing else that is expected of the body or
     /// the page holds, unless this is `false`: then it is about the part that came.
     pub body_complete: Option<bool>,
     /// Elements of the page: of the live page in a browser, of the body otherwise.
     pub page: Vec<Element>,
-    /// What the page prints: each of these conditions must hold for at least one line.
+    /// The page's console: each of these conditions must match at least one line.
     pub console: Vec<TextMatcher>,
     /// Everything the page has printed so far, line by line.
     pub whole_console: Option<TextMatcher>,
     /// The page is byte for byte the origin's, but for one element that this selector finds.
     pub unchanged_except: Option<String>,
-    /// How soon the head of the answer came at the latest.
+    /// The longest time until the response head.
     pub within: Option<Time>,
-    /// The call began only when the last other call of this name had been answered.
+    /// The request began after the response to the last other request that matches this.
     pub after: Option<CallPattern>,
-    /// The call began before the first other call of this name did.
+    /// The request began before the first other request that matches this.
     pub before: Option<CallPattern>,
-    /// The head of the answer took less time than that of the last other call of this name.
+    /// The response head took less time than that of the last other request that matches this.
     pub faster_than: Option<CallPattern>,
-    /// What the edge's cache says of the answer (`CF-Cache-Status`), such as `HIT`, `MISS` or `DYNAMIC`.
+    /// The cache status of the response (`CF-Cache-Status`), such as `HIT`, `MISS` or `DYNAMIC`.
     pub cache: Option<TextMatcher>,
-    /// Bytes of all headers of the answer, counted as Cloudflare counts them.
+    /// Bytes of all response headers, counted as Cloudflare counts them.
     pub header_bytes: Option<Range>,
     /// What the visitor sent, as the edge received it.
     pub request: Option<ExpectRequest>,
     /// What the origin saw of this call.
     pub origin: Option<ExpectOrigin>,
-    /// What the filtering node saw of this call. A copy that is sent aside is waited for.
+    /// What the filtering node saw of this call. A copy that is sent in async mode is waited for.
     pub node: Option<ExpectOrigin>,
     /// What the worker did with this call.
     pub worker: Option<ExpectWorker>,
     /// What came of a `deploy` step.
     pub deployment: Option<ExpectDeployment>,
-    /// What this step asked of the control plane, and what the account holds after it.
+    /// The requests of this step to Cloudflare's API, and the account after it.
     pub cloudflare: Option<ExpectCloudflare>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }
 
@@ -67,19 +67,19 @@ pub struct Expect {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectAtEnd {
-    /// What the origin saw; each says which call it is about.
+    /// What the origin saw; each names its request.
     pub origin: Vec<ExpectOrigin>,
-    /// What the filtering node saw; each says which call it is about.
+    /// What the filtering node saw; each names its request.
     pub node: Vec<ExpectOrigin>,
-    /// The attacks the filtering node recorded, in order, each including what is written here; `[]` is none.
+    /// The attacks the filtering node recorded, in order, each including the fields written here; `[]` means none.
     pub attacks: Option<Vec<Json>>,
     /// What the worker did in the whole scenario.
     pub worker: Option<ExpectWorker>,
-    /// What was asked of the control plane, and what the account holds.
+    /// The requests to Cloudflare's API, and the content of the account.
     pub cloudflare: Option<ExpectCloudflare>,
-    /// The identification events, in order, each including what is written here; `[]` is none.
+    /// The identification events, in order, each including the fields written here; `[]` means none.
     pub events: Option<Vec<Json>>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }
 
@@ -89,14 +89,14 @@ pub struct ExpectAtEnd {
 pub struct Element {
     /// The CSS selector.
     pub select: String,
-    /// How many elements it finds; at least one where it is absent.
+    /// How many elements match. Default: at least one.
     pub count: Option<Range>,
     /// The text of the first.
     pub text: Option<TextMatcher>,
     /// Attributes of the first, by name.
     #[serde(default)]
     pub attributes: BTreeMap<String, TextMatcher>,
-    /// What the author wants to be told when it is not so.
+    /// A message to show when it does not match.
     pub message: Option<String>,
 }
 
@@ -110,7 +110,7 @@ pub struct ExpectRequest {
     pub budget: Vec<Budget>,
     /// Bytes of all headers of the request, counted as Cloudflare counts them.
     pub header_bytes: Option<Range>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }
 
@@ -118,7 +118,7 @@ pub struct ExpectRequest {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// The header; all of them where it is absent.
+    /// The header. Default: all of them.
     pub header: Option<Header>,
     /// Per cent of 131,072 bytes.
     pub percent: Range,
@@ -128,7 +128,7 @@ pub struct Budget {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectOrigin {
-    /// Which call; the step's own where it is absent.
+    /// The request. Default: the step's own.
     pub call: Option<CallPattern>,
     /// Whether it got there.
     pub reached: Option<bool>,
@@ -140,9 +140,9 @@ pub struct ExpectOrigin {
     pub body: Option<TextMatcher>,
     /// The body is byte for byte the one the visitor sent.
     pub body_as_sent: bool,
-    /// It came only when the last call of this name had been answered, such as the worker's to Fingerprint.
+    /// It came after the response to the last request that matches this, such as the worker's to Fingerprint.
     pub after: Option<CallPattern>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }
 
@@ -152,13 +152,13 @@ pub struct ExpectOrigin {
 pub struct ExpectWorker {
     /// Whether a worker ran at all.
     pub ran: Option<bool>,
-    /// What it asked of others, and how often.
+    /// The requests it sent, and how many.
     pub asked: Vec<Asked>,
     /// Lines of its log: each of these conditions must hold for at least one line.
     pub log: Vec<TextMatcher>,
     /// The whole log.
     pub whole_log: Option<TextMatcher>,
-    /// What the author wants to be told when one of these does not hold.
+    /// A message to show when one of these is not met.
     pub message: Option<String>,
 }
 
@@ -168,12 +168,12 @@ pub struct ExpectWorker {
 pub struct Asked {
     /// Which.
     pub call: CallPattern,
-    /// How often; at least once where it is absent.
+    /// How many times. Default: at least once.
     pub times: Option<Range>,
     /// Headers it had.
     #[serde(default)]
     pub headers: BTreeMap<Header, TextMatcher>,
-    /// What the author wants to be told when it is not so.
+    /// A message to show when it does not match.
     pub message: Option<String>,
 }
 

@@ -165,7 +165,10 @@ fn steps(
                 value: Value::List(more),
                 ..
             }) => all.extend(more),
-            Ok(other) => problems.push(problem(&other, "included steps are a list of steps")),
+            Ok(other) => problems.push(problem(
+                &other,
+                "an included file of steps must be a list of steps",
+            )),
             Err(more) => problems.extend(more),
         }
     }
@@ -187,7 +190,7 @@ fn included(
     depth: usize,
 ) -> Result<(PathBuf, Node), Problem> {
     let Value::Text(text) = &name.value else {
-        return Err(problem(name, "an included file is named by its path"));
+        return Err(problem(name, "an included file must be named by its path"));
     };
     if depth == 0 {
         return Err(problem(name, "files include each other too deeply"));

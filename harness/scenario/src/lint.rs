@@ -29,7 +29,7 @@ const MOST: usize = 10;
 const EXACT: Lint = Lint {
     id: "exact-pattern",
     explanation: "Patterns are compared with the path and the query. An exact pattern such as `/api/login` does not \
-                  match `/api/login?x=1`, so any query string evades the protection. End the pattern with `*`.",
+                  match `/api/login?x=1`, so any query string bypasses the protection. End the pattern with `*`.",
 };
 const ZONES: Lint = Lint {
     id: "different-zones",
@@ -71,11 +71,11 @@ const SHADOWED: Lint = Lint {
 const UNROUTED: Lint = Lint {
     id: "unrouted",
     explanation: "No route runs the worker for a page or an API of its deployment, so it is not instrumented or not \
-                  protected. Routes that are stated replace the derived ones: state one for each page and API.",
+                  protected. Routes that are written in the file replace the derived ones: add one for each page and API.",
 };
 const BUDGET: Lint = Lint {
     id: "header-budget",
-    explanation: "Cloudflare lets 128 KB of request headers through and answers 413 above that. Signals take about 20 KB \
+    explanation: "Cloudflare lets 128 KB of request headers through and responds with 413 above that. Signals take about 20 KB \
                   of it in `fp-data`; with the site's own cookies and headers the call is over the limit. Shrink the \
                   cookies, or narrow their path so that they are not sent to the protected API.",
 };
@@ -104,14 +104,22 @@ pub fn lint(case: &Case) -> Vec<Problem> {
                 found.push((
                     EXACT,
                     at.clone(),
-                    format!("`{}` is evaded by any query string", api.url),
+                    format!("any query string bypasses `{}`", api.url),
                 ));
             }
             if api.method == http::Method::GET {
-                found.push((HEAD, at.clone(), format!("HEAD {} stays open", api.url)));
+                found.push((
+                    HEAD,
+                    at.clone(),
+                    format!("`HEAD {}` is not protected", api.url),
+                ));
             }
             if deployment.identification_pages.contains(&api.url) {
-                found.push((PAGE, at.clone(), format!("`{}` is a page", api.url)));
+                found.push((
+                    PAGE,
+                    at.clone(),
+                    format!("`{}` is an identification page too", api.url),
+                ));
             }
             if let Some(message) = elsewhere(given, deployment, &api.url) {
                 found.push((ZONES, at, message));
@@ -129,7 +137,7 @@ pub fn lint(case: &Case) -> Vec<Problem> {
                 found.push((
                     MANY,
                     below(&[key]),
-                    format!("{count} of them, and {MOST} are taken"),
+                    format!("{count} entries, but at most {MOST} are allowed"),
                 ));
             }
             if count == 0 && !protects_otherwise(deployment) {
@@ -138,7 +146,7 @@ pub fn lint(case: &Case) -> Vec<Problem> {
         }
         for (other, theirs) in given.deployments.iter().filter(|(other, _)| *other < name) {
             for pattern in shared(deployment, theirs) {
-                let message = format!("`{pattern}` is claimed by `{other}` as well");
+                let message = format!("`{pattern}` belongs to `{other}` as well");
                 found.push((SHARED, below(&[]), message));
             }
         }
@@ -186,7 +194,7 @@ fn over_budget(case: &Case) -> Vec<(Lint, Vec<String>, String)> {
         .chain(of_steps)
         .map(|(bytes, path)| {
             let message =
-                format!("{bytes} bytes of headers, and {SIGNALS} of signals, are over 128 KB");
+                format!("{bytes} bytes of headers and {SIGNALS} bytes of signals exceed 128 KB");
             (BUDGET, path, message)
         })
         .collect()
@@ -200,7 +208,7 @@ fn problem(case: &Case, lint: Lint, path: &[String], message: &str) -> Problem {
         message: format!("{}: {message}", lint.id),
         at: node.map_or(case.node.at, |node| node.at),
         label: "here".to_owned(),
-        help: Some(format!("edgeproof explain {}", lint.id)),
+        help: Some(format!("see `edgeproof explain {}`", lint.id)),
     }
 }
 
@@ -226,7 +234,7 @@ fn elsewhere(given: &Description, deployment: &Deployment, api: &str) -> Option<
         .peekable();
     let first = *pages.peek()?;
     (!pages.any(|page| page == of_api))
-        .then(|| format!("the API is in `{of_api}`, its pages in `{first}`"))
+        .then(|| format!("the API is in the zone `{of_api}`, but its pages are in `{first}`"))
 }
 
 fn shared<'a>(deployment: &'a Deployment, other: &Deployment) -> Vec<&'a str> {

@@ -244,13 +244,13 @@ steps:
             mistakes(text),
             "\
 3:80 `shop.test` is not in the zone `shop.example` (name it `shop.example` or `….shop.example`, or give it a zone of its own)
-3:80 `shop.test` needs something that answers: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it)
+3:80 `shop.test` needs an origin: either `site` or `app` (`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it)
 4:35 there is no ruleset `no-incognto` (did you mean `no-incognito`?)
 8:12 no zone has the host `shop.exmaple` (did you mean `shop.example`?)
 9:9 there is no visitor `anne` (did you mean `ann`?)
-10:12 `click` needs a browser, and this visitor is an HTTP client (give the visitor a profile: regular, incognito or automated)
-12:5 who takes this step is not said (add `as:`; known here: ann, bob)
-13:14 `request` is for HTTP clients, and this visitor is a browser (describe one more visitor, without a profile, and name it with `as:`)
+10:12 `click` needs a browser, but this visitor is an HTTP client (give the visitor a profile: regular, incognito or automated)
+12:5 this step does not say which visitor takes it (add `as:`; choose from: ann, bob)
+13:14 `request` is for HTTP clients, but this visitor is a browser (add a visitor without a profile, and select it with `as:`)
 "
         );
     }
@@ -273,12 +273,12 @@ steps: []
 ";
         assert_eq!(
             mistakes(text),
-            r#"6:30 `http://app.internal` is not on this machine; where that is meant, write `app: { address: "http://app.internal", allow: "app.internal" }` ()
-7:32 `127.0.0.1:3000` is no address of an application; `http://127.0.0.1:3000` is one ()
+            r#"6:30 `http://app.internal` is not on this machine; to use it all the same, write `app: { address: "http://app.internal", allow: "app.internal" }` ()
+7:32 `127.0.0.1:3000` is not the address of an application, such as `http://127.0.0.1:3000` ()
 8:43 `http://127.0.0.1/?a` has a query, which the address of an application cannot have ()
-8:70 `a b` is no host, such as `localhost:5173` ()
+8:70 `a b` is not a host, such as `localhost:5173` ()
 9:34 unknown key `adress` (did you mean `address`?)
-10:32 `certificate` is about https, and `http://127.0.0.1` is not ()
+10:32 `certificate` needs an https address, but `http://127.0.0.1` is not one ()
 "#
         );
     }

@@ -46,7 +46,7 @@ pub fn expand(node: &Node) -> Result<Vec<Combination>, Vec<Problem>> {
     let Value::Map(dimensions) = &matrix.value else {
         return Err(vec![problem(
             matrix,
-            "the matrix is a mapping from names to values",
+            "the matrix must be a mapping from names to values",
             "write `mode: [open, closed]` below it",
         )]);
     };
@@ -96,7 +96,7 @@ fn choices<'a>(name: &'a Key, values: &'a Node) -> Result<Vec<Choice<'a>>, Probl
                 Some(text) => Ok(choice(text, item)),
                 None => Err(problem(
                     item,
-                    "a value in a list is a word or a number",
+                    "a value in a list must be a word or a number",
                     "write a mapping from labels to values instead",
                 )),
             })
@@ -105,10 +105,10 @@ fn choices<'a>(name: &'a Key, values: &'a Node) -> Result<Vec<Choice<'a>>, Probl
             .iter()
             .map(|(key, value)| choice(key.text.clone(), value))
             .collect(),
-        _ => return Err(problem(values, "these are no values to multiply by", help)),
+        _ => return Err(problem(values, "these are not values for a matrix", help)),
     };
     if choices.is_empty() {
-        return Err(problem(values, "there is no value to multiply by", help));
+        return Err(problem(values, "this list of the matrix is empty", help));
     }
     Ok(choices)
 }

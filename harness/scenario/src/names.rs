@@ -205,7 +205,7 @@ impl Names<'_> {
                 if answers.site.is_some() == answers.app.is_some() {
                     self.problem(
                         &path,
-                        format!("`{host}` needs something that answers: either `site` or `app`"),
+                        format!("`{host}` needs an origin: either `site` or `app`"),
                         "`site: signup` serves fixtures/sites/signup; `app: http://127.0.0.1:3000` your own, `app: { run: npm start }` starts it"
                             .to_owned(),
                     );
@@ -233,7 +233,7 @@ impl Names<'_> {
                     self.problem(
                         &path("in"),
                         format!("there is no folder `{}` for `{}`", launch.folder.display(), launch.name()),
-                        "`in` is seen from the file that says it; without it the command runs in that file's folder"
+                        "`in` is relative to this file; without it the command runs in this file's folder"
                             .to_owned(),
                     );
                 }
@@ -243,8 +243,8 @@ impl Names<'_> {
                 match ports.iter().find(|(known, ..)| *known == port) {
                     Some((_, known, first)) if *known != launch => self.problem(
                         &path("address"),
-                        format!("the app of `{first}` is started at port {port} too, in another way"),
-                        "give it another port, or the same words as there: then both hosts share one app"
+                        format!("the app of `{first}` uses port {port} too, but is described differently"),
+                        "use another port, or the same description for both hosts: then they share one app"
                             .to_owned(),
                     ),
                     Some(_) => {}
@@ -266,7 +266,7 @@ impl Names<'_> {
         let Some(name) = self.scenario.visitor_of(step) else {
             return self.problem(
                 &["steps", &index],
-                "who takes this step is not said".to_owned(),
+                "this step does not say which visitor takes it".to_owned(),
                 format!("add `as:`; {}", nearest("", &known)),
             );
         };
@@ -280,15 +280,15 @@ impl Names<'_> {
         if actor == Actor::Browser && visitor.profile == Profile::Http {
             self.problem(
                 &["steps", &index, action],
-                format!("`{action}` needs a browser, and this visitor is an HTTP client"),
+                format!("`{action}` needs a browser, but this visitor is an HTTP client"),
                 "give the visitor a profile: regular, incognito or automated".to_owned(),
             );
         }
         if actor == Actor::Client && visitor.profile != Profile::Http {
             self.problem(
                 &["steps", &index, action],
-                format!("`{action}` is for HTTP clients, and this visitor is a browser"),
-                "describe one more visitor, without a profile, and name it with `as:`".to_owned(),
+                format!("`{action}` is for HTTP clients, but this visitor is a browser"),
+                "add a visitor without a profile, and select it with `as:`".to_owned(),
             );
         }
     }
@@ -306,7 +306,7 @@ impl Names<'_> {
         references(step, &mut |name, at| {
             if !known.iter().any(|captured| *captured == name) {
                 unknown.push(Problem {
-                    message: format!("nothing called `{name}` is known here"),
+                    message: format!("`${name}` has no value"),
                     at,
                     label: "here".to_owned(),
                     help: Some(format!(

@@ -18,7 +18,7 @@ use super::expect::Header;
 /// A request: `GET https://shop.example/`, or a mapping with the details.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The method; `GET` where it is absent.
+    /// The method. Default: `GET`.
     pub method: Method,
     /// The absolute URL.
     pub url: String,
@@ -43,9 +43,9 @@ pub enum RequestBody {
     Json(Json),
     /// As an HTML form sends its fields, with its content type.
     Form(IndexMap<String, String>),
-    /// So many bytes of `a`.
+    /// This many bytes of `a`.
     Bytes(usize),
-    /// What a file holds; its path is seen from the scenario's own folder.
+    /// The content of a file, by its path relative to the scenario's folder.
     File(PathBuf),
 }
 
@@ -64,11 +64,11 @@ pub enum HttpVersion {
     Http2,
 }
 
-/// Bytes that go to the edge as they are written, whatever HTTP makes of them. The answer is read as HTTP/1.1.
+/// Bytes that are sent to the edge exactly as written, valid HTTP or not. The response is read as HTTP/1.1.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRequest {
-    /// Whom to connect to, such as `https://shop.example`; with `http://` there is no TLS.
+    /// The address to connect to, such as `https://shop.example`; with `http://` there is no TLS.
     #[serde(deserialize_with = "international::whole_url")]
     pub to: String,
     /// What is sent. In double quotes `\r\n` ends a line, as HTTP has it.
@@ -110,7 +110,7 @@ pub struct OneOrMany(pub Vec<String>);
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RequestDetails")]
 struct Written {
-    /// The method; `GET` where it is absent.
+    /// The method. Default: `GET`.
     #[serde(default)]
     method: Verb,
     /// The absolute URL.
@@ -138,9 +138,9 @@ enum WrittenBody {
     Json(Json),
     /// Fields as an HTML form sends them, with its content type.
     Form(IndexMap<String, String>),
-    /// So many bytes of `a`.
+    /// This many bytes of `a`.
     Bytes(usize),
-    /// What a file holds; its path is seen from the scenario's own folder.
+    /// The content of a file, by its path relative to the scenario's folder.
     File(PathBuf),
 }
 

@@ -42,8 +42,7 @@ fn deployment_file(schema: &mut Schema) {
         .and_then(Json::as_object_mut);
     if let Some(properties) = properties {
         let file = json!({ "type": "string" });
-        let about =
-            "A deployment file, seen from the file that names it; what is said beside it wins.";
+        let about = "A deployment file, relative to the file that names it; keys next to it take precedence.";
         properties.insert("file".to_owned(), described(file, about));
     }
 }
@@ -64,13 +63,13 @@ fn whole_file(schema: &mut Schema) {
         "include".to_owned(),
         described(
             files.clone(),
-            "Files whose content holds unless this file says otherwise.",
+            "Files whose content applies unless this file overrides it.",
         ),
     );
     properties.insert(
         "matrix".to_owned(),
         json!({
-            "description": "The scenario is run once for each combination of these values; `${name}` stands for them.",
+            "description": "The scenario is run once for each combination of these values; `${name}` is replaced by them.",
             "type": "object",
             "additionalProperties": { "anyOf": [
                 { "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } },

@@ -75,7 +75,7 @@ impl FromStr for TagExpression {
         let expression = either(&mut words).map_err(wrong)?;
         match words.next() {
             None => Ok(expression),
-            Some(word) => Err(wrong(format!("`{word}` is one too many"))),
+            Some(word) => Err(wrong(format!("`{word}` is unexpected"))),
         }
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("a b", "`b` is one too many")]
+    #[case("a b", "`b` is unexpected")]
     #[case("(a", "a `)` is missing")]
     #[case("a and", "a tag is missing at the end")]
     #[case("and a", "a tag is missing before `and`")]

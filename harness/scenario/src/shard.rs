@@ -11,7 +11,7 @@ pub struct Shard {
 
 /// Why a part could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a part, such as `1/3` to `3/3`")]
+#[error("`{0}` is not a shard, such as `1/3` to `3/3`")]
 pub struct ShardError(String);
 
 impl Shard {

@@ -19,7 +19,7 @@ use super::{
     text::Pattern,
 };
 
-/// One step: one action, who takes it, and what must be true afterwards.
+/// One step: one action, the visitor who performs it, and what must be true afterwards.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
 #[schemars(with = "Written")]
@@ -92,11 +92,11 @@ pub struct Change {
     pub node: Option<wallarm::Changes>,
     /// Stated signals of every event from now on, in place of those before.
     pub signals: Option<Stated>,
-    /// Deployments by worker name; each replaces the one of its name, from which it takes what it does not say.
+    /// Deployments by worker name; each replaces the one with its name, and keeps the keys that it does not set.
     pub deployments: BTreeMap<String, Deployment>,
 }
 
-/// What is kept of an answer.
+/// What is captured from a response.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
@@ -108,7 +108,7 @@ pub enum Capture {
     Header(Header),
     /// A value in a JSON body, by JSON Pointer (RFC 6901) such as `/account/id`.
     Json(String),
-    /// What a regular expression finds in the body: its first group, or all of it where it has none.
+    /// The match of a regular expression in the body: its first group, or the whole match if it has none.
     Matches(Pattern),
 }
 
@@ -118,7 +118,7 @@ pub enum Capture {
 pub struct Press {
     /// Which.
     pub key: Key,
-    /// The field that has the focus, by CSS selector; whatever has it already where this is absent.
+    /// The field that has the focus, by CSS selector; default: the one that has it already.
     #[serde(rename = "in")]
     pub field: Option<String>,
 }
@@ -146,7 +146,7 @@ struct Written {
     press: Option<Press>,
     /// The form that this CSS selector finds is submitted, as by its first button.
     submit: Option<String>,
-    /// This call of the page, made since the last step began, is waited for until it is answered.
+    /// Waits until this request of the page, made since the last step began, has its response.
     wait: Option<CallPattern>,
     /// JavaScript runs in the page, as the body of an async function.
     run: Option<String>,
@@ -160,14 +160,14 @@ struct Written {
     set: Option<Change>,
     /// Something is deployed through the control plane, as the command `edgeproof deploy` does it.
     deploy: Option<Deploying>,
-    /// Which visitor does it; the only one where it is absent.
+    /// The visitor who performs it. Default: the only one.
     #[serde(rename = "as")]
     visitor: Option<String>,
     /// The call of the page that this action causes; the expectations are about it.
     call: Option<CallPattern>,
     /// What must be true afterwards.
     expect: Option<Expect>,
-    /// Values to keep for later steps, where `${name}` stands for them.
+    /// Values to capture for later steps, where `${name}` is replaced by them.
     #[serde(default)]
     capture: BTreeMap<String, Capture>,
     /// How long it may take.

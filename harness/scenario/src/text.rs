@@ -65,7 +65,7 @@ struct Written {
     json: Option<Json>,
     /// It is JSON; what each JSONPath (RFC 9535) selects in it meets the conditions, and something is selected.
     json_path: Option<IndexMap<Path, TextMatcher>>,
-    /// What the author wants to be told when it is not so.
+    /// A message to show when it does not match.
     message: Option<String>,
 }
 
@@ -172,11 +172,11 @@ impl PartialEq for Condition {
 impl fmt::Display for TextMatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.conditions.is_empty() {
-            return f.write_str("anything");
+            return f.write_str("to be anything");
         }
         for (index, condition) in self.conditions.iter().enumerate() {
             if index > 0 {
-                f.write_str(", and ")?;
+                f.write_str(" and ")?;
             }
             condition.fmt(f)?;
         }
@@ -187,18 +187,19 @@ impl fmt::Display for TextMatcher {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Equals(text) => write!(f, "`{text}`"),
-            Self::Not(matcher) => write!(f, "not ({matcher})"),
-            Self::Contains(text) => write!(f, "a text that contains `{text}`"),
-            Self::StartsWith(text) => write!(f, "a text that starts with `{text}`"),
-            Self::EndsWith(text) => write!(f, "a text that ends with `{text}`"),
-            Self::Matches(pattern) => write!(f, "a text that matches /{pattern}/"),
-            Self::OneOf(texts) => write!(f, "one of `{}`", texts.join("`, `")),
-            Self::Present(true) => f.write_str("present, whatever it says"),
-            Self::Present(false) => f.write_str("not present"),
-            Self::Length(range) => write!(f, "{range} bytes long"),
-            Self::Json(json) => write!(f, "JSON that includes {json}"),
-            Self::JsonPath(path, matcher) => write!(f, "JSON whose `{path}` is {matcher}"),
+            Self::Equals(text) if text.is_empty() => f.write_str("to be empty"),
+            Self::Equals(text) => write!(f, "to be `{text}`"),
+            Self::Not(matcher) => write!(f, "not {matcher}"),
+            Self::Contains(text) => write!(f, "to contain `{text}`"),
+            Self::StartsWith(text) => write!(f, "to start with `{text}`"),
+            Self::EndsWith(text) => write!(f, "to end with `{text}`"),
+            Self::Matches(pattern) => write!(f, "to match /{pattern}/"),
+            Self::OneOf(texts) => write!(f, "to be one of `{}`", texts.join("`, `")),
+            Self::Present(true) => f.write_str("to be present"),
+            Self::Present(false) => f.write_str("to be absent"),
+            Self::Length(range) => write!(f, "to be {range} bytes long"),
+            Self::Json(json) => write!(f, "to be JSON that includes {json}"),
+            Self::JsonPath(path, matcher) => write!(f, "to be JSON with `{path}` {matcher}"),
         }
     }
 }

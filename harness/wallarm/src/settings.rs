@@ -18,7 +18,7 @@ pub struct Settings {
     pub denylist: IpList,
     /// Addresses whose attacks are blocked in mode `safe_blocking`.
     pub graylist: IpList,
-    /// Hosts it works for, with `*` and `?`; all where it is empty. Others are answered with 415.
+    /// Hosts that it serves, with `*` and `?`. Default: all. Others get status 415.
     pub hosts: Vec<String>,
     /// Whether a request that was given up counts as malicious; the node lets it pass otherwise.
     pub overlimit_is_attack: bool,

@@ -16,7 +16,7 @@ pub enum ApiError {
         errors: Vec<Said>,
     },
     /// No answer came, so what happened is not known.
-    #[error("{call} was not answered: {reason}")]
+    #[error("{call} got no response: {reason}")]
     Unanswered {
         /// Method and path.
         call: String,
@@ -24,7 +24,7 @@ pub enum ApiError {
         reason: String,
     },
     /// The API asks to come back later than anybody waits.
-    #[error("{call} is to be tried again in {} s, and nobody waits longer than {} s", wait.as_secs(), super::http::LONGEST_WAIT.as_secs())]
+    #[error("{call} may be retried only after {} s, but edgeproof waits at most {} s", wait.as_secs(), super::http::LONGEST_WAIT.as_secs())]
     Later {
         /// Method and path.
         call: String,
@@ -32,7 +32,7 @@ pub enum ApiError {
         wait: Duration,
     },
     /// The answer is not what the API's documentation says.
-    #[error("the answer to {call} is not understood: {reason}")]
+    #[error("the response to {call} could not be read: {reason}")]
     Answer {
         /// Method and path.
         call: String,
@@ -69,7 +69,7 @@ impl fmt::Display for Said {
 
 fn listed(errors: &[Said]) -> String {
     if errors.is_empty() {
-        return "it does not say why".to_owned();
+        return "no reason given".to_owned();
     }
     let errors: Vec<String> = errors.iter().map(Said::to_string).collect();
     errors.join("; ")

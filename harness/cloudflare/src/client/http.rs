@@ -125,12 +125,12 @@ impl Http {
             url: base.to_owned(),
             reason,
         };
-        let url = Url::parse(base).map_err(|_| wrong("it is no URL"))?;
+        let url = Url::parse(base).map_err(|_| wrong("it is not a URL"))?;
         let local = match url.host() {
             Some(url::Host::Domain(name)) => name == "localhost",
             Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
             Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => return Err(wrong("it names no host")),
+            None => return Err(wrong("it has no host")),
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && local) {
             return Err(wrong(
@@ -138,11 +138,11 @@ impl Http {
             ));
         }
         if HeaderValue::try_from(format!("Bearer {}", token.reveal())).is_err() {
-            return Err(wrong("the token for it has characters that no token has"));
+            return Err(wrong("its token has characters that a token cannot have"));
         }
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(ring::default_provider())
-            .map_err(|_| wrong("TLS is not to be had"))?
+            .map_err(|_| wrong("TLS could not be set up"))?
             .https_or_http()
             .enable_http1()
             .build();
@@ -296,7 +296,7 @@ mod tests {
     )]
     #[case("http://127.0.0.1.example/", "token", Some("over https only"))]
     #[case("ftp://127.0.0.1/", "token", Some("over https only"))]
-    #[case("api.cloudflare.com", "token", Some("no URL"))]
+    #[case("api.cloudflare.com", "token", Some("not a URL"))]
     #[case("https://api.cloudflare.com", "to\nken", Some("characters"))]
     fn a_token_goes_over_https_or_stays_on_this_machine(
         #[case] base: &str,

@@ -218,7 +218,7 @@ fn typed<T: DeserializeOwned>(call: &Call, data: Json) -> Result<T, ApiError> {
     // serde's own words may quote the value, and that may be a key.
     serde_json::from_value(data).map_err(|_| ApiError::Answer {
         call: call.name(),
-        reason: "its data have another form".to_owned(),
+        reason: "its data has an unexpected form".to_owned(),
     })
 }
 

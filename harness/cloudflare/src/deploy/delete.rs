@@ -227,15 +227,19 @@ fn standing(deletion: &Deletion, removed: &[String]) -> Vec<String> {
         .collect();
     if let Some(first) = left.first_mut() {
         // Its answer may have been lost.
-        first.push_str(", or not: its answer did not come");
+        first.push_str("(or not: its response was lost)");
     }
-    left.push("deleting it again goes on with these".to_owned());
+    left.push("run the deletion again to remove these".to_owned());
     left
 }
 
 impl fmt::Display for Deletion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} goes, with all that belongs to it:", self.worker)?;
+        writeln!(
+            f,
+            "{} will be deleted, with everything that belongs to it:",
+            self.worker
+        )?;
         for pattern in &self.routes {
             writeln!(f, "  - route {pattern}")?;
         }

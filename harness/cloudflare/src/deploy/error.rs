@@ -10,7 +10,7 @@ pub enum DeployError {
     /// A rule forbids it; nothing was changed.
     #[error("nothing was changed:\n{}", listed(.0))]
     Refused(Vec<Refusal>),
-    /// An API refused or did not answer before anything was changed.
+    /// An API refused or did not respond before anything was changed.
     #[error("nothing was changed")]
     Api(#[from] ApiError),
     /// The worker cannot be built.
@@ -21,7 +21,7 @@ pub enum DeployError {
     Upload(#[from] UploadError),
     /// It broke off half-way, and all that was done was undone.
     #[error(
-        "{reason}\nIt was half-way; everything is undone:\n{}",
+        "{reason}\nThe deployment was not completed; everything is undone:\n{}",
         bulleted(undone)
     )]
     Undone {
@@ -30,8 +30,12 @@ pub enum DeployError {
         /// What was undone.
         undone: Vec<String>,
     },
-    /// It broke off half-way, and something of it stands.
-    #[error("{reason}\n{}What stands:\n{}", undone_first(undone), bulleted(stands))]
+    /// It failed half-way, and some changes are still in place.
+    #[error(
+        "{reason}\n{}Still in place:\n{}",
+        undone_first(undone),
+        bulleted(stands)
+    )]
     HalfMade {
         /// Why it broke off.
         reason: Reason,
@@ -57,7 +61,7 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The token is not one.
-    #[error("Cloudflare does not know the token in CLOUDFLARE_API_TOKEN")]
+    #[error("Cloudflare does not know the token in CLOUDFLARE_API_TOKEN; create a new one")]
     UnknownToken,
     /// The token is not in force.
     #[error("the token in CLOUDFLARE_API_TOKEN is {0}; it must be active")]
@@ -71,7 +75,9 @@ pub enum Refusal {
         on: String,
     },
     /// No such zone.
-    #[error("the token sees no zone `{0}`; is it this account's, and is the token for it?")]
+    #[error(
+        "the token sees no zone `{0}`; check the zone's name, its account and the token's zones"
+    )]
     NoZone(String),
     /// The zone is not served.
     #[error("the zone `{zone}` is {status} at Cloudflare, so no worker runs in it")]
@@ -82,7 +88,7 @@ pub enum Refusal {
         status: String,
     },
     /// The account is not told.
-    #[error("the token sees {0} accounts; CLOUDFLARE_ACCOUNT_ID says which is meant")]
+    #[error("the token has access to {0} accounts; set CLOUDFLARE_ACCOUNT_ID to the one to use")]
     WhichAccount(usize),
     /// A host that no DNS record has.
     #[error(
@@ -94,7 +100,7 @@ pub enum Refusal {
     },
     /// A host whose traffic goes past the edge.
     #[error(
-        "`{host}` is DNS-only: its traffic goes past Cloudflare, and no worker sees it; switch its record to proxied"
+        "`{host}` is DNS-only: its traffic bypasses Cloudflare, so no worker sees it; set its DNS record to proxied"
     )]
     DnsOnly {
         /// The host.
@@ -123,7 +129,7 @@ pub enum Refusal {
     },
     /// No key for the Management API.
     #[error(
-        "FINGERPRINT_MANAGEMENT_API_KEY is not set; the deployment's keys are made and removed with it"
+        "FINGERPRINT_MANAGEMENT_API_KEY is not set; it is needed to create and delete the deployment's keys"
     )]
     NoManagementKey,
     /// No such environment.

@@ -39,16 +39,16 @@ pub struct DeploymentFile {
     pub failure_mode: FailureMode,
     /// The id of the ruleset that decides, such as `rs_…`; without one the worker monitors and blocks nothing.
     pub ruleset: Option<String>,
-    /// The environment, by name, that the deployment's keys belong to; the whole workspace where it is absent.
+    /// The environment, by name, that the deployment's keys belong to; default: the whole workspace.
     pub environment: Option<String>,
     /// Where the Fingerprint workspace keeps its data.
     #[serde(default)]
     pub region: Region,
     /// The Wallarm connector of the same worker; without it no traffic goes through a node.
     pub wallarm: Option<Wallarm>,
-    /// What the worker writes to its log; `error` where it is absent.
+    /// What the worker writes to its log; default: `error`.
     pub log_level: Option<LogLevel>,
-    /// A directory with a built worker, seen from this file's folder; the worker of this repository where it is absent.
+    /// A directory with a built worker, relative to this file's folder. Default: the worker of this repository.
     pub worker: Option<PathBuf>,
 }
 
@@ -61,14 +61,14 @@ pub struct Wallarm {
     /// Whether the node decides first.
     #[serde(default)]
     pub mode: ConnectorMode,
-    /// URL patterns of the traffic that goes through the node; all that reaches the worker where there are none.
+    /// URL patterns of the traffic that goes through the node; default: all that reaches the worker.
     #[serde(default)]
     pub routes: Vec<String>,
     /// What happens to a request on which the node gives no verdict. The worker's own default is `open`.
     pub failure_mode: Option<FailureMode>,
     /// How long the worker waits for the node; its own default is one second.
     pub timeout: Option<Time>,
-    /// Endings of paths that skip the node; the worker's own 17 where they are absent.
+    /// Endings of paths that skip the node. Default: the worker's own 17.
     pub static_suffixes: Option<Vec<String>>,
     /// What a blocked visitor gets; the worker's own default is the plain text.
     pub block_page: Option<BlockPage>,

@@ -49,7 +49,7 @@ pub enum Change {
     },
     /// A public and a secret key are made.
     MakeKeys {
-        /// The environment they are for; the whole workspace where it is absent.
+        /// The environment they are for; default: the whole workspace.
         environment: Option<String>,
     },
     /// The worker is uploaded.
@@ -181,7 +181,7 @@ fn public_key<'a>(
         found.next()
     };
     let (Some(public), Some(secret)) = (of(KeyType::Public), of(KeyType::Secret)) else {
-        return Err(refused("are gone from the Fingerprint workspace"));
+        return Err(refused("no longer exist in the Fingerprint workspace"));
     };
     if !script.has_secret(SECRET_KEY) {
         return Err(refused(
@@ -194,7 +194,7 @@ fn public_key<'a>(
     {
         return Err(refused("belong to another environment than the file's"));
     }
-    token(public).ok_or_else(|| refused("are not told by the Fingerprint workspace"))
+    token(public).ok_or_else(|| refused("are not listed by the Fingerprint workspace"))
 }
 
 /// The text of a public key, which is no secret.
@@ -569,7 +569,7 @@ mod tests {
         let rest = "; keys are not rotated: delete the deployment and create it again";
         assert_eq!(
             why(refusals(|current| current.keys.clear())),
-            format!("are gone from the Fingerprint workspace{rest}")
+            format!("no longer exist in the Fingerprint workspace{rest}")
         );
         assert_eq!(
             why(refusals(

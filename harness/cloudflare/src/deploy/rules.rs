@@ -126,12 +126,12 @@ impl Found<'_> {
             self.problem(
                 &[key],
                 format!("a deployment without {what} protects nothing"),
-                "state at least one",
+                "add at least one",
             );
         } else if count > MOST {
             self.problem(
                 &[key],
-                format!("{count} {what}, and a deployment takes {MOST}"),
+                format!("{count} {what}, but a deployment takes at most {MOST}"),
                 "join some with a trailing `*`, or deploy twice",
             );
         }
@@ -164,8 +164,8 @@ impl Found<'_> {
         for (index, text) in all.iter().enumerate() {
             // Two spellings of one pattern are one.
             if !seen.insert(international::pattern(text).unwrap_or_else(|_| text.clone())) {
-                let message = format!("`{text}` stands here twice");
-                self.problem(&[key, &index.to_string()], message, "keep one of them");
+                let message = format!("`{text}` is given twice");
+                self.problem(&[key, &index.to_string()], message, "remove one of them");
             }
         }
     }
@@ -183,7 +183,7 @@ impl Found<'_> {
         if !usable {
             self.problem(
                 &["wallarm", "node"],
-                format!("`{node}` is not where a node is"),
+                format!("`{node}` is not the address of a node"),
                 "a scheme and a host, such as `https://node.shop.example`",
             );
         }
@@ -223,7 +223,7 @@ mod tests {
     #[case("name: flow", "name: Flow", &["1:7 `Flow` is not a name that a worker can have"])]
     #[case("name: flow", "name: -flow", &["1:7 `-flow` is not a name that a worker can have"])]
     #[case("zone: shop.example", "zone: https://shop.example/", &[
-        "2:7 `https://shop.example/` is not a host name: it has a character that no name has, or no valid punycode",
+        "2:7 `https://shop.example/` is not a host name: it has a character that is not allowed, or invalid punycode",
     ])]
     #[case("zone: shop.example", "zone: example", &["2:7 `example` is not the name of a zone"])]
     #[case("shop.example/a", "SMÖRGÅS.example/a", &["3:24 `xn--smrgs-pra0j.example` is not in the zone `shop.example`"])]
@@ -232,10 +232,10 @@ mod tests {
     #[case("[shop.example/a]", "[myshop.example/a]", &["3:24 `myshop.example` is not in the zone `shop.example`"])]
     #[case("[shop.example/a]", "['*.shop.example/a']", &["3:24 `*.shop.example/a` is for more than one host"])]
     #[case("[shop.example/a]", "['shop.example/*.html']", &["3:24 route `shop.example/*.html` has a wildcard inside its path; `*` can only be the last character"])]
-    #[case("[shop.example/a]", "[shop.example/a, {path: /a}]", &["3:40 `shop.example/a` stands here twice"])]
+    #[case("[shop.example/a]", "[shop.example/a, {path: /a}]", &["3:40 `shop.example/a` is given twice"])]
     #[case("zone:", "ruleset: my rules\nzone:", &["2:10 `my rules` is not the id of a ruleset"])]
     #[case("zone:", "wallarm: {node: 'http://node.example', routes: [b.example/*]}\nzone:", &[
-        "2:17 `http://node.example` is not where a node is",
+        "2:17 `http://node.example` is not the address of a node",
         "2:49 `b.example` is not in the zone `shop.example`",
     ])]
     #[case("zone:", "rulset: rs_1\nzone:", &["2:1 unknown key `rulset`"])]

@@ -14,7 +14,7 @@ use super::{account::Account, envelope::Answer, error::ApiError, ids::stable_id,
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Token {
-    /// What is sent as bearer; derived from the token's name where it is absent.
+    /// The bearer token. Default: derived from its name.
     pub value: Option<Secret>,
     /// Whether it is valid now.
     pub status: TokenStatus,
@@ -22,7 +22,7 @@ pub struct Token {
     pub owner: TokenOwner,
     /// What it allows, such as `Workers Scripts:Edit`. `Edit` includes `Read`.
     pub permissions: Vec<Permission>,
-    /// The zones it is good for; all of the account where it is absent.
+    /// The zones that it is valid for. Default: all of the account.
     #[serde(deserialize_with = "international::names")]
     pub zones: Option<Vec<String>>,
 }
@@ -149,7 +149,7 @@ impl Group {
 /// Why the text of a permission could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no permission; `Read` or `Edit` of {known} are, such as `Workers Scripts:Edit`"
+    "`{text}` is not a permission; use `Read` or `Edit` of {known}, such as `Workers Scripts:Edit`"
 )]
 pub struct PermissionError {
     text: String,
@@ -361,7 +361,7 @@ mod tests {
     #[case("workers scripts:Edit")]
     fn anything_else_is_no_permission(#[case] text: &str) {
         let error = text.parse::<Permission>().unwrap_err().to_string();
-        let message = format!("`{text}` is no permission; `Read` or `Edit` of ");
+        let message = format!("`{text}` is not a permission; use `Read` or `Edit` of ");
         assert!(error.starts_with(&message), "{error}");
     }
 

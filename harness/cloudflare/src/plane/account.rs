@@ -39,7 +39,7 @@ pub(super) struct Zone {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) records: Vec<(String, Record)>,
-    /// Names that a worker answers by itself, each with the worker.
+    /// Custom domains: host names that a worker serves by itself, each with the worker.
     pub(super) custom_domains: BTreeMap<String, String>,
     pub(super) routes: Vec<Route>,
 }

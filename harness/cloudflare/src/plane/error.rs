@@ -36,7 +36,7 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, code, message)
     }
 
-    /// An answer that a fault gives.
+    /// A response that a fault gives.
     pub(super) fn fault(
         status: StatusCode,
         code: u32,

@@ -23,17 +23,17 @@ pub(super) type PlaneFaults = fault::Faults<Option<CallPattern>, PlaneFaultKind>
 pub enum PlaneFaultKind {
     /// The connection is dropped before anything happened.
     Reset,
-    /// What was asked is done, and the connection is dropped before the answer.
+    /// The request takes effect, and the connection is dropped before the response.
     ResetAfterwards,
-    /// No answer ever comes, and nothing happens.
+    /// There is no response, and nothing happens.
     Hang,
-    /// The request is held back for so many milliseconds and then goes on.
+    /// The request is delayed by this many milliseconds.
     Delay(u64),
-    /// An error is answered, and nothing happens.
+    /// The response is an error, and nothing happens.
     Error(ErrorFault),
 }
 
-/// An error that a fault answers.
+/// An error response that a fault gives.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorFault {
@@ -41,13 +41,13 @@ pub struct ErrorFault {
     #[schemars(range(min = 400, max = 599))]
     #[serde(deserialize_with = "error_status")]
     pub status: u16,
-    /// Cloudflare's code; 10013 (an unknown error of theirs) where it is absent.
+    /// Cloudflare's error code. Default: 10013 (unknown error).
     #[serde(default = "unknown_error")]
     pub code: u32,
     /// The message.
     #[serde(default = "unknown_error_message")]
     pub message: String,
-    /// What `Retry-After` says, in seconds.
+    /// The value of `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
 }
 
@@ -92,12 +92,12 @@ impl PlaneFaultKind {
     pub(super) fn line(&self) -> String {
         match self {
             Self::Reset => "connection dropped before anything happened".to_owned(),
-            Self::ResetAfterwards => "connection dropped before the answer".to_owned(),
-            Self::Hang => "no answer ever".to_owned(),
+            Self::ResetAfterwards => "connection dropped before the response".to_owned(),
+            Self::Hang => "no response".to_owned(),
             Self::Delay(milliseconds) => {
-                format!("held back for {:?}", Duration::from_millis(*milliseconds))
+                format!("delayed by {:?}", Duration::from_millis(*milliseconds))
             }
-            Self::Error(error) => format!("answered {} in its place", error.status),
+            Self::Error(error) => format!("responded with {} in its place", error.status),
         }
     }
 }
@@ -128,7 +128,10 @@ mod tests {
         "200 is not a status from 400 to 599"
     )]
     #[case("{fault: refuse}", "unknown variant `refuse`")]
-    #[case("{on: nothing, fault: reset}", "`nothing` is not a call, such as")]
+    #[case(
+        "{on: nothing, fault: reset}",
+        "`nothing` is not a request pattern, such as"
+    )]
     fn a_misspelt_fault_is_refused(#[case] yaml: &str, #[case] message: &str) {
         let error = read(yaml).unwrap_err();
         assert!(error.contains(message), "{error}");

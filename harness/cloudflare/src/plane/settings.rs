@@ -23,8 +23,8 @@ pub struct Settings {
     pub account: AccountName,
     /// The Workers plan, which sets the limits.
     pub plan: WorkersPlan,
-    /// API tokens by a name of the user's choice; one called `deployer` that may do everything a deployment takes, where
-    /// there is none.
+    /// API tokens by a name of the user's choice; default: one called `deployer` with every permission that a
+    /// deployment needs.
     pub tokens: IndexMap<String, Token>,
     /// DNS records beside those of the zones' hosts, by zone.
     #[serde(deserialize_with = "international::by_name")]
@@ -33,7 +33,7 @@ pub struct Settings {
     pub workers: BTreeMap<String, GivenWorker>,
     /// The subdomain of workers.dev.
     pub subdomain: Option<String>,
-    /// How long what is deployed takes to reach the edge, such as `5s`, on the rig's clock; no time where it is absent. In
+    /// How long what is deployed takes to reach the edge, such as `5s`, on the rig's clock. Default: no time. In
     /// production it is seconds; Cloudflare publishes no number.
     pub propagation_delay: Option<Time>,
     /// What goes wrong between a client and the API.
@@ -56,11 +56,11 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountName {
-    /// 32 hexadecimal digits; made from the name where it is absent.
+    /// 32 hexadecimal digits; default: derived from the name.
     #[serde(deserialize_with = "account_id")]
     #[schemars(with = "Option<String>")]
     pub id: Option<String>,
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
 }
 
@@ -85,7 +85,7 @@ impl Default for AccountName {
 fn account_id<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(value)? {
         Some(id) if !is_id(&id) => Err(serde::de::Error::custom(format!(
-            "`{id}` is no account id; it has 32 hexadecimal digits"
+            "`{id}` is not an account id, which has 32 hexadecimal digits"
         ))),
         id => Ok(id),
     }
@@ -98,7 +98,7 @@ pub struct ZoneSettings {
     pub name: String,
     /// Its DNS records.
     pub records: Vec<Record>,
-    /// Names that a worker answers by itself, each with the worker.
+    /// Custom domains: host names that a worker serves by itself, each with the worker.
     pub custom_domains: BTreeMap<String, String>,
 }
 
@@ -159,7 +159,7 @@ fn documentation_address() -> String {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GivenWorker {
-    /// A directory with a built worker; one that passes every request on where it is absent.
+    /// A directory with a built worker. Default: a worker that passes every request on.
     pub worker: Option<PathBuf>,
     /// Its variables.
     pub variables: BTreeMap<String, String>,

@@ -268,7 +268,7 @@ fn code(metadata: &Metadata, mut parts: BTreeMap<String, Part>) -> Result<Code, 
 fn module(name: String, part: Part) -> Result<Option<Module>, ApiError> {
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(ApiError::invalid_script(format!(
-            "{name:?} is no name of a module."
+            "{name:?} is not the name of a module."
         )));
     }
     let essence = part

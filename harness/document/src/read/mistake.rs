@@ -17,6 +17,8 @@ pub(super) struct Mistake {
     pub(super) culprit: Option<usize>,
     /// The key that is missing, where that is the mistake.
     pub(super) missing: Option<&'static str>,
+    /// The word that is not a variant of an enum, and those that are, where that is the mistake.
+    pub(super) unknown: Option<(String, &'static [&'static str])>,
     /// Whether it only follows from a mistake that was reported already.
     pub(super) consequence: bool,
 }
@@ -29,6 +31,7 @@ impl Mistake {
             at: None,
             culprit: None,
             missing: None,
+            unknown: None,
             consequence: false,
         }
     }
@@ -86,10 +89,52 @@ impl de::Error for Mistake {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let mut mistake = Self::new(format!("`{variant}` is not known here"));
-        mistake.help = Some(nearest(variant, expected));
-        mistake
+        Self {
+            unknown: Some((variant.to_owned(), expected)),
+            help: Some(nearest(variant, expected)),
+            ..Self::new(format!("`{variant}` is not allowed here"))
+        }
     }
+}
+
+/// Variants that fit into the sentence of a mistake.
+const FEW_VARIANTS: usize = 4;
+
+impl Mistake {
+    /// The mistake in the words of the enum that knows no such variant: `` `shut` is not a failure mode ``.
+    pub(super) fn of_enum(mut self, name: &str) -> Self {
+        // Types that only describe what is written have names of their own, which say nothing to a reader.
+        if let Some((variant, expected)) = self.unknown.take()
+            && !name.starts_with("Written")
+        {
+            let what = spaced(name);
+            let article = match what.starts_with(['a', 'e', 'i', 'o']) {
+                true => "an",
+                false => "a",
+            };
+            self.message = format!("`{variant}` is not {article} {what}");
+            if let [first @ .., last] = expected
+                && (1..FEW_VARIANTS).contains(&first.len())
+            {
+                let choice = format!("`{}` or `{last}`", first.join("`, `"));
+                self.message = format!("{}; use {choice}", self.message);
+                self.help = self.help.filter(|help| help.starts_with("did you mean"));
+            }
+        }
+        self
+    }
+}
+
+/// `FailureMode` as `failure mode`.
+fn spaced(name: &str) -> String {
+    let mut words = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(character.to_lowercase());
+    }
+    words
 }
 
 /// serde names Rust's types; people who write YAML know numbers.
@@ -130,10 +175,10 @@ pub fn nearest<W: AsRef<str>>(word: &str, known: &[W]) -> String {
         return format!("did you mean `{candidate}`?");
     }
     if known.is_empty() {
-        return "nothing is known here".to_owned();
+        return "there is nothing to choose from".to_owned();
     }
     known.sort_unstable();
-    format!("known here: {}", known.join(", "))
+    format!("choose from: {}", known.join(", "))
 }
 
 #[cfg(test)]
@@ -145,7 +190,7 @@ mod tests {
     #[rstest]
     #[case("staus", "did you mean `status`?")]
     #[case("haeders", "did you mean `headers`?")]
-    #[case("colour", "known here: body, headers, status")]
+    #[case("colour", "choose from: body, headers, status")]
     fn the_nearest_word_is_named_or_else_all_of_them(#[case] word: &str, #[case] help: &str) {
         assert_eq!(nearest(word, &["status", "headers", "body"]), help);
     }

@@ -78,6 +78,13 @@ impl<'a> Reader<'a> {
         if mistake.at.is_none() && mistake.missing.is_none() {
             mistake.consequence |= self.has_mistakes();
         }
+        if let (None, Value::Text(text)) = (mistake.at, &self.node.value)
+            && mistake.message.starts_with("invalid IP")
+        {
+            // The standard library's words do not say what to write.
+            mistake.message = format!("`{text}` is not an IP address");
+            mistake.help = Some("write one such as `198.51.100.7` or `2001:db8::7`".to_owned());
+        }
         mistake.at.get_or_insert(self.node.at);
         mistake.culprit.get_or_insert_with(|| address(self.node));
         mistake
@@ -112,9 +119,9 @@ impl<'a> Reader<'a> {
                     return false;
                 }
                 if !seen.insert(key.text.as_str()) {
-                    let message = format!("`{}` stands here twice", key.text);
+                    let message = format!("`{}` is given twice", key.text);
                     self.context
-                        .key(key, message, "keep one of them".to_owned());
+                        .key(key, message, "remove one of them".to_owned());
                     return false;
                 }
                 !self.context.is_aside(node)
@@ -245,7 +252,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
@@ -268,7 +275,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         };
         visitor
             .visit_enum(choice)
-            .map_err(|mistake| self.place(mistake))
+            .map_err(|mistake| self.place(mistake.of_enum(name)))
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {

@@ -73,13 +73,13 @@ fn every_mistake_is_found_with_its_place_and_in_order() {
             "300]\nm",
             "expected a whole number, zero or more, found the number `300`",
         ),
-        ("shut\nn", "`shut` is not known here"),
+        ("shut\nn", "`shut` is not a mode; use `open` or `closed`"),
         (
             "y}\n  b",
             "expected a whole number, zero or more, found the text `y`",
         ),
         ("{}\n  c", "`size` is missing"),
-        ("size: ", "`size` stands here twice"),
+        ("size: ", "`size` is given twice"),
     ];
     let expected: Vec<(String, String)> = expected
         .iter()

@@ -68,7 +68,7 @@ async fn store(cache: &Cache, key: String, request: Request<Body>) -> (Response<
     let Some((status, headers, body)) = read_answer(&content) else {
         return (
             bare(StatusCode::BAD_REQUEST),
-            "cache.put: not an answer".to_owned(),
+            "cache.put: not a response".to_owned(),
         );
     };
     // What may not be stored is dropped in silence, as the real cache does.

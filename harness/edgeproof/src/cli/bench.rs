@@ -21,28 +21,29 @@ use super::{CliError, Context, saved};
 /// The name of the worker of this repository.
 const OURS: &str = "worker";
 
-/// What can be asked of it.
+/// The options of `bench`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// A worker to measure: a directory with its main module. Repeatable; without it, the worker of this repository.
+    /// A worker to measure: a directory with its main module [default: the worker of this repository]. Can be given
+    /// several times.
     #[arg(long = "worker", value_name = "DIR")]
     workers: Vec<PathBuf>,
-    /// A worker that those to measure are compared with, beside the baselines.
+    /// A worker to compare the measured ones with, in addition to the baselines.
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
-    /// Writes the results for programs, and for `--compare`.
+    /// Writes the results as JSON, for programs and for `--compare`.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Writes a report: html=FILE.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     reports: Vec<Html>,
-    /// Says what has moved since the run that wrote this JSON.
+    /// Shows what has changed since the run that wrote this JSON.
     #[arg(long, value_name = "OLD.json")]
     compare: Option<PathBuf>,
-    /// Measures the most telling cases, with fewer rounds: 4 minutes rather than 20.
+    /// Measures only the most important cases, in fewer rounds: 4 minutes instead of 20.
     #[arg(long)]
     short: bool,
-    /// Measures the cases whose name contains this.
+    /// Measures only the cases whose name contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
 }
@@ -57,9 +58,7 @@ impl FromStr for Html {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some(("html", file)) if !file.is_empty() => Ok(Self(file.into())),
-            _ => Err(format!(
-                "`{text}` is not a report of benches; write html=FILE"
-            )),
+            _ => Err(format!("`{text}` is not a report; write html=FILE")),
         }
     }
 }

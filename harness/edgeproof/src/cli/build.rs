@@ -7,10 +7,10 @@ use edgeproof_run::exit;
 
 use super::CliError;
 
-/// What can be asked of it.
+/// The options of `build`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Where to put `index.js` and `index_bg.wasm`.
+    /// The directory for `index.js` and `index_bg.wasm`.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

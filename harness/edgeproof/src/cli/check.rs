@@ -7,7 +7,7 @@ use edgeproof_scenario::{lint, load};
 
 use super::{CliError, Context};
 
-/// What can be asked of `check`.
+/// The options of `check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Scenario files, or folders of them.
@@ -15,10 +15,10 @@ pub(super) struct Options {
     paths: Vec<PathBuf>,
 }
 
-/// What can be asked of `explain`.
+/// The options of `explain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
-    /// The id of a warning; all of them where it is absent.
+    /// The id of a warning [default: all of them].
     #[arg(value_name = "ID")]
     id: Option<String>,
 }
@@ -45,16 +45,16 @@ pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError
         more => format!("{more} scenarios"),
     };
     if warnings.is_empty() {
-        writeln!(out, "{cases} read, nothing to warn of.")?;
+        writeln!(out, "checked {cases}: no warnings")?;
         return Ok(exit::PASSED);
     }
     let warned = match warnings.len() {
-        1 => "one warning".to_owned(),
+        1 => "1 warning".to_owned(),
         more => format!("{more} warnings"),
     };
     writeln!(
         out,
-        "{cases} read, {warned}. A scenario that means it says `allow: [ID]`; `edgeproof explain ID` says more."
+        "checked {cases}: {warned}. `edgeproof explain ID` explains a warning; `allow: [ID]` in the scenario accepts it."
     )?;
     Ok(exit::FAILED)
 }

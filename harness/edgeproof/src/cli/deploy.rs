@@ -12,18 +12,18 @@ use serde_json::json;
 
 use super::{CliError, Context, interrupt::Interrupt};
 
-/// What can be done with deployments.
+/// The commands about deployments.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Says what applying a file would change, and changes nothing.
+    /// Shows what applying a file would change, without changing anything.
     Plan {
         /// The deployment file.
         file: PathBuf,
-        /// Writes JSON.
+        /// Prints JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Creates or changes the deployment of a file; where it breaks off, what was done is undone.
+    /// Creates or changes the deployment that a file describes; if it fails half-way, the changes are undone.
     Apply {
         /// The deployment file.
         file: PathBuf,
@@ -32,7 +32,7 @@ pub(super) enum Command {
     },
     /// Lists every Flow worker of the account.
     List {
-        /// Writes JSON.
+        /// Prints JSON.
         #[arg(long)]
         json: bool,
     },
@@ -41,11 +41,11 @@ pub(super) enum Command {
         /// The deployment file, or the worker's name.
         #[arg(value_name = "FILE|NAME")]
         what: String,
-        /// Writes JSON.
+        /// Prints JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Deletes a deployment: routes, worker, keys. The ruleset stays.
+    /// Deletes a deployment: routes, worker and keys. The ruleset is kept.
     Delete {
         /// The deployment file, or the worker's name.
         #[arg(value_name = "FILE|NAME")]
@@ -55,13 +55,13 @@ pub(super) enum Command {
     },
 }
 
-/// How something is changed.
+/// The options of commands that change something.
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
-    /// Asks nobody.
+    /// Skips the confirmation.
     #[arg(long)]
     yes: bool,
-    /// Writes JSON.
+    /// Prints JSON.
     #[arg(long)]
     json: bool,
 }
@@ -89,7 +89,7 @@ async fn plan(context: &Context, file: &Path, as_json: bool) -> Result<(), CliEr
         if plan.action != Action::Nothing {
             writeln!(
                 out,
-                "Nothing was changed; `edgeproof deploy apply` does it."
+                "Nothing was changed; `edgeproof deploy apply` makes these changes."
             )?;
         }
     }
@@ -171,7 +171,7 @@ async fn delete(context: &Context, what: &str, how: &How) -> Result<(), CliError
     if how.json {
         writeln!(out, "{:#}", json!(deleted))?;
     } else {
-        writeln!(out, "{worker} is deleted; its ruleset stays.")?;
+        writeln!(out, "{worker} is deleted; its ruleset is kept.")?;
     }
     Ok(())
 }
@@ -203,10 +203,10 @@ fn confirmed(context: &Context, how: &How, why: &str, word: &str) -> Result<(), 
     }
     if !context.answers {
         return Err(CliError::NotConfirmed(
-            "nobody is there to confirm it; `--yes` does without",
+            "there is no terminal to confirm in; `--yes` skips the confirmation",
         ));
     }
-    write!(anstream::stderr(), "{why} Type `{word}` to go on: ")?;
+    write!(anstream::stderr(), "{why} Type `{word}` to continue: ")?;
     typed(word, &mut io::stdin().lock())
 }
 
@@ -216,7 +216,7 @@ fn typed(word: &str, input: &mut impl BufRead) -> Result<(), CliError> {
     if line.trim() == word {
         Ok(())
     } else {
-        Err(CliError::NotConfirmed("it was not confirmed"))
+        Err(CliError::NotConfirmed("not confirmed"))
     }
 }
 
@@ -237,7 +237,7 @@ async fn unless_interrupted<T>(
                 }
                 pressed = true;
                 stop.now();
-                writeln!(anstream::stderr(), "breaking off; Ctrl-C once more leaves at once")?;
+                writeln!(anstream::stderr(), "stopping; press Ctrl-C again to quit at once")?;
             }
         }
     }

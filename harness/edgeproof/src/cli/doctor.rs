@@ -15,8 +15,7 @@ pub(super) fn doctor() -> Result<u8, CliError> {
         let name = tool.name();
         match tools::find(tool) {
             Ok(path) => {
-                let version =
-                    tools::version(&path).unwrap_or_else(|| "does not say its version".to_owned());
+                let version = tools::version(&path).unwrap_or_else(|| "unknown version".to_owned());
                 writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
             }
             Err(error) => {
@@ -27,7 +26,10 @@ pub(super) fn doctor() -> Result<u8, CliError> {
     }
     match missing {
         None => {
-            writeln!(out, "Everything is there. Next: edgeproof run scenarios/")?;
+            writeln!(
+                out,
+                "Everything is installed. Next: edgeproof run scenarios/"
+            )?;
             Ok(exit::PASSED)
         }
         Some(error) => Err(error.into()),

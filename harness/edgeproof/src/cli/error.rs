@@ -19,7 +19,7 @@ pub enum CliError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// No scenario is left after selection, so nothing would be proved.
-    #[error("no scenario was selected; `edgeproof run --list` shows all of them")]
+    #[error("no scenario matches; `edgeproof run --list` shows all of them")]
     NothingSelected,
     /// What scenarios run on could not be had.
     #[error(transparent)]
@@ -40,7 +40,7 @@ pub enum CliError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// What a command needs is not in the environment.
-    #[error("{name} is not set: {what}")]
+    #[error("{name} is not set; it must be {what}")]
     NotSet {
         /// The variable.
         name: &'static str,
@@ -52,15 +52,15 @@ pub enum CliError {
     NotConfirmed(&'static str),
     /// Ctrl-C for the second time, in the middle of a change.
     #[error(
-        "left in the middle: what was reported as done stands, and the call under way may have its effect; \
-         `edgeproof deploy apply` goes on from there, `edgeproof deploy delete` removes it"
+        "stopped half-way: the steps reported as done remain, and the last request may have taken effect; \
+         `edgeproof deploy apply` continues from there, `edgeproof deploy delete` removes everything"
     )]
     Abandoned,
     /// A rig did not start.
     #[error(transparent)]
     Rig(#[from] edgeproof_rig::RigError),
     /// Files cannot be watched.
-    #[error("files cannot be watched")]
+    #[error("files cannot be watched for changes")]
     Watch(#[from] notify::Error),
     /// Nothing can be written.
     #[error("the output could not be written")]
@@ -77,7 +77,7 @@ pub enum CliError {
         reason: String,
     },
     /// The numbers of an earlier run cannot be read.
-    #[error("`{}` is not a JSON of `edgeproof bench`: {reason}", path.display())]
+    #[error("`{}` is not a JSON report of `edgeproof bench`: {reason}", path.display())]
     Measurements {
         /// The file.
         path: PathBuf,
@@ -85,7 +85,7 @@ pub enum CliError {
         reason: String,
     },
     /// No case has a name that was asked for.
-    #[error("no case was selected; the cases are {}", cases())]
+    #[error("no case matches; the cases are {}", cases())]
     NothingToMeasure,
     /// Nothing could be measured.
     #[error(transparent)]

@@ -27,22 +27,22 @@ use edgeproof_run::exit;
 pub use credentials::Credentials;
 pub use error::CliError;
 
-/// What a command knows of its surroundings. It is read once, in `main`.
+/// The surroundings of a command: arguments, terminal, credentials. Read once, in `main`.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The arguments, the name of the program first.
     pub arguments: Vec<OsString>,
     /// Columns to write in.
     pub width: usize,
-    /// Whether somebody is watching, so that progress is worth showing.
+    /// Whether a terminal shows the output, so that progress is worth showing.
     pub interactive: bool,
-    /// Whether somebody can answer a question.
+    /// Whether a confirmation can be typed.
     pub answers: bool,
-    /// What the APIs are asked with.
+    /// The tokens and addresses of the APIs.
     pub credentials: Credentials,
 }
 
-/// Proves an edge protection before it is deployed.
+/// Tests an edge protection before it is deployed.
 #[derive(Debug, Parser)]
 #[command(name = "edgeproof", version, arg_required_else_help = true)]
 struct Arguments {
@@ -52,31 +52,31 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs scenarios: boots the whole world for each and judges what every hop recorded.
+    /// Runs scenarios: starts worker, edge, origin and browsers for each, and checks every recorded exchange.
     Run(run::Options),
     /// Writes a first scenario from a page and the API it calls.
     New(new::Options),
-    /// Starts what a scenario gives and keeps it running, for your own browser and curl.
+    /// Starts what a scenario describes and keeps it running, for your own browser and curl.
     Up(up::Options),
-    /// Reads scenarios, runs none, and warns of deployments that bite in production.
+    /// Reads scenarios without running them, and warns of deployments that would fail in production.
     Check(check::Options),
-    /// Says why `check` warns of something.
+    /// Explains the warnings of `check`.
     Explain(check::Explain),
-    /// Works on reports of runs.
+    /// Merges reports of runs.
     #[command(subcommand)]
     Report(report::Command),
-    /// Measures what workers cost, by turns with baselines that cost less.
+    /// Measures what workers cost in time and memory, compared with baseline workers.
     Bench(bench::Options),
-    /// Builds the worker of this repository into a directory that workerd and Cloudflare take as it is.
+    /// Builds the worker of this repository into a directory that workerd and Cloudflare accept as it is.
     Build(build::Options),
-    /// Says which route wins for a URL, why, why the others do not, and which worker runs.
+    /// Explains which route matches a URL, why the others do not, and which worker runs.
     Route(route::Options),
-    /// Works with rulesets of the Fingerprint platform.
+    /// Tests rulesets of the Fingerprint platform.
     Rules(rules::Options),
     /// Plans, applies, lists, shows and deletes deployments at Cloudflare.
     #[command(subcommand)]
     Deploy(deploy::Command),
-    /// Says what is installed, which versions, and what is missing.
+    /// Shows which tools are installed, in which versions, and which are missing.
     Doctor,
 }
 

@@ -10,19 +10,19 @@ use url::Url;
 
 use super::CliError;
 
-/// What can be asked of it.
+/// The options of `new`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The page, such as `https://shop.example/signup`.
     #[arg(value_name = "PAGE")]
     page: Url,
-    /// The API that the page calls and that is to be protected, such as `POST /api/create-account`.
+    /// The API to protect, which the page calls, such as `POST /api/create-account`.
     #[arg(value_name = "API")]
     api: String,
-    /// Your own application, which answers behind the edge.
+    /// Your own application, the origin behind the edge.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
     app: Address,
-    /// The file that is written; named after the page where it is absent.
+    /// The file to write [default: a name from the page].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -42,7 +42,7 @@ enum NewError {
         reason: String,
     },
     /// The file is there already; nothing is overwritten.
-    #[error("`{}` exists already; name another file with --out", .0.display())]
+    #[error("`{}` already exists; choose another file with --out", .0.display())]
     Exists(PathBuf),
 }
 
@@ -71,7 +71,7 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
     }
     fs::write(&file, text(&options.page, host, &api, &options.app))?;
     let mut out = anstream::stdout();
-    writeln!(out, "{} is written. What to do next:", file.display())?;
+    writeln!(out, "{} is written. Next:", file.display())?;
     writeln!(
         out,
         "  edgeproof check {0}\n  edgeproof run {0}",

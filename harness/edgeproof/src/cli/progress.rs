@@ -56,7 +56,7 @@ impl Progress {
                 if let Some(ended) = after {
                     let _ = writeln!(
                         anstream::stderr(),
-                        "`{command}` {ended} at {}; it is started again",
+                        "`{command}` {ended} at {}; starting it again",
                         ended.at()
                     );
                 }

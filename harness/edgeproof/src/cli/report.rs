@@ -7,10 +7,10 @@ use edgeproof_run::results::{FORMAT, Results};
 
 use super::{CliError, saved};
 
-/// What can be asked of it.
+/// The commands about reports.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Joins the JSON reports of shards.
+    /// Merges the JSON reports of shards.
     Merge(Merge),
 }
 
@@ -19,7 +19,7 @@ pub(super) struct Merge {
     /// JSON reports that `edgeproof run --report json=FILE` wrote.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Repeatable.
+    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Can be given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE", required = true)]
     reports: Vec<ReportTarget>,
 }

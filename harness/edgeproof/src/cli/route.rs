@@ -13,18 +13,18 @@ use serde_json::json;
 
 use super::CliError;
 
-/// What can be asked of it.
+/// The options of `route`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The URL, such as `https://shop.example/account?a=b`.
     url: String,
-    /// The method of the request. Routes do not look at it; a deployment's protected APIs do.
+    /// The method of the request. Routes ignore it; a deployment's protected APIs do not.
     #[arg(long, value_name = "METHOD", default_value_t = Method::GET)]
     method: Method,
     /// A file with `zones` and `deployments`, as the `given` part of a scenario has them.
     #[arg(long, value_name = "FILE")]
     deployment: PathBuf,
-    /// Writes JSON.
+    /// Prints JSON.
     #[arg(long)]
     json: bool,
 }

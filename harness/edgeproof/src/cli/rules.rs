@@ -25,7 +25,7 @@ enum Command {
     Test {
         /// The ruleset, as in `fixtures/rulesets`.
         ruleset: PathBuf,
-        /// The event: JSON as the Server API answers it.
+        /// The event: JSON as the Server API returns it.
         event: PathBuf,
     },
 }
@@ -91,7 +91,7 @@ fn read_event(path: &Path) -> Result<Json, RulesError> {
     if event.is_object() {
         Ok(event)
     } else {
-        Err(wrong("it is no JSON object".to_owned()))
+        Err(wrong("it is not a JSON object".to_owned()))
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
         "did you mean `incognito`?"
     )]
     #[case("rule: []", "{}", "is not a ruleset")]
-    #[case("rules: []", "[]", "is not an event: it is no JSON object")]
+    #[case("rules: []", "[]", "is not an event: it is not a JSON object")]
     #[case(
         "rules: []",
         "{",

@@ -31,58 +31,58 @@ use super::{
     CliError, Context, interrupt::Interrupt, progress::Progress, up::Doors, watch::Changes,
 };
 
-/// What can be asked of it.
+/// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Scenario files, or folders of them.
     #[arg(value_name = "PATH", default_value = "scenarios")]
     paths: Vec<PathBuf>,
-    /// Puts another worker under test: a directory with its main module. Deployments that name a worker keep theirs.
+    /// Tests another worker: a directory with its main module. Deployments that name a worker keep theirs.
     #[arg(long, value_name = "DIR")]
     worker: Option<PathBuf>,
-    /// Runs everything with this worker as well and shows where the two differ. The first decides the exit code.
+    /// Runs every scenario with this worker as well, and shows where the two differ. The first worker decides the exit code.
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
     /// Only scenarios whose name or title contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Only scenarios whose tags meet this, such as `browser and not slow`.
+    /// Only scenarios whose tags match this expression, such as `browser and not slow`.
     #[arg(long, value_name = "EXPR")]
     tag: Option<TagExpression>,
-    /// Only the Kth of N parts. A scenario is always in the same part.
+    /// Only shard K of N, as K/N. A scenario is always in the same shard.
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// How many at a time; two for every core where it is absent.
+    /// How many scenarios run at the same time [default: two for each core].
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Stops after the first that does not pass.
+    /// Stops after the first scenario that does not pass.
     #[arg(long)]
     fail_fast: bool,
-    /// Leaves everything running at the first step that fails, says how to reach it, and waits for Ctrl-C.
+    /// Keeps everything running at the first step that fails, prints how to reach it, and waits for Ctrl-C.
     #[arg(long, conflicts_with_all = ["watch", "retries"])]
     keep: bool,
-    /// Shows the windows of the browsers, which needs a display.
+    /// Shows the browser windows; needs a display.
     #[arg(long)]
     headed: bool,
     /// Runs again whenever a scenario, the worker or a fixture changes, until Ctrl-C.
     #[arg(long, conflicts_with = "list")]
     watch: bool,
-    /// Runs each scenario so many times.
+    /// Runs each scenario N times.
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
-    /// Tries a scenario that fails again, so many times; a pass after that is reported as flaky.
+    /// Runs a failed scenario again, up to N times; one that then passes is reported as flaky.
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
-    /// How long a scenario may take that says nothing itself, such as `90s`.
+    /// The time limit of scenarios that have no `timeout:`, such as `90s`.
     #[arg(long, value_name = "TIME")]
     timeout: Option<Time>,
-    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Repeatable.
+    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Can be given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     reports: Vec<ReportTarget>,
-    /// Names the selected scenarios and runs none.
+    /// Lists the selected scenarios without running them.
     #[arg(long)]
     list: bool,
-    /// Writes JSON instead of text: the names with `--list`, the results otherwise.
+    /// Prints JSON instead of text: the names with `--list`, the results otherwise.
     #[arg(long)]
     json: bool,
 }
@@ -122,7 +122,10 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
         // A run writes reports and builds; what it touched is no change of the user's.
         changes.forget();
         let mut interrupt = Interrupt::listen()?;
-        writeln!(anstream::stderr(), "\nwaiting for a change; Ctrl-C ends")?;
+        writeln!(
+            anstream::stderr(),
+            "\nwaiting for a change; press Ctrl-C to stop"
+        )?;
         tokio::select! {
             changed = changes.next() => match changed {
                 Some(path) => writeln!(anstream::stderr(), "{} changed\n", path.display())?,
@@ -217,11 +220,14 @@ fn keep_up() -> AtFailure {
             match (Doors::open(rig).await, interrupt) {
                 (Ok(doors), Ok(mut interrupt)) => {
                     let text = doors.text(rig);
-                    let _ = writeln!(err, "It is left up.\n\n{text}\nCtrl-C ends it.");
+                    let _ = writeln!(
+                        err,
+                        "It is still running.\n\n{text}\nPress Ctrl-C to stop it."
+                    );
                     interrupt.pressed().await;
                 }
                 (Err(error), _) | (_, Err(error)) => {
-                    let _ = writeln!(err, "It cannot be left up: {error}");
+                    let _ = writeln!(err, "It could not be kept running: {error}");
                 }
             }
         })

@@ -20,19 +20,19 @@ use edgeproof_wallarm::{Attack, Node};
 
 use super::{CliError, interrupt::Interrupt};
 
-/// What can be asked of it.
+/// The options of `up`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The scenario whose `given` part is started; its steps are not taken.
+    /// The scenario whose `given` part is started; its steps are not run.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Which combination of a matrix: its name contains this. The first where it is absent.
+    /// The combination of a matrix whose name contains this [default: the first].
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Puts another worker under test: a directory with its main module.
+    /// Uses another worker: a directory with its main module.
     #[arg(long, value_name = "DIR")]
     worker: Option<PathBuf>,
-    /// Prints each attack as a line of JSON, with every hit that was kept; all else goes to the standard error.
+    /// Prints each attack as a line of JSON, with every recorded hit; everything else goes to standard error.
     #[arg(long)]
     json: bool,
 }
@@ -70,7 +70,10 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
             return Err(error);
         }
     };
-    let text = format!("{} is up.\n\n{}\nCtrl-C ends it.", case.name, up.text);
+    let text = format!(
+        "{} is up.\n\n{}\nPress Ctrl-C to stop it.",
+        case.name, up.text
+    );
     if options.json {
         writeln!(anstream::stderr(), "{text}")?;
     } else {
@@ -86,7 +89,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     Ok(exit::PASSED)
 }
 
-/// Prints every attack that is found or has another hit, until nobody can be told any more.
+/// Prints every attack that is found or has another hit, until the output is closed.
 async fn print_attacks(node: &Node, json: bool, out: &mut impl Write) -> io::Result<()> {
     // By what makes it one attack, the number of hits that were printed.
     let mut printed = HashMap::new();

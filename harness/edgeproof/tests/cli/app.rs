@@ -83,7 +83,7 @@ fn nothing_of_an_app_is_left_when_a_rig_that_is_up_ends(#[case] how: Signal) {
     let mut told = BufReader::new(up.0.stderr.take().unwrap()).lines();
     line_of(&mut told, "starting `npm start`");
     let mut said = BufReader::new(up.0.stdout.take().unwrap()).lines();
-    line_of(&mut said, "Ctrl-C ends it.");
+    line_of(&mut said, "Press Ctrl-C to stop it.");
     assert!(ids(folder.path()).iter().all(|id| is_alive(*id)));
     signal(&up, how);
     up.0.wait().unwrap();
@@ -156,7 +156,7 @@ fn nothing_of_an_app_is_left_when_a_run_is_ended_in_the_middle(#[case] how: Sign
     let folder = folder("404");
     let mut run = start(folder.path(), &["run", "--keep", "a.yaml"]);
     let mut told = BufReader::new(run.0.stderr.take().unwrap()).lines();
-    line_of(&mut told, "Ctrl-C ends it.");
+    line_of(&mut told, "Press Ctrl-C to stop it.");
     signal(&run, how);
     run.0.wait().unwrap();
     ended_politely(folder.path());
@@ -205,7 +205,7 @@ fn an_app_that_does_not_start_is_told_with_the_end_of_its_output() {
         &["run", "a.yaml", "--worker", worker.to_str().unwrap()],
     );
     let text = String::from_utf8(output.stdout).unwrap();
-    let told = "the harness could not tell: `echo no database >&2; exit 3` in `.` ended with exit status 3 before it was \
+    let told = "error: `echo no database >&2; exit 3` in `.` ended with exit status 3 before it was \
                 ready; it printed:\n    no database\n";
     assert!(text.contains(told), "{text}");
     assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
@@ -236,11 +236,11 @@ fn a_failure_shows_what_the_app_printed_meanwhile() {
     arguments.extend(["--worker", worker.to_str().unwrap()]);
     let output = edgeproof(folder.path(), &arguments);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("printed last:\n    1\n"), "{text}");
+    assert!(text.contains("printed:\n    1\n"), "{text}");
     for (report, told) in [
-        ("a.html", "printed meanwhile"),
+        ("a.html", " printed</h3>"),
         ("a.json", "\"printed\""),
-        ("a.xml", "printed last:"),
+        ("a.xml", "printed:"),
     ] {
         let text = fs::read_to_string(folder.path().join(report)).unwrap();
         assert!(text.contains(told), "{text}");

@@ -38,11 +38,11 @@ fn of_app(app: &str) -> Result<Vec<load::Case>, String> {
 )]
 #[case::address(
     "            run: a\n            address: localhost:3000\n",
-    "9:22 `localhost:3000` is no address of an application; `http://127.0.0.1:3000` is one\n"
+    "9:22 `localhost:3000` is not the address of an application, such as `http://127.0.0.1:3000`\n"
 )]
 #[case::ready(
     "            run: a\n            ready: https://shop.example/\n",
-    "9:20 `https://shop.example/` cannot be asked whether the app is ready: write a URL with `http://` and a host of this machine, such as `http://127.0.0.1:$PORT/health`, or a text that the app prints\n"
+    "9:20 `https://shop.example/` cannot show whether the app is ready: write a URL with `http://` and a host of this machine, such as `http://127.0.0.1:$PORT/health`, or a text that the app prints\n"
 )]
 #[case::elsewhere(
     "            run: a\n            address: http://10.0.0.1:$PORT\n",
@@ -74,7 +74,7 @@ fn of_app(app: &str) -> Result<Vec<load::Case>, String> {
 )]
 #[case::start(
     "            run: a\n            start: twice\n",
-    "9:20 `twice` is not known here\n"
+    "9:20 `twice` is not a start; use `once` or `each_scenario`\n"
 )]
 fn a_mistake_has_its_place(#[case] app: &str, #[case] mistake: &str) {
     match of_app(app) {
@@ -142,6 +142,6 @@ steps: []
     fs::write(folder.path().join("a.yaml"), text).unwrap();
     assert_eq!(
         load(folder.path(), "a.yaml").unwrap_err(),
-        "6:49 the app of `api.shop.example` is started at port 3000 too, in another way\n"
+        "6:49 the app of `api.shop.example` uses port 3000 too, but is described differently\n"
     );
 }

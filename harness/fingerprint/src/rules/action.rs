@@ -12,23 +12,23 @@ use serde::{
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// The visitor gets this answer and the origin sees nothing.
+    /// The visitor gets this response and the origin gets no request.
     Block(Block),
     /// The call goes on to the origin, with these changes.
     Allow(Allow),
 }
 
-/// The answer to a blocked call. Nothing of it is validated, as on the platform: the worker has to cope.
+/// The response to a blocked call. It is not validated, as on the platform: the worker has to cope.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
-    /// The status, 403 where it is absent. The worker under test takes 200 to 599.
+    /// The status. Default: 403. The worker under test takes 200 to 599.
     #[serde(default = "forbidden")]
     pub status: u16,
-    /// The headers of the answer.
+    /// The response headers.
     #[serde(default)]
     pub headers: Headers,
-    /// The body of the answer.
+    /// The response body.
     #[serde(default)]
     pub body: Option<String>,
 }
@@ -39,13 +39,13 @@ pub struct Block {
 pub struct Allow {
     /// Names of headers to remove.
     pub remove: Vec<String>,
-    /// Headers to set, replacing what is there.
+    /// Headers to set, replacing existing ones.
     pub set: Headers,
-    /// Headers to add to what is there.
+    /// Headers to add to the existing ones.
     pub append: Headers,
 }
 
-/// Names and values of headers, in their order; a name may stand twice.
+/// Names and values of headers, in their order; a name may occur twice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[schemars(with = "std::collections::BTreeMap<String, String>")]
 pub struct Headers(pub Vec<Header>);

@@ -23,15 +23,15 @@ pub use report::{Report, Tried};
 pub struct Ruleset {
     /// What the ruleset is for; shown to people only.
     pub description: Option<String>,
-    /// A disabled ruleset evaluates no rule and answers with its default action (an assumption).
+    /// A disabled ruleset evaluates no rule and returns its default action (an assumption).
     pub disabled: bool,
     /// The rules, first match first.
     pub rules: Vec<Rule>,
-    /// What happens where no rule matches; `allow` without changes where it is absent.
+    /// The action when no rule matches. Default: `allow` without changes.
     pub default: Option<Action>,
 }
 
-/// A condition and what happens to the calls it holds for.
+/// A condition and the action for the calls that match it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "RuleText")]
 #[schemars(with = "RuleText")]

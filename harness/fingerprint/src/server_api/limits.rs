@@ -12,8 +12,8 @@ const DAY: i64 = 24 * HOUR;
 const DELETIONS_AN_HOUR: usize = 30;
 const DELETIONS_A_DAY: usize = 500;
 
-/// How often one secret key may ask the Server API for events. The ingress and `/v4/edge` are not limited: no limit
-/// of theirs is published.
+/// How many requests for events one secret key may send to the Server API. The ingress and `/v4/edge` are not limited:
+/// no limit of theirs is published.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateLimit {

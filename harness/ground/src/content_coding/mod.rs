@@ -60,7 +60,7 @@ impl fmt::Display for Coding {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownCoding {
     /// A name that stands for no coding, or for none that is known here.
-    #[error("`{0}` is not a content coding known here; gzip, br, deflate and zstd are")]
+    #[error("`{0}` is not a supported content coding; use gzip, br, deflate or zstd")]
     Name(String),
     /// More than [`MOST_CODINGS`].
     #[error("there are more than {MOST_CODINGS} content codings")]

@@ -16,7 +16,7 @@ pub struct Address(Url);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// It is no URL with `http` or `https`.
-    #[error("`{0}` is no address of an application; `http://127.0.0.1:3000` is one")]
+    #[error("`{0}` is not the address of an application, such as `http://127.0.0.1:3000`")]
     Url(String),
     /// It has what belongs to a request or to a person.
     #[error("`{0}` has {1}, which the address of an application cannot have")]
@@ -138,11 +138,11 @@ mod tests {
     }
 
     #[rstest]
-    #[case("127.0.0.1:3000", "is no address")]
-    #[case("localhost:3000", "is no address")]
-    #[case("ftp://127.0.0.1", "is no address")]
-    #[case("http://", "is no address")]
-    #[case("http://127.0.0.1:99999", "is no address")]
+    #[case("127.0.0.1:3000", "is not the address")]
+    #[case("localhost:3000", "is not the address")]
+    #[case("ftp://127.0.0.1", "is not the address")]
+    #[case("http://", "is not the address")]
+    #[case("http://127.0.0.1:99999", "is not the address")]
     #[case("http://127.0.0.1:0", "port 0")]
     #[case("http://127.0.0.1/?a=b", "a query")]
     #[case("http://127.0.0.1/#a", "a fragment")]

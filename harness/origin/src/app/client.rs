@@ -46,9 +46,9 @@ struct Target {
 enum Error {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("the connection broke off, or what came is no HTTP")]
+    #[error("the connection ended early, or the response is not HTTP")]
     Exchange(#[from] hyper::Error),
-    #[error("it changed the protocol unasked")]
+    #[error("it switched protocols without being asked")]
     Unasked,
     #[error(transparent)]
     Late(#[from] Late),

@@ -32,12 +32,12 @@ pub struct App {
     /// Where it listens, such as `http://127.0.0.1:3000` or `https://localhost:5173`. A path, as in
     /// `http://127.0.0.1:3000/shop`, goes before the path of every request.
     pub address: Address,
-    /// The `Host` it is asked with, such as `localhost:5173`, for an application that insists on one. The visitor's where
-    /// it is absent, as in production. With `https` it is the server name of the handshake too.
+    /// The `Host` header that it gets, such as `localhost:5173`, for an application that insists on one. Default: the
+    /// visitor's, as in production. With `https` it is the server name of the handshake too.
     pub host: Option<HostHeader>,
     /// Which certificates of an `https` address are taken.
     pub certificate: Certificate,
-    /// The host of the address once more, where it is not on this machine: only loopback is asked without this word.
+    /// The host of the address once more, where it is not on this machine: without it only loopback is connected to.
     pub allow: Option<String>,
     /// How it is started; it runs already where this is absent. The port in `address` is that of the process once it is
     /// started, see [`App::started`].
@@ -48,7 +48,7 @@ pub struct App {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certificate {
-    /// One that a public authority has signed for the host that is asked, as with Cloudflare's `Full (strict)`; with
+    /// One that a public authority has signed for the requested host, as with Cloudflare's `Full (strict)`; with
     /// another one the response is error 526.
     #[default]
     Valid,
@@ -70,14 +70,14 @@ pub enum AppError {
     Address(#[from] AddressError),
     /// It is not on this machine, and nobody has said that this is meant.
     #[error(
-        "`{0}` is not on this machine; where that is meant, write `app: {{ address: \"{0}\", allow: \"{1}\" }}`"
+        "`{0}` is not on this machine; to use it all the same, write `app: {{ address: \"{0}\", allow: \"{1}\" }}`"
     )]
     NotAllowed(String, String),
     /// What is allowed is not what is asked.
     #[error("`allow: {0}` allows another host than the one of the address, which is `{1}`")]
     AllowsAnother(String, String),
     /// A certificate of an application that has none.
-    #[error("`certificate` is about https, and `{0}` is not")]
+    #[error("`certificate` needs an https address, but `{0}` is not one")]
     NoCertificate(Address),
     /// It cannot be started as it is described.
     #[error(transparent)]
@@ -191,7 +191,7 @@ impl TryFrom<String> for HostHeader {
         let authority = on_the_wire(&text).and_then(|host| host.parse::<Authority>().ok());
         let host = authority.filter(|authority| !authority.as_str().contains('@'));
         host.map(Self)
-            .ok_or_else(|| format!("`{text}` is no host, such as `localhost:5173`"))
+            .ok_or_else(|| format!("`{text}` is not a host, such as `localhost:5173`"))
     }
 }
 
@@ -288,21 +288,21 @@ mod tests {
     )]
     #[case::plain(
         "{ address: 'http://127.0.0.1', certificate: any }",
-        Some("is about https")
+        Some("needs an https address")
     )]
-    #[case::no_host("{ address: 'http://127.0.0.1', host: 'a b' }", Some("is no host"))]
-    #[case::credentials("{ address: 'http://127.0.0.1', host: 'me@a' }", Some("is no host"))]
+    #[case::no_host("{ address: 'http://127.0.0.1', host: 'a b' }", Some("is not a host"))]
+    #[case::credentials("{ address: 'http://127.0.0.1', host: 'me@a' }", Some("is not a host"))]
     #[case::unknown("{ address: 'http://127.0.0.1', hsot: a }", Some("hsot"))]
     #[case::no_address("{ host: a }", Some("needs `address`"))]
     #[case::started("{ run: npm start, address: 'http://localhost:$PORT/shop' }", None)]
-    #[case::no_port("{ address: 'http://localhost:$PORT' }", Some("say with `run`"))]
+    #[case::no_port("{ address: 'http://localhost:$PORT' }", Some("needs `run`"))]
     #[case::not_started(
         "{ address: 'http://localhost', env: { A: b } }",
-        Some("`env` is about")
+        Some("`env` needs `run`")
     )]
-    #[case::not_ready("{ run: a, ready: 'https://localhost/' }", Some("cannot be asked"))]
+    #[case::not_ready("{ run: a, ready: 'https://localhost/' }", Some("cannot show"))]
     #[case::no_word("{ run: a, start: twice }", Some("twice"))]
-    #[case::no_time("{ run: a, ready_within: soon }", Some("not a stretch of time"))]
+    #[case::no_time("{ run: a, ready_within: soon }", Some("not a duration"))]
     #[case::query("'http://127.0.0.1/?a'", Some("query"))]
     fn what_cannot_be_asked_is_found_by_reading(#[case] yaml: &str, #[case] mistake: Option<&str>) {
         match (read(yaml), mistake) {

@@ -18,14 +18,14 @@ pub(super) struct Written {
     /// `http://127.0.0.1:3000/shop`, goes before the path of every request. `$PORT` in it is a free port, for an application
     /// that is started; without an address that is `http://127.0.0.1:$PORT`.
     address: Option<AddressPattern>,
-    /// The `Host` it is asked with, such as `localhost:5173`, for an application that insists on one. The visitor's where
-    /// it is absent, as in production. With `https` it is the server name of the handshake too.
+    /// The `Host` header that it gets, such as `localhost:5173`, for an application that insists on one. Default: the
+    /// visitor's, as in production. With `https` it is the server name of the handshake too.
     #[serde(default)]
     host: Option<HostHeader>,
     /// Which certificates of an `https` address are taken.
     #[serde(default)]
     certificate: Certificate,
-    /// The host of the address once more, where it is not on this machine: only loopback is asked without this word.
+    /// The host of the address once more, where it is not on this machine: without it only loopback is connected to.
     #[serde(default)]
     allow: Option<String>,
     /// The command that starts it, such as `npm start`, for `sh -c`; it stays in the foreground. It has its port as
@@ -33,10 +33,10 @@ pub(super) struct Written {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     run: Option<CommandLine>,
-    /// The folder the command runs in, seen from the file that says it; that file's own where it is absent.
+    /// The folder the command runs in, relative to this file. Default: the folder of this file.
     #[serde(default, rename = "in")]
     folder: Option<PathBuf>,
-    /// What its environment has beside that of edgeproof; `$PORT` in a value is the port. Reports hide the values of
+    /// Environment variables in addition to edgeproof's own; `$PORT` in a value is the port. Reports hide the values of
     /// variables that are called a key, secret, token or password.
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, String>>")]
@@ -45,11 +45,11 @@ pub(super) struct Written {
     /// `/`, seen from `in`. Where one is missing the scenario is skipped with that reason; in CI (`CI` is set) it is an error.
     #[serde(default)]
     needs: Option<BTreeMap<String, String>>,
-    /// When it is ready: once this URL gives a response, whatever its status, or once it prints this text. Once its
-    /// address accepts connections where it is absent.
+    /// When it is ready: once this URL gives a response, whatever its status, or once it prints this text. Default:
+    /// once its address accepts connections.
     #[serde(default)]
     ready: Option<Ready>,
-    /// How long it may take until then; 60 seconds where it is absent.
+    /// The time limit for becoming ready. Default: 60 seconds.
     #[serde(default)]
     #[schemars(with = "Option<Time>")]
     ready_within: Option<Patience>,

@@ -68,7 +68,7 @@ pub enum Start {
 pub enum LaunchMistake {
     /// The URL that tells whether it is ready cannot be asked.
     #[error(
-        "`{0}` cannot be asked whether the app is ready: write a URL with `http://` and a host of this machine, such as \
+        "`{0}` cannot show whether the app is ready: write a URL with `http://` and a host of this machine, such as \
          `http://127.0.0.1:$PORT/health`, or a text that the app prints"
     )]
     Ready(String),
@@ -76,7 +76,7 @@ pub enum LaunchMistake {
     #[error("an app needs `address`, where it listens, or `run`, the command that starts it")]
     Nowhere,
     /// A key for an app that is started, without the command.
-    #[error("`{0}` is about an app that is started: say with `run` by which command")]
+    #[error("`{0}` needs `run`, the command that starts the app")]
     NotStarted(&'static str),
     /// Nothing to start.
     #[error("`run` is without a command: write the one that starts the app, such as `npm start`")]
@@ -99,9 +99,7 @@ pub enum LaunchMistake {
     )]
     NoTime,
     /// A port that is chosen, for an app that is there already.
-    #[error(
-        "`$PORT` is chosen for an app that is started: say with `run` by which command, or write the port"
-    )]
+    #[error("`$PORT` needs `run`, the command that starts the app; without it, write the port")]
     NoPort,
 }
 

@@ -20,7 +20,7 @@ pub enum LaunchError {
     #[error(transparent)]
     Missing(#[from] Missing),
     /// No port could be had for it, or no thread to watch it.
-    #[error("no port or thread could be had for the app")]
+    #[error("no port or thread was available for the app")]
     Resources(#[source] Arc<io::Error>),
     /// Somebody else is there already.
     #[error(

@@ -203,7 +203,7 @@ impl Pool {
                 };
                 outcome.boxed().shared()
             }
-            None => async move { Err(lost("no thread for it")) }
+            None => async move { Err(lost("no thread could be started")) }
                 .boxed()
                 .shared(),
         }

@@ -28,7 +28,7 @@ pub fn text(results: &Results) -> String {
                         (summary.failed, "failed"),
                         (summary.errors, "error"),
                         (summary.skipped, "skipped"),
-                        (summary.observed, "not as hoped"),
+                        (summary.observed, "not met but not required"),
                         (summary.known_failures, "known failures"),
                     ] {
                         @if count > 0 { span class=(word) { (count) " " (word) } " " }
@@ -121,7 +121,7 @@ fn section(case: &CaseRecord) -> Markup {
             }
             (waterfall::draw(&case.hops))
             @for app in case.apps.iter().filter(|app| !app.printed.is_empty()) {
-                h3 { "What " code { (app.command) } " printed meanwhile" }
+                h3 { "What " code { (app.command) } " printed" }
                 pre { @for line in &app.printed { (line.text) "\n" } }
             }
             @if !case.log.is_empty() {

@@ -19,7 +19,7 @@ pub(super) fn draw(hops: &[HopRecord]) -> Markup {
         .unwrap_or(0);
     let whole = (end - start).max(1);
     html! {
-        h3 { "Where the requests went" }
+        h3 { "Requests" }
         div.waterfall {
             @for hop in hops { (bar(hop, start, whole)) }
         }
@@ -41,7 +41,7 @@ fn bar(hop: &HopRecord, start: u64, whole: u64) -> Markup {
                 span.parties style=(indent) { (hop.from) " → " (hop.to) }
                 span.request { (hop.method) " " (hop.url) }
                 span.status.bad[bad] {
-                    @match hop.status { Some(status) => (status), None => "no answer" }
+                    @match hop.status { Some(status) => (status), None => "no response" }
                 }
                 span.lane { span.bar style=(place) {} }
                 span.took {
@@ -52,7 +52,7 @@ fn bar(hop: &HopRecord, start: u64, whole: u64) -> Markup {
             @if let Some(fault) = &hop.fault { p.fault { "fault: " (fault) } }
             div.heads {
                 (head("Request", &hop.request_headers, hop.request_bytes))
-                (head("Answer", &hop.response_headers, hop.response_bytes))
+                (head("Response", &hop.response_headers, hop.response_bytes))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the visitor got.
+//! The response that the visitor got.
 
 use edgeproof_ground::time::shown;
 use edgeproof_scenario::expect::Expect;
@@ -19,23 +19,23 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     {
         mismatches.push(Mismatch::new(
             &["status"],
-            format!("the visitor gets status {status}"),
-            format!("the visitor got {}", call.status.as_u16()),
+            format!("expected status {status}"),
+            format!("got {}", call.status.as_u16()),
         ));
     }
-    mismatches.extend(check_headers(
-        "the answer's",
-        &expect.headers,
-        &call.headers,
-    ));
+    mismatches.extend(check_headers("response", &expect.headers, &call.headers));
     if let Some(body) = &expect.body {
         let text = String::from_utf8_lossy(&call.body);
         let unreadable = call.unreadable(expect.body_complete);
         if unreadable.is_some() || !body.holds(Some(&text)) {
-            let actual = unreadable.unwrap_or_else(|| format!("the body is `{}`", shorten(&text)));
+            let actual = unreadable.unwrap_or_else(|| format!("got `{}`", shorten(&text)));
             mismatches.push(
-                Mismatch::new(&["body"], format!("the body is {body}"), actual)
-                    .saying(body.message()),
+                Mismatch::new(
+                    &["body"],
+                    format!("expected the response body {body}"),
+                    actual,
+                )
+                .saying(body.message()),
             );
         }
     }
@@ -47,28 +47,22 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
             mismatches.push(
                 Mismatch::new(
                     &["cache"],
-                    format!("the edge's cache says {cache}"),
-                    found.map_or("it says nothing".to_owned(), |found| {
-                        format!("it says `{found}`")
-                    }),
+                    format!("expected the cache status (`cf-cache-status`) {cache}"),
+                    found.map_or("got none".to_owned(), |found| format!("got `{found}`")),
                 )
                 .saying(cache.message()),
             );
         }
     }
     if let Some(range) = &expect.header_bytes {
-        mismatches.extend(super::budget::check_bytes(
-            "the answer",
-            range,
-            &call.headers,
-        ));
+        mismatches.extend(super::budget::check_bytes("response", range, &call.headers));
     }
     if let Some(within) = expect.within
         && call.took > within.0
     {
         mismatches.push(Mismatch::new(
             &["within"],
-            format!("the answer comes within {within}"),
+            format!("expected a response within {within}"),
             format!("it took {}", shown(call.took)),
         ));
     }

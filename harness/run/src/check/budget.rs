@@ -12,9 +12,9 @@ pub(super) fn check(expect: &ExpectRequest, observed: &Observed) -> Vec<Mismatch
     let Some(call) = &observed.call else {
         return Vec::new();
     };
-    let mut mismatches = check_headers("the request's", &expect.headers, &call.sent_headers);
+    let mut mismatches = check_headers("request", &expect.headers, &call.sent_headers);
     if let Some(range) = &expect.header_bytes {
-        mismatches.extend(check_bytes("the request", range, &call.sent_headers));
+        mismatches.extend(check_bytes("request", range, &call.sent_headers));
     }
     for (index, budget) in expect.budget.iter().enumerate() {
         mismatches.extend(check_budget(budget, &call.sent_headers, index));
@@ -22,15 +22,15 @@ pub(super) fn check(expect: &ExpectRequest, observed: &Observed) -> Vec<Mismatch
     mismatches
 }
 
-/// Judges how much all headers are together.
-pub(super) fn check_bytes(whose: &str, range: &Range, headers: &HeaderMap) -> Option<Mismatch> {
+/// Judges how much all headers of a request or a response are together.
+pub(super) fn check_bytes(of: &str, range: &Range, headers: &HeaderMap) -> Option<Mismatch> {
     let bytes = header_bytes(headers);
     // Header sizes are far below 2^53, where f64 is exact.
     (!range.holds(bytes as f64)).then(|| {
         Mismatch::new(
             &["header_bytes"],
-            format!("{whose} has {range} bytes of headers"),
-            format!("it has {bytes}"),
+            format!("expected {range} bytes of {of} headers"),
+            format!("got {bytes}"),
         )
     })
 }
@@ -38,7 +38,7 @@ pub(super) fn check_bytes(whose: &str, range: &Range, headers: &HeaderMap) -> Op
 fn check_budget(budget: &Budget, headers: &HeaderMap, index: usize) -> Option<Mismatch> {
     let (what, bytes) = match &budget.header {
         Some(name) => (
-            format!("`{}`", name.0),
+            format!("the header `{}`", name.0),
             header_text(headers, name).map_or(0, |value| value.len()),
         ),
         None => ("all request headers".to_owned(), header_bytes(headers)),
@@ -49,7 +49,7 @@ fn check_budget(budget: &Budget, headers: &HeaderMap, index: usize) -> Option<Mi
         Mismatch::new(
             &["budget", &index.to_string()],
             format!(
-                "{what} takes {} % of the 128 KB of request headers",
+                "expected {what} to take {} % of the 128 KB that request headers may have",
                 budget.percent
             ),
             format!("it takes {percent:.1} % ({bytes} bytes)"),

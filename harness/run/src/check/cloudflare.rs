@@ -1,4 +1,4 @@
-//! What was asked of the control plane, and what the account holds.
+//! The requests to Cloudflare's API, and what the account contains.
 
 use edgeproof_cloudflare::plane::{ScriptState, State};
 use edgeproof_ground::{
@@ -7,15 +7,15 @@ use edgeproof_ground::{
 };
 use edgeproof_scenario::cloudflare::{ApiRequests, ExpectCloudflare, ExpectScript};
 
-use super::Mismatch;
+use super::{Mismatch, requests};
 use crate::{observed::OnControlPlane, redact::shorten};
 
 pub(super) fn check(expect: &ExpectCloudflare, observed: &OnControlPlane) -> Vec<Mismatch> {
     let Some(state) = &observed.state else {
         return vec![Mismatch::new(
             &["cloudflare"],
-            "there is a control plane",
-            "none is given; `given: {cloudflare: {}}` gives one",
+            "expected requests to Cloudflare's API",
+            "but this scenario has no such API: add `given: {cloudflare: {}}`",
         )];
     };
     let mut mismatches = Vec::new();
@@ -88,8 +88,11 @@ fn check_names(what: &str, mut expected: Vec<String>, actual: &[String]) -> Opti
     (expected != actual).then(|| {
         Mismatch::new(
             &[what],
-            format!("the {what} of the account are: {}", list(&expected)),
-            format!("they are: {}", shorten(&list(actual))),
+            format!(
+                "expected the {what} of the account to be: {}",
+                list(&expected)
+            ),
+            format!("got: {}", shorten(&list(actual))),
         )
     })
 }
@@ -107,15 +110,19 @@ fn check_requests(expected: &ApiRequests, hops: &[Exchange]) -> Vec<Mismatch> {
     };
     if !enough {
         let claim = match &expected.times {
-            Some(times) => format!("`{}` is asked of the API {}", expected.call, times.times()),
-            None => format!("`{}` is asked of the API", expected.call),
+            Some(times) => format!(
+                "expected {} of `{}` to Cloudflare's API",
+                requests(times),
+                expected.call
+            ),
+            None => format!("expected a request `{}` to Cloudflare's API", expected.call),
         };
         let made: Vec<String> = all
             .map(|hop| format!("{} {}", hop.request.method, hop.request.url))
             .collect();
         let actual = match made.as_slice() {
-            [] => "nothing was asked of it".to_owned(),
-            _ => format!("it was {} times, of: {}", meant.len(), made.join(", ")),
+            [] => "got no request at all".to_owned(),
+            _ => format!("got {} among: {}", meant.len(), made.join(", ")),
         };
         return vec![Mismatch::new(&["times"], claim, actual)];
     }
@@ -130,10 +137,10 @@ fn check_requests(expected: &ApiRequests, hops: &[Exchange]) -> Vec<Mismatch> {
     wrong
         .map(|hop| {
             let actual = match &hop.response {
-                Some(response) => format!("one was answered {}", response.status.as_u16()),
-                None => "one got no answer".to_owned(),
+                Some(response) => format!("got {}", response.status.as_u16()),
+                None => "got no response".to_owned(),
             };
-            let claim = format!("`{}` is answered {status}", expected.call);
+            let claim = format!("expected status {status} for `{}`", expected.call);
             Mismatch::new(&["status"], claim, actual)
         })
         .into_iter()
@@ -145,13 +152,13 @@ fn check_script(name: &str, expected: &ExpectScript, script: &ScriptState) -> Ve
     for (variable, matcher) in &expected.variables {
         let actual = script.variables.get(variable);
         if !matcher.holds(actual.map(String::as_str)) {
-            let actual = actual.map_or("it is not there".to_owned(), |actual| {
-                format!("it is `{}`", shorten(actual))
+            let actual = actual.map_or("it is not set".to_owned(), |actual| {
+                format!("got `{}`", shorten(actual))
             });
             mismatches.push(
                 Mismatch::new(
                     &["variables", variable],
-                    format!("the variable `{variable}` of `{name}` is {matcher}"),
+                    format!("expected the variable `{variable}` of `{name}` {matcher}"),
                     actual,
                 )
                 .saying(matcher.message()),
@@ -170,8 +177,8 @@ fn check_script(name: &str, expected: &ExpectScript, script: &ScriptState) -> Ve
     {
         mismatches.push(Mismatch::new(
             &["versions"],
-            format!("versions of `{name}` are made {}", versions.times()),
-            format!("there are {}", script.versions),
+            format!("expected {versions} versions of `{name}`"),
+            format!("got {}", script.versions),
         ));
     }
     mismatches

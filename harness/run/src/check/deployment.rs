@@ -1,4 +1,4 @@
-//! What came of a `deploy` step.
+//! The result of a `deploy` step.
 
 use edgeproof_scenario::deploying::ExpectDeployment;
 
@@ -13,18 +13,22 @@ pub(super) fn check(expect: &ExpectDeployment, seen: Option<&Deployment>) -> Vec
         waited,
     }) = seen
     else {
-        let claim = "the step deploys something";
-        return vec![Mismatch::new(&[], claim, "it does something else")];
+        let claim = "expected a `deploy` step";
+        return vec![Mismatch::new(
+            &[],
+            claim,
+            "but this step does something else",
+        )];
     };
     let mut mismatches = Vec::new();
     let actual = || format!("it was {}:\n{text}", outcome.as_str());
     match expect.outcome {
         Some(expected) if expected != *outcome => {
-            let claim = format!("the deployment is {}", expected.as_str());
+            let claim = format!("expected the deployment to be {}", expected.as_str());
             mismatches.push(Mismatch::new(&["outcome"], claim, actual()));
         }
         None if !outcome.is_success() => {
-            let claim = "the deployment is made";
+            let claim = "expected the deployment to succeed";
             mismatches.push(Mismatch::new(&[], claim, actual()));
         }
         _ => {}
@@ -32,15 +36,15 @@ pub(super) fn check(expect: &ExpectDeployment, seen: Option<&Deployment>) -> Vec
     for (index, matcher) in expect.text.iter().enumerate() {
         if !matcher.holds(Some(text)) {
             let path = ["text", &index.to_string()];
-            let claim = format!("what is said is {matcher}");
-            let mismatch = Mismatch::new(&path, claim, format!("it is\n{text}"));
+            let claim = format!("expected the output {matcher}");
+            let mismatch = Mismatch::new(&path, claim, format!("got:\n{text}"));
             mismatches.push(mismatch.saying(matcher.message()));
         }
     }
     if let Some(range) = &expect.waited
         && !range.holds(*waited)
     {
-        let claim = format!("the client waited {range:?} s");
+        let claim = format!("expected the client to wait {range} s");
         mismatches.push(Mismatch::new(
             &["waited"],
             claim,

@@ -89,15 +89,15 @@ fn check_list(
     if expected.len() != actual.len() {
         let found = match actual {
             [] => "there is none".to_owned(),
-            [one] => format!("there is one: {}", shorten(&one.to_string())),
+            [one] => format!("there is 1: {}", shorten(&one.to_string())),
             more => format!("there are {}", more.len()),
         };
         return vec![Mismatch::new(
             &[key],
             match expected.len() {
-                0 => format!("there is no {one}"),
-                1 => format!("there is one {one}"),
-                more => format!("there are {more} {one}s"),
+                0 => format!("expected no {one}"),
+                1 => format!("expected 1 {one}"),
+                more => format!("expected {more} {one}s"),
             },
             found,
         )];
@@ -111,12 +111,12 @@ fn check_list(
             Some(Mismatch::new(
                 &[key, &index.to_string()],
                 format!(
-                    "`{}` of {short} {} is {}",
+                    "expected `{}` of {short} {} to be {}",
                     found.path,
                     index + 1,
                     found.expected
                 ),
-                format!("it is {}", found.actual),
+                format!("got {}", found.actual),
             ))
         })
         .collect()

@@ -10,6 +10,7 @@ mod page;
 mod timing;
 mod worker;
 
+use edgeproof_document::range::Range;
 use edgeproof_scenario::{
     expect::{Expect, Header},
     text::TextMatcher,
@@ -27,11 +28,11 @@ pub(super) use origin::meant;
 pub struct Mismatch {
     /// Which: keys and indices below `expect`.
     pub path: Vec<String>,
-    /// What was expected, and of what.
+    /// What was expected, such as `expected status 200`.
     pub claim: String,
-    /// What happened.
+    /// What happened instead, such as `got 403`; it continues the claim after a comma.
     pub actual: String,
-    /// The recorded call that comes nearest to the one that is missing.
+    /// The recorded request that comes nearest to the one that is missing.
     pub nearest: Option<String>,
     /// What the author wants to be told.
     pub message: Option<String>,
@@ -127,9 +128,27 @@ fn header_text(headers: &HeaderMap, name: &Header) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// The headers that are not as expected.
+/// How many requests there were.
+fn count(requests: usize) -> String {
+    match requests {
+        0 => "no such request".to_owned(),
+        1 => "1 request".to_owned(),
+        more => format!("{more} requests"),
+    }
+}
+
+/// How many requests were wanted.
+fn requests(wanted: &Range) -> String {
+    match (wanted.min, wanted.max) {
+        (Some(0.0), Some(0.0)) => "no request".to_owned(),
+        (Some(1.0), Some(1.0)) => "1 request".to_owned(),
+        _ => format!("{wanted} requests"),
+    }
+}
+
+/// The headers that are not as expected. `of` says which message's: `response`, `request`.
 fn check_headers<'a>(
-    whose: &str,
+    of: &str,
     expected: impl IntoIterator<Item = (&'a Header, &'a TextMatcher)>,
     headers: &HeaderMap,
 ) -> Vec<Mismatch> {
@@ -138,15 +157,15 @@ fn check_headers<'a>(
         .filter_map(|(name, matcher)| {
             let actual = header_text(headers, name);
             (!matcher.holds(actual.as_deref())).then(|| {
-                let actual = actual.map_or("it is not there".to_owned(), |actual| {
+                let actual = actual.map_or("the header is absent".to_owned(), |actual| {
                     format!(
-                        "it is `{}`",
+                        "got `{}`",
                         super::redact::Redactor::default().header(&name.0, &actual)
                     )
                 });
                 Mismatch::new(
                     &["headers", name.0.as_str()],
-                    format!("{whose} header `{}` is {matcher}", name.0),
+                    format!("expected the {of} header `{}` {matcher}", name.0),
                     actual,
                 )
                 .saying(matcher.message())

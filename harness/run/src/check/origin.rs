@@ -8,7 +8,7 @@ use edgeproof_ground::trace::Party;
 use edgeproof_origin::RecordedRequest;
 use edgeproof_scenario::expect::ExpectOrigin;
 
-use super::{Mismatch, check_headers, timing};
+use super::{Mismatch, check_headers, count, timing};
 use crate::{observed::Observed, redact::shorten};
 
 /// Who saw it.
@@ -85,15 +85,15 @@ pub(super) fn check_seen(
 ) -> Vec<Mismatch> {
     let what = match &expect.call {
         Some(call) => format!("`{call}`"),
-        None => "this call".to_owned(),
+        None => "this request".to_owned(),
     };
     let mut mismatches = counts(whose, expect, seen.len(), &what);
     if seen.is_empty() {
         let wants_content =
             !expect.headers.is_empty() || expect.body.is_some() || expect.body_as_sent;
         if mismatches.is_empty() && wants_content {
-            let claim = format!("{whose} sees {what}");
-            mismatches.push(Mismatch::new(&[], claim, "it was not reached"));
+            let claim = format!("expected {whose} to get {what}");
+            mismatches.push(Mismatch::new(&[], claim, "it got no such request"));
         }
         for mismatch in &mut mismatches {
             mismatch.nearest = nearest(expect, all);
@@ -114,35 +114,27 @@ fn counts(whose: Whose, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<M
         mismatches.push(if reached {
             Mismatch::new(
                 &["reached"],
-                format!("{what} reaches {whose}"),
-                "it did not",
+                format!("expected {what} to reach {whose}"),
+                "it got no such request",
             )
         } else {
             Mismatch::new(
                 &["reached"],
-                format!("{what} does not reach {whose}"),
-                format!("it did, {}", times(seen)),
+                format!("expected {what} not to reach {whose}"),
+                format!("it got {}", count(seen)),
             )
         });
     }
-    let count: Option<&Range> = expect.times.as_ref();
+    let wanted: Option<&Range> = expect.times.as_ref();
     // A scenario makes far fewer calls than f64 counts exactly.
-    if let Some(count) = count.filter(|count| !count.holds(seen as f64)) {
+    if let Some(wanted) = wanted.filter(|wanted| !wanted.holds(seen as f64)) {
         mismatches.push(Mismatch::new(
             &["times"],
-            format!("{what} reaches {whose} {}", count.times()),
-            format!("it did {}", times(seen)),
+            format!("expected {what} to reach {whose} {}", wanted.times()),
+            format!("it got {}", count(seen)),
         ));
     }
     mismatches
-}
-
-fn times(count: usize) -> String {
-    match count {
-        0 => "not once".to_owned(),
-        1 => "once".to_owned(),
-        more => format!("{more} times"),
-    }
 }
 
 fn content(
@@ -151,11 +143,7 @@ fn content(
     request: &RecordedRequest,
     sent: Option<&Bytes>,
 ) -> Vec<Mismatch> {
-    let mut mismatches = check_headers(
-        &format!("at {whose}, the request's"),
-        &expect.headers,
-        &request.headers,
-    );
+    let mut mismatches = check_headers("request", &expect.headers, &request.headers);
     let body = String::from_utf8_lossy(&request.body.start);
     if let Some(matcher) = &expect.body
         && !matcher.holds(Some(&body))
@@ -163,14 +151,15 @@ fn content(
         mismatches.push(
             Mismatch::new(
                 &["body"],
-                format!("{whose} gets the body {matcher}"),
-                format!("it got `{}`", shorten(&body)),
+                format!("expected the request body at {whose} {matcher}"),
+                format!("got `{}`", shorten(&body)),
             )
             .saying(matcher.message()),
         );
     }
     if expect.body_as_sent {
-        let claim = format!("{whose} gets the body byte for byte as the visitor sent it");
+        let claim =
+            format!("expected {whose} to get the body byte for byte as the visitor sent it");
         match sent {
             Some(sent) if blake3::hash(sent).to_hex().as_str() == request.body.hash() => {}
             Some(sent) => mismatches.push(Mismatch::new(
@@ -186,7 +175,7 @@ fn content(
             None => mismatches.push(Mismatch::new(
                 &["body_as_sent"],
                 claim,
-                "what the visitor sent is not known",
+                "but what the visitor sent is not known",
             )),
         }
     }

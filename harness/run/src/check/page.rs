@@ -1,4 +1,4 @@
-//! What is on the page.
+//! The elements and the console of the page.
 
 use edgeproof_scenario::expect::{Element, Expect};
 use scraper::{Html, Selector};
@@ -38,7 +38,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
             mismatches.push(
                 Mismatch::new(
                     &["console", &index.to_string()],
-                    format!("the page prints a line that is {line}"),
+                    format!("expected a line of the page's console {line}"),
                     printed(&observed.console),
                 )
                 .saying(line.message()),
@@ -51,7 +51,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         mismatches.push(
             Mismatch::new(
                 &["whole_console"],
-                format!("all that the page prints is {whole}"),
+                format!("expected the page's whole console {whole}"),
                 printed(&observed.console),
             )
             .saying(whole.message()),
@@ -67,7 +67,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     {
         mismatches.push(Mismatch::new(
             &["unchanged_except"],
-            format!("the page is the origin's byte for byte, but for one `{selector}`"),
+            format!("expected the origin's page byte for byte, with one `{selector}` inserted"),
             actual,
         ));
     }
@@ -76,8 +76,8 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
 
 fn printed(console: &[String]) -> String {
     match console {
-        [] => "it printed nothing".to_owned(),
-        lines => format!("it printed `{}`", shorten(&lines.join("\n"))),
+        [] => "it is empty".to_owned(),
+        lines => format!("got `{}`", shorten(&lines.join("\n"))),
     }
 }
 
@@ -88,7 +88,7 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
         Err(error) => {
             return vec![Mismatch::new(
                 &["page", index, "select"],
-                format!("`{select}` is a CSS selector"),
+                format!("expected a CSS selector instead of `{select}`"),
                 error.to_string(),
             )];
         }
@@ -101,8 +101,8 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
     };
     if !enough {
         let wanted = match &element.count {
-            Some(count) => format!("the page has {count} of `{select}`"),
-            None => format!("the page has `{select}`"),
+            Some(count) => format!("expected {count} of `{select}` in the page"),
+            None => format!("expected an element `{select}` in the page"),
         };
         let key = if element.count.is_some() {
             "count"
@@ -112,7 +112,10 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
         return vec![Mismatch::new(
             &["page", index, key],
             wanted,
-            format!("it has {}", found.len()),
+            match found.len() {
+                0 => "found none".to_owned(),
+                more => format!("found {more}"),
+            },
         )];
     }
     let Some(first) = found.first() else {
@@ -125,8 +128,8 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
             mismatches.push(
                 Mismatch::new(
                     &["page", index, "text"],
-                    format!("the text of `{select}` is {matcher}"),
-                    format!("it is `{}`", shorten(text.trim())),
+                    format!("expected the text of `{select}` {matcher}"),
+                    format!("got `{}`", shorten(text.trim())),
                 )
                 .saying(matcher.message()),
             );
@@ -138,9 +141,9 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
             mismatches.push(
                 Mismatch::new(
                     &["page", index, "attributes", name],
-                    format!("attribute `{name}` of `{select}` is {matcher}"),
-                    value.map_or("it is not there".to_owned(), |value| {
-                        format!("it is `{}`", shorten(value))
+                    format!("expected the attribute `{name}` of `{select}` {matcher}"),
+                    value.map_or("the attribute is absent".to_owned(), |value| {
+                        format!("got `{}`", shorten(value))
                     }),
                 )
                 .saying(matcher.message()),
@@ -154,7 +157,7 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
 fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<(), String> {
     let selector = Selector::parse(selector).map_err(|error| error.to_string())?;
     if original == injected {
-        return Err("nothing was inserted".to_owned());
+        return Err("but nothing was inserted".to_owned());
     }
     let start = original
         .iter()
@@ -188,7 +191,7 @@ fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<
     if all == 1 && elements == 1 {
         Ok(())
     } else {
-        Err(format!("this was inserted: `{}`", shorten(&inserted)))
+        Err(format!("but this was inserted: `{}`", shorten(&inserted)))
     }
 }
 
@@ -198,7 +201,7 @@ fn differs_at(original: &[u8], injected: &[u8], start: usize) -> String {
         String::from_utf8_lossy(&bytes[start.min(end)..end]).into_owned()
     };
     format!(
-        "they part at byte {start}: the origin has `{}`, the visitor got `{}`",
+        "but they differ from byte {start}: the origin sent `{}`, the visitor got `{}`",
         excerpt(original),
         excerpt(injected)
     )

@@ -119,84 +119,84 @@ fn what_holds_is_not_reported(#[case] text: &str) {
 }
 
 #[rstest]
-#[case(
-    "{status: 200}",
-    "status",
-    "the visitor gets status 200",
-    "the visitor got 403"
-)]
+#[case("{status: 200}", "status", "expected status 200", "got 403")]
 #[case(
     "{headers: {x-rule: r2}}",
     "headers x-rule",
-    "the answer's header `x-rule` is `r2`",
-    "it is `r1`"
+    "expected the response header `x-rule` to be `r2`",
+    "got `r1`"
 )]
 #[case(
     "{headers: {x-none: {present: true}}}",
     "headers x-none",
-    "the answer's header `x-none` is present, whatever it says",
-    "it is not there"
+    "expected the response header `x-none` to be present",
+    "the header is absent"
 )]
 #[case(
     "{headers: {set-cookie: none}}",
     "headers set-cookie",
-    "the answer's header `set-cookie` is `none`",
-    "it is `[redacted]`"
+    "expected the response header `set-cookie` to be `none`",
+    "got `[redacted]`"
 )]
 #[case(
     "{body: {json: {error: 'yes'}}}",
     "body",
-    "the body is JSON that includes {\"error\":\"yes\"}",
-    "the body is `{\"error\":\"no\"}`"
+    "expected the response body to be JSON that includes {\"error\":\"yes\"}",
+    "got `{\"error\":\"no\"}`"
 )]
 #[case(
     "{within: 10ms}",
     "within",
-    "the answer comes within 10ms",
+    "expected a response within 10ms",
     "it took 40ms"
 )]
 #[case(
     "{origin: {reached: true}}",
     "origin reached",
-    "this call reaches the origin",
-    "it did not"
+    "expected this request to reach the origin",
+    "it got no such request"
 )]
 #[case(
     "{origin: {call: GET /signup, reached: false}}",
     "origin reached",
-    "`GET /signup` does not reach the origin",
-    "it did, once"
+    "expected `GET /signup` not to reach the origin",
+    "it got 1 request"
 )]
 #[case(
     "{origin: {headers: {a: b}}}",
     "origin",
-    "the origin sees this call",
-    "it was not reached"
+    "expected the origin to get this request",
+    "it got no such request"
 )]
-#[case("{worker: {ran: false}}", "worker ran", "no worker runs", "one did")]
+#[case(
+    "{worker: {ran: false}}",
+    "worker ran",
+    "expected no worker to run",
+    "one did"
+)]
 #[case(
     "{worker: {asked: [{call: POST */v4/send, times: 2}]}}",
     "worker asked 0",
-    "the worker asks `POST */v4/send` 2 times",
-    "it did once"
+    "expected 2 requests `POST */v4/send` from the worker",
+    "it sent 1 request"
 )]
 #[case(
     "{worker: {whole_log: ''}}",
     "worker whole_log",
-    "the worker's log is ``",
-    "it wrote `blocked by r1`"
+    "expected the worker's whole log to be empty",
+    "got `blocked by r1`"
 )]
 #[case(
     "{request: {budget: [{header: fp-data, percent: {min: 12, max: 20}}]}}",
     "request budget 0",
-    "`fp-data` takes from 12 to 20 % of the 128 KB of request headers",
+    "expected the header `fp-data` to take from 12 to 20 % of the 128 KB that request headers may have",
     "it takes 0.0 % (10 bytes)"
 )]
 #[case(
     "{page: [{select: script}]}",
     "page 0 select",
-    "the page has `script`",
-    "it has 0"
+    "expected an element `script` in the page",
+    "found none"
 )]
 fn what_does_not_hold_says_what_was_expected_and_what_happened(
     #[case] text: &str,
@@ -234,12 +234,12 @@ fn a_call_that_is_missing_names_the_nearest_that_was_recorded() {
 #[case("{events: [{incognito: true}]}", None)]
 #[case(
     "{events: [{incognito: false}]}",
-    Some("`$.incognito` of event 1 is false")
+    Some("expected `$.incognito` of event 1 to be false")
 )]
-#[case("{events: []}", Some("there is no identification event"))]
+#[case("{events: []}", Some("expected no identification event"))]
 #[case(
     "{origin: [{call: GET /signup, reached: false}]}",
-    Some("`GET /signup` does not reach the origin")
+    Some("expected `GET /signup` not to reach the origin")
 )]
 #[case("{origin: [{call: POST /api*, reached: false}]}", None)]
 #[case("{worker: {whole_log: ''}}", None)]

@@ -14,7 +14,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if let Some(pattern) = &expect.after {
         mismatches.extend(compared(
             "after",
-            "this call",
+            "this request",
             pattern,
             hop,
             observed,
@@ -24,7 +24,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if let Some(pattern) = &expect.before {
         mismatches.extend(compared(
             "before",
-            "this call",
+            "this request",
             pattern,
             hop,
             observed,
@@ -34,7 +34,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if let Some(pattern) = &expect.faster_than {
         mismatches.extend(compared(
             "faster_than",
-            "this call",
+            "this request",
             pattern,
             hop,
             observed,
@@ -52,7 +52,7 @@ pub(super) fn seen(
     all: &[Exchange],
 ) -> Option<Mismatch> {
     let pattern = expect.after.as_ref()?;
-    let claim = format!("{whose} is asked only when `{pattern}` has been answered");
+    let claim = format!("expected {whose} to get its request after the response to `{pattern}`");
     let is_meant = |hop: &&Exchange| {
         hop.to == whose.party()
             && expect
@@ -61,11 +61,15 @@ pub(super) fn seen(
                 .is_none_or(|call| call.matches(&hop.request.method, &hop.request.url))
     };
     let Some(asked) = hops.iter().find(is_meant) else {
-        return Some(Mismatch::new(&["after"], claim, "it was not asked at all"));
+        return Some(Mismatch::new(&["after"], claim, "it got no such request"));
     };
     let others = others(pattern, Some(asked), all);
     let Some(other) = others.last() else {
-        return Some(Mismatch::new(&["after"], claim, "there was no such call"));
+        return Some(Mismatch::new(
+            &["after"],
+            claim,
+            "there was no such request",
+        ));
     };
     after(asked, other).map(|actual| Mismatch::new(&["after"], claim, actual))
 }
@@ -80,12 +84,16 @@ fn compared(
     differs: fn(&Exchange, &Exchange) -> Option<String>,
 ) -> Option<Mismatch> {
     let claim = match key {
-        "faster_than" => format!("{what} is answered faster than `{pattern}`"),
-        "before" => format!("{what} comes before `{pattern}`"),
-        _ => format!("{what} comes only when `{pattern}` has been answered"),
+        "faster_than" => format!("expected {what} to take less time than `{pattern}`"),
+        "before" => format!("expected {what} to come before `{pattern}`"),
+        _ => format!("expected {what} to come after the response to `{pattern}`"),
     };
     let Some(own) = own else {
-        return Some(Mismatch::new(&[key], claim, "it never reached the edge"));
+        return Some(Mismatch::new(
+            &[key],
+            claim,
+            "but it never reached the edge",
+        ));
     };
     let others = others(pattern, Some(own), &observed.all_hops);
     let other = if key == "before" {
@@ -94,7 +102,7 @@ fn compared(
         others.last()
     };
     let Some(other) = other else {
-        return Some(Mismatch::new(&[key], claim, "there was no such call"));
+        return Some(Mismatch::new(&[key], claim, "there was no such request"));
     };
     differs(own, other).map(|actual| Mismatch::new(&[key], claim, actual))
 }
@@ -122,7 +130,7 @@ fn others<'a>(
 
 fn after(own: &Exchange, other: &Exchange) -> Option<String> {
     match other.took.map(|took| other.started + took) {
-        None => Some("that call has no answer".to_owned()),
+        None => Some("which got no response".to_owned()),
         Some(answered) if answered <= own.started => None,
         Some(answered) => Some(format!(
             "it came {} earlier",
@@ -138,9 +146,9 @@ fn before(own: &Exchange, other: &Exchange) -> Option<String> {
 
 fn faster(own: &Exchange, other: &Exchange) -> Option<String> {
     match (own.took, other.took) {
-        (None, _) => Some("it has no answer".to_owned()),
+        (None, _) => Some("but it got no response".to_owned()),
         (Some(own), Some(other)) if own >= other => Some(format!(
-            "it took {}, the other {}",
+            "it took {} and the other {}",
             precise(own),
             precise(other)
         )),
@@ -227,20 +235,20 @@ mod tests {
 
     #[rstest]
     #[case("{after: /page}", None)]
-    #[case("{after: /late}", Some("that call has no answer"))]
+    #[case("{after: /late}", Some("which got no response"))]
     #[case("{after: '*/v4/send'}", Some("it came 25ms earlier"))]
-    #[case("{after: /none}", Some("there was no such call"))]
+    #[case("{after: /none}", Some("there was no such request"))]
     // The call's own hop to the origin is the same call.
-    #[case("{after: GET /api}", Some("there was no such call"))]
+    #[case("{after: GET /api}", Some("there was no such request"))]
     #[case("{before: /late}", None)]
     #[case("{before: /page}", Some("it came 20ms later"))]
-    #[case("{faster_than: /page}", Some("it took 40ms, the other 10ms"))]
+    #[case("{faster_than: /page}", Some("it took 40ms and the other 10ms"))]
     #[case("{faster_than: /late}", None)]
     #[case("{origin: {after: '*/v4/send'}}", None)]
-    #[case("{origin: {after: /late}}", Some("that call has no answer"))]
+    #[case("{origin: {after: /late}}", Some("which got no response"))]
     #[case(
         "{origin: {call: /page, after: /late}}",
-        Some("it was not asked at all")
+        Some("it got no such request")
     )]
     fn calls_are_compared_by_the_clock_of_the_trace(
         #[case] text: &str,

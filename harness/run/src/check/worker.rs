@@ -1,9 +1,9 @@
-//! What the worker did: whether it ran, what it asked, what it wrote to its log.
+//! What the worker did: whether it ran, what it requested, what it wrote to its log.
 
 use edgeproof_ground::trace::{Exchange, Party};
 use edgeproof_scenario::expect::{Asked, ExpectWorker};
 
-use super::{Mismatch, check_headers};
+use super::{Mismatch, check_headers, count, requests};
 use crate::redact::shorten;
 
 pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) -> Vec<Mismatch> {
@@ -12,9 +12,9 @@ pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) ->
         let ran = hops.iter().any(|hop| hop.to == Party::Worker);
         if ran != wanted {
             let (claim, actual) = if wanted {
-                ("a worker runs", "none did")
+                ("expected a worker to run", "none did")
             } else {
-                ("no worker runs", "one did")
+                ("expected no worker to run", "one did")
             };
             mismatches.push(Mismatch::new(&["ran"], claim, actual));
         }
@@ -29,7 +29,7 @@ pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) ->
             mismatches.push(
                 Mismatch::new(
                     &["log", &index.to_string()],
-                    format!("the worker's log has a line that is {line}"),
+                    format!("expected a line of the worker's log {line}"),
                     written(log),
                 )
                 .saying(line.message()),
@@ -42,7 +42,7 @@ pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) ->
             mismatches.push(
                 Mismatch::new(
                     &["whole_log"],
-                    format!("the worker's log is {whole}"),
+                    format!("expected the worker's whole log {whole}"),
                     written(log),
                 )
                 .saying(whole.message()),
@@ -54,9 +54,9 @@ pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) ->
 
 fn written(log: &[String]) -> String {
     if log.is_empty() {
-        return "it wrote nothing".to_owned();
+        return "it is empty".to_owned();
     }
-    format!("it wrote `{}`", shorten(&log.join("\n")))
+    format!("got `{}`", shorten(&log.join("\n")))
 }
 
 fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
@@ -75,17 +75,17 @@ fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
     };
     if !enough {
         let claim = match &asked.times {
-            Some(times) => format!("the worker asks `{}` {}", asked.call, times.times()),
-            None => format!("the worker asks `{}`", asked.call),
+            Some(times) => format!(
+                "expected {} `{}` from the worker",
+                requests(times),
+                asked.call
+            ),
+            None => format!("expected a request `{}` from the worker", asked.call),
         };
         let mut mismatch = Mismatch::new(
             &["asked", index],
             claim,
-            match meant.len() {
-                0 => "it did not".to_owned(),
-                1 => "it did once".to_owned(),
-                more => format!("it did {more} times"),
-            },
+            format!("it sent {}", count(meant.len())),
         );
         if meant.is_empty() {
             let wanted = asked.call.to_string();
@@ -100,13 +100,7 @@ fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
     }
     meant
         .iter()
-        .flat_map(|hop| {
-            check_headers(
-                "the worker's request's",
-                &asked.headers,
-                &hop.request.headers,
-            )
-        })
+        .flat_map(|hop| check_headers("worker's request", &asked.headers, &hop.request.headers))
         .map(|mismatch| mismatch.below(index).below("asked"))
         .collect()
 }

@@ -175,7 +175,7 @@ impl Browser {
             .visit
             .call(
                 skip,
-                &format!("the page's call `{pattern}`"),
+                &format!("a request `{pattern}` from the page"),
                 limit,
                 move |call| is_meant(&wanted, call),
             )
@@ -262,19 +262,19 @@ fn trouble(error: PageError) -> Trouble {
     match error {
         PageError::Browser(_) => Trouble::Fault(error.into()),
         PageError::Navigation { url, reason } => Trouble::Unmet {
-            claim: format!("{url} loads"),
-            actual: reason,
+            claim: format!("expected {url} to load"),
+            actual: format!("got {reason}"),
         },
         PageError::Late { what, limit } => Trouble::Unmet {
             claim: format!(
-                "{what} happens within {}",
+                "expected {what} within {}",
                 edgeproof_ground::time::shown(limit)
             ),
-            actual: "it did not".to_owned(),
+            actual: "there was none".to_owned(),
         },
         PageError::Script(reason) => Trouble::Unmet {
-            claim: "the script runs in the page".to_owned(),
-            actual: reason,
+            claim: "expected the script to run in the page".to_owned(),
+            actual: format!("got {reason}"),
         },
     }
 }
@@ -314,15 +314,15 @@ mod tests {
     #[rstest]
     #[case(
         PageError::Navigation { url: "https://shop.example/".to_owned(), reason: "net::ERR_EMPTY_RESPONSE".to_owned() },
-        Some(("https://shop.example/ loads", "net::ERR_EMPTY_RESPONSE"))
+        Some(("expected https://shop.example/ to load", "got net::ERR_EMPTY_RESPONSE"))
     )]
     #[case(
         PageError::Late { what: "an element `#a`".to_owned(), limit: Duration::from_secs(2) },
-        Some(("an element `#a` happens within 2s", "it did not"))
+        Some(("expected an element `#a` within 2s", "there was none"))
     )]
     #[case(
         PageError::Script("Error: no".to_owned()),
-        Some(("the script runs in the page", "Error: no"))
+        Some(("expected the script to run in the page", "got Error: no"))
     )]
     #[case(PageError::Browser("it is gone".to_owned()), None)]
     fn what_a_page_does_not_do_is_a_verdict_and_a_lost_browser_a_fault(

@@ -62,7 +62,7 @@ mod tests {
 
     #[rstest]
     #[case::not_in_it("gzip", "the body cannot be decoded as gzip: ")]
-    #[case::unknown("compress", "`compress` is not a content coding known here")]
+    #[case::unknown("compress", "`compress` is not a supported content coding")]
     #[tokio::test]
     async fn what_cannot_be_decoded_stays_and_says_its_coding(
         #[case] coding: &'static str,

@@ -142,7 +142,10 @@ async fn ended_apps(rig: &Rig, case: &Case, redactor: &Redactor) -> Vec<Failure>
         let path = ["given", "zones", &app.zone, "hosts", &app.host, "app"];
         let mismatch = Mismatch {
             path: vec!["run".to_owned()],
-            claim: format!("`{}` runs until the scenario is over", app.command()),
+            claim: format!(
+                "expected `{}` to run until the scenario is over",
+                app.command()
+            ),
             actual: format!("it {ended} at {}", ended.at()),
             nearest: None,
             message: None,

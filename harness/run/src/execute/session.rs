@@ -249,8 +249,12 @@ impl<'a> Session<'a> {
         let is_expected = expect.is_some_and(|expect| expect.deployment.is_some());
         if !is_expected && !deployment.outcome.is_success() {
             return Err(Trouble::Unmet {
-                claim: "it is deployed".to_owned(),
-                actual: format!("{}: {}", deployment.outcome.as_str(), deployment.text),
+                claim: "expected the deployment to succeed".to_owned(),
+                actual: format!(
+                    "it was {}: {}",
+                    deployment.outcome.as_str(),
+                    deployment.text
+                ),
             });
         }
         Ok(Outcome {
@@ -369,7 +373,7 @@ impl<'a> Session<'a> {
         let url: http::Uri = call.url.parse()?;
         let host = url.host().unwrap_or_default();
         let origin = self.rig.origin(host).map(Origin::aside);
-        let origin = origin.ok_or_else(|| format!("nothing answers for `{host}`"))?;
+        let origin = origin.ok_or_else(|| format!("there is no origin for `{host}`"))?;
         let request = http::Request::builder()
             .method(call.method.clone())
             .uri(url)

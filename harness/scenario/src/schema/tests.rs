@@ -89,7 +89,7 @@ fn every_scenario_file_and_every_default_meets_the_schema() {
 )]
 #[case(
     "matrix: {mode: []}\nsteps: []",
-    "there is no value to multiply by",
+    "this list of the matrix is empty",
     "/matrix: {\"mode\":[]} is not valid"
 )]
 fn what_the_reader_refuses_the_schema_refuses(

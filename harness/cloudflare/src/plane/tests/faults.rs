@@ -79,7 +79,7 @@ async fn a_fault_and_a_refusal_are_in_the_trace() {
             edgeproof_ground::trace::Party::ControlPlane
         )
     );
-    assert_eq!(hop.fault.as_deref(), Some("held back for 1ms"));
+    assert_eq!(hop.fault.as_deref(), Some("delayed by 1ms"));
     assert!(
         hop.decision
             .as_deref()

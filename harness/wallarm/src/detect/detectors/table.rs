@@ -307,7 +307,7 @@ pub(super) const TABLE: [Detector; 10] = [
         triggers: &["\n", "\u{560a}", "\u{560d}"],
         signatures: &[
             (
-                "header of an answer",
+                "header of a response",
                 r"(?:\n|(?u:[\x{560a}\x{560d}]))\s*(?:set-cookie2?|location|content-(?:length|encoding|disposition|security-policy)|refresh|link|access-control-[a-z-]+|x-xss-protection|strict-transport-security|transfer-encoding|cache-control|last-modified|www-authenticate)\s*:\s?\S",
             ),
             (
