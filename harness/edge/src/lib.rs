@@ -17,6 +17,7 @@ mod body_limit;
 mod cache;
 mod certificates;
 mod connection;
+mod content;
 mod dispatch;
 mod door;
 mod egress;

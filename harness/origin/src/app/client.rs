@@ -6,6 +6,7 @@ use edgeproof_ground::{
     body::{self, Body},
     causes::{causes, with_causes},
     hop_by_hop::remove_hop_by_hop,
+    response_framing::{self, UnknownCoding},
 };
 use edgeproof_internet::{Failure, Limits, Unreachable};
 use http::{
@@ -50,6 +51,8 @@ enum Error {
     Exchange(#[from] hyper::Error),
     #[error("it changed the protocol unasked")]
     Unasked,
+    #[error(transparent)]
+    TransferCoding(#[from] UnknownCoding),
     #[error(transparent)]
     Late(#[from] Late),
     #[error("the request cannot be passed on")]
@@ -210,7 +213,9 @@ impl Error {
     fn unreachable(&self) -> Unreachable {
         match self {
             Self::Connect(error) => error.unreachable(),
-            Self::Exchange(_) | Self::Unasked | Self::Target(_) => Unreachable::Reset,
+            Self::Exchange(_) | Self::Unasked | Self::TransferCoding(_) | Self::Target(_) => {
+                Unreachable::Reset
+            }
             Self::Late(Late(limit)) => Unreachable::ReadTimeout(*limit),
         }
     }
@@ -262,6 +267,7 @@ fn received(response: Response<Incoming>, target: &Target) -> Result<Response<Bo
         return Err(Error::Unasked);
     }
     *response.version_mut() = Version::HTTP_11;
+    response_framing::settle(&mut response)?;
     remove_hop_by_hop(response.headers_mut());
     Ok(response)
 }
