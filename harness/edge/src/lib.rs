@@ -37,6 +37,7 @@ mod request_cf;
 mod routes;
 mod settings;
 mod tunnel;
+mod turns;
 mod under_way;
 mod visits;
 mod workers;
