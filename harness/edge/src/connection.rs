@@ -16,7 +16,7 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -28,7 +28,14 @@ use tokio_rustls::{
     rustls::{CipherSuite, ProtocolVersion, ServerConnection},
 };
 
-use super::{framing::Checked, front::Front, preamble, request_cf::Protocol, turns::Turns};
+use super::{
+    framing::Checked,
+    front::Front,
+    one_piece::{Begin, Streams},
+    preamble,
+    request_cf::Protocol,
+    turns::Turns,
+};
 
 /// The largest head that is read at all; between the header limit and this one the edge answers 413, above it hyper
 /// answers 431 and closes.
@@ -115,14 +122,17 @@ where
     // Not hyper-util's builder for both: with upgrades it would speak HTTP/2 on plain connections too.
     let ended = if http2 {
         let stream = TokioIo::new(stream.into_inner());
-        let mut connection = pin!(http2_builder().serve_connection(stream, service));
+        let (begin, mut streams) = Streams::new();
+        let mut connection = pin!(http2_builder(begin).serve_connection(stream, service));
         tokio::select! {
             ended = turns.count(connection.as_mut()) => ended,
+            never = streams.run() => match never {},
             () = stop.asked() => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = turns.count(connection) => ended,
-                        }
+                    never = streams.run() => match never {},
+                }
             }
         }
     } else {
@@ -150,8 +160,8 @@ fn http1_builder(head_timeout: Duration) -> http1::Builder {
     builder
 }
 
-fn http2_builder() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2_builder(begin: Begin) -> http2::Builder<Begin> {
+    let mut builder = http2::Builder::new(begin);
     builder
         .timer(TokioTimer::new())
         .max_header_list_size(LARGEST_HEAD as u32);

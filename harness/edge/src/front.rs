@@ -27,6 +27,7 @@ use super::{
     body_limit,
     connection::Facts,
     content, hang_up, headers, normalise,
+    one_piece::Upload,
     origin_side::{Leaving, OriginSide},
     pages::{self, Asker, ErrorCode},
     quota::Quota,
@@ -109,6 +110,10 @@ impl Front {
             request.headers_mut().remove(UPGRADE);
         }
         let mut request = lingering(request);
+        let upload = (request.version() == Version::HTTP_2).then(Upload::default);
+        if let Some(upload) = &upload {
+            request = request.map(|body| upload.noted(body));
+        }
         let method = request.method().clone();
         let ray = Ray::new(&self.colo);
         let host = make_absolute(&mut request, facts.scheme);
@@ -120,7 +125,11 @@ impl Front {
             Err(malformed) => self.receive(facts, ray, Err(*malformed), request).await,
         };
         self.tunnels.join(upgrade, &mut answer);
-        content::without_what_must_not_be(&method, answer)
+        let answer = content::without_what_must_not_be(&method, answer);
+        match upload {
+            Some(upload) => upload.respond(answer).await,
+            None => answer,
+        }
     }
 
     /// A DNS-only name: the edge is not on the way, this socket is only the wire to the origin.

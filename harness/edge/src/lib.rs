@@ -27,6 +27,7 @@ mod front;
 mod hang_up;
 pub mod headers;
 pub mod normalise;
+mod one_piece;
 mod origin_side;
 pub mod pages;
 mod preamble;
