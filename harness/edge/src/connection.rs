@@ -16,7 +16,7 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -28,7 +28,14 @@ use tokio_rustls::{
     rustls::{CipherSuite, ProtocolVersion, ServerConnection},
 };
 
-use super::{framing::Checked, front::Front, preamble, request_cf::Protocol};
+use super::{
+    framing::Checked,
+    front::Front,
+    one_piece::{Begin, Streams},
+    preamble,
+    request_cf::Protocol,
+    turns::Turns,
+};
 
 /// The largest head that is read at all; between the header limit and this one the edge answers 413, above it hyper
 /// answers 431 and closes.
@@ -99,25 +106,33 @@ where
     let facts = Arc::new(facts);
     let head_timeout = front.head_timeout;
     let (stream, left_http) = Checked::new(stream);
+    let turns = Turns::default();
+    let of_service = turns.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (front, facts, left_http) = (Arc::clone(&front), Arc::clone(&facts), left_http.clone());
+        let turns = of_service.clone();
         async move {
             let answer = front.answer(&facts, request).await;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 left_http.set();
             }
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| turns.before_error(body)))
         }
     });
     // Not hyper-util's builder for both: with upgrades it would speak HTTP/2 on plain connections too.
     let ended = if http2 {
         let stream = TokioIo::new(stream.into_inner());
-        let mut connection = pin!(http2_builder().serve_connection(stream, service));
+        let (begin, mut streams) = Streams::new();
+        let mut connection = pin!(http2_builder(begin).serve_connection(stream, service));
         tokio::select! {
-            ended = &mut connection => ended,
+            ended = turns.count(connection.as_mut()) => ended,
+            never = streams.run() => match never {},
             () = stop.asked() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = turns.count(connection) => ended,
+                    never = streams.run() => match never {},
+                }
             }
         }
     } else {
@@ -125,10 +140,10 @@ where
         let connection = http1_builder(head_timeout).serve_connection(stream, service);
         let mut connection = pin!(connection.with_upgrades());
         tokio::select! {
-            ended = &mut connection => ended,
+            ended = turns.count(connection.as_mut()) => ended,
             () = stop.asked() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                turns.count(connection).await
             }
         }
     };
@@ -145,8 +160,8 @@ fn http1_builder(head_timeout: Duration) -> http1::Builder {
     builder
 }
 
-fn http2_builder() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2_builder(begin: Begin) -> http2::Builder<Begin> {
+    let mut builder = http2::Builder::new(begin);
     builder
         .timer(TokioTimer::new())
         .max_header_list_size(LARGEST_HEAD as u32);

@@ -1,6 +1,6 @@
 //! The door for a worker's subrequests: workerd sends every `fetch()` here, with the URL the worker asked for.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, pin::pin, sync::Arc};
 
 use edgeproof_ground::{
     body::{self, Body},
@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     Deployer, EdgeError, cache::CacheOptions, egress::Dropped, front::Front, tunnel::Tunnels,
+    turns::Turns,
 };
 
 /// How every member of `cf` that concerns the cache begins.
@@ -79,23 +80,25 @@ async fn accept(front: Arc<Front>, worker: Arc<str>, listener: TcpListener) {
 async fn serve(front: Arc<Front>, worker: Arc<str>, tunnels: Tunnels, stream: TcpStream) {
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
+    let turns = Turns::default();
+    let of_service = turns.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         let (front, worker) = (Arc::clone(&front), Arc::clone(&worker));
-        let tunnels = tunnels.clone();
+        let (tunnels, turns) = (tunnels.clone(), of_service.clone());
         async move {
             let upgrade = hyper::upgrade::on(&mut request);
             let mut answer = answer(&front, &worker, lingering(request)).await?;
             tunnels.join(upgrade, &mut answer);
-            Ok::<_, Dropped>(answer)
+            Ok::<_, Dropped>(answer.map(|body| turns.before_error(body)))
         }
     });
-    // How a connection ends is seen in its last hop; there is nobody else to tell.
-    let _ = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .max_headers(HEADER_COUNT)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+        .with_upgrades();
+    // How a connection ends is seen in its last hop; there is nobody else to tell.
+    let _ = turns.count(pin!(connection)).await;
 }
 
 /// What a `cf` object says of the cache. Most say nothing of it: `fetch(request)` sends along what the visitor's request

@@ -10,6 +10,7 @@ use std::{
 use edgeproof_ground::{
     body::{self, Body},
     header_limits as limits,
+    hop_by_hop::other_than_chunked,
     lingering::lingering,
     pattern::Scheme,
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, Trace, counted},
@@ -25,8 +26,10 @@ use hyper::body::Incoming;
 use super::{
     body_limit,
     connection::Facts,
+    content,
     endpoint::WorkerEndpoint,
     hang_up, headers, normalise,
+    one_piece::Upload,
     origin_side::{Leaving, OriginSide},
     pages::{self, Asker, ErrorCode},
     quota::Quota,
@@ -109,6 +112,11 @@ impl Front {
             request.headers_mut().remove(UPGRADE);
         }
         let mut request = lingering(request);
+        let upload = (request.version() == Version::HTTP_2).then(Upload::default);
+        if let Some(upload) = &upload {
+            request = request.map(|body| upload.noted(body));
+        }
+        let method = request.method().clone();
         let ray = Ray::new(&self.colo);
         let host = make_absolute(&mut request, facts.scheme);
         headers::join_cookies(request.headers_mut());
@@ -119,7 +127,11 @@ impl Front {
             Err(malformed) => self.receive(facts, ray, Err(*malformed), request).await,
         };
         self.tunnels.join(upgrade, &mut answer);
-        answer
+        let answer = content::without_what_must_not_be(&method, answer);
+        match upload {
+            Some(upload) => upload.respond(answer).await,
+            None => answer,
+        }
     }
 
     /// A DNS-only name: the edge is not on the way, this socket is only the wire to the origin.
@@ -291,6 +303,9 @@ pub(super) enum Malformed {
     Target,
     #[error("the edge does not proxy CONNECT")]
     Connect,
+    /// RFC 9112 §6.1.
+    #[error("a transfer coding other than `chunked` is not read")]
+    TransferCoding,
 }
 
 /// Why a request is not taken in.
@@ -316,6 +331,9 @@ impl Refusal {
     fn answer(&self, asker: &Asker) -> Response<Body> {
         match self {
             Self::Malformed(Malformed::Connect) => pages::refusal(StatusCode::METHOD_NOT_ALLOWED),
+            Self::Malformed(Malformed::TransferCoding) => {
+                pages::refusal(StatusCode::NOT_IMPLEMENTED)
+            }
             Self::Malformed(_) | Self::BadEscape => pages::refusal(StatusCode::BAD_REQUEST),
             Self::HeadersTooLarge(_) => pages::headers_too_large(),
             Self::BodyTooLarge(_) => pages::refusal(StatusCode::PAYLOAD_TOO_LARGE),
@@ -370,8 +388,13 @@ fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Result<String, 
     if request.method() == Method::CONNECT {
         return Err(Malformed::Connect);
     }
+    if other_than_chunked(request.headers()).is_some() {
+        return Err(Malformed::TransferCoding);
+    }
     let path = path_of(request)?;
-    let authority = authority_of(request).ok_or(Malformed::Host)?;
+    let authority = authority_of(request)
+        .filter(is_host_and_port)
+        .ok_or(Malformed::Host)?;
     let value = HeaderValue::from_str(authority.as_str()).map_err(|_| Malformed::Host)?;
     request.headers_mut().insert(HOST, value);
     let mut parts = request.uri().clone().into_parts();
@@ -386,11 +409,23 @@ fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Result<String, 
     Ok(host)
 }
 
+/// Whether an authority is a host and perhaps a port: nobody's name before it (RFC 9110 §4.2.4), and no port that there
+/// is not. Assumption: a colon without a port is refused too, which a URI may have and no client sends.
+fn is_host_and_port(authority: &Authority) -> bool {
+    match authority.as_str().strip_prefix(authority.host()) {
+        Some("") => true,
+        Some(port) => port.starts_with(':') && authority.port_u16().is_some(),
+        // There is something before the host.
+        None => false,
+    }
+}
+
 /// The path and query. An absolute target of HTTP/1.1 need not write the `/` of an empty path (RFC 9112 §3.2.2);
-/// `:path` must (RFC 9113 §8.3.1). There is no route for `*`.
+/// `:path` must (RFC 9113 §8.3.1). There is no route for `*`, and a target that is neither absolute nor begins with `/`
+/// is none (RFC 9112 §3.2): it is a host to the `http` crate.
 fn path_of(request: &Request<Body>) -> Result<PathAndQuery, Malformed> {
     let uri = request.uri();
-    let is_absolute = request.version() != Version::HTTP_2 && uri.authority().is_some();
+    let is_absolute = request.version() != Version::HTTP_2 && uri.scheme().is_some();
     match uri.path_and_query() {
         Some(path) if path.as_str().starts_with('/') => Ok(path.clone()),
         Some(path) if is_absolute && path.as_str().starts_with('?') => {

@@ -211,22 +211,29 @@ impl Category {
     }
 }
 
-/// The first form in `Accept` that the edge has; HTML where there is none, also for `*/*`.
+/// The form that `Accept` wants most of those the edge has, the first of equals; HTML where there is none, also for
+/// `*/*`.
 fn form(accept: Option<&HeaderValue>) -> Form {
-    accept
-        .and_then(|accept| accept.to_str().ok())
-        .unwrap_or_default()
-        .split(',')
-        .find_map(|range| match range.split(';').next().map(str::trim) {
-            Some("application/json") => Some(Form::Json("application/json; charset=utf-8")),
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    let mut best = (Form::Html, 0.0);
+    for range in accept.unwrap_or_default().split(',') {
+        let mut parameters = range.split(';').map(str::trim);
+        let form = match parameters.next() {
+            Some("application/json") => Form::Json("application/json; charset=utf-8"),
             Some("application/problem+json") => {
-                Some(Form::Json("application/problem+json; charset=utf-8"))
+                Form::Json("application/problem+json; charset=utf-8")
             }
-            Some("text/markdown") => Some(Form::Markdown),
-            Some("text/html" | "*/*") => Some(Form::Html),
-            _ => None,
-        })
-        .unwrap_or(Form::Html)
+            Some("text/markdown") => Form::Markdown,
+            Some("text/html" | "*/*") => Form::Html,
+            _ => continue,
+        };
+        let weight = parameters.find_map(|parameter| parameter.strip_prefix("q="));
+        let weight = weight.map_or(1.0, |weight| weight.parse::<f32>().unwrap_or(0.0));
+        if weight > best.1 {
+            best = (form, weight);
+        }
+    }
+    best.0
 }
 
 fn html(code: ErrorCode, ray: &str) -> String {
@@ -299,6 +306,12 @@ mod tests {
     )]
     #[case("text/markdown", "text/markdown; charset=utf-8")]
     #[case("image/png", "text/html; charset=UTF-8")]
+    #[case("application/json;q=0.5, text/html", "text/html; charset=UTF-8")]
+    #[case(
+        "application/json; q=0.5, text/markdown;q=0.6",
+        "text/markdown; charset=utf-8"
+    )]
+    #[case("application/json;q=0", "text/html; charset=UTF-8")]
     fn the_form_follows_accept(#[case] accept: &str, #[case] expected: &str) {
         let page = error(ErrorCode::WorkerThrew, &asking(accept));
         assert_eq!(page.headers()[CONTENT_TYPE], expected);

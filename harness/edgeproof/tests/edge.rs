@@ -16,6 +16,8 @@ mod hang_up;
 mod hostile;
 #[path = "edge/http_1_0.rs"]
 mod http_1_0;
+#[path = "edge/responses.rs"]
+mod responses;
 #[path = "edge/streams.rs"]
 mod streams;
 #[path = "edge/subrequests.rs"]

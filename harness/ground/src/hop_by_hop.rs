@@ -45,6 +45,18 @@ fn changes_to_websocket(headers: &HeaderMap) -> bool {
         && tokens(headers, &CONNECTION).any(|name| name.eq_ignore_ascii_case("upgrade"))
 }
 
+/// What `Transfer-Encoding` says, where that is something else than `chunked` alone.
+pub fn other_than_chunked(headers: &HeaderMap) -> Option<String> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().peekable();
+    codings.peek()?;
+    let codings: Vec<_> = codings
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    let codings = codings.join(", ");
+    let is_chunked = codings.trim().eq_ignore_ascii_case("chunked");
+    (!is_chunked).then_some(codings)
+}
+
 /// The words of a list that may be spread over several headers.
 fn tokens<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
     let values = headers.get_all(name).iter();

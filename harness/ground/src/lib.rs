@@ -23,6 +23,7 @@ pub mod international;
 pub mod lingering;
 pub mod pattern;
 pub mod process;
+pub mod response_framing;
 pub mod runtime_headers;
 pub mod server_connection;
 pub mod time;

@@ -7,6 +7,7 @@ use edgeproof_ground::{
     causes::with_causes,
     header_limits::{ANSWER_HEADER_BYTES, HEADER_COUNT, header_bytes},
     pattern::{Scheme, Target},
+    response_framing,
     server_connection::{Abandoned, Connector},
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
 };
@@ -55,11 +56,7 @@ impl Internet {
             .shared
             .trace
             .begin(from, party, RequestHead::of(&request));
-        match self
-            .deliver(request, peer, &hop)
-            .await
-            .and_then(within_limits)
-        {
+        match self.deliver(request, peer, &hop).await.and_then(passed_on) {
             Ok(mut answer) => {
                 if let Some(Decided(reason)) = answer.extensions_mut().remove() {
                     hop.decided(reason);
@@ -176,8 +173,12 @@ async fn suffer(
     }
 }
 
-/// The response, where its head is not larger than the edge passes on.
-fn within_limits(answer: Response<Body>) -> Result<Response<Body>, Failure> {
+/// The response with one length at most, where its head is one that the edge passes on.
+fn passed_on(mut answer: Response<Body>) -> Result<Response<Body>, Failure> {
+    response_framing::settle(&mut answer).map_err(|error| Failure {
+        unreachable: Unreachable::Reset,
+        cause: error.to_string(),
+    })?;
     let (bytes, most) = (header_bytes(answer.headers()), ANSWER_HEADER_BYTES);
     if bytes <= most {
         return Ok(answer);

@@ -87,6 +87,10 @@ pub(super) fn decide(
     if !is_whole(status) || headers.contains_key(CONTENT_RANGE) || is_fixed(headers) {
         return None;
     }
+    // Nothing is in no coding, whatever the head says.
+    if length == Some(0) {
+        return None;
+    }
     let undone = codings(headers).ok()?;
     if !undone.is_empty() && undone.iter().all(|&coding| accepted.takes(coding)) {
         return None;
@@ -260,5 +264,10 @@ mod tests {
     ) {
         let found = decided(CHROMIUM, preferred, 200, &[PAGE], Some(length));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_empty_body_is_left_alone() {
+        assert_eq!(decided("", FREE, 200, &[PAGE, GZIP], Some(0)), "as it is");
     }
 }

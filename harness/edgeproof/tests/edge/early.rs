@@ -8,6 +8,7 @@ use edgeproof_ground::{
     trace::Party,
 };
 use edgeproof_internet::{Destination, Peer};
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use rstest::rstest;
@@ -138,6 +139,42 @@ async fn an_early_response_reaches_the_visitor_every_time(
     }
 }
 
+/// As curl does on a refusal: the stream ends when the head of the response is there, short of the announced length.
+#[rstest]
+#[case::refused_by_the_edge("/a%zz", 400)]
+#[case::refused_by_the_worker("/w/refuse", 403)]
+#[case::refused_by_the_origin("/refuse", 413)]
+#[case::refused_by_the_application("/upload", 413)]
+#[tokio::test]
+async fn an_upload_that_ends_short_on_an_early_response_does_not_cut_it(
+    #[case] path: &str,
+    #[case] expected: u16,
+) {
+    let world = world().await;
+    if path == "/upload" {
+        put(&world, hasty_application().await);
+    }
+    for time in 0..60 {
+        let (responded, has_responded) = tokio::sync::oneshot::channel::<()>();
+        let first = Ok::<_, BodyError>(Frame::data(Bytes::from_static(&PIECE[..16_000])));
+        let last = futures_util::stream::once(async move {
+            let _ = has_responded.await;
+            Ok(Frame::data(Bytes::new()))
+        });
+        let pieces = futures_util::stream::iter([first]).chain(last);
+        let request = http::Request::post(format!("https://shop.example{path}"))
+            .header("content-length", 5 * MEGABYTE)
+            .body(body::stream(StreamBody::new(pieces)))
+            .unwrap();
+        let response = world.http2().await.send_request(request).await.unwrap();
+        let _ = responded.send(());
+        assert_eq!(response.status(), expected, "time {time}");
+        let body = response.into_body().collect().await;
+        let body = body.unwrap_or_else(|error| panic!("time {time}: {error:?}"));
+        assert!(!body.to_bytes().is_empty(), "time {time}");
+    }
+}
+
 /// Reads the head of a request, answers 413 and closes on the rest, as an application does that knows its limit.
 async fn hasty_application() -> Destination {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -159,6 +196,17 @@ async fn hasty_application() -> Destination {
     Destination::Address(address)
 }
 
+fn put(world: &World, destination: Destination) {
+    world.internet.connect(
+        "shop.example",
+        Peer {
+            name: "origin".to_owned(),
+            party: Party::Origin,
+            destination,
+        },
+    );
+}
+
 #[rstest]
 #[case::past_the_worker("/upload")]
 #[case::through_the_worker("/w/upload")]
@@ -169,14 +217,7 @@ async fn an_application_that_closes_on_an_upload_has_answered(
     #[values((1, 30), (5, 30), (50, 3))] size: (usize, usize),
 ) {
     let world = world().await;
-    world.internet.connect(
-        "shop.example",
-        Peer {
-            name: "origin".to_owned(),
-            party: Party::Origin,
-            destination: hasty_application().await,
-        },
-    );
+    put(&world, hasty_application().await);
     let (megabytes, times) = size;
     for time in 0..times {
         let (status, body) = upload(&world, path, how, megabytes * MEGABYTE, Duration::ZERO).await;

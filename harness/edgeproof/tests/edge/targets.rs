@@ -50,3 +50,36 @@ async fn an_absolute_target_has_a_path_where_it_writes_none(
 ) {
     assert_eq!(asked_for(target).await, expected);
 }
+
+#[rstest]
+#[case::a_name_before_the_host("GET /", "a@shop.example", 400)]
+#[case::no_such_port("GET /", "shop.example:99999", 400)]
+#[case::no_port_behind_the_colon("GET /", "shop.example:", 400)]
+#[case::a_path_without_its_slash("GET headers", "shop.example", 400)]
+#[case::a_host_alone("GET shop.example:443", "shop.example", 400)]
+#[case::a_name_in_an_absolute_target("GET http://a@shop.example/", "shop.example", 400)]
+#[case::a_port("GET /", "shop.example:443", 200)]
+#[case::capitals("GET /", "SHOP.example", 200)]
+#[tokio::test]
+async fn who_is_asked_and_for_what_is_said_as_http_has_it(
+    #[case] line: &str,
+    #[case] host: &str,
+    #[case] status: u16,
+) {
+    let world = world().await;
+    let request = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let response = exchange(&world, request.as_bytes()).await;
+    assert!(
+        response.starts_with(&format!("HTTP/1.1 {status} ")),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn a_transfer_coding_that_nobody_reads_is_501() {
+    let world = world().await;
+    let request = "POST / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\
+        Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+    let response = exchange(&world, request.as_bytes()).await;
+    assert!(response.starts_with("HTTP/1.1 501 "), "{response}");
+}

@@ -6,6 +6,7 @@ use edgeproof_ground::{
     body::{self, Body},
     causes::{causes, with_causes},
     hop_by_hop::remove_hop_by_hop,
+    response_framing::{self, UnknownCoding},
 };
 use edgeproof_internet::{Decided, Failure, Limits, Unreachable};
 use http::{
@@ -50,6 +51,8 @@ enum Error {
     Exchange(#[from] hyper::Error),
     #[error("it switched protocols without being asked")]
     Unasked,
+    #[error(transparent)]
+    TransferCoding(#[from] UnknownCoding),
     #[error(transparent)]
     Late(#[from] Late),
     #[error("the request cannot be passed on")]
@@ -244,7 +247,9 @@ impl Error {
     fn unreachable(&self) -> Unreachable {
         match self {
             Self::Connect(error) => error.unreachable(),
-            Self::Exchange(_) | Self::Unasked | Self::Target(_) => Unreachable::Reset,
+            Self::Exchange(_) | Self::Unasked | Self::TransferCoding(_) | Self::Target(_) => {
+                Unreachable::Reset
+            }
             Self::Late(Late(limit)) => Unreachable::ReadTimeout(*limit),
             // An application that ends over a request closes the connection, and then nobody listens: the first counts.
             Self::Twice { first, again } => match **again {
@@ -316,6 +321,7 @@ fn received(response: Response<Incoming>, target: &Target) -> Result<Response<Bo
         return Err(Error::Unasked);
     }
     *response.version_mut() = Version::HTTP_11;
+    response_framing::settle(&mut response)?;
     remove_hop_by_hop(response.headers_mut());
     Ok(response)
 }

@@ -1,0 +1,118 @@
+//! A body that breaks off breaks off behind what came before it.
+//!
+//! hyper drops what it has not yet written when a body gives an error: the content before it, and the head too where the
+//! error is there at once. The visitor, or the worker, is to get the head. So an error waits until its connection has had
+//! a turn, in which hyper writes what it has; over HTTP/2 that is the turn of another task.
+//!
+//! A client that does not read may still lose what is in no buffer of the kernel.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use edgeproof_ground::body::{self, Body, BodyError};
+use futures_util::task::AtomicWaker;
+use http_body::{Frame, SizeHint};
+use tokio::sync::watch;
+
+/// A connection that hyper serves.
+type Connection<'c> = Pin<&'c mut (dyn Future<Output = hyper::Result<()>> + Send + 'c)>;
+
+/// The turns of one connection.
+#[derive(Clone, Default)]
+pub(super) struct Turns(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// How many have begun.
+    begun: AtomicU64,
+    /// How many have ended.
+    ended: watch::Sender<u64>,
+    /// Gives the connection a turn.
+    connection: AtomicWaker,
+}
+
+impl Turns {
+    /// Drives the connection, and counts.
+    pub(super) fn count<'c>(
+        &'c self,
+        mut connection: Connection<'c>,
+    ) -> impl Future<Output = hyper::Result<()>> + Send + 'c {
+        std::future::poll_fn(move |context| {
+            self.0.connection.register(context.waker());
+            let turn = self.0.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            let output = connection.as_mut().poll(context);
+            self.0.ended.send_replace(turn);
+            output
+        })
+    }
+
+    /// The same body of a response, whose error waits for a turn.
+    pub(super) fn before_error(&self, body: Body) -> Body {
+        body::stream(Patient {
+            body,
+            turns: self.clone(),
+            late: None,
+        })
+    }
+
+    /// Comes back after a turn that begins from now on.
+    async fn next(self) {
+        let begun = self.0.begun.load(Ordering::SeqCst);
+        let mut ended = self.0.ended.subscribe();
+        self.0.connection.wake();
+        // The sender is here.
+        let _ = ended.wait_for(|ended| *ended > begun).await;
+    }
+}
+
+struct Patient {
+    body: Body,
+    turns: Turns,
+    /// The error that waits, and what it waits for.
+    late: Option<Late>,
+}
+
+type Late = Pin<Box<dyn Future<Output = BodyError> + Send>>;
+
+impl http_body::Body for Patient {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.late.is_none() {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+            let Some(Err(error)) = frame else {
+                return Poll::Ready(frame);
+            };
+            let turn = self.turns.clone().next();
+            self.late = Some(Box::pin(async move {
+                turn.await;
+                error
+            }));
+        }
+        let Some(late) = &mut self.late else {
+            return Poll::Ready(None);
+        };
+        let error = ready!(late.as_mut().poll(context));
+        self.late = None;
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.late.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,178 @@
+//! Responses as applications and the edge itself make them: what of them reaches the visitor, in each of her versions.
+
+use bytes::Bytes;
+use edgeproof_ground::{
+    body::{self, BodyError},
+    trace::Party,
+};
+use edgeproof_internet::{Destination, Peer};
+use http::{Request, Response, header::CONTENT_LENGTH};
+use http_body_util::BodyExt;
+use rstest::rstest;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::world::{World, world};
+
+#[derive(Clone, Copy, Debug)]
+enum Visitor {
+    Http1,
+    Http2,
+}
+
+impl Visitor {
+    /// Asks over a connection of her own. The body is what came of it, or why it broke off.
+    async fn asks(
+        self,
+        world: &World,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Response<Result<Bytes, BodyError>> {
+        let mut request = Request::builder().method(method);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let response = match self {
+            Self::Http1 => {
+                let request = request.uri(path).header("host", "shop.example");
+                let request = request.body(body::empty()).unwrap();
+                world.http1().await.send_request(request).await
+            }
+            Self::Http2 => {
+                let request = request.uri(format!("https://shop.example{path}"));
+                let request = request.body(body::empty()).unwrap();
+                world.http2().await.send_request(request).await
+            }
+        };
+        let (head, body) = response.unwrap().into_parts();
+        let body = body.collect().await;
+        Response::from_parts(head, body.map(|it| it.to_bytes()).map_err(Into::into))
+    }
+}
+
+/// Puts an application behind `shop.example` that answers every request with these bytes and closes.
+async fn application(world: &World, response: &'static str) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    stand_in(world, Destination::Address(listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    if stream.read_buf(&mut head).await.unwrap_or_default() == 0 {
+                        return;
+                    }
+                }
+                stream.write_all(response.as_bytes()).await.unwrap();
+            });
+        }
+    });
+}
+
+fn stand_in(world: &World, destination: Destination) {
+    world.internet.connect(
+        "shop.example",
+        Peer {
+            name: "origin".to_owned(),
+            party: Party::Origin,
+            destination,
+        },
+    );
+}
+
+#[rstest]
+#[case::no_such_escape("/a%zz", &[], 400)]
+#[case::prohibited("/a", &[("cf-connecting-ip", "192.0.2.1")], 403)]
+#[case::origin_down("/a", &[], 521)]
+#[case::worker_threw("/w/throw", &[], 500)]
+#[case::origin_down_behind_the_worker("/w/a", &[], 521)]
+#[tokio::test]
+async fn a_page_of_the_edge_has_no_content_for_head(
+    #[case] path: &str,
+    #[case] fields: &[(&str, &str)],
+    #[case] status: u16,
+    #[values(Visitor::Http1, Visitor::Http2)] visitor: Visitor,
+) {
+    let world = world().await;
+    stand_in(&world, Destination::Refused);
+    let response = visitor.asks(&world, "HEAD", path, fields).await;
+    assert_eq!(response.status(), status);
+    assert_eq!(response.into_body().unwrap(), "");
+}
+
+#[rstest]
+#[case::malformed_chunk("Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n")]
+#[case::nothing_of_a_length("Content-Length: 500\r\n\r\n")]
+#[case::nothing_in_chunks("Transfer-Encoding: chunked\r\n\r\n")]
+#[case::some_of_a_length("Content-Length: 500\r\n\r\nhello")]
+#[case::some_chunks("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n")]
+#[tokio::test]
+async fn a_body_that_breaks_off_at_once_does_not_take_its_head_along(
+    #[case] rest: &str,
+    #[values("/a", "/w/a")] path: &str,
+    #[values(Visitor::Http1, Visitor::Http2)] visitor: Visitor,
+) {
+    let world = world().await;
+    let response = format!("HTTP/1.1 203 Odd\r\nX-App: yes\r\n{rest}");
+    application(&world, response.leak()).await;
+    for time in 0..50 {
+        let response = visitor.asks(&world, "GET", path, &[]).await;
+        assert_eq!(response.status(), 203, "time {time}");
+        assert_eq!(response.headers()["x-app"], "yes");
+        assert!(response.into_body().is_err(), "time {time}");
+    }
+}
+
+#[rstest]
+#[case::the_same_twice(
+    "200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+    200,
+    "hello"
+)]
+#[case::the_same_in_one_field("200 OK\r\nContent-Length: 5, 5\r\n\r\nhello", 200, "hello")]
+#[case::beside_chunked(
+    "200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    200,
+    "hello"
+)]
+#[case::no_content("204 No Content\r\nContent-Length: 5\r\n\r\nhello", 204, "")]
+#[tokio::test]
+async fn at_most_one_length_of_a_response_goes_on(
+    #[case] response: &'static str,
+    #[case] status: u16,
+    #[case] content: &'static str,
+    #[values("/a", "/w/a")] path: &str,
+    #[values(Visitor::Http1, Visitor::Http2)] visitor: Visitor,
+) {
+    let world = world().await;
+    application(&world, format!("HTTP/1.1 {response}").leak()).await;
+    let response = visitor.asks(&world, "GET", path, &[]).await;
+    assert_eq!(response.status(), status);
+    let lengths = response.headers().get_all(CONTENT_LENGTH).iter();
+    let lengths: Vec<_> = lengths.collect();
+    match &lengths[..] {
+        [] => {}
+        [length] => assert_eq!(*length, "5"),
+        many => panic!("{many:?}"),
+    }
+    assert!(status != 204 || lengths.is_empty(), "{lengths:?}");
+    assert_eq!(response.into_body().unwrap(), content);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_response_in_an_unknown_transfer_coding_is_520(
+    #[values("/a", "/w/a")] path: &str,
+    #[values(Visitor::Http1, Visitor::Http2)] visitor: Visitor,
+) {
+    let world = world().await;
+    let response =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    application(&world, response).await;
+    let response = visitor.asks(&world, "GET", path, &[]).await;
+    assert_eq!(response.status(), 520);
+}
