@@ -25,6 +25,7 @@ pub struct Client {
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// The URL is not absolute, or of no scheme the edge speaks.
     #[error("`{0}` is not an http:// or https:// address")]

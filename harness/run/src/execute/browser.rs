@@ -224,7 +224,6 @@ fn is_meant(pattern: &CallPattern, call: &browser::Call) -> bool {
 /// What a page did not do is a verdict; a browser that does not answer is a fault.
 fn trouble(error: PageError) -> Trouble {
     match error {
-        PageError::Browser(_) => Trouble::Fault(error.into()),
         PageError::Navigation { url, reason } => Trouble::Unmet {
             claim: format!("{url} loads"),
             actual: reason,
@@ -240,6 +239,7 @@ fn trouble(error: PageError) -> Trouble {
             claim: "the script runs in the page".to_owned(),
             actual: reason,
         },
+        error => Trouble::Fault(error.into()),
     }
 }
 
