@@ -6,6 +6,7 @@ use serde::Deserialize;
 /// How a visitor comes to the site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Profile {
     /// No browser: a plain HTTP client.
     #[default]

@@ -26,6 +26,7 @@ pub struct Client {
 
 /// Why a request got no response.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// The URL is not absolute, or of no scheme the edge speaks.
     #[error("`{0}` is not an http:// or https:// address")]

@@ -26,6 +26,7 @@ pub struct Environment {
 
 /// Why no rig can be started here.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EnvironmentError {
     /// A tool is missing.
     #[error(transparent)]

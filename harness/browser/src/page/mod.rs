@@ -53,6 +53,7 @@ pub struct Page {
 
 /// Why a page did not do what was asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PageError {
     /// The browser does not answer, or refuses the command.
     #[error("the browser refused: {0}")]

@@ -11,6 +11,7 @@ const HOP_BYTES: usize = 1024;
 
 /// One end of a hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Party {
     /// The person or program that visits the site: a browser or an HTTP client.
     Visitor,
@@ -107,6 +108,7 @@ impl ResponseHead {
 
 /// One hop of a request.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Exchange {
     /// The `CF-Ray` of the visitor's request that this hop belongs to, where it is known.
     pub ray: Option<String>,

@@ -260,7 +260,6 @@ fn without_body(
 /// What a page did not do is a verdict; a browser that does not answer is a fault.
 fn trouble(error: PageError) -> Trouble {
     match error {
-        PageError::Browser(_) => Trouble::Fault(error.into()),
         PageError::Navigation { url, reason } => Trouble::Unmet {
             claim: format!("expected {url} to load"),
             actual: format!("got {reason}"),
@@ -276,6 +275,7 @@ fn trouble(error: PageError) -> Trouble {
             claim: "expected the script to run in the page".to_owned(),
             actual: format!("got {reason}"),
         },
+        error => Trouble::Fault(error.into()),
     }
 }
 
