@@ -75,6 +75,10 @@ impl<'a> Reader<'a> {
 
     /// Places a mistake that no inner value has placed yet.
     fn place(self, mut mistake: Mistake) -> Mistake {
+        // What a whole mapping lacks may be what was set aside.
+        if mistake.at.is_none() && mistake.missing.is_none() {
+            mistake.consequence |= self.has_set_aside();
+        }
         mistake.at.get_or_insert(self.node.at);
         mistake.culprit.get_or_insert_with(|| address(self.node));
         mistake
@@ -123,6 +127,13 @@ impl<'a> Reader<'a> {
             value: Cell::new(None),
             context: self.context,
         })
+    }
+
+    fn has_set_aside(self) -> bool {
+        match &self.node.value {
+            Value::Map(entries) => entries.iter().any(|(_, node)| self.context.is_aside(node)),
+            _ => false,
+        }
     }
 
     /// Whether the missing key was written, but with a value that was set aside.
