@@ -57,7 +57,7 @@ fn of_app(app: &str) -> Result<Vec<load::Case>, String> {
     "9:20 `` is no name of a variable: it is empty, or has `=` or the character NUL\n"
 )]
 #[case::command(
-    "            run: ''\n            address: http://127.0.0.1:3000\n",
+    "            run: ''\n",
     "8:18 `run` is without a command: write the one that starts the app, such as `npm start`\n"
 )]
 #[case::nul(
