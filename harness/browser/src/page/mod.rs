@@ -194,7 +194,7 @@ impl Page {
         // Of a document whose body cannot be decoded Chromium does not answer the command, and of one whose body breaks
         // off it fires no load event.
         let failed = self.activity.wait(limit, |calls, _| {
-            match self.document(calls.get(first..)?)?.outcome.clone() {
+            match self.first_document(calls.get(first..)?)?.outcome.clone() {
                 CallOutcome::Failed(reason) if reason != ABORTED => Some(reason),
                 _ => None,
             }
@@ -206,7 +206,7 @@ impl Page {
     }
 
     /// The first document that these calls ask for in the page itself, as far as it was redirected.
-    fn document<'a>(&self, calls: &'a [Call]) -> Option<&'a Call> {
+    fn first_document<'a>(&self, calls: &'a [Call]) -> Option<&'a Call> {
         let asked = calls
             .iter()
             .find(|call| call.kind == "Document" && call.frame == self.target)?;

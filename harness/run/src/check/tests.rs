@@ -218,6 +218,44 @@ fn what_does_not_hold_says_what_was_expected_and_what_happened(
     assert_eq!(found, [(path.to_owned(), claim, actual)]);
 }
 
+/// A page whose body broke off.
+fn broken() -> Observed {
+    let mut observed = blocked();
+    if let Some(call) = &mut observed.call {
+        call.body = Bytes::from_static(b"<title>Log in</title>");
+        call.broke_off = Some(21);
+    }
+    observed
+}
+
+#[rstest]
+#[case("{status: 403, headers: {x-rule: r1}}")]
+#[case("{body_complete: false, body: {contains: Log}, page: [{select: title}]}")]
+fn a_body_that_breaks_off_leaves_the_head_and_may_be_expected(#[case] text: &str) {
+    assert_eq!(check(&expect(text), &broken()), []);
+}
+
+#[rstest]
+#[case::part("{body: {contains: Log}}", "the body broke off after 21 bytes")]
+#[case::page("{page: [{select: title}]}", "the body broke off after 21 bytes")]
+#[case::complete("{body_complete: true}", "it broke off after 21 bytes")]
+#[case::still_judged(
+    "{body_complete: false, body: {contains: Out}}",
+    "the body is `<title>Log in</title>`"
+)]
+fn what_holds_of_a_part_does_not_hold_of_the_body(#[case] text: &str, #[case] actual: &str) {
+    let found = check(&expect(text), &broken());
+    let found: Vec<_> = found.iter().map(|found| found.actual.as_str()).collect();
+    assert_eq!(found, [actual]);
+}
+
+#[test]
+fn a_complete_body_is_none_that_breaks_off() {
+    let found = check(&expect("{body_complete: false}"), &blocked());
+    assert_eq!(found[0].claim, "expected a response body that breaks off");
+    assert_eq!(found[0].actual, "got a complete one of 14 bytes");
+}
+
 #[test]
 fn a_call_that_is_missing_names_the_nearest_that_was_recorded() {
     let found = check(
