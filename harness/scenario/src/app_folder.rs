@@ -28,10 +28,10 @@ pub(super) fn work_in(node: &mut Node, sources: &Sources) -> Vec<Problem> {
 }
 
 fn entries(value: Option<&mut Value>) -> &mut [(Key, Node)] {
-    match value {
-        Some(Value::Map(entries)) => entries,
+    value.map_or(&mut [], |value| match value {
+        Value::Map(entries) => entries.as_mut_slice(),
         _ => &mut [],
-    }
+    })
 }
 
 fn complete(app: &mut Vec<(Key, Node)>, sources: &Sources) -> Result<(), Problem> {

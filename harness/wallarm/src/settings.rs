@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{IpList, Mode};
 
 /// The set-up of a node.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// How strict it is.
@@ -25,20 +25,6 @@ pub struct Settings {
     /// The node's time.
     #[serde(skip)]
     pub clock: Clock,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mode: Mode::default(),
-            allowlist: IpList::default(),
-            denylist: IpList::default(),
-            graylist: IpList::default(),
-            hosts: Vec::new(),
-            overlimit_is_attack: false,
-            clock: Clock::default(),
-        }
-    }
 }
 
 /// What can change while it runs: `set: { node: { mode: block } }`. What is absent stays.

@@ -377,7 +377,7 @@ impl Page {
     /// When the browser does not answer.
     pub async fn html(&self) -> Result<String, PageError> {
         let html = self
-            .run("return document.documentElement.outerHTML")
+            .run("return document.documentElement?.outerHTML ?? \"\"")
             .await?;
         Ok(html.as_str().unwrap_or_default().to_owned())
     }

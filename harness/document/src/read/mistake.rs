@@ -9,7 +9,7 @@ use crate::{problem::Problem, source::Span};
 /// One value that does not fit its type.
 #[derive(Debug)]
 pub(super) struct Mistake {
-    pub(super) message: String,
+    pub(super) message: Box<str>,
     pub(super) help: Option<String>,
     /// The place, set by the innermost value that knows it.
     pub(super) at: Option<Span>,
@@ -18,7 +18,7 @@ pub(super) struct Mistake {
     /// The key that is missing, where that is the mistake.
     pub(super) missing: Option<&'static str>,
     /// The word that is not a variant of an enum, and those that are, where that is the mistake.
-    pub(super) unknown: Option<(String, &'static [&'static str])>,
+    pub(super) unknown: Option<Box<(String, &'static [&'static str])>>,
     /// Whether it only follows from a mistake that was reported already.
     pub(super) consequence: bool,
 }
@@ -26,7 +26,7 @@ pub(super) struct Mistake {
 impl Mistake {
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
-            message: message.into(),
+            message: message.into().into_boxed_str(),
             help: None,
             at: None,
             culprit: None,
@@ -42,7 +42,7 @@ impl Mistake {
                 Some(_) => "in this mapping".to_owned(),
                 None => "here".to_owned(),
             },
-            message: self.message,
+            message: self.message.into(),
             at: self.at.unwrap_or_default(),
             help: self.help,
         }
@@ -90,7 +90,7 @@ impl de::Error for Mistake {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         Self {
-            unknown: Some((variant.to_owned(), expected)),
+            unknown: Some(Box::new((variant.to_owned(), expected))),
             help: Some(nearest(variant, expected)),
             ..Self::new(format!("`{variant}` is not allowed here"))
         }
@@ -104,7 +104,7 @@ impl Mistake {
     /// The mistake in the words of the enum that knows no such variant: `` `shut` is not a failure mode ``.
     pub(super) fn of_enum(mut self, name: &str) -> Self {
         // Types that only describe what is written have names of their own, which say nothing to a reader.
-        if let Some((variant, expected)) = self.unknown.take()
+        if let Some((variant, expected)) = self.unknown.take().map(|unknown| *unknown)
             && !name.starts_with("Written")
         {
             let what = spaced(name);
@@ -112,12 +112,12 @@ impl Mistake {
                 true => "an",
                 false => "a",
             };
-            self.message = format!("`{variant}` is not {article} {what}");
+            self.message = format!("`{variant}` is not {article} {what}").into();
             if let [first @ .., last] = expected
                 && (1..FEW_VARIANTS).contains(&first.len())
             {
                 let choice = format!("`{}` or `{last}`", first.join("`, `"));
-                self.message = format!("{}; use {choice}", self.message);
+                self.message = format!("{}; use {choice}", self.message).into();
                 self.help = self.help.filter(|help| help.starts_with("did you mean"));
             }
         }

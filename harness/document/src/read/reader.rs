@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
             && mistake.message.starts_with("invalid IP")
         {
             // The standard library's words do not say what to write.
-            mistake.message = format!("`{text}` is not an IP address");
+            mistake.message = format!("`{text}` is not an IP address").into();
             mistake.help = Some("write one such as `198.51.100.7` or `2001:db8::7`".to_owned());
         }
         mistake.at.get_or_insert(self.node.at);

@@ -33,7 +33,7 @@ fn response(header: &str) -> Vec<u8> {
 }
 
 /// What is said of every connection that ends too early; who sees a FIN and who a reset depends on the moment.
-const BROKE_OFF: &str = "the connection broke off";
+const BROKE_OFF: &str = "the connection ended early";
 
 /// What an application does, the status that the visitor gets, and a word of the cause in the trace.
 const FAILURES: &[(&str, u16, &str, Serve)] = &[
@@ -90,11 +90,15 @@ const FAILURES: &[(&str, u16, &str, Serve)] = &[
             while stream.write_all(line.as_bytes()).await.is_ok() {}
         })
     }),
-    ("changes the protocol unasked", 520, "unasked", |stream| {
-        let switch =
-            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
-        Box::pin(after_head(stream, switch.into()))
-    }),
+    (
+        "changes the protocol unasked",
+        520,
+        "without being asked",
+        |stream| {
+            let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+            Box::pin(after_head(stream, switch.into()))
+        },
+    ),
     ("says nothing", 524, "nothing came within 0.2 s", |stream| {
         Box::pin(async move {
             let _open = stream;

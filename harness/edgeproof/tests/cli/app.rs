@@ -100,7 +100,7 @@ fn an_app_that_dies_while_a_rig_is_up_is_told_when_it_happens() {
     let mut told = BufReader::new(up.0.stderr.take().unwrap()).lines();
     line_of(&mut told, "starting `echo out of cheese …`");
     let mut said = BufReader::new(up.0.stdout.take().unwrap()).lines();
-    line_of(&mut said, "Ctrl-C ends it.");
+    line_of(&mut said, "Press Ctrl-C to stop it.");
     let app = i32::try_from(ids(folder.path())[0]).unwrap();
     kill_process(Pid::from_raw(app).unwrap(), Signal::KILL).unwrap();
     line_of(

@@ -31,7 +31,7 @@ async fn an_app_that_dies_in_the_middle_fails_the_scenario_with_the_cause() {
     assert_eq!(failures.len(), 2, "{failures:#?}");
     assert_eq!(
         failures[0].claim,
-        "`trap : EXIT; node app.js` runs until the scenario is over"
+        "expected `trap : EXIT; node app.js` to run until the scenario is over"
     );
     assert!(
         failures[0]

@@ -46,7 +46,7 @@ fn of_app(app: &str) -> Result<Vec<load::Case>, String> {
 )]
 #[case::elsewhere(
     "            run: a\n            address: http://10.0.0.1:$PORT\n",
-    "9:22 `http://10.0.0.1:$PORT` is not on this machine; where that is meant, write `app: { address: \"http://10.0.0.1:$PORT\", allow: \"10.0.0.1\" }`\n"
+    "9:22 `http://10.0.0.1:$PORT` is not on this machine; to use it all the same, write `app: { address: \"http://10.0.0.1:$PORT\", allow: \"10.0.0.1\" }`\n"
 )]
 #[case::port(
     "            run: a\n            env: { A: b, PORT: '3000' }\n",

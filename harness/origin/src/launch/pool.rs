@@ -29,8 +29,11 @@ pub struct Pool {
     shared: Arc<Mutex<Apps>>,
     /// Ends every app when it is set. Each app listens until nothing of it is left.
     ending: Arc<watch::Sender<bool>>,
-    tell: Option<Arc<dyn Fn(&Stage) + Send + Sync>>,
+    tell: Option<Tell>,
 }
+
+/// Who is told of what happens to apps.
+type Tell = Arc<dyn Fn(&Stage) + Send + Sync>;
 
 #[derive(Default)]
 struct Apps {

@@ -66,6 +66,8 @@ pub struct RunningApp {
 #[derive(Clone, Debug)]
 enum Life {
     Running,
+    /// The process has ended by itself; what it printed last is still read.
+    Ending,
     /// The process has ended by itself; what it left behind is being ended.
     Ended(Ended),
     /// Nothing of it is left; how it ended, where it was not asked to.
@@ -148,7 +150,17 @@ impl RunningApp {
             met = timeout(*ready_within, condition.met()) => met,
         };
         if met.is_ok() {
-            return Ok(());
+            // What a process leaves behind may be ready after it: the app has ended all the same.
+            if matches!(*self.life.borrow(), Life::Running) {
+                return Ok(());
+            }
+            let ended = self.ended().await;
+            return Err(LaunchError::Ended {
+                command,
+                folder,
+                ended,
+                printed: self.printed_since(0),
+            });
         }
         self.end().await;
         Err(LaunchError::NotReady {
@@ -230,7 +242,9 @@ impl RunningApp {
         let (command, output) = (self.command(), self.output.clone());
         let mut life = self.life.clone();
         async move {
-            let over = life.wait_for(|life| !matches!(life, Life::Running)).await;
+            let over = life
+                .wait_for(|life| !matches!(life, Life::Running | Life::Ending))
+                .await;
             let ended = over.ok()?.ended()?;
             Some(obituary(&command, &ended, &output))
         }
@@ -258,7 +272,7 @@ fn obituary(command: &str, ended: &Ended, output: &Output) -> String {
 impl Life {
     fn ended(&self) -> Option<Ended> {
         match self {
-            Self::Running => None,
+            Self::Running | Self::Ending => None,
             Self::Ended(ended) => Some(ended.clone()),
             Self::Over(ended) => ended.clone(),
         }
@@ -284,6 +298,7 @@ async fn live(
         at: jiff::Timestamp::now(),
     });
     if let Some(ended) = &ended {
+        told.send_replace(Life::Ending);
         // What it printed before belongs to the news of its end.
         last_words(&mut readers).await;
         told.send_replace(Life::Ended(ended.clone()));

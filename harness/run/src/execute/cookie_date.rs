@@ -77,7 +77,7 @@ fn month_of_year(token: &str) -> Option<usize> {
 }
 
 fn days(year: u32, month: usize) -> u32 {
-    let leaps = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leaps = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         1 if leaps => 29,
         1 => 28,
