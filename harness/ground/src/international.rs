@@ -47,7 +47,7 @@ const NOT_IN_A_URI: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
 pub fn host(name: &str) -> Result<String, NameError> {
     let host = url::Host::parse(name).map_err(|_| NameError {
         name: name.to_owned(),
-        why: "it has a character that no name has, or no valid punycode",
+        why: "it has a character that is not allowed, or invalid punycode",
     })?;
     let host = host.to_string();
     fits(&host)?;

@@ -42,9 +42,8 @@ impl Tool {
     /// How it is installed.
     fn install(self) -> &'static str {
         match self {
-            Self::Esbuild => "npm i -D esbuild",
-            Self::Workerd => "npm i -D workerd",
-            Self::Chromium => "install Chromium or Google Chrome",
+            Self::Esbuild | Self::Workerd => "run ci/setup",
+            Self::Chromium => "run ci/setup, install Chromium or Google Chrome",
         }
     }
 

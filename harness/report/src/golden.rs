@@ -45,7 +45,7 @@ pub(super) fn results() -> Results {
     }];
     let skipped = Verdict::Skipped("waits for the Wallarm node".to_owned());
     let error = Verdict::Error(
-        "workerd is not installed (npm i -D workerd, or set EDGEPROOF_WORKERD)".to_owned(),
+        "workerd is not installed (run ci/setup, or set EDGEPROOF_WORKERD)".to_owned(),
     );
     let hoped = Verdict::Observed(vec![Failure {
         message: None,

@@ -70,7 +70,8 @@ impl BorrowedApp {
     }
 
     /// What it has printed since this rig uses it.
-    pub fn printed(&self) -> Vec<Printed> {
+    pub async fn printed(&self) -> Vec<Printed> {
+        self.process.caught_up().await;
         self.process.printed_since(self.printed_before)
     }
 

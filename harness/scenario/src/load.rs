@@ -278,8 +278,20 @@ steps: []
 8:43 `http://127.0.0.1/?a` has a query, which the address of an application cannot have ()
 8:70 `a b` is not a host, such as `localhost:5173` ()
 9:34 unknown key `adress` (did you mean `address`?)
-10:32 `certificate` needs an https address, but `http://127.0.0.1` is not one ()
 "#
+        );
+        let text = text.replace("http://app.internal }", "http://127.0.0.1 }");
+        let (read, rest) = (text.split('\n'), ["a", "b", "c"]);
+        let whole = |line: &&str| {
+            !rest
+                .iter()
+                .any(|host| line.contains(&format!(" {host}.shop")))
+        };
+        let text = read.filter(whole).collect::<Vec<_>>().join("\n");
+        assert_eq!(
+            mistakes(&text),
+            "7:74 `certificate` needs an https address, but `http://127.0.0.1` is not one (use an https \
+             address, or leave `certificate` out)\n"
         );
     }
 

@@ -222,11 +222,11 @@ impl Names<'_> {
                 let Some(app) = &behind.app else { continue };
                 let path = |key| ["given", "zones", zone, "hosts", host, "app", key];
                 if let Err(mistake) = app.check() {
-                    self.problem(
-                        &path(mistake.key()),
-                        mistake.to_string(),
-                        "an app is on this machine, or on one that is allowed by name".to_owned(),
-                    );
+                    let help = match mistake.key() {
+                        "certificate" => "use an https address, or leave `certificate` out",
+                        _ => "an app is on this machine, or on one that is allowed by name",
+                    };
+                    self.problem(&path(mistake.key()), mistake.to_string(), help.to_owned());
                 }
                 let Some(launch) = &app.launch else { continue };
                 if !launch.folder.is_dir() {

@@ -104,8 +104,8 @@ async fn an_app_is_ready(#[case] ready: &str) {
     "`echo no database >&2; exit 3` in `FOLDER` ended with exit status 3 before it was ready; it printed:\n    no database"
 )]
 #[case::that_leaves_the_foreground(
-    "{ run: 'node app.js &' }",
-    "`node app.js &` in `FOLDER` ended with exit status 0 before it was ready; it printed nothing"
+    "{ run: 'node app.js > printed &' }",
+    "`node app.js > printed &` in `FOLDER` ended with exit status 0 before it was ready; it printed nothing"
 )]
 #[case::that_is_killed(
     "{ run: 'kill -9 $$' }",

@@ -265,7 +265,10 @@ mod tests {
         "{ address: 'http://xn--mller-kva.example', allow: müller.example }",
         None
     )]
-    #[case::no_host("{ address: 'http://127.0.0.1', host: 'me@mü' }", Some("is no host"))]
+    #[case::no_host(
+        "{ address: 'http://127.0.0.1', host: 'me@mü' }",
+        Some("is not a host")
+    )]
     #[case::no_command("{ run: ' ' }", Some("without a command"))]
     #[case::nul("{ run: \"a\\0b\" }", Some("NUL"))]
     #[case::port(

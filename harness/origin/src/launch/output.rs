@@ -2,12 +2,18 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
+    io,
+    os::fd::OwnedFd,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
 };
 
+use rustix::io::ioctl_fionread;
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::{AsyncBufRead, AsyncRead, BufReader},
     sync::watch,
 };
 
@@ -53,6 +59,8 @@ pub(super) struct Output {
     /// A text that is waited for, and whether it was printed.
     awaited: Option<String>,
     was_printed: Arc<watch::Sender<bool>>,
+    /// How many bytes were read from its pipes.
+    read: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +78,7 @@ impl Output {
             secrets: Arc::new(secrets),
             awaited,
             was_printed: Arc::new(watch::Sender::new(false)),
+            read: Arc::new(watch::Sender::new(0)),
         }
     }
 
@@ -102,26 +111,63 @@ impl Output {
     pub(super) async fn follow(self, pipe: impl AsyncRead + Unpin, stream: Stream) {
         let mut pipe = BufReader::new(pipe);
         let mut line = Line::new(LINE + self.secrets.longest());
-        while let Ok(chunk) = pipe.fill_buf().await {
-            if chunk.is_empty() {
-                break;
-            }
-            let mut rest = chunk;
-            while let Some(end) = memchr::memchr(b'\n', rest) {
-                line.push(&rest[..end]);
-                self.look_at(&line);
-                self.push(line.take(), stream);
-                rest = &rest[end + 1..];
-            }
-            line.push(rest);
-            // A prompt has no end of a line.
-            self.look_at(&line);
-            let length = chunk.len();
-            pipe.consume(length);
+        while let Ok(1..) =
+            poll_fn(|context| self.poll_piece(context, &mut pipe, &mut line, stream)).await
+        {
         }
         if !line.bytes.is_empty() {
             self.push(line.take(), stream);
         }
+    }
+
+    /// Waits until what was printed before now is among the lines: what is still in these pipes, its own.
+    pub(super) async fn caught_up(&self, pipes: &[OwnedFd]) {
+        let mut read = self.read.subscribe();
+        let wanted = {
+            let read = self.read.borrow();
+            let unread = pipes.iter().map(|pipe| ioctl_fionread(pipe).unwrap_or(0));
+            *read + unread.sum::<u64>()
+        };
+        // The sender lives as long as this does.
+        let _ = read.wait_for(|read| *read >= wanted).await;
+    }
+
+    /// Reads what is there and says how many bytes that were. Nobody else sees a moment in which a piece has left the
+    /// pipe and is not yet among the lines.
+    fn poll_piece(
+        &self,
+        context: &mut Context<'_>,
+        pipe: &mut BufReader<impl AsyncRead + Unpin>,
+        line: &mut Line,
+        stream: Stream,
+    ) -> Poll<io::Result<usize>> {
+        let mut polled = Poll::Pending;
+        self.read.send_if_modified(|read| {
+            polled = Pin::new(&mut *pipe).poll_fill_buf(context).map_ok(|piece| {
+                self.take(piece, line, stream);
+                piece.len()
+            });
+            let Poll::Ready(Ok(length)) = polled else {
+                return false;
+            };
+            Pin::new(pipe).consume(length);
+            *read += length as u64;
+            true
+        });
+        polled
+    }
+
+    fn take(&self, piece: &[u8], line: &mut Line, stream: Stream) {
+        let mut rest = piece;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            line.push(&rest[..end]);
+            self.look_at(line);
+            self.push(line.take(), stream);
+            rest = &rest[end + 1..];
+        }
+        line.push(rest);
+        // A prompt has no end of a line.
+        self.look_at(line);
     }
 
     fn look_at(&self, line: &Line) {

@@ -1,7 +1,15 @@
 //! An app from its start to its end.
 
 use std::{
-    fmt, net::Ipv4Addr, os::unix::process::ExitStatusExt, process::Stdio, sync::Arc, time::Duration,
+    fmt,
+    net::Ipv4Addr,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::ExitStatusExt,
+    },
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
 };
 
 use edgeproof_ground::{process::Family, time::Time};
@@ -58,6 +66,8 @@ pub struct RunningApp {
     started: jiff::Timestamp,
     port: u16,
     output: Output,
+    /// Where its output comes from.
+    pipes: Vec<OwnedFd>,
     life: watch::Receiver<Life>,
     /// Ends the app when it is set or dropped.
     stop: watch::Sender<bool>,
@@ -113,10 +123,13 @@ impl RunningApp {
             (None, None) => Condition::Accepts(address),
         };
         let mut readers = JoinSet::new();
+        let mut pipes = Vec::new();
         if let Some(pipe) = family.stdout() {
+            pipes.extend(pipe.as_fd().try_clone_to_owned());
             readers.spawn(output.clone().follow(pipe, Stream::Output));
         }
         if let Some(pipe) = family.stderr() {
+            pipes.extend(pipe.as_fd().try_clone_to_owned());
             readers.spawn(output.clone().follow(pipe, Stream::Error));
         }
         let (stop, stopped) = watch::channel(false);
@@ -127,6 +140,7 @@ impl RunningApp {
             started: jiff::Timestamp::now(),
             port,
             output,
+            pipes,
             life,
             stop,
         };
@@ -190,6 +204,15 @@ impl RunningApp {
     /// The port in its address.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Waits until everything it has printed before now is among its lines.
+    pub async fn caught_up(&self) {
+        tokio::select! {
+            () = self.output.caught_up(&self.pipes) => {}
+            // Nobody reads any more.
+            () = self.over() => {}
+        }
     }
 
     /// How many lines it has printed so far.

@@ -241,7 +241,7 @@ fn a_body_that_breaks_off_leaves_the_head_and_may_be_expected(#[case] text: &str
 #[case::complete("{body_complete: true}", "it broke off after 21 bytes")]
 #[case::still_judged(
     "{body_complete: false, body: {contains: Out}}",
-    "the body is `<title>Log in</title>`"
+    "got `<title>Log in</title>`"
 )]
 fn what_holds_of_a_part_does_not_hold_of_the_body(#[case] text: &str, #[case] actual: &str) {
     let found = check(&expect(text), &broken());

@@ -114,7 +114,7 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
     let events = rig.fingerprint().events();
     record.hops = journey::explained(&rig.trace().exchanges(), &events, &redactor);
     record.log = log(&rig);
-    record.apps = apps(&rig);
+    record.apps = apps(&rig).await;
     // Steps may have made further ones.
     let redactor = Redactor::of_trace(secrets(&rig), &rig.trace().exchanges());
     rig.stop().await;
@@ -157,16 +157,17 @@ async fn ended_apps(rig: &Rig, case: &Case, redactor: &Redactor) -> Vec<Failure>
 }
 
 /// The end of what each app printed meanwhile.
-fn apps(rig: &Rig) -> Vec<AppRecord> {
-    let record = |app: &BorrowedApp| {
-        let mut printed = app.printed();
+async fn apps(rig: &Rig) -> Vec<AppRecord> {
+    let mut records = Vec::new();
+    for app in rig.apps() {
+        let mut printed = app.printed().await;
         printed.drain(..printed.len().saturating_sub(RECORDED_LINES));
-        AppRecord {
+        records.push(AppRecord {
             command: app.command(),
             printed,
-        }
-    };
-    rig.apps().iter().map(record).collect()
+        });
+    }
+    records
 }
 
 /// What the workers wrote to their console.
