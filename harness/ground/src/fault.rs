@@ -1,8 +1,8 @@
 //! Faults: what goes wrong on purpose, in one set of words wherever it does: `{ on, fault, first, after, percent, seed }`.
 //!
 //! What `on` and `fault` can be is the affair of the part that the fault happens in: requests on the
-//! [internet](crate::internet::Fault), requests to [Cloudflare's API](crate::cloudflare::plane::PlaneFault), responses of
-//! the [Fingerprint platform](crate::fingerprint::PlatformFault).
+//! internet (`edgeproof_internet::Fault`), requests to Cloudflare's API (`edgeproof_cloudflare::plane::PlaneFault`), responses of
+//! the Fingerprint platform (`edgeproof_fingerprint::PlatformFault`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

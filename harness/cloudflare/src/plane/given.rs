@@ -31,7 +31,7 @@ pub enum GivenError {
 /// A worker as it is put into the account.
 #[derive(Clone, Debug, Default)]
 pub struct Placed {
-    /// Its code; none runs [`PASSES_ON`].
+    /// Its code; none runs `PASSES_ON`.
     pub bundle: Option<Bundle>,
     /// Its variables.
     pub variables: BTreeMap<String, String>,

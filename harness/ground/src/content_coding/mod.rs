@@ -62,7 +62,7 @@ pub enum UnknownCoding {
     /// A name that stands for no coding, or for none that is known here.
     #[error("`{0}` is not a supported content coding; use gzip, br, deflate or zstd")]
     Name(String),
-    /// More than [`MOST_CODINGS`].
+    /// More than are undone of one body: five.
     #[error("there are more than {MOST_CODINGS} content codings")]
     TooMany,
 }
