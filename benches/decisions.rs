@@ -121,7 +121,7 @@ fn found_signals(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn answers(criterion: &mut Criterion) {
+fn responses(criterion: &mut Criterion) {
     const NOW: i64 = 1_795_000_000_000;
     let ip_info = json!({
         "v4": {
@@ -134,7 +134,7 @@ fn answers(criterion: &mut Criterion) {
         "replayed": false, "timestamp": NOW, "url": "https://shop.example/signup", "ip_address": "203.0.113.7",
         "ip_info": ip_info,
     });
-    let answer = json!({
+    let response = json!({
         "agent_data": noise(1000), "event": event,
         "rule_action": { "type": "allow", "ruleset_id": "rs_1" },
         "set_cookie_headers": ["_iidt=abc; Path=/; Secure; HttpOnly"],
@@ -152,7 +152,7 @@ fn answers(criterion: &mut Criterion) {
                 &configuration,
                 &head,
                 200,
-                black_box(answer.as_bytes()),
+                black_box(response.as_bytes()),
                 NOW,
             );
             assert!(identified.is_ok());
@@ -168,5 +168,5 @@ fn answers(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, routes, found_signals, answers);
+criterion_group!(benches, routes, found_signals, responses);
 criterion_main!(benches);

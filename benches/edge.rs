@@ -270,9 +270,9 @@ impl Stage {
         let work = connections.iter_mut().map(|sender| async {
             while left.fetch_sub(1, Ordering::Relaxed) > 0 {
                 sender.ready().await.unwrap();
-                let answer = sender.send_request(self.request()).await.unwrap();
-                assert_eq!(answer.status(), 200);
-                let mut body = answer.into_body();
+                let response = sender.send_request(self.request()).await.unwrap();
+                assert_eq!(response.status(), 200);
+                let mut body = response.into_body();
                 let mut bytes = 0;
                 while let Some(frame) = body.frame().await {
                     bytes += frame.unwrap().data_ref().map_or(0, Bytes::len);

@@ -11,7 +11,9 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{
     Ray, Route, RouteTable,
-    headers::{Told, remove_forged, rewrite_answer, rewrite_for_origin, rewrite_for_worker},
+    headers::{
+        WorkerHeaders, remove_forged, rewrite_for_origin, rewrite_for_worker, rewrite_response,
+    },
 };
 use edgeproof_ground::{
     header_limits::header_bytes,
@@ -78,7 +80,7 @@ fn edge_headers(criterion: &mut Criterion) {
     let sent = headers();
     let ray = Ray::new("FRA");
     let ip = "203.0.113.7".parse().unwrap();
-    let told = Told {
+    let told = WorkerHeaders {
         ip,
         country: "DE",
         scheme: Scheme::Https,
@@ -106,7 +108,7 @@ fn edge_headers(criterion: &mut Criterion) {
     group.bench_function("answer", |bencher| {
         bencher.iter(|| {
             let mut headers = black_box(&sent).clone();
-            rewrite_answer(&mut headers, &ray);
+            rewrite_response(&mut headers, &ray);
             headers
         })
     });

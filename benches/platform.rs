@@ -13,7 +13,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use edgeproof_bench::processor_time;
 use edgeproof_benches::noise;
 use edgeproof_fingerprint::{
-    Fingerprint, Ruleset, Settings, Signals,
+    Fingerprint, PlatformSettings, Ruleset, Signals,
     rules::Expression,
     signals::{Head, Measurements},
 };
@@ -66,7 +66,7 @@ fn send(criterion: &mut Criterion) {
     let Ok(runtime) = tokio::runtime::Runtime::new() else {
         return;
     };
-    let Ok(platform) = runtime.block_on(Fingerprint::start(Settings::default())) else {
+    let Ok(platform) = runtime.block_on(Fingerprint::start(PlatformSettings::default())) else {
         return;
     };
     let ruleset_id = platform.set_ruleset("ten", ruleset());

@@ -94,7 +94,7 @@ fn context(arguments: Vec<OsString>) -> Context {
         arguments,
         width: 100,
         interactive: false,
-        answers: false,
+        responses: false,
         credentials: Credentials::of_environment(|_| None),
     }
 }

@@ -12,7 +12,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::visitor::Visit;
+use super::visitor::BenchRequest;
 
 /// A connection that stays open.
 pub(super) struct Connection(SendRequest<Full<Bytes>>);
@@ -70,19 +70,19 @@ impl Connection {
     }
 
     /// Sends the request and reads the whole answer.
-    pub(super) async fn visit(&mut self, visit: &Visit) -> Result<Answered, VisitError> {
+    pub(super) async fn visit(&mut self, visit: &BenchRequest) -> Result<Answered, VisitError> {
         tokio::time::timeout(PATIENCE, self.exchange(visit))
             .await
             .map_err(|_| VisitError::Silent(PATIENCE))?
     }
 
-    async fn exchange(&mut self, visit: &Visit) -> Result<Answered, VisitError> {
+    async fn exchange(&mut self, visit: &BenchRequest) -> Result<Answered, VisitError> {
         self.0.ready().await?;
-        let answer = self.0.send_request(visit.request()).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(VisitError::Status(answer.status()));
+        let response = self.0.send_request(visit.request()).await?;
+        if response.status() != StatusCode::OK {
+            return Err(VisitError::Status(response.status()));
         }
-        let mut body = answer.into_body();
+        let mut body = response.into_body();
         // The head alone is nothing that a visitor sees: a worker may send it long before it has something to show.
         let mut first_byte = None;
         let mut bytes = 0;

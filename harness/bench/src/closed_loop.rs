@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use super::{
     client::{Connection, VisitError},
     process::processor_time,
-    visitor::Visit,
+    visitor::BenchRequest,
 };
 
 /// What a slice has done.
@@ -27,7 +27,7 @@ pub(super) struct Work {
 /// least.
 pub(super) async fn run(
     address: SocketAddr,
-    visit: &Visit,
+    visit: &BenchRequest,
     connections: usize,
     time: Duration,
     process: Option<u32>,

@@ -11,7 +11,7 @@ use super::{
     results::{CaseResult, Measured, ratios},
     run::{Bench, Progress, failed},
     statistics::median,
-    visitor::Visit,
+    visitor::BenchRequest,
 };
 
 /// The name of what is measured without a load.
@@ -25,7 +25,7 @@ impl Bench<'_> {
     ) -> Result<CaseResult, BenchError> {
         let case = CASES[0];
         self.server.play(&case);
-        let visit = Visit::of(&case);
+        let visit = BenchRequest::of(&case);
         let contenders = self.plan.contenders.iter();
         let mut workers: Vec<(&Contender, Measured)> = contenders
             .filter(|contender| contender.directory.is_some())
@@ -41,7 +41,7 @@ impl Bench<'_> {
             for _ in ["there", "back"] {
                 for (contender, measured) in &mut workers {
                     let start = self
-                        .first_answer(contender, &case, &visit, measured)
+                        .first_response(contender, &case, &visit, measured)
                         .await?;
                     *took.entry(contender.name.clone()).or_default() += start / 2.0;
                 }
@@ -71,11 +71,11 @@ impl Bench<'_> {
     }
 
     /// Milliseconds to the first answer of a fresh process. What else it showed is noted.
-    async fn first_answer(
+    async fn first_response(
         &self,
         contender: &Contender,
         case: &Case,
-        visit: &Visit,
+        visit: &BenchRequest,
         measured: &mut Measured,
     ) -> Result<f64, BenchError> {
         let asked_before = self.server.asked();

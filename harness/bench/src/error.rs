@@ -33,7 +33,7 @@ pub enum BenchError {
     },
     /// A worker does not do what a case is about, so its numbers would mean nothing.
     #[error("`{contender}` cannot be measured in `{case}`")]
-    Visit {
+    BenchRequest {
         /// The worker's name.
         contender: String,
         /// The case.
@@ -48,7 +48,7 @@ impl BenchError {
     pub fn is_the_workers(&self) -> bool {
         matches!(
             self,
-            Self::Visit { .. }
+            Self::BenchRequest { .. }
                 | Self::Runtime {
                     source: RuntimeError::Ended(_),
                     ..

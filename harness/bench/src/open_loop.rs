@@ -15,7 +15,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     client::{Connection, VisitError},
-    visitor::Visit,
+    visitor::BenchRequest,
 };
 
 /// Connections that stand ready before the first request is due; further ones are opened when all are busy.
@@ -59,7 +59,7 @@ pub(super) fn schedule(count: u32, rate: u32, seed: u64) -> Vec<Duration> {
 /// Sends a request at each of the moments.
 pub(super) async fn run(
     address: SocketAddr,
-    visit: &Visit,
+    visit: &BenchRequest,
     schedule: Vec<Duration>,
 ) -> Result<Vec<Sample>, VisitError> {
     let mut idle = Connection::several(address, READY).await?;
@@ -107,7 +107,7 @@ fn pace(schedule: Vec<Duration>) -> mpsc::UnboundedReceiver<Instant> {
 async fn one(
     address: SocketAddr,
     connection: Option<Connection>,
-    visit: Visit,
+    visit: BenchRequest,
     due: Instant,
 ) -> Result<(Connection, Sample), VisitError> {
     let late = due.elapsed();

@@ -25,7 +25,7 @@ use super::{
     server::{Asked, Server},
     statistics::median,
     turns::Turns,
-    visitor::Visit,
+    visitor::BenchRequest,
 };
 
 /// What is under way.
@@ -134,7 +134,7 @@ impl Bench<'_> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<CaseResult, BenchError> {
         self.server.play(case);
-        let visit = Visit::of(case);
+        let visit = BenchRequest::of(case);
         let began = Instant::now();
         let mut running = Vec::new();
         let mut busy = Duration::ZERO;
@@ -226,7 +226,11 @@ impl Bench<'_> {
     }
 
     /// Warms it up, notes what one request makes it do, and says how long one takes.
-    async fn rehearse(&self, one: &mut Running<'_>, visit: &Visit) -> Result<Duration, VisitError> {
+    async fn rehearse(
+        &self,
+        one: &mut Running<'_>,
+        visit: &BenchRequest,
+    ) -> Result<Duration, VisitError> {
         let mut connection = Connection::open(one.address).await?;
         let before = self.server.asked();
         let start = Instant::now();
@@ -244,7 +248,7 @@ impl Bench<'_> {
         &self,
         one: &mut Running<'_>,
         rate: u32,
-        visit: &Visit,
+        visit: &BenchRequest,
         seed: u64,
     ) -> Result<(), VisitError> {
         let schedule = open_loop::schedule(self.plan.arrivals(rate), rate, seed);
@@ -296,7 +300,7 @@ fn variables(case: &Case) -> BTreeMap<String, String> {
 /// For `map_err`: it could not be measured.
 pub(super) fn failed(contender: &Contender, case: &str) -> impl FnOnce(VisitError) -> BenchError {
     let (contender, case) = (contender.name.clone(), case.to_owned());
-    move |source| BenchError::Visit {
+    move |source| BenchError::BenchRequest {
         contender,
         case,
         source,

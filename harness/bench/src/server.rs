@@ -32,7 +32,7 @@ use super::{
 /// The server. It stops when it is dropped.
 pub(super) struct Server {
     address: SocketAddr,
-    answers: Arc<Answers>,
+    responses: Arc<Answers>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -64,9 +64,9 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let answers = Arc::new(Answers::default());
+        let responses = Arc::new(Answers::default());
         let (stop, stopped) = oneshot::channel();
-        let served = Arc::clone(&answers);
+        let served = Arc::clone(&responses);
         thread::Builder::new()
             .name("bench-server".to_owned())
             .spawn(move || {
@@ -80,7 +80,7 @@ impl Server {
             })?;
         Ok(Self {
             address,
-            answers,
+            responses,
             _stop: stop,
         })
     }
@@ -98,14 +98,16 @@ impl Server {
             Task::Everything => (Some(html), page(NEXT_PAGE)),
             Task::Call | Task::Upload => (Some(json), Bytes::from_static(b"{}")),
         };
-        *self.answers.origin() = origin;
+        *self.responses.origin() = origin;
         let milliseconds = u64::try_from(case.identification.as_millis()).unwrap_or(u64::MAX);
-        self.answers.identification_ms.store(milliseconds, Relaxed);
+        self.responses
+            .identification_ms
+            .store(milliseconds, Relaxed);
     }
 
     /// How often each of the three was asked so far.
     pub(super) fn asked(&self) -> Asked {
-        let [origin, platform, node] = &self.answers.asked;
+        let [origin, platform, node] = &self.responses.asked;
         Asked {
             origin: origin.load(Relaxed),
             platform: platform.load(Relaxed),
@@ -143,7 +145,7 @@ impl Answers {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn response(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         // A worker's requests name the host they go to; those without one come straight from the visitor.
         let host = request.uri().host();
         let which = match host {
@@ -158,34 +160,34 @@ impl Answers {
         match which {
             0 => {
                 let (kind, content) = self.origin().clone();
-                answer(kind, content)
+                response(kind, content)
             }
             1 => {
                 let wait = Duration::from_millis(self.identification_ms.load(Relaxed));
                 if !wait.is_zero() {
                     tokio::time::sleep(wait).await;
                 }
-                answer(
+                response(
                     Some(HeaderValue::from_static("application/json")),
                     identified(),
                 )
             }
-            _ => answer(None, Bytes::new()),
+            _ => response(None, Bytes::new()),
         }
     }
 }
 
-async fn serve(listener: std::net::TcpListener, answers: Arc<Answers>) {
+async fn serve(listener: std::net::TcpListener, responses: Arc<Answers>) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
     while let Ok((stream, _)) = listener.accept().await {
         // Small answers must not wait for one another; where the system refuses, they do for all alike.
         let _ = stream.set_nodelay(true);
-        let answers = Arc::clone(&answers);
+        let responses = Arc::clone(&responses);
         let service = service_fn(move |request| {
-            let answers = Arc::clone(&answers);
-            async move { Ok::<_, Infallible>(answers.answer(request).await) }
+            let responses = Arc::clone(&responses);
+            async move { Ok::<_, Infallible>(responses.response(request).await) }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -194,12 +196,12 @@ async fn serve(listener: std::net::TcpListener, answers: Arc<Answers>) {
     }
 }
 
-fn answer(kind: Option<HeaderValue>, content: Bytes) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(content));
+fn response(kind: Option<HeaderValue>, content: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(content));
     if let Some(kind) = kind {
-        answer.headers_mut().insert(CONTENT_TYPE, kind);
+        response.headers_mut().insert(CONTENT_TYPE, kind);
     }
-    answer
+    response
 }
 
 /// A page with a usual head, and paragraphs up to the size.

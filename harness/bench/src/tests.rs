@@ -307,7 +307,7 @@ fn a_worker_that_does_not_do_what_a_case_is_about_is_not_measured() {
     let workerd = tools::find(Tool::Workerd).unwrap();
     let error = run(&workerd, &plan(directory.path()), &mut |_| {}).unwrap_err();
     assert!(error.is_the_workers(), "{error:?}");
-    let BenchError::Visit {
+    let BenchError::BenchRequest {
         contender, source, ..
     } = error
     else {

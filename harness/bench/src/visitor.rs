@@ -33,14 +33,14 @@ const HEADERS: [(&str, &str); 11] = [
 
 /// A request that can be sent any number of times.
 #[derive(Clone, Debug)]
-pub(super) struct Visit {
+pub(super) struct BenchRequest {
     method: Method,
     path: Uri,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Visit {
+impl BenchRequest {
     /// The request of a case.
     pub(super) fn of(case: &Case) -> Self {
         let mut headers = HeaderMap::new();
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_protected_call_carries_its_signals_over_https_from_its_own_origin() {
         let case = CASES.iter().find(|case| case.task == Task::Call).unwrap();
-        let request = Visit::of(case).request();
+        let request = BenchRequest::of(case).request();
         let headers = request.headers();
         assert_eq!(headers["fp-data"].len(), SIGNALS);
         assert_eq!(headers[FORWARDED_PROTO_HEADER], "https");

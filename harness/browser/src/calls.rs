@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// A request that a page made, as the browser tells it.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct BrowserCall {
     /// The browser's name for it; the answers of a redirect chain share one.
     pub id: String,
     /// The method.
@@ -37,7 +37,7 @@ pub struct Call {
     pub outcome: CallOutcome,
 }
 
-impl Call {
+impl BrowserCall {
     /// After how many bytes the body of the response broke off; nothing where it did not.
     pub fn broke_off(&self) -> Option<usize> {
         (self.outcome == CallOutcome::BrokeOff).then_some(self.body_bytes)
@@ -92,7 +92,7 @@ pub(super) struct Activity {
 
 #[derive(Debug, Default)]
 struct State {
-    calls: Vec<Call>,
+    calls: Vec<BrowserCall>,
     current: HashMap<String, usize>,
     /// Headers of the wire whose request has not been announced yet.
     early_headers: HashMap<String, HeaderMap>,
@@ -107,7 +107,7 @@ impl Activity {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    pub(super) fn calls(&self) -> Vec<Call> {
+    pub(super) fn calls(&self) -> Vec<BrowserCall> {
         self.lock().calls.clone()
     }
 
@@ -124,7 +124,7 @@ impl Activity {
     pub(super) async fn wait<T>(
         &self,
         limit: Duration,
-        mut look: impl FnMut(&[Call], usize) -> Option<T>,
+        mut style: impl FnMut(&[BrowserCall], usize) -> Option<T>,
     ) -> Option<T> {
         let mut changed = self.changed.subscribe();
         let search = async {
@@ -132,7 +132,7 @@ impl Activity {
                 changed.borrow_and_update();
                 let found = {
                     let state = self.lock();
-                    look(&state.calls, state.loads)
+                    style(&state.calls, state.loads)
                 };
                 if found.is_some() {
                     return found;
@@ -218,7 +218,7 @@ impl State {
             .early_headers
             .remove(id)
             .unwrap_or_else(|| header_map(&request["headers"]));
-        self.calls.push(Call {
+        self.calls.push(BrowserCall {
             id: id.to_owned(),
             method: text(&request["method"]),
             url: text(&request["url"]),
@@ -240,13 +240,13 @@ impl State {
         }
     }
 
-    fn call(&mut self, id: &str) -> Option<&mut Call> {
+    fn call(&mut self, id: &str) -> Option<&mut BrowserCall> {
         let index = *self.current.get(id)?;
         self.calls.get_mut(index)
     }
 }
 
-fn answered(call: &mut Call, response: &Value) {
+fn answered(call: &mut BrowserCall, response: &Value) {
     call.status = status(&response["status"]);
     // The extra event has the headers of the wire; it may have come first.
     if call.response_headers.is_empty() {

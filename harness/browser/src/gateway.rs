@@ -13,19 +13,19 @@ use tokio::{
 
 /// Where connections lead, and what is said first on each: the visitor's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct GatewayTarget {
     /// The edge.
     pub edge: SocketAddr,
     /// The preamble of every connection.
     pub preamble: Vec<u8>,
 }
 
-/// A listener whose connections lead along the current [`Way`]; without one they are refused. Changing the
+/// A listener whose connections lead along the current [`GatewayTarget`]; without one they are refused. Changing the
 /// way cuts every connection of the old one.
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
-    way: watch::Sender<Option<Way>>,
+    target: watch::Sender<Option<GatewayTarget>>,
 }
 
 impl Gateway {
@@ -36,9 +36,9 @@ impl Gateway {
     pub async fn open() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (way, current) = watch::channel(None);
+        let (target, current) = watch::channel(None);
         tokio::spawn(accept(listener, current));
-        Ok(Self { address, way })
+        Ok(Self { address, target })
     }
 
     /// Where it listens.
@@ -47,32 +47,36 @@ impl Gateway {
     }
 
     /// From now on connections lead there; those of before are cut.
-    pub fn lead(&self, way: Option<Way>) {
-        self.way.send_replace(way);
+    pub fn lead(&self, target: Option<GatewayTarget>) {
+        self.target.send_replace(target);
     }
 }
 
-async fn accept(listener: TcpListener, mut current: watch::Receiver<Option<Way>>) {
+async fn accept(listener: TcpListener, mut current: watch::Receiver<Option<GatewayTarget>>) {
     loop {
         tokio::select! {
             // The gateway was dropped.
             gone = current.changed() => if gone.is_err() { return },
             accepted = listener.accept() => {
-                let way = current.borrow_and_update().clone();
-                if let (Ok((visitor, _)), Some(way)) = (accepted, way) {
-                    tokio::spawn(lead(visitor, way, current.clone()));
+                let target = current.borrow_and_update().clone();
+                if let (Ok((visitor, _)), Some(target)) = (accepted, target) {
+                    tokio::spawn(lead(visitor, target, current.clone()));
                 }
             }
         }
     }
 }
 
-async fn lead(mut visitor: TcpStream, way: Way, mut current: watch::Receiver<Option<Way>>) {
+async fn lead(
+    mut visitor: TcpStream,
+    target: GatewayTarget,
+    mut current: watch::Receiver<Option<GatewayTarget>>,
+) {
     let carry = async {
-        let mut edge = TcpStream::connect(way.edge).await?;
+        let mut edge = TcpStream::connect(target.edge).await?;
         edge.set_nodelay(true)?;
         visitor.set_nodelay(true)?;
-        edge.write_all(&way.preamble).await?;
+        edge.write_all(&target.preamble).await?;
         tokio::io::copy_bidirectional(&mut visitor, &mut edge).await
     };
     tokio::select! {
@@ -98,7 +102,7 @@ mod tests {
     async fn a_connection_leads_to_the_edge_with_the_preamble_first() {
         let (listener, address) = edge().await;
         let gateway = Gateway::open().await.unwrap();
-        gateway.lead(Some(Way {
+        gateway.lead(Some(GatewayTarget {
             edge: address,
             preamble: b"from ann\n".to_vec(),
         }));
@@ -114,7 +118,7 @@ mod tests {
     async fn a_new_way_cuts_the_connections_of_the_old_one() {
         let (listener, address) = edge().await;
         let gateway = Gateway::open().await.unwrap();
-        gateway.lead(Some(Way {
+        gateway.lead(Some(GatewayTarget {
             edge: address,
             preamble: b"x".to_vec(),
         }));

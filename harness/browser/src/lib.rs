@@ -24,9 +24,9 @@ mod protocol;
 
 use std::time::Duration;
 
-pub use calls::{Call, CallOutcome, ConsoleLine};
+pub use calls::{BrowserCall, CallOutcome, ConsoleLine};
 pub use chromium::ChromiumError;
-pub use gateway::{Gateway, Way};
+pub use gateway::{Gateway, GatewayTarget};
 pub use page::{Page, PageError};
 pub use pool::{Lease, Pool};
 pub use profile::Profile;

@@ -9,7 +9,7 @@ use edgeproof_ground::background;
 
 use super::{
     chromium::{Chromium, ChromiumError, Installation},
-    gateway::Way,
+    gateway::GatewayTarget,
     kind::Kind,
     page::{Page, PageError},
 };
@@ -53,13 +53,17 @@ impl Pool {
     ///
     /// # Errors
     /// When Chromium does not start.
-    pub async fn lend(&self, profile: Profile, way: Way) -> Result<Lease, ChromiumError> {
+    pub async fn lend(
+        &self,
+        profile: Profile,
+        target: GatewayTarget,
+    ) -> Result<Lease, ChromiumError> {
         let kind = Kind::from(profile);
         let chromium = match self.take(kind) {
             Some(chromium) => chromium,
             None => self.start(kind).await?,
         };
-        chromium.gateway.lead(Some(way));
+        chromium.gateway.lead(Some(target));
         Ok(Lease {
             chromium,
             profile,

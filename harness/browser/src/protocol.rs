@@ -80,7 +80,7 @@ impl Connection {
         if let Some(session) = session {
             message["sessionId"] = session.into();
         }
-        let (answer, answered) = oneshot::channel();
+        let (response, answered) = oneshot::channel();
         {
             let mut state = self.shared.lock();
             if state.closed {
@@ -89,16 +89,16 @@ impl Connection {
             state.last_id += 1;
             let id = state.last_id;
             message["id"] = id.into();
-            state.waiting.insert(id, answer);
+            state.waiting.insert(id, response);
         }
         self.outgoing
             .send(message.to_string())
             .map_err(|_| gone())?;
-        let answer = answered
+        let response = answered
             .await
             .map_err(|_| gone())?
             .map_err(|reason| PageError::Browser(format!("{}: {reason}", C::NAME)))?;
-        serde_json::from_value(answer)
+        serde_json::from_value(response)
             .map_err(|error| PageError::Browser(format!("{}: {error}", C::NAME)))
     }
 
@@ -123,13 +123,13 @@ impl Shared {
         };
         let mut state = self.lock();
         if let Some(id) = message["id"].as_u64() {
-            if let Some(answer) = state.waiting.remove(&id) {
+            if let Some(response) = state.waiting.remove(&id) {
                 let result = match message["error"]["message"].as_str() {
                     Some(reason) => Err(reason.to_owned()),
                     None => Ok(message["result"].take()),
                 };
                 // Whoever asked may have stopped waiting.
-                let _ = answer.send(result);
+                let _ = response.send(result);
             }
         } else if let Some(method) = message["method"].as_str()
             && let session = message["sessionId"].as_str().unwrap_or(ROOT)

@@ -87,10 +87,10 @@ async fn serve(stream: TcpStream) -> Option<()> {
             Some("/broken-off") => ("", content.len() + 1000),
             _ => ("", content.len()),
         };
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{more}Content-Length: {length}\r\nSet-Cookie: seen=yes; Path=/\r\n\r\n{content}"
         );
-        stream.write_all(answer.as_bytes()).await.ok()?;
+        stream.write_all(response.as_bytes()).await.ok()?;
         if head.starts_with("GET /broken-off ") {
             return None;
         }
@@ -98,11 +98,11 @@ async fn serve(stream: TcpStream) -> Option<()> {
 }
 
 async fn borrow(profile: Profile) -> (Lease, Page) {
-    let way = Way {
+    let target = GatewayTarget {
         edge: site().await,
         preamble: b"from ann\n".to_vec(),
     };
-    let lease = POOL.lend(profile, way).await.unwrap();
+    let lease = POOL.lend(profile, target).await.unwrap();
     let page = lease.open().await.unwrap();
     (lease, page)
 }

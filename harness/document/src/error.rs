@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use crate::{
-    problem::{Look, Problem},
+    problem::{Problem, TextStyle},
     source::Sources,
 };
 
@@ -34,8 +34,8 @@ pub struct Mistake {
 
 impl Mistake {
     /// The mistake with its line and a caret.
-    pub fn render(&self, look: Look) -> String {
-        self.problem.render(&self.sources, look)
+    pub fn render(&self, style: TextStyle) -> String {
+        self.problem.render(&self.sources, style)
     }
 }
 

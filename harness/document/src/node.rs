@@ -9,7 +9,7 @@ use super::source::Span;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct YamlNode {
     /// Where.
     pub at: Span,
     /// What.
@@ -30,9 +30,9 @@ pub enum Value {
     /// A text.
     Text(String),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     /// A mapping in the order it was written; keys may repeat until it has been read.
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(Key, YamlNode)>),
 }
 
 /// A key of a mapping and where it stands.
@@ -57,7 +57,7 @@ impl Value {
     }
 }
 
-impl Node {
+impl YamlNode {
     /// The value of a key, where this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|(_, node)| node)

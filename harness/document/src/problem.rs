@@ -24,14 +24,14 @@ pub struct Problem {
 
 /// How problems and failures are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct TextStyle {
     /// Whether colours are wanted.
     pub colour: bool,
     /// Columns of the page; lines are broken there.
     pub width: usize,
 }
 
-impl Look {
+impl TextStyle {
     /// The look of files and of terminals that want no colour.
     pub const PLAIN: Self = Self {
         colour: false,
@@ -41,13 +41,13 @@ impl Look {
 
 impl Problem {
     /// The problem as text: message, file, line, caret, help.
-    pub fn render(&self, sources: &Sources, look: Look) -> String {
+    pub fn render(&self, sources: &Sources, style: TextStyle) -> String {
         draw(
             &self.message,
             sources.excerpt(self.at).as_ref(),
             Some(&self.label),
             self.help.as_deref(),
-            look,
+            style,
         )
     }
 }
@@ -58,9 +58,9 @@ pub fn draw(
     excerpt: Option<&Excerpt>,
     label: Option<&str>,
     help: Option<&str>,
-    look: Look,
+    style: TextStyle,
 ) -> String {
-    let theme = if look.colour {
+    let theme = if style.colour {
         GraphicalTheme::unicode()
     } else {
         GraphicalTheme::unicode_nocolor()
@@ -73,7 +73,7 @@ pub fn draw(
     };
     let mut text = String::new();
     let drawn = GraphicalReportHandler::new_themed(theme)
-        .with_width(look.width)
+        .with_width(style.width)
         .render_report(&mut text, &shown);
     match drawn {
         Ok(()) => text,
@@ -160,7 +160,7 @@ mod tests {
             help: Some("did you mean `expect`?".to_owned()),
         };
         assert_eq!(
-            problem.render(&sources, Look::PLAIN),
+            problem.render(&sources, TextStyle::PLAIN),
             "
   × unknown key `exepct`
    ╭─[a/b.yaml:4:5]

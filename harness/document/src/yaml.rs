@@ -1,4 +1,4 @@
-//! YAML text to [`Node`]s. The parser is serde-saphyr; its budgets keep hostile files small.
+//! YAML text to [`YamlNode`]s. The parser is serde-saphyr; its budgets keep hostile files small.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use serde::{
 use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
 
 use super::{
-    node::{Key, Node, Value},
+    node::{Key, Value, YamlNode},
     problem::Problem,
     source::Span,
 };
 
 /// Reads one document. A file without content is `null`.
-pub fn parse(file: u32, text: &str) -> Result<Node, Problem> {
+pub fn parse(file: u32, text: &str) -> Result<YamlNode, Problem> {
     let options = serde_saphyr::options! {
         // Repeated keys are reported with everything else that is wrong, not instead of it.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -23,7 +23,7 @@ pub fn parse(file: u32, text: &str) -> Result<Node, Problem> {
         strict_booleans: true,
     };
     if text.trim().is_empty() {
-        return Ok(Node {
+        return Ok(YamlNode {
             at: Span::default(),
             value: Value::Null,
         });
@@ -79,7 +79,7 @@ enum Raw {
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),
 }
 
-fn node(file: u32, raw: Spanned<Raw>) -> Node {
+fn node(file: u32, raw: Spanned<Raw>) -> YamlNode {
     let at = span(file, raw.referenced);
     let value = match raw.value {
         Raw::Scalar(value) => value,
@@ -97,7 +97,7 @@ fn node(file: u32, raw: Spanned<Raw>) -> Node {
                 .collect(),
         ),
     };
-    Node { at, value }
+    YamlNode { at, value }
 }
 
 fn span(file: u32, location: Location) -> Span {

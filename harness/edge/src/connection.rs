@@ -45,7 +45,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 /// What is known of a connection before the first request.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(super) struct ConnectionInfo {
     pub(super) ip: IpAddr,
     pub(super) scheme: Scheme,
     pub(super) protocol: Protocol,
@@ -79,11 +79,18 @@ pub(super) async fn serve(
     }
     if first == [TLS_HANDSHAKE] {
         let stream = within(limit, tls.accept(stream)).await?;
-        let facts = facts_of(visitor, Some(stream.get_ref().1));
+        let connection_info = connection_info_of(visitor, Some(stream.get_ref().1));
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        serve_http(front, facts, http2, stream, stop).await
+        serve_http(front, connection_info, http2, stream, stop).await
     } else {
-        serve_http(front, facts_of(visitor, None), false, stream, stop).await
+        serve_http(
+            front,
+            connection_info_of(visitor, None),
+            false,
+            stream,
+            stop,
+        )
+        .await
     }
 }
 
@@ -95,7 +102,7 @@ async fn within<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -
 
 async fn serve_http<S>(
     front: Arc<Front>,
-    facts: Facts,
+    connection_info: ConnectionInfo,
     http2: bool,
     stream: S,
     stop: Stop,
@@ -103,20 +110,24 @@ async fn serve_http<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let facts = Arc::new(facts);
+    let connection_info = Arc::new(connection_info);
     let head_timeout = front.head_timeout;
     let (stream, left_http) = Checked::new(stream);
     let turns = Turns::default();
     let of_service = turns.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (front, facts, left_http) = (Arc::clone(&front), Arc::clone(&facts), left_http.clone());
+        let (front, connection_info, left_http) = (
+            Arc::clone(&front),
+            Arc::clone(&connection_info),
+            left_http.clone(),
+        );
         let turns = of_service.clone();
         async move {
-            let answer = front.answer(&facts, request).await;
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let response = front.response(&connection_info, request).await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 left_http.set();
             }
-            Ok::<_, Infallible>(answer.map(|body| turns.before_error(body)))
+            Ok::<_, Infallible>(response.map(|body| turns.before_error(body)))
         }
     });
     // Not hyper-util's builder for both: with upgrades it would speak HTTP/2 on plain connections too.
@@ -168,8 +179,8 @@ fn http2_builder(begin: Begin) -> http2::Builder<Begin> {
     builder
 }
 
-fn facts_of(visitor: SocketAddr, tls: Option<&ServerConnection>) -> Facts {
-    Facts {
+fn connection_info_of(visitor: SocketAddr, tls: Option<&ServerConnection>) -> ConnectionInfo {
+    ConnectionInfo {
         ip: visitor.ip().to_canonical(),
         scheme: if tls.is_some() {
             Scheme::Https

@@ -16,9 +16,9 @@ use http::{
 use super::{
     encoding::{self, Accepted},
     endpoint::WorkerEndpoint,
-    front::{Arrival, Deployed, Front, normalise_uri},
-    headers::{self, Told},
-    pages::{self, Asker, ErrorCode},
+    front::{Arrival, DeployedWorkers, Front, normalise_uri},
+    headers::{self, WorkerHeaders},
+    pages::{self, ErrorCode, ErrorPageReader},
     processor,
     ray::Ray,
     request_cf::{self, Location, Protocol},
@@ -41,7 +41,7 @@ struct Run {
 }
 
 impl Run {
-    fn of(worker: &str, deployed: &Deployed) -> Self {
+    fn of(worker: &str, deployed: &DeployedWorkers) -> Self {
         Self {
             worker: worker.to_owned(),
             endpoint: deployed.workers.get(worker).cloned(),
@@ -55,13 +55,13 @@ impl Front {
         let method = arrival.request.method().clone();
         let accepted = Accepted::by(arrival.request.headers());
         let codings = arrival.zone.settings.codings();
-        let (hop, asker) = (arrival.hop.clone(), arrival.asker.clone());
+        let (hop, reader) = (arrival.hop.clone(), arrival.reader.clone());
         let response = self.route(arrival).await;
         encoding::for_visitor(response, &method, &accepted, &codings)
             .await
             .unwrap_or_else(|error| {
                 hop.decided(format!("{}: error 502", with_causes(&*error)));
-                pages::error(ErrorCode::BadCoding, &asker)
+                pages::error(ErrorCode::BadCoding, &reader)
             })
     }
 
@@ -73,7 +73,7 @@ impl Front {
         let accepted = arrival.request.headers().get(ACCEPT_ENCODING).cloned();
         headers::rewrite_for_worker(
             arrival.request.headers_mut(),
-            Told {
+            WorkerHeaders {
                 ip: arrival.ip,
                 country: location.country.as_deref().unwrap_or("XX"),
                 scheme: arrival.scheme,
@@ -103,7 +103,7 @@ impl Front {
             }
             Choice::Refused { code, why } => {
                 arrival.hop.decided(why);
-                pages::error(code, &arrival.asker)
+                pages::error(code, &arrival.reader)
             }
         }
     }
@@ -169,7 +169,7 @@ impl Front {
         zone: &Zone,
         host: &str,
         request: Request<Body>,
-        asker: Asker,
+        reader: ErrorPageReader,
     ) -> Response<Body> {
         let hop = self
             .trace
@@ -180,16 +180,16 @@ impl Front {
             scheme: Scheme::Https,
             protocol: Protocol::between_zones(),
             ip: headers::connecting_ip(request.headers()).unwrap_or(headers::OTHER_ZONE_IP),
-            ray: asker.ray.clone().unwrap_or_else(|| Ray::new(&self.colo)),
+            ray: reader.ray.clone().unwrap_or_else(|| Ray::new(&self.colo)),
             hop: hop.clone(),
-            asker,
+            reader,
             workers_left: headers::workers_left(request.headers()),
             request,
         };
         let why = format!("custom domain {host} is the origin");
         hop.decided(&why);
         let answer = match zone.custom_domains.get(host) {
-            _ if arrival.workers_left == 0 => pages::error(ErrorCode::LoopLimit, &arrival.asker),
+            _ if arrival.workers_left == 0 => pages::error(ErrorCode::LoopLimit, &arrival.reader),
             Some(worker) => {
                 let cf = request_cf::request_cf(
                     &Location::default(),
@@ -200,7 +200,7 @@ impl Front {
                 let run = Run::of(worker, &self.deployed());
                 self.run(run, &why, arrival, request_cf::blob(&cf)).await
             }
-            None => pages::error(ErrorCode::UnknownHost, &arrival.asker),
+            None => pages::error(ErrorCode::UnknownHost, &arrival.reader),
         };
         hop.answered(ResponseHead::of(&answer));
         answer.map(|body| counted(body, hop, Counted::Response))
@@ -214,22 +214,22 @@ impl Front {
         arrival: Arrival<'_>,
         cf: HeaderValue,
     ) -> Response<Body> {
-        let visit = self.visits.enter(arrival.visit(&run.worker));
+        let visit = self.invocations.enter(arrival.visit(&run.worker));
         let head = RequestHead::of(&arrival.request);
         let hop = self.trace.begin(Party::Edge, Party::Worker, head);
         hop.decided(why);
         let fail = |failure: &str, code: ErrorCode| {
             hop.decided(format!("{why}, {failure}: error {}", code.number()));
-            pages::error(code, &arrival.asker)
+            pages::error(code, &arrival.reader)
         };
         let Some(endpoint) = run.endpoint else {
             return fail("which is not deployed", ErrorCode::WorkerThrew);
         };
         let open = endpoint.in_use.visit();
-        let leaving = hop.clone();
+        let outgoing = hop.clone();
         let request = arrival
             .request
-            .map(|body| counted(body, leaving, Counted::Request));
+            .map(|body| counted(body, outgoing, Counted::Request));
         let limit = arrival.zone.settings.cpu_ms.map(Duration::from_millis);
         let asked = self
             .runtime

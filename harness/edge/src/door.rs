@@ -87,9 +87,9 @@ async fn serve(front: Arc<Front>, worker: Arc<str>, tunnels: Tunnels, stream: Tc
         let (tunnels, turns) = (tunnels.clone(), of_service.clone());
         async move {
             let upgrade = hyper::upgrade::on(&mut request);
-            let mut answer = answer(&front, &worker, lingering(request)).await?;
-            tunnels.join(upgrade, &mut answer);
-            Ok::<_, Dropped>(answer.map(|body| turns.before_error(body)))
+            let mut response = response(&front, &worker, lingering(request)).await?;
+            tunnels.join(upgrade, &mut response);
+            Ok::<_, Dropped>(response.map(|body| turns.before_error(body)))
         }
     });
     let connection = http1::Builder::new()
@@ -112,7 +112,7 @@ fn cache_options(cf: &HeaderValue) -> Option<CacheOptions> {
     Some(CacheOptions::from_cf(&cf))
 }
 
-async fn answer(
+async fn response(
     front: &Front,
     worker: &str,
     mut request: Request<Body>,
@@ -122,11 +122,11 @@ async fn answer(
         .authority()
         .map(|host| host.as_str().to_owned())
     else {
-        let mut answer = Response::new(body::full(
+        let mut response = Response::new(body::full(
             "the worker's outgoing requests must be in absolute form (style = proxy)\n",
         ));
-        *answer.status_mut() = StatusCode::BAD_REQUEST;
-        return Ok(answer);
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        return Ok(response);
     };
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);

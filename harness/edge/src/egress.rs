@@ -15,10 +15,10 @@ use super::{
     cache::{self, CacheOptions},
     front::Front,
     headers::{self, Subrequest, Toward},
-    origin_side::Leaving,
-    pages::{self, Asker, ErrorCode},
+    invocations::Invocation,
+    origin_side::OutgoingRequest,
+    pages::{self, ErrorCode, ErrorPageReader},
     ray::Ray,
-    visits::Visit,
     zones::Resolution,
 };
 
@@ -37,7 +37,7 @@ impl Front {
     ) -> Result<Response<Body>, Dropped> {
         let ray = request.headers().get(headers::CF_RAY);
         let ray = ray.and_then(|ray| ray.to_str().ok());
-        let visit = self.visits.of_subrequest(worker, ray);
+        let visit = self.invocations.of_subrequest(worker, ray);
         if let Some(visit) = &visit {
             request
                 .headers_mut()
@@ -65,24 +65,24 @@ impl Front {
     ) -> Response<Body> {
         let head = RequestHead::of(&request);
         let hop = self.trace.begin(Party::Worker, Party::Edge, head);
-        let visit = self.visits.of_subrequest(worker, None);
+        let visit = self.invocations.of_subrequest(worker, None);
         if let Some(visit) = &visit {
             hop.belongs_to(&visit.ray);
         }
         let zone = visit
             .map(|visit| visit.zone)
-            .or_else(|| self.visits.zone_of(worker));
+            .or_else(|| self.invocations.zone_of(worker));
         let zone = zone.unwrap_or_default();
-        let (answer, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
+        let (response, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
         hop.decided(done);
-        hop.answered(ResponseHead::of(&answer));
-        answer
+        hop.answered(ResponseHead::of(&response));
+        response
     }
 
     async fn send_out(
         &self,
         worker: &str,
-        visit: Option<&Visit>,
+        visit: Option<&Invocation>,
         mut request: Request<Body>,
         options: CacheOptions,
     ) -> Response<Body> {
@@ -93,7 +93,7 @@ impl Front {
             .to_ascii_lowercase();
         let zone = visit
             .map(|visit| visit.zone.clone())
-            .or_else(|| self.visits.zone_of(worker));
+            .or_else(|| self.invocations.zone_of(worker));
         let zone = zone.as_deref();
         let resolution = self.zones.resolve(&host);
         let toward = match resolution {
@@ -110,7 +110,7 @@ impl Front {
                 workers_left: visit.map_or(headers::MOST_WORKERS, |visit| visit.workers_left),
             },
         );
-        let asker = asker(request.headers());
+        let reader = reader(request.headers());
         if let Some(settings) = zone.and_then(|zone| self.settings_of(zone)) {
             request.extensions_mut().insert(settings.origin_limits());
         }
@@ -124,32 +124,32 @@ impl Front {
                     .trace
                     .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
                 hop.decided(format!("{host} is a worker of the same zone: error 1042"));
-                let answer = pages::error(ErrorCode::SameZoneWorker, &asker);
-                hop.answered(ResponseHead::of(&answer));
-                answer
+                let response = pages::error(ErrorCode::SameZoneWorker, &reader);
+                hop.answered(ResponseHead::of(&response));
+                response
             }
             Resolution::Proxied(target) if toward == Toward::OtherZone => {
-                self.enter(target, request, asker).await
+                self.enter(target, request, reader).await
             }
             // A worker never runs for its own zone's routes, but a custom domain is an origin like any other.
             Resolution::Proxied(target) if target.custom_domains.contains_key(&host) => {
-                self.run_custom_domain(target, &host, request, asker).await
+                self.run_custom_domain(target, &host, request, reader).await
             }
             _ => {
-                let leaving = Leaving {
+                let outgoing = OutgoingRequest {
                     request,
                     from: Party::Worker,
                     zone,
                     options,
-                    asker: &asker,
+                    reader: &reader,
                 };
-                self.origin_side.fetch(leaving).await
+                self.origin_side.fetch(outgoing).await
             }
         }
     }
 
     /// Over the limit a `fetch()` rejects: nothing is answered.
-    fn count(&self, visit: &Visit, request: &Request<Body>) -> Result<(), Dropped> {
+    fn count(&self, visit: &Invocation, request: &Request<Body>) -> Result<(), Dropped> {
         let made = visit.subrequests.add();
         let most = self.settings_of(&visit.zone).map(|zone| zone.subrequests);
         if most.is_none_or(|most| made <= most) {
@@ -170,9 +170,9 @@ fn is_workers_dev(zone: &str) -> bool {
     zone == "workers.dev" || zone.ends_with(".workers.dev")
 }
 
-fn asker(headers: &HeaderMap) -> Asker {
+fn reader(headers: &HeaderMap) -> ErrorPageReader {
     let ray = headers.get(headers::CF_RAY).map(HeaderValue::to_str);
-    Asker {
+    ErrorPageReader {
         accept: headers.get(http::header::ACCEPT).cloned(),
         ray: match ray {
             Some(Ok(ray)) => Some(Ray::from(ray.to_owned())),

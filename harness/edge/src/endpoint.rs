@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::Instant};
 pub struct WorkerEndpoint {
     /// The socket: plain HTTP/1.1.
     pub address: SocketAddr,
-    /// The process behind it, whose processor time [`super::Settings::cpu_ms`] limits; no limit holds where it is
+    /// The process behind it, whose processor time [`super::EdgeSettings::cpu_ms`] limits; no limit holds where it is
     /// not known.
     pub process: Option<u32>,
     /// What the edge holds for as long as it may send requests there. Workers of one process share it.

@@ -25,20 +25,21 @@ use hyper::body::Incoming;
 
 use super::{
     body_limit,
-    connection::Facts,
+    connection::ConnectionInfo,
     content,
     endpoint::WorkerEndpoint,
-    hang_up, headers, normalise,
+    hang_up, headers,
+    invocations::{Invocation, Invocations, Subrequests},
+    normalise,
     one_piece::Upload,
-    origin_side::{Leaving, OriginSide},
-    pages::{self, Asker, ErrorCode},
+    origin_side::{OriginSide, OutgoingRequest},
+    pages::{self, ErrorCode, ErrorPageReader},
     quota::Quota,
     ray::Ray,
     request_cf::{Location, Protocol},
     routes::RouteTable,
-    settings::Settings,
+    settings::EdgeSettings,
     tunnel::Tunnels,
-    visits::{Subrequests, Visit, Visits},
     workers::Workers,
     zones::{Resolution, Zone, Zones},
 };
@@ -47,7 +48,7 @@ use super::{
 pub(super) struct Front {
     pub(super) zones: Zones,
     pub(super) zones_described: Vec<Zone>,
-    pub(super) deployed: RwLock<Arc<Deployed>>,
+    pub(super) deployed: RwLock<Arc<DeployedWorkers>>,
     pub(super) runtime: Workers,
     pub(super) origin_side: OriginSide,
     pub(super) visitors: HashMap<IpAddr, Location>,
@@ -56,13 +57,13 @@ pub(super) struct Front {
     pub(super) quota: Quota,
     pub(super) tunnels: Tunnels,
     /// The visitor requests that are in a worker right now.
-    pub(super) visits: Visits,
+    pub(super) invocations: Invocations,
     pub(super) trace: Trace,
 }
 
 /// What is deployed; nothing at first. A request sees one of these from its start to its end.
 #[derive(Default)]
-pub(super) struct Deployed {
+pub(super) struct DeployedWorkers {
     pub(super) routes: RouteTable,
     /// Where the runtime serves each worker.
     pub(super) workers: BTreeMap<String, WorkerEndpoint>,
@@ -79,7 +80,7 @@ pub(super) struct Arrival<'a> {
     pub(super) ip: IpAddr,
     pub(super) ray: Ray,
     pub(super) hop: Hop,
-    pub(super) asker: Asker,
+    pub(super) reader: ErrorPageReader,
     /// How many workers may still run for it.
     pub(super) workers_left: u8,
     /// With an absolute URI, as it came.
@@ -88,12 +89,12 @@ pub(super) struct Arrival<'a> {
 
 impl Front {
     /// What is deployed now.
-    pub(super) fn deployed(&self) -> Arc<Deployed> {
+    pub(super) fn deployed(&self) -> Arc<DeployedWorkers> {
         Arc::clone(&self.deployed.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// From now on this is deployed.
-    pub(super) fn deploy(&self, deployed: Deployed) {
+    pub(super) fn deploy(&self, deployed: DeployedWorkers) {
         *self
             .deployed
             .write()
@@ -101,9 +102,9 @@ impl Front {
     }
 
     /// Answers one request of a visitor; whatever goes wrong is an answer too.
-    pub(super) async fn answer(
+    pub(super) async fn response(
         &self,
-        facts: &Facts,
+        connection_info: &ConnectionInfo,
         mut request: Request<Incoming>,
     ) -> Response<Body> {
         let upgrade = hyper::upgrade::on(&mut request);
@@ -118,41 +119,47 @@ impl Front {
         }
         let method = request.method().clone();
         let ray = Ray::new(&self.colo);
-        let host = make_absolute(&mut request, facts.scheme);
+        let host = make_absolute(&mut request, connection_info.scheme);
         headers::join_cookies(request.headers_mut());
         let resolved = host.as_deref().map(|host| (host, self.zones.resolve(host)));
-        let mut answer = match resolved {
+        let mut response = match resolved {
             Ok((host, Resolution::DnsOnly(_))) => self.pass_by(host, request).await,
-            Ok(resolved) => self.receive(facts, ray, Ok(resolved), request).await,
-            Err(malformed) => self.receive(facts, ray, Err(*malformed), request).await,
+            Ok(resolved) => {
+                self.receive(connection_info, ray, Ok(resolved), request)
+                    .await
+            }
+            Err(malformed) => {
+                self.receive(connection_info, ray, Err(*malformed), request)
+                    .await
+            }
         };
-        self.tunnels.join(upgrade, &mut answer);
-        let answer = content::without_what_must_not_be(&method, answer);
+        self.tunnels.join(upgrade, &mut response);
+        let response = content::without_what_must_not_be(&method, response);
         match upload {
-            Some(upload) => upload.respond(answer).await,
-            None => answer,
+            Some(upload) => upload.respond(response).await,
+            None => response,
         }
     }
 
     /// A DNS-only name: the edge is not on the way, this socket is only the wire to the origin.
     async fn pass_by(&self, host: &str, request: Request<Body>) -> Response<Body> {
         match self.internet().send(request, Party::Visitor).await {
-            Ok(mut answer) => {
-                edgeproof_ground::hop_by_hop::remove_hop_by_hop(answer.headers_mut());
-                answer
+            Ok(mut response) => {
+                edgeproof_ground::hop_by_hop::remove_hop_by_hop(response.headers_mut());
+                response
             }
             // A visitor who reaches no origin gets no page from it; the nearest that HTTP has is a bad gateway.
             Err(unreachable) => {
-                let mut answer = Response::new(body::full(format!("{host}: {unreachable}\n")));
-                *answer.status_mut() = StatusCode::BAD_GATEWAY;
-                answer
+                let mut response = Response::new(body::full(format!("{host}: {unreachable}\n")));
+                *response.status_mut() = StatusCode::BAD_GATEWAY;
+                response
             }
         }
     }
 
     async fn receive(
         &self,
-        facts: &Facts,
+        connection_info: &ConnectionInfo,
         ray: Ray,
         resolved: Result<(&str, Resolution<'_>), Malformed>,
         request: Request<Body>,
@@ -161,23 +168,23 @@ impl Front {
             .trace
             .begin(Party::Visitor, Party::Edge, RequestHead::of(&request));
         hop.belongs_to(ray.as_str());
-        let asker = Asker {
+        let reader = ErrorPageReader {
             accept: request.headers().get(ACCEPT).cloned(),
             ray: Some(ray.clone()),
         };
         let asks_for_head = request.method() == Method::HEAD;
         let waiting = hang_up::before_response(&hop);
-        let mut answer = match refusal(resolved, &request) {
+        let mut response = match refusal(resolved, &request) {
             Ok((host, zone)) => {
                 let mut arrival = Arrival {
                     zone,
                     host,
-                    scheme: facts.scheme,
-                    protocol: facts.protocol.in_version(request.version()),
-                    ip: facts.ip,
+                    scheme: connection_info.scheme,
+                    protocol: connection_info.protocol.in_version(request.version()),
+                    ip: connection_info.ip,
                     ray: ray.clone(),
                     hop: hop.clone(),
-                    asker,
+                    reader,
                     workers_left: headers::MOST_WORKERS,
                     request,
                 };
@@ -186,13 +193,13 @@ impl Front {
             }
             Err(refusal) => {
                 hop.decided(refusal.to_string());
-                refusal.answer(&asker)
+                refusal.response(&reader)
             }
         };
         waiting.over();
-        headers::rewrite_answer(answer.headers_mut(), &ray);
-        hop.answered(ResponseHead::of(&answer));
-        answer.map(|body| {
+        headers::rewrite_response(response.headers_mut(), &ray);
+        hop.answered(ResponseHead::of(&response));
+        response.map(|body| {
             let body = counted(body, hop.clone(), Counted::Response);
             // A response to HEAD has a head only; its body is dropped in any case.
             if asks_for_head {
@@ -211,18 +218,18 @@ impl Front {
         let (body, broken_off) = hang_up::watched(body, &hop);
         let (body, exceeded) = body_limit::limited(body, limit);
         let request = Request::from_parts(parts, counted(body, hop.clone(), Counted::Request));
-        let answer = tokio::select! {
+        let response = tokio::select! {
             // First: a worker whose visitor is gone has not failed.
             biased;
             () = broken_off.happened() => return pages::refusal(StatusCode::BAD_REQUEST),
-            answer = self.serve(Arrival { request, ..arrival }) => answer,
+            response = self.serve(Arrival { request, ..arrival }) => response,
         };
         if exceeded.happened() {
             let refusal = Refusal::BodyTooLarge(limit);
             hop.decided(refusal.to_string());
-            return refusal.answer(&Asker::default());
+            return refusal.response(&ErrorPageReader::default());
         }
-        answer
+        response
     }
 
     /// Answers a subrequest that a worker of another zone sends to `zone`.
@@ -230,7 +237,7 @@ impl Front {
         &self,
         zone: &Zone,
         request: Request<Body>,
-        asker: Asker,
+        reader: ErrorPageReader,
     ) -> Response<Body> {
         let host = request
             .uri()
@@ -240,7 +247,7 @@ impl Front {
         let hop = self
             .trace
             .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
-        let ray = asker.ray.clone().unwrap_or_else(|| Ray::new(&self.colo));
+        let ray = reader.ray.clone().unwrap_or_else(|| Ray::new(&self.colo));
         let arrival = Arrival {
             zone,
             host: &host,
@@ -249,14 +256,14 @@ impl Front {
             ip: headers::OTHER_ZONE_IP,
             ray: ray.clone(),
             hop: hop.clone(),
-            asker,
+            reader,
             workers_left: headers::workers_left(request.headers()),
             request,
         };
-        let mut answer = self.take_in(arrival).await;
-        headers::rewrite_answer(answer.headers_mut(), &ray);
-        hop.answered(ResponseHead::of(&answer));
-        answer.map(|body| counted(body, hop, Counted::Response))
+        let mut response = self.take_in(arrival).await;
+        headers::rewrite_response(response.headers_mut(), &ray);
+        hop.answered(ResponseHead::of(&response));
+        response.map(|body| counted(body, hop, Counted::Response))
     }
 
     /// Sends a request that no worker takes to the origin.
@@ -268,14 +275,14 @@ impl Front {
         }
         let limit = arrival.zone.settings.origin_limits();
         arrival.request.extensions_mut().insert(limit);
-        let leaving = Leaving {
+        let outgoing = OutgoingRequest {
             request: arrival.request,
             from: Party::Edge,
             zone: Some(&arrival.zone.name),
             options: super::cache::CacheOptions::default(),
-            asker: &arrival.asker,
+            reader: &arrival.reader,
         };
-        self.origin_side.fetch(leaving).await
+        self.origin_side.fetch(outgoing).await
     }
 
     pub(super) fn internet(&self) -> &Internet {
@@ -283,7 +290,7 @@ impl Front {
     }
 
     /// The settings of the zone of this name.
-    pub(super) fn settings_of(&self, zone: &str) -> Option<&Settings> {
+    pub(super) fn settings_of(&self, zone: &str) -> Option<&EdgeSettings> {
         let mut zones = self.zones.all().iter();
         zones
             .find(|candidate| candidate.name == zone)
@@ -328,7 +335,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn answer(&self, asker: &Asker) -> Response<Body> {
+    fn response(&self, reader: &ErrorPageReader) -> Response<Body> {
         match self {
             Self::Malformed(Malformed::Connect) => pages::refusal(StatusCode::METHOD_NOT_ALLOWED),
             Self::Malformed(Malformed::TransferCoding) => {
@@ -338,8 +345,8 @@ impl Refusal {
             Self::HeadersTooLarge(_) => pages::headers_too_large(),
             Self::BodyTooLarge(_) => pages::refusal(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UrlTooLong(..) => pages::refusal(StatusCode::URI_TOO_LONG),
-            Self::Prohibited(_) => pages::error(ErrorCode::Prohibited, asker),
-            Self::UnknownHost => pages::error(ErrorCode::UnknownHost, asker),
+            Self::Prohibited(_) => pages::error(ErrorCode::Prohibited, reader),
+            Self::UnknownHost => pages::error(ErrorCode::UnknownHost, reader),
         }
     }
 }
@@ -489,8 +496,8 @@ fn scheme_of(uri: &Uri) -> Scheme {
 
 impl Arrival<'_> {
     /// The visit to a worker that this request becomes.
-    pub(super) fn visit(&self, worker: &str) -> Visit {
-        Visit {
+    pub(super) fn visit(&self, worker: &str) -> Invocation {
+        Invocation {
             ray: self.ray.as_str().to_owned(),
             worker: worker.to_owned(),
             zone: self.zone.name.clone(),

@@ -66,7 +66,7 @@ const NEVER_TO_A_VISITOR: [&str; 4] = [
 
 /// What the edge knows about a request and tells in its headers.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct WorkerHeaders<'a> {
     /// The visitor's address.
     pub ip: IpAddr,
     /// The visitor's country, ISO alpha-2; `XX` where it is unknown.
@@ -117,27 +117,32 @@ pub fn remove_forged(headers: &mut HeaderMap) {
 }
 
 /// Rewrites the headers of an arriving request to what a worker sees.
-pub fn rewrite_for_worker(headers: &mut HeaderMap, told: Told<'_>) {
+pub fn rewrite_for_worker(headers: &mut HeaderMap, worker_headers: WorkerHeaders<'_>) {
     remove_hop_by_hop(headers);
     // The edge itself tells the visitor to go on, when the body is wanted.
     headers.remove(EXPECT);
     if let Some(sent) = headers.get(X_FORWARDED_FOR) {
-        let appended = [sent.as_bytes(), b", ", told.ip.to_string().as_bytes()].concat();
+        let appended = [
+            sent.as_bytes(),
+            b", ",
+            worker_headers.ip.to_string().as_bytes(),
+        ]
+        .concat();
         if let Ok(appended) = HeaderValue::from_bytes(&appended) {
             headers.insert(X_FORWARDED_FOR, appended);
         }
-    } else if told.forwarded_for {
-        headers.insert(X_FORWARDED_FOR, address(told.ip));
+    } else if worker_headers.forwarded_for {
+        headers.insert(X_FORWARDED_FOR, address(worker_headers.ip));
     }
-    let ip = address(told.ip);
+    let ip = address(worker_headers.ip);
     headers.insert(CF_CONNECTING_IP, ip.clone());
     headers.insert(X_REAL_IP, ip);
-    headers.insert(CF_RAY, told.ray.header());
+    headers.insert(CF_RAY, worker_headers.ray.header());
     headers.insert(
         CF_IPCOUNTRY,
-        HeaderValue::from_str(told.country).unwrap_or(HeaderValue::from_static("XX")),
+        HeaderValue::from_str(worker_headers.country).unwrap_or(HeaderValue::from_static("XX")),
     );
-    tell_scheme(headers, told.scheme);
+    tell_scheme(headers, worker_headers.scheme);
     headers.insert(ACCEPT_ENCODING, READ_BY_THE_EDGE);
     if !headers.contains_key(UPGRADE) {
         headers.insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
@@ -234,7 +239,7 @@ pub fn workers_left(headers: &HeaderMap) -> u8 {
 }
 
 /// Rewrites the headers of an answer to what the visitor gets.
-pub fn rewrite_answer(headers: &mut HeaderMap, ray: &Ray) {
+pub fn rewrite_response(headers: &mut HeaderMap, ray: &Ray) {
     remove_hop_by_hop(headers);
     for name in NEVER_TO_A_VISITOR {
         headers.remove(name);
@@ -282,8 +287,8 @@ mod tests {
 
     use super::*;
 
-    fn told(ray: &Ray) -> Told<'_> {
-        Told {
+    fn worker_headers(ray: &Ray) -> WorkerHeaders<'_> {
+        WorkerHeaders {
             ip: IpAddr::from([203, 0, 113, 7]),
             country: "DE",
             scheme: Scheme::Https,
@@ -319,7 +324,7 @@ mod tests {
         let ray = Ray::new("FRA");
         for sent in [map(&[]), map(&[(name, "forged"), (name, "twice")])] {
             let mut headers = sent;
-            rewrite_for_worker(&mut headers, told(&ray));
+            rewrite_for_worker(&mut headers, worker_headers(&ray));
             let values: Vec<_> = headers.get_all(name).iter().collect();
             assert_eq!(values, [expected], "{name}");
         }
@@ -341,7 +346,7 @@ mod tests {
     fn the_ray_is_the_edges_own() {
         let ray = Ray::new("FRA");
         let mut headers = map(&[("cf-ray", "0000000000000000-XXX")]);
-        rewrite_for_worker(&mut headers, told(&ray));
+        rewrite_for_worker(&mut headers, worker_headers(&ray));
         assert_eq!(headers["cf-ray"], ray.as_str());
     }
 
@@ -379,12 +384,12 @@ mod tests {
     ) {
         let ray = Ray::new("FRA");
         let mut headers = map(sent);
-        rewrite_for_worker(&mut headers, told(&ray));
+        rewrite_for_worker(&mut headers, worker_headers(&ray));
         assert_eq!(
             headers.get("x-forwarded-for").map(HeaderValue::as_bytes),
             in_worker.map(str::as_bytes)
         );
-        rewrite_for_origin(&mut headers, told(&ray).ip);
+        rewrite_for_origin(&mut headers, worker_headers(&ray).ip);
         assert_eq!(headers["x-forwarded-for"], at_origin);
         assert!(!headers.contains_key("x-real-ip"));
     }

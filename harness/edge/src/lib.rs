@@ -27,6 +27,7 @@ mod framing;
 mod front;
 mod hang_up;
 pub mod headers;
+mod invocations;
 pub mod normalise;
 mod one_piece;
 mod origin_side;
@@ -41,7 +42,6 @@ mod settings;
 mod tunnel;
 mod turns;
 mod under_way;
-mod visits;
 mod workers;
 mod zones;
 
@@ -66,7 +66,7 @@ pub use request_cf::{Location, Protocol, blob, request_cf};
 pub use routes::{
     Considered, ExplainError, Explanation, Route, RouteError, RouteTable, check, explain,
 };
-pub use settings::{Compression, Plan, Settings};
+pub use settings::{Compression, EdgeSettings, Plan};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
 pub use zones::{Resolution, Zone, Zones};
@@ -157,7 +157,7 @@ impl Edge {
             head_timeout: options.head_timeout,
             quota: quota::Quota::default(),
             tunnels: tunnel::Tunnels::default(),
-            visits: visits::Visits::default(),
+            invocations: invocations::Invocations::default(),
             trace: options.trace,
         });
         let (stop, stopped) = watch::channel(false);
@@ -213,7 +213,7 @@ impl Deployer {
     ) -> Result<(), EdgeError> {
         let names = workers.keys().map(String::as_str).collect();
         check(&self.front.zones_described, &routes, &names)?;
-        self.front.deploy(front::Deployed {
+        self.front.deploy(front::DeployedWorkers {
             routes: RouteTable::new(routes),
             workers,
         });

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 
 use super::{
     cache::{self, Cache, CacheOptions, Lookup, Stored},
-    pages::{self, Asker, ErrorCode},
+    pages::{self, ErrorCode, ErrorPageReader},
 };
 
 /// Where requests leave the edge.
@@ -22,7 +22,7 @@ pub(super) struct OriginSide {
 }
 
 /// A request that leaves the edge.
-pub(super) struct Leaving<'a> {
+pub(super) struct OutgoingRequest<'a> {
     /// With an absolute URI.
     pub(super) request: Request<Body>,
     /// Who asks: the edge for a visitor, or a worker.
@@ -30,40 +30,40 @@ pub(super) struct Leaving<'a> {
     /// Whose cache is asked: the zone's name; none where the worker belongs to no zone.
     pub(super) zone: Option<&'a str>,
     pub(super) options: CacheOptions,
-    pub(super) asker: &'a Asker,
+    pub(super) reader: &'a ErrorPageReader,
 }
 
 impl OriginSide {
     /// Fetches an answer: from the cache, from its destination, or a page in its place.
-    pub(super) async fn fetch(&self, leaving: Leaving<'_>) -> Response<Body> {
-        let (method, path) = (leaving.request.method(), leaving.request.uri().path());
-        let Some(zone) = leaving
+    pub(super) async fn fetch(&self, outgoing: OutgoingRequest<'_>) -> Response<Body> {
+        let (method, path) = (outgoing.request.method(), outgoing.request.uri().path());
+        let Some(zone) = outgoing
             .zone
-            .filter(|_| cache::is_eligible(method, path, &leaving.options))
+            .filter(|_| cache::is_eligible(method, path, &outgoing.options))
         else {
-            let mut answer = self
-                .reach(leaving.request, leaving.from, leaving.asker)
+            let mut response = self
+                .reach(outgoing.request, outgoing.from, outgoing.reader)
                 .await;
-            mark(&mut answer, "DYNAMIC");
-            return answer;
+            mark(&mut response, "DYNAMIC");
+            return response;
         };
-        let key = cache::key(zone, leaving.request.uri(), &leaving.options);
-        let asked = leaving.request.headers().clone();
+        let key = cache::key(zone, outgoing.request.uri(), &outgoing.options);
+        let asked = outgoing.request.headers().clone();
         match self.cache.look_up(&key, &asked, Instant::now()) {
             Lookup::Hit(stored, age) => {
-                let mut answer = cache::serve(&stored, age, &asked);
-                mark(&mut answer, "HIT");
-                self.record_hit(&leaving, zone, &answer);
-                answer
+                let mut response = cache::serve(&stored, age, &asked);
+                mark(&mut response, "HIT");
+                self.record_hit(&outgoing, zone, &response);
+                response
             }
-            Lookup::Expired(stored, age) => self.renew(leaving, key, &stored, age).await,
+            Lookup::Expired(stored, age) => self.renew(outgoing, key, &stored, age).await,
             Lookup::Miss => {
-                let whole = leaving.request.method() == Method::GET;
-                let options = leaving.options;
-                let answer = self
-                    .reach(leaving.request, leaving.from, leaving.asker)
+                let whole = outgoing.request.method() == Method::GET;
+                let options = outgoing.options;
+                let response = self
+                    .reach(outgoing.request, outgoing.from, outgoing.reader)
                     .await;
-                self.fill(answer, &asked, whole, &options, key, "MISS")
+                self.fill(response, &asked, whole, &options, key, "MISS")
             }
         }
     }
@@ -72,32 +72,32 @@ impl OriginSide {
     /// answer may outlive that, what is stored is served; else what came is.
     async fn renew(
         &self,
-        leaving: Leaving<'_>,
+        outgoing: OutgoingRequest<'_>,
         key: String,
         stored: &Stored,
         age: Duration,
     ) -> Response<Body> {
-        let Leaving {
+        let OutgoingRequest {
             mut request,
             from,
             options,
-            asker,
+            reader,
             ..
-        } = leaving;
+        } = outgoing;
         let asked = request.headers().clone();
         let whole = request.method() == Method::GET;
         let asks_again = cache::ask_again(stored, request.headers_mut());
-        let answer = self.reach(request, from, asker).await;
-        if asks_again && answer.status() == StatusCode::NOT_MODIFIED {
-            return self.renewed(stored, &answer, &asked, &options, key);
+        let response = self.reach(request, from, reader).await;
+        if asks_again && response.status() == StatusCode::NOT_MODIFIED {
+            return self.renewed(stored, &response, &asked, &options, key);
         }
         let patience = stored.lifetime + cache::stale_if_error(&stored.headers);
-        if answer.status().is_server_error() && age < patience {
+        if response.status().is_server_error() && age < patience {
             let mut stale = cache::serve(stored, age, &asked);
             mark(&mut stale, "STALE");
             return stale;
         }
-        self.fill(answer, &asked, whole, &options, key, "EXPIRED")
+        self.fill(response, &asked, whole, &options, key, "EXPIRED")
     }
 
     /// What is stored, with the newer headers of an origin that says it still holds.
@@ -115,65 +115,70 @@ impl OriginSide {
                 stored.headers.insert(name, value.clone());
             }
         }
-        let mut answer = cache::serve(&stored, Duration::ZERO, asked);
-        mark(&mut answer, "REVALIDATED");
+        let mut response = cache::serve(&stored, Duration::ZERO, asked);
+        mark(&mut response, "REVALIDATED");
         if let Some(lifetime) = cache::lifetime(asked, stored.status, &stored.headers, options) {
             self.cache.store(key, Stored { lifetime, ..stored });
         }
-        answer
+        response
     }
 
     /// Stores what may be stored of an answer while it passes.
     fn fill(
         &self,
-        mut answer: Response<Body>,
+        mut response: Response<Body>,
         asked: &HeaderMap,
         whole: bool,
         options: &CacheOptions,
         key: String,
         state: &'static str,
     ) -> Response<Body> {
-        let made_here = pages::is_own(answer.headers());
-        let lifetime = cache::lifetime(asked, answer.status(), answer.headers(), options)
+        let made_here = pages::is_own(response.headers());
+        let lifetime = cache::lifetime(asked, response.status(), response.headers(), options)
             .filter(|_| !made_here);
         // A part, or word that nothing has changed, is what the visitor asked for and not kept.
         let partly = matches!(
-            answer.status(),
+            response.status(),
             StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
         );
         let is_kept = lifetime.is_some() || partly;
-        mark(&mut answer, if is_kept { state } else { "BYPASS" });
+        mark(&mut response, if is_kept { state } else { "BYPASS" });
         match lifetime.filter(|_| whole) {
             Some(lifetime) => {
-                let stored = Stored::of(&answer, asked, lifetime);
-                answer.map(|body| cache::recorded(body, self.cache.clone(), key, stored))
+                let stored = Stored::of(&response, asked, lifetime);
+                response.map(|body| cache::recorded(body, self.cache.clone(), key, stored))
             }
-            None => answer,
+            None => response,
         }
     }
 
-    async fn reach(&self, request: Request<Body>, from: Party, asker: &Asker) -> Response<Body> {
+    async fn reach(
+        &self,
+        request: Request<Body>,
+        from: Party,
+        reader: &ErrorPageReader,
+    ) -> Response<Body> {
         match self.internet.send(request, from).await {
-            Ok(answer) => answer,
-            Err(unreachable) => pages::error(ErrorCode::Unreachable(unreachable), asker),
+            Ok(response) => response,
+            Err(unreachable) => pages::error(ErrorCode::Unreachable(unreachable), reader),
         }
     }
 
     /// A worker's hop that ends in the cache; a visitor's own request is recorded where it arrived.
-    fn record_hit(&self, leaving: &Leaving<'_>, zone: &str, answer: &Response<Body>) {
-        if leaving.from != Party::Worker {
+    fn record_hit(&self, outgoing: &OutgoingRequest<'_>, zone: &str, response: &Response<Body>) {
+        if outgoing.from != Party::Worker {
             return;
         }
-        let head = RequestHead::of(&leaving.request);
-        let hop = self.trace.begin(leaving.from, Party::Edge, head);
+        let head = RequestHead::of(&outgoing.request);
+        let hop = self.trace.begin(outgoing.from, Party::Edge, head);
         hop.decided(format!("HIT in the cache of {zone}"));
-        hop.answered(edgeproof_ground::trace::ResponseHead::of(answer));
+        hop.answered(edgeproof_ground::trace::ResponseHead::of(response));
     }
 }
 
-fn mark(answer: &mut Response<Body>, state: &'static str) {
-    if !pages::is_own(answer.headers()) {
-        answer
+fn mark(response: &mut Response<Body>, state: &'static str) {
+    if !pages::is_own(response.headers()) {
+        response
             .headers_mut()
             .insert(cache::CF_CACHE_STATUS, HeaderValue::from_static(state));
     }

@@ -45,7 +45,7 @@ pub enum ErrorCode {
 
 /// Who gets a page.
 #[derive(Clone, Debug, Default)]
-pub struct Asker {
+pub struct ErrorPageReader {
     /// The form that is asked for.
     pub accept: Option<HeaderValue>,
     /// The request's ray.
@@ -149,9 +149,9 @@ impl ErrorCode {
 }
 
 /// The page for `code`, in the form that is asked for.
-pub fn error(code: ErrorCode, asker: &Asker) -> Response<Body> {
-    let ray = asker.ray.as_ref().map_or("", Ray::id);
-    let (content_type, text) = match form(asker.accept.as_ref()) {
+pub fn error(code: ErrorCode, reader: &ErrorPageReader) -> Response<Body> {
+    let ray = reader.ray.as_ref().map_or("", Ray::id);
+    let (content_type, text) = match form(reader.accept.as_ref()) {
         Form::Html => ("text/html; charset=UTF-8", html(code, ray)),
         Form::Json(content_type) => (content_type, json_problem(code, ray)),
         Form::Markdown => ("text/markdown; charset=utf-8", markdown(code, ray)),
@@ -289,8 +289,8 @@ mod tests {
 
     use super::*;
 
-    fn asking(accept: &str) -> Asker {
-        Asker {
+    fn asking(accept: &str) -> ErrorPageReader {
+        ErrorPageReader {
             accept: Some(accept.parse().unwrap()),
             ray: Some(Ray::from("0123456789abcdef-FRA".to_owned())),
         }
@@ -349,7 +349,10 @@ mod tests {
         #[case] unreachable: Unreachable,
         #[case] expected: bool,
     ) {
-        let page = error(ErrorCode::Unreachable(unreachable), &Asker::default());
+        let page = error(
+            ErrorCode::Unreachable(unreachable),
+            &ErrorPageReader::default(),
+        );
         assert_eq!(page.headers().contains_key(RETRY_AFTER), expected);
     }
 }

@@ -12,7 +12,7 @@ use super::normalise::Normalization;
 /// The settings of a zone's edge. Each default is Cloudflare's own, or what its documentation makes most likely.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct EdgeSettings {
     /// Normalisation of URLs (documentation, Rules › Normalization).
     pub normalization: Normalization,
     /// The zone's plan, which bounds a request's body and names the compression.
@@ -94,7 +94,7 @@ impl Plan {
     }
 }
 
-impl Settings {
+impl EdgeSettings {
     /// The codings that responses are compressed with, the most wanted first.
     pub(super) fn codings(&self) -> Vec<Coding> {
         let compression = self.compression.as_deref();
@@ -116,7 +116,7 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
+impl Default for EdgeSettings {
     fn default() -> Self {
         let limits = Limits::default();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);

@@ -21,22 +21,22 @@ use super::*;
 struct Named(&'static str);
 
 impl Named {
-    fn answer(&self, method: &Method, uri: &http::Uri, headers: &HeaderMap) -> Response<Body> {
-        let mut answer = Response::new(body::full(format!("{} {method} {uri}", self.0)));
-        let copied = answer.headers_mut();
+    fn response(&self, method: &Method, uri: &http::Uri, headers: &HeaderMap) -> Response<Body> {
+        let mut response = Response::new(body::full(format!("{} {method} {uri}", self.0)));
+        let copied = response.headers_mut();
         for (name, value) in headers {
             if let Ok(name) = http::HeaderName::from_bytes(format!("saw-{name}").as_bytes()) {
                 copied.append(name, value.clone());
             }
         }
-        answer
+        response
     }
 }
 
 impl Handler for Named {
     fn handle(&self, request: Request<Body>) -> Handled {
-        let answer = self.answer(request.method(), request.uri(), request.headers());
-        Box::pin(async move { Ok(answer) })
+        let response = self.response(request.method(), request.uri(), request.headers());
+        Box::pin(async move { Ok(response) })
     }
 }
 
@@ -47,16 +47,16 @@ async fn runtime() -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = service_fn(|request: Request<Incoming>| async move {
-                let mut answer =
-                    Named("worker").answer(request.method(), request.uri(), request.headers());
+                let mut response =
+                    Named("worker").response(request.method(), request.uri(), request.headers());
                 if request.uri().path() == "/throw" {
-                    answer = Response::new(body::full("Internal Server Error"));
-                    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    answer
+                    response = Response::new(body::full("Internal Server Error"));
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    response
                         .headers_mut()
                         .insert("connection", http::HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(response)
             });
             tokio::spawn(
                 hyper::server::conn::http1::Builder::new()
@@ -157,7 +157,7 @@ impl World {
 
     async fn ask(&self, wire: Wire, request: Request<Body>) -> Response<Bytes> {
         let stream = self.tcp().await;
-        let answer = match wire {
+        let response = match wire {
             Wire::Plain => {
                 let (mut sender, driver) =
                     conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -182,7 +182,7 @@ impl World {
                 sender.send_request(request).await
             }
         };
-        let (parts, body) = answer.unwrap().into_parts();
+        let (parts, body) = response.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Response::from_parts(parts, bytes)
     }
@@ -224,8 +224,8 @@ fn get(wire: Wire, path: &str) -> Request<Body> {
     request.body(body::empty()).unwrap()
 }
 
-fn text(answer: &Response<Bytes>) -> &str {
-    std::str::from_utf8(answer.body()).unwrap()
+fn text(response: &Response<Bytes>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
 }
 
 #[rstest]
@@ -240,9 +240,9 @@ async fn a_worker_sees_the_visitor_over_every_protocol(
     #[case] tls: &str,
 ) {
     let world = world().await;
-    let answer = world.ask(wire, get(wire, "/api/x?a=b")).await;
-    assert_eq!(text(&answer), "worker GET /api/x?a=b");
-    let seen = |name: &str| answer.headers()[&format!("saw-{name}")].to_str().unwrap();
+    let response = world.ask(wire, get(wire, "/api/x?a=b")).await;
+    assert_eq!(text(&response), "worker GET /api/x?a=b");
+    let seen = |name: &str| response.headers()[&format!("saw-{name}")].to_str().unwrap();
     assert_eq!(seen("host"), "shop.example");
     assert_eq!(seen("cf-connecting-ip"), "203.0.113.7");
     assert_eq!(seen("x-edgeproof-proto"), scheme);
@@ -250,15 +250,15 @@ async fn a_worker_sees_the_visitor_over_every_protocol(
     assert_eq!(cf["country"], "DE");
     assert_eq!(cf["httpProtocol"], protocol);
     assert_eq!(cf["tlsVersion"], tls);
-    assert_eq!(answer.headers()["server"], "cloudflare");
-    assert_eq!(answer.headers()["cf-ray"], seen("cf-ray"));
+    assert_eq!(response.headers()["server"], "cloudflare");
+    assert_eq!(response.headers()["cf-ray"], seen("cf-ray"));
 }
 
 #[tokio::test]
 async fn every_hop_has_the_ray_and_says_which_route_won() {
     let world = world().await;
-    let answer = world.ask(Wire::Tls, get(Wire::Tls, "/api")).await;
-    let ray = answer.headers()["cf-ray"].to_str().unwrap();
+    let response = world.ask(Wire::Tls, get(Wire::Tls, "/api")).await;
+    let ray = response.headers()["cf-ray"].to_str().unwrap();
     for (from, to) in [(Party::Visitor, Party::Edge), (Party::Edge, Party::Worker)] {
         let hop = world.hop(from, to);
         assert_eq!(hop.ray.as_deref(), Some(ray));
@@ -279,20 +279,20 @@ async fn every_hop_has_the_ray_and_says_which_route_won() {
 #[tokio::test]
 async fn without_a_worker_the_origin_answers(#[case] path: &str, #[case] decision: &str) {
     let world = world().await;
-    let answer = world.ask(Wire::Tls, get(Wire::Tls, path)).await;
+    let response = world.ask(Wire::Tls, get(Wire::Tls, path)).await;
     assert_eq!(
-        text(&answer),
+        text(&response),
         format!("origin GET https://shop.example{path}")
     );
-    assert_eq!(answer.headers()["saw-x-forwarded-for"], "203.0.113.7");
-    assert!(!answer.headers().contains_key("saw-x-real-ip"));
+    assert_eq!(response.headers()["saw-x-forwarded-for"], "203.0.113.7");
+    assert!(!response.headers().contains_key("saw-x-real-ip"));
     assert_eq!(
         world.hop(Party::Visitor, Party::Edge).decision.as_deref(),
         Some(decision)
     );
     assert_eq!(
         world.hop(Party::Edge, Party::Origin).ray.as_deref(),
-        answer.headers()["cf-ray"].to_str().ok()
+        response.headers()["cf-ray"].to_str().ok()
     );
 }
 
@@ -313,8 +313,8 @@ async fn a_request_at_the_header_limit_passes_and_one_byte_more_is_refused(#[cas
         request
             .headers_mut()
             .insert("x-fill", fill.parse().unwrap());
-        let answer = world.ask(wire, request).await;
-        assert_eq!(answer.status().as_u16(), expected);
+        let response = world.ask(wire, request).await;
+        assert_eq!(response.status().as_u16(), expected);
     }
 }
 
@@ -324,9 +324,9 @@ async fn a_visitor_cannot_say_where_it_comes_from() {
     let mut request = get(Wire::Tls, "/api");
     let forged = "192.0.2.1".parse().unwrap();
     request.headers_mut().insert("cf-connecting-ip", forged);
-    let answer = world.ask(Wire::Tls, request).await;
-    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
-    assert_eq!(answer.headers()["cf-error-type"], "1000");
+    let response = world.ask(Wire::Tls, request).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.headers()["cf-error-type"], "1000");
     assert_eq!(world.trace.exchanges().len(), 1);
 }
 
@@ -338,9 +338,9 @@ async fn a_visitor_cannot_say_where_it_comes_from() {
 #[tokio::test]
 async fn a_worker_that_fails_is_a_page_of_the_edge(#[case] path: &str, #[case] decision: &str) {
     let world = world().await;
-    let answer = world.ask(Wire::Tls, get(Wire::Tls, path)).await;
-    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(answer.headers()["cf-error-type"], "1101");
+    let response = world.ask(Wire::Tls, get(Wire::Tls, path)).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.headers()["cf-error-type"], "1101");
     assert_eq!(
         world.hop(Party::Edge, Party::Worker).decision.as_deref(),
         Some(decision)
@@ -359,8 +359,8 @@ async fn a_host_without_an_origin_or_a_zone_is_a_page_of_the_edge(
     let world = world().await;
     let mut request = get(Wire::Tls, "/");
     request.headers_mut().insert("host", host.parse().unwrap());
-    let answer = world.ask(Wire::Tls, request).await;
-    assert_eq!(answer.status().as_u16(), expected);
+    let response = world.ask(Wire::Tls, request).await;
+    assert_eq!(response.status().as_u16(), expected);
 }
 
 #[tokio::test]
@@ -369,10 +369,10 @@ async fn a_dns_only_name_goes_past_the_edge() {
     let mut request = get(Wire::Tls, "/");
     let host = "direct.shop.example".parse().unwrap();
     request.headers_mut().insert("host", host);
-    let answer = world.ask(Wire::Tls, request).await;
-    assert_eq!(text(&answer), "origin GET https://direct.shop.example/");
-    assert!(!answer.headers().contains_key("cf-ray"));
-    assert!(!answer.headers().contains_key("saw-cf-connecting-ip"));
+    let response = world.ask(Wire::Tls, request).await;
+    assert_eq!(text(&response), "origin GET https://direct.shop.example/");
+    assert!(!response.headers().contains_key("cf-ray"));
+    assert!(!response.headers().contains_key("saw-cf-connecting-ip"));
     world.hop(Party::Visitor, Party::Origin);
 }
 
@@ -387,8 +387,8 @@ async fn tls_is_only_spoken_for_names_of_the_zones() {
 #[tokio::test]
 async fn http_2_is_spoken_as_http_2() {
     let world = world().await;
-    let answer = world.ask(Wire::Http2, get(Wire::Http2, "/")).await;
-    assert_eq!(answer.version(), Version::HTTP_2);
+    let response = world.ask(Wire::Http2, get(Wire::Http2, "/")).await;
+    assert_eq!(response.version(), Version::HTTP_2);
 }
 
 #[tokio::test]
@@ -411,17 +411,17 @@ async fn ask_through_the_door(world: &World, request: &str) -> Response<Incoming
         .header("x-edgeproof-proto", "https")
         .body(body::empty())
         .unwrap();
-    let answer = sender.send_request(request).await.unwrap();
+    let response = sender.send_request(request).await.unwrap();
     drop(sender);
     driver.await.unwrap().unwrap();
-    answer
+    response
 }
 
 #[tokio::test]
 async fn a_subrequest_goes_to_the_name_of_its_url() {
     let world = world().await;
-    let answer = ask_through_the_door(&world, "https://shop.example/x").await;
-    assert_eq!(answer.status(), StatusCode::OK);
+    let response = ask_through_the_door(&world, "https://shop.example/x").await;
+    assert_eq!(response.status(), StatusCode::OK);
     let hop = &world.trace.exchanges()[0];
     assert_eq!(hop.from, Party::Worker);
     assert_eq!(hop.request.headers["host"], "shop.example");
@@ -433,6 +433,6 @@ async fn a_subrequest_goes_to_the_name_of_its_url() {
 #[case("/not-absolute", 400)]
 #[tokio::test]
 async fn a_worker_always_gets_an_answer(#[case] url: &str, #[case] expected: u16) {
-    let answer = ask_through_the_door(&world().await, url).await;
-    assert_eq!(answer.status().as_u16(), expected);
+    let response = ask_through_the_door(&world().await, url).await;
+    assert_eq!(response.status().as_u16(), expected);
 }

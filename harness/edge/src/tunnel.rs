@@ -18,12 +18,12 @@ pub(crate) struct Tunnels {
 
 impl Tunnels {
     /// Joins the asking side with the side that gave `answer`, where that one changed the protocol.
-    pub(crate) fn join(&self, asking: OnUpgrade, answer: &mut Response<Body>) {
-        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+    pub(crate) fn join(&self, asking: OnUpgrade, response: &mut Response<Body>) {
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return;
         }
-        let visit = answer.extensions_mut().remove::<OpenVisit>();
-        let answering = on(answer);
+        let visit = response.extensions_mut().remove::<OpenVisit>();
+        let answering = on(response);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that have ended need no place any more.
         while open.try_join_next().is_some() {}

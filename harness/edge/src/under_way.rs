@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use edgeproof_ground::body::{Body, BodyError, Observer, observed};
 
-use super::{endpoint::OpenVisit, visits::VisitGuard};
+use super::{endpoint::OpenVisit, invocations::VisitGuard};
 
 /// `body`; the visit is open until it has ended or was dropped.
 pub(super) fn until_end(body: Body, visit: (VisitGuard, OpenVisit)) -> Body {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::settings::Settings;
+use super::settings::EdgeSettings;
 
 /// A zone of the account: a domain and the names in it that have a DNS record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Zone {
     /// Custom domains: exact names, each with the worker that is their origin. They need no entry among the hosts.
     pub custom_domains: BTreeMap<String, String>,
     /// How the zone's edge behaves.
-    pub settings: Settings,
+    pub settings: EdgeSettings,
 }
 
 /// Where a name leads.

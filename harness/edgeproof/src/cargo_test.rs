@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use edgeproof_document::{LoadError, problem::Look};
+use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_rig::Environment;
 use edgeproof_run::{execute::execute, expected::Expected, failure_text, record::Verdict, runner};
 use edgeproof_scenario::load::{self, Case};
@@ -86,7 +86,11 @@ fn of_file(file: &Path, shared: &Arc<Shared>) -> Vec<Trial> {
 fn broken(name: &str, error: &LoadError) -> Trial {
     let mut text = format!("{error}\n");
     if let LoadError::Mistakes(mistakes) = error {
-        text.extend(mistakes.iter().map(|mistake| mistake.render(Look::PLAIN)));
+        text.extend(
+            mistakes
+                .iter()
+                .map(|mistake| mistake.render(TextStyle::PLAIN)),
+        );
     }
     Trial::test(name, move || Err(Failed::from(text)))
 }
@@ -119,7 +123,7 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
         ))),
         Verdict::Error(message) => Err(Failed::from(message)),
         Verdict::Failed(failures) => {
-            let mut texts = failure_text::texts(&failures, Look::PLAIN);
+            let mut texts = failure_text::texts(&failures, TextStyle::PLAIN);
             texts.extend(failure_text::printed(&record.apps));
             Err(Failed::from(texts.join("\n")))
         }

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         arguments: env::args_os().collect(),
         width: terminal_width(),
         interactive: std::io::stderr().is_terminal() && env::var_os("CI").is_none(),
-        answers: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        responses: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
         credentials: Credentials::of_environment(|name| env::var(name).ok()),
     };
     ExitCode::from(match tokio::runtime::Runtime::new() {

@@ -11,8 +11,8 @@ use edgeproof_cloudflare::{
     client::{ApiError, Cloudflare, Management, Metadata, Secret, Upload, Waiting},
     deploy::{Action, DeployError, Deployer, DeploymentFile, Planned, Reason, Refusal, Stop},
     plane::{
-        ControlPlane, ErrorFault, PlaneFault, PlaneFaultKind, Record, Settings, State, Token,
-        TokenOwner, TokenStatus, ZoneSettings, stable_id,
+        AccountSettings, ControlPlane, ErrorFault, PlaneFault, PlaneFaultKind, Record, State,
+        Token, TokenOwner, TokenStatus, ZoneSettings, stable_id,
     },
 };
 use edgeproof_fingerprint::{
@@ -51,13 +51,13 @@ struct World {
     trace: Trace,
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> AccountSettings {
+    AccountSettings {
         zones: vec![ZoneSettings::proxied(
             "shop.example",
             &["shop.example", "www.shop.example"],
         )],
-        ..Settings::default()
+        ..AccountSettings::default()
     }
 }
 
@@ -66,16 +66,16 @@ impl World {
         Self::with(settings(), Vec::new()).await
     }
 
-    async fn with(settings: Settings, faults: Vec<PlatformFault>) -> Self {
+    async fn with(settings: AccountSettings, faults: Vec<PlatformFault>) -> Self {
         let trace = Trace::new();
-        let settings = Settings {
+        let settings = AccountSettings {
             trace: trace.clone(),
             ..settings
         };
-        let platform = Fingerprint::start(fingerprint::Settings {
+        let platform = Fingerprint::start(fingerprint::PlatformSettings {
             faults,
             environments: vec!["staging".to_owned()],
-            ..fingerprint::Settings::default()
+            ..fingerprint::PlatformSettings::default()
         })
         .await
         .unwrap();
@@ -476,9 +476,9 @@ async fn a_host_that_no_worker_sees_is_refused(
         ..ZoneSettings::default()
     }];
     let world = World::with(
-        Settings {
+        AccountSettings {
             zones,
-            ..Settings::default()
+            ..AccountSettings::default()
         },
         Vec::new(),
     )

@@ -16,7 +16,7 @@ mod world;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use edgeproof_edge::{Plan, Settings};
+use edgeproof_edge::{EdgeSettings, Plan};
 use edgeproof_ground::body::{self, BodyError};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -54,8 +54,8 @@ async fn upload(world: &World, path: &str, bytes: u64) {
     let pieces = (0..bytes / PIECE.len() as u64)
         .map(|_| Ok::<_, BodyError>(Frame::data(Bytes::from_static(PIECE))));
     let body = body::stream(StreamBody::new(futures_util::stream::iter(pieces)));
-    let answer = world.ask(post(path, body)).await;
-    assert_eq!(answer.status(), 200);
+    let response = world.ask(post(path, body)).await;
+    assert_eq!(response.status(), 200);
 }
 
 async fn read_endless(world: &World, path: &str, bytes: u64) {
@@ -70,9 +70,9 @@ async fn read_endless(world: &World, path: &str, bytes: u64) {
 
 #[tokio::test]
 async fn whatever_streams_through_a_rig_its_memory_stays_flat() {
-    let world = world_with(Settings {
+    let world = world_with(EdgeSettings {
         plan: Plan::Enterprise,
-        ..Settings::default()
+        ..EdgeSettings::default()
     })
     .await;
     // What every first request takes is taken.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use bytes::Bytes;
-use edgeproof_browser::{Call, DEFAULT_LIMIT, Profile};
+use edgeproof_browser::{BrowserCall, DEFAULT_LIMIT, Profile};
 use edgeproof_deployment::{Deployment, FailureMode};
 use edgeproof_ground::trace::Party;
 use edgeproof_rig::{BrowserVisit, Description, Environment, Host, Rig, Visitor, Zone};
@@ -114,7 +114,8 @@ async fn a_browser_visitor_calls_the_protected_api_with_signals() {
 
 /// Opens the page and makes its protected call.
 async fn sign_up(visitor: &BrowserVisit) {
-    let wanted = |call: &Call| call.url.contains("/api/create-account") && call.method == "POST";
+    let wanted =
+        |call: &BrowserCall| call.url.contains("/api/create-account") && call.method == "POST";
     let before = visitor.calls().iter().filter(|call| wanted(call)).count();
     visitor
         .visit("https://shop.example/signup", DEFAULT_LIMIT)

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
 
 use bytes::Bytes;
-use edgeproof_cloudflare::plane::{Settings, Token};
+use edgeproof_cloudflare::plane::{AccountSettings, Token};
 use edgeproof_ground::{tools, trace::Party};
 use edgeproof_rig::{Description, Environment, Host, Rig, Visitor, Zone};
 use http::Request;
@@ -117,9 +117,9 @@ async fn rig(token: Token) -> Rig {
     let description = Description {
         zones: BTreeMap::from([("shop.example".to_owned(), zone)]),
         visitors: BTreeMap::from([("ann".to_owned(), Visitor::default())]),
-        cloudflare: Some(Settings {
+        cloudflare: Some(AccountSettings {
             tokens: [("deployer".to_owned(), token)].into(),
-            ..Settings::default()
+            ..AccountSettings::default()
         }),
         ..Description::default()
     };

@@ -11,7 +11,7 @@ use super::ids;
 /// Bytes that make 92 characters.
 const LENGTH: usize = 69;
 
-pub(super) fn answer(path: &str) -> ResponseTemplate {
+pub(super) fn response(path: &str) -> ResponseTemplate {
     let words = ["a", "b", "c"]
         .map(|part| ids::stable(part, path, LENGTH / 3))
         .concat();

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use super::{
     Platform,
-    answer::{self, ApiError, Refused},
     event::{BotInfo, Event, Level, Source},
     identify, ids,
+    response::{self, ApiError, Refused},
     rules::Header,
     send::{Connection, MAX_LINKED_ID},
     store::Record,
@@ -42,7 +42,7 @@ const CRAWLERS: [(&str, &str, &str, &str); 6] = [
     ),
 ];
 
-pub(super) fn answer(
+pub(super) fn response(
     platform: &Platform,
     body: &[u8],
     environment: &str,
@@ -91,10 +91,10 @@ pub(super) fn answer(
     };
     identify::address(&mut event, None, &connection, &platform.settings.networks);
     let event = platform.settings.switch_off(event);
-    let answer = answer::body(&event)?;
+    let response = response::body(&event)?;
     let Connection { ray, host, .. } = connection;
     platform.store().records.push(Record { ray, host, event });
-    Ok(answer)
+    Ok(response)
 }
 
 fn read(body: &[u8]) -> Result<EdgeRequest, Refused> {

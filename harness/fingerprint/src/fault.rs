@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use wiremock::ResponseTemplate;
 
-use super::answer::{self, ApiError};
+use super::response::{self, ApiError};
 
 /// A fault of some responses, as a scenario writes it: `{ on: send, fault: replayed, first: 2 }`.
 pub type PlatformFault = fault::Fault<Endpoint, PlatformFaultKind>;
@@ -100,9 +100,9 @@ impl PlatformFaultKind {
             Self::Ip(ip) => change(&mut body, &at("ip_address"), |_| Some(json!(ip))),
             Self::Replayed => change(&mut body, &at("replayed"), |_| Some(json!(true))),
             Self::InvalidJson => return broken_off(&body),
-            Self::Error(error) => return error.answer(),
+            Self::Error(error) => return error.response(),
         }
-        answer::json(200, &body)
+        response::json(200, &body)
     }
 
     /// The error, where the response is one whatever was asked.
@@ -115,7 +115,7 @@ impl PlatformFaultKind {
 }
 
 impl ErrorResponse {
-    pub(super) fn answer(&self) -> ResponseTemplate {
+    pub(super) fn response(&self) -> ResponseTemplate {
         // An unheard-of status is the scenario's to try, as far as HTTP can carry it.
         let status = if (100..=999).contains(&self.status) {
             self.status
@@ -123,10 +123,10 @@ impl ErrorResponse {
             ApiError::FAILED.status
         };
         let body = json!({ "error": { "code": self.code, "message": self.message } });
-        let answer = answer::json(status, &body);
+        let response = response::json(status, &body);
         match self.retry_after {
-            Some(seconds) => answer.insert_header("retry-after", seconds.to_string()),
-            None => answer,
+            Some(seconds) => response.insert_header("retry-after", seconds.to_string()),
+            None => response,
         }
     }
 }

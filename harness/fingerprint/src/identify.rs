@@ -11,7 +11,7 @@ use super::{
     intelligence::{self, Networks},
     send::Connection,
     signals::{self, Measurements, Signals},
-    store::Visit,
+    store::VisitorHistory,
     user_agent,
 };
 
@@ -19,7 +19,7 @@ use super::{
 pub(super) fn event(
     signals: &Signals,
     connection: &Connection,
-    visit: &Visit,
+    visit: &VisitorHistory,
     networks: &Networks,
     at: i64,
 ) -> Event {
@@ -77,7 +77,7 @@ fn agent(sdk: &signals::Sdk) -> Sdk {
     }
 }
 
-fn identification(visit: &Visit, score: f64) -> Identification {
+fn identification(visit: &VisitorHistory, score: f64) -> Identification {
     Identification {
         visitor_id: visit.visitor_id.clone(),
         visitor_found: visit.found,
@@ -91,7 +91,7 @@ fn identification(visit: &Visit, score: f64) -> Identification {
 }
 
 /// The visitor by its device alone; its score is 0 and its version "Not Supported", as published.
-fn by_device(device: &str, visit: &Visit) -> Option<Identification> {
+fn by_device(device: &str, visit: &VisitorHistory) -> Option<Identification> {
     (!device.is_empty()).then(|| Identification {
         visitor_id: ids::stable("device", device, 20),
         confidence: Confidence {

@@ -13,7 +13,6 @@
     )
 )]
 
-mod answer;
 mod browser_cache;
 mod edge_api;
 pub mod event;
@@ -25,6 +24,7 @@ mod intelligence;
 mod keys;
 mod latest;
 mod management;
+mod response;
 pub mod rules;
 mod send;
 mod server_api;
@@ -49,18 +49,18 @@ use edgeproof_ground::clock::Clock;
 use http::{HeaderMap, Method, header};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
-pub use answer::ApiError;
-use answer::Refused;
 pub use event::Event;
 use fault::PlatformFaults;
 pub use fault::{Endpoint, ErrorResponse, PlatformFault, PlatformFaultKind};
 pub use filtering::{Condition, FilterRule};
 pub use intelligence::{Network, Networks};
 pub use keys::{CDN_HOST, Keys, Region};
+pub use response::ApiError;
+use response::Refused;
 pub use rules::{Ruleset, ruleset_id};
 use server_api::Operation;
 pub use server_api::RateLimit;
-pub use settings::Settings;
+pub use settings::PlatformSettings;
 pub use signals::Signals;
 pub use smart_signals::SmartSignal;
 pub use stated::{Stated, StatedError};
@@ -107,7 +107,7 @@ pub enum RulesetError {
 
 /// What the server's answers are made from.
 struct Platform {
-    settings: Settings,
+    settings: PlatformSettings,
     /// The stated signals of every event, as they are now.
     signals: Mutex<Stated>,
     keys: Keys,
@@ -122,7 +122,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// No port could be bound.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(settings: PlatformSettings) -> Result<Self, StartError> {
         let mut store = Store::default();
         for (name, ruleset) in &settings.rulesets {
             store.set_ruleset(
@@ -252,10 +252,10 @@ impl Fingerprint {
         }
     }
 
-    /// Puts a ruleset in force: a new one at once, a changed one after [`Settings::ruleset_delay`]. Answers the id
+    /// Puts a ruleset in force: a new one at once, a changed one after [`PlatformSettings::ruleset_delay`]. Answers the id
     /// that deployments name it by.
     pub fn set_ruleset(&self, name: &str, ruleset: Ruleset) -> String {
-        let Settings {
+        let PlatformSettings {
             clock,
             ruleset_delay,
             ..
@@ -284,41 +284,41 @@ struct Responder(Arc<Platform>);
 impl Respond for Responder {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         self.0
-            .answer(request)
+            .response(request)
             .unwrap_or_else(|Refused { error, reason }| {
-                let answer = error.answer();
+                let response = error.response();
                 let request = format!("{} {}", request.method, request.url.path());
                 self.0.store().refusals.push(Refusal {
                     request,
                     error,
                     reason,
                 });
-                answer
+                response
             })
     }
 }
 
 impl Platform {
-    fn answer(&self, request: &Request) -> Result<ResponseTemplate, Refused> {
+    fn response(&self, request: &Request) -> Result<ResponseTemplate, Refused> {
         let path = request.url.path();
         let host = host(&request.headers);
         if request.method == Method::POST && path == "/v4/send" {
             return self.respond(Endpoint::Send, || {
                 let environment = self.authorise(request)?;
-                send::answer(self, &request.body, &environment)
+                send::response(self, &request.body, &environment)
             });
         }
         if request.method == Method::POST && path == "/v4/edge" {
             return self.respond(Endpoint::Edge, || {
                 let environment = self.authorise(request)?;
-                edge_api::answer(self, &request.body, &environment)
+                edge_api::response(self, &request.body, &environment)
             });
         }
         if host.as_deref().and_then(Region::of_host).is_none()
             && host.as_deref() != Some(CDN_HOST)
             && let Some(operation) = management::Operation::of(request)
         {
-            return operation.answer(self, request);
+            return operation.response(self, request);
         }
         if host.as_deref() != Some(CDN_HOST)
             && let Some(operation) = Operation::of(request)
@@ -326,13 +326,13 @@ impl Platform {
             return self.respond(Endpoint::ServerApi, || {
                 self.authorise(request)?;
                 let key = bearer(&request.headers).unwrap_or_default();
-                operation.answer(self, request, key)
+                operation.response(self, request, key)
             });
         }
         let of_ingress = host.as_deref().and_then(Region::of_host).is_some();
         Ok(match (&request.method, path.strip_prefix("/v4/")) {
             (&Method::GET, Some(key)) if !of_ingress => self.agent(key),
-            (&Method::GET, _) if host.as_deref() != Some(CDN_HOST) => browser_cache::answer(path),
+            (&Method::GET, _) if host.as_deref() != Some(CDN_HOST) => browser_cache::response(path),
             _ => ResponseTemplate::new(404),
         })
     }
@@ -341,18 +341,18 @@ impl Platform {
     fn respond(
         &self,
         endpoint: Endpoint,
-        answer: impl FnOnce() -> Result<Vec<u8>, Refused>,
+        response: impl FnOnce() -> Result<Vec<u8>, Refused>,
     ) -> Result<ResponseTemplate, Refused> {
         // The first of several decides.
         let met = self.faults.meet(|on| *on == endpoint);
         let Some(fault) = met.first() else {
-            return answer().map(|body| answer::raw(200, body));
+            return response().map(|body| response::raw(200, body));
         };
         // The platform that fails this way has not looked at the request.
         if let Some(error) = fault.error() {
-            return Ok(error.answer());
+            return Ok(error.response());
         }
-        let body = serde_json::from_slice(&answer()?).map_err(ApiError::failed)?;
+        let body = serde_json::from_slice(&response()?).map_err(ApiError::failed)?;
         Ok(fault.apply(body))
     }
 

@@ -10,10 +10,9 @@ use serde_json::{Value as Json, json};
 use wiremock::Request;
 
 use super::{
-    Platform,
-    answer::{self, ApiError, Refused},
-    bearer,
+    Platform, bearer,
     fault::Endpoint,
+    response::{self, ApiError, Refused},
     workspace_keys::{KeyType, WorkspaceKey, environment_id},
 };
 
@@ -62,7 +61,7 @@ impl Operation {
     }
 
     /// Answers it.
-    pub(super) fn answer(
+    pub(super) fn response(
         &self,
         platform: &Platform,
         request: &Request,
@@ -75,7 +74,7 @@ impl Operation {
                 Self::CreateKey => platform.create_key(&request.body)?,
                 Self::DeleteKey(id) => platform.delete_key(id)?,
             };
-            answer::body(&body)
+            response::body(&body)
         })
     }
 }

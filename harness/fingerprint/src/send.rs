@@ -9,13 +9,13 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     Platform,
-    answer::{self, ApiError, Refused},
     event::Event,
     filtering::{self, Filtered},
     identify, intelligence,
+    response::{self, ApiError, Refused},
     rules::RuleAction,
     signals::{Measurements, Signals},
-    store::{Record, Store, Visit},
+    store::{Record, Store, VisitorHistory},
     velocity::Sighting,
 };
 
@@ -60,7 +60,7 @@ pub(super) struct Connection {
 }
 
 #[derive(Serialize)]
-struct SendAnswer<'a> {
+struct SendResponse<'a> {
     agent_data: String,
     set_cookie_headers: [String; 1],
     event: &'a Json,
@@ -68,7 +68,7 @@ struct SendAnswer<'a> {
     rule_action: Option<&'a RuleAction>,
 }
 
-pub(super) fn answer(
+pub(super) fn response(
     platform: &Platform,
     body: &[u8],
     environment: &str,
@@ -143,14 +143,14 @@ fn identify(
         .complete(measured, connection.ip, &platform.signals())?;
     let json = event.to_json().map_err(ApiError::failed)?;
     event.rule_action = ruleset.map(|(id, ruleset)| ruleset.evaluate(id, &json));
-    let answer = answer::body(&SendAnswer {
+    let response = response::body(&SendResponse {
         agent_data,
         set_cookie_headers: [set_cookie(&cookie, &connection.host, now)],
         event: &json,
         rule_action: event.rule_action.as_ref(),
     })?;
     record(platform, event, connection, &signals.body);
-    Ok(answer)
+    Ok(response)
 }
 
 /// What the memory of the platform adds to a visit.
@@ -160,7 +160,7 @@ fn visit(
     signals: &Signals,
     connection: &Connection,
     cookie: Option<&str>,
-) -> Visit {
+) -> VisitorHistory {
     let now = platform.settings.clock.now();
     let token = signals.head.visitor_token.as_deref();
     let tokens: Vec<_> = token.into_iter().chain(cookie).collect();
@@ -177,7 +177,7 @@ fn visit(
         linked_id: signals.body.linked_id.as_deref(),
         country,
     });
-    Visit {
+    VisitorHistory {
         replayed,
         velocity,
         ..visit
@@ -185,7 +185,7 @@ fn visit(
 }
 
 /// What the page's agent keeps: header-safe and free of quotes, because workers put it into headers and markup.
-fn agent_data(store: &mut Store, visit: &Visit) -> String {
+fn agent_data(store: &mut Store, visit: &VisitorHistory) -> String {
     let token = store.give_token(&visit.visitor_id);
     BASE64_URL_SAFE_NO_PAD.encode(json!({ "visitor_token": token }).to_string())
 }

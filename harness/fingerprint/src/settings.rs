@@ -11,12 +11,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    answer::{ApiError, Refused},
     event::Event,
     fault::PlatformFault,
     filtering::FilterRule,
     intelligence::Networks,
     keys::Region,
+    response::{ApiError, Refused},
     rules::Ruleset,
     server_api::RateLimit,
     smart_signals::SmartSignal,
@@ -27,7 +27,7 @@ use super::{
 /// A workspace of the platform, as the `given` part of a scenario states it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct PlatformSettings {
     /// The bundle that the CDN serves.
     #[serde(skip)]
     pub agent: Bytes,
@@ -62,7 +62,7 @@ pub struct Settings {
     pub ruleset_delay: u32,
 }
 
-impl Default for Settings {
+impl Default for PlatformSettings {
     fn default() -> Self {
         Self {
             agent: Bytes::new(),
@@ -82,7 +82,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl PlatformSettings {
     /// The measured event with what the scenario states (`signals` of every event, as they are now), what is switched off, and the score of both.
     ///
     /// # Errors

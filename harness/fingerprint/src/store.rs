@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    answer::{ApiError, Refused},
     event::{Event, Source, Velocity},
     ids,
     latest::Latest,
+    response::{ApiError, Refused},
     rules::{self, Expression, Outcome, Ruleset},
     server_api::Limits,
     velocity::History,
@@ -93,7 +93,7 @@ struct Seen {
 
 /// A visitor that came, and whether it came before.
 #[derive(Clone, Debug)]
-pub(super) struct Visit {
+pub(super) struct VisitorHistory {
     pub(super) visitor_id: String,
     pub(super) first_seen_at: i64,
     /// When it came before this time; none on its first visit.
@@ -114,7 +114,7 @@ impl Store {
     ///
     /// A private window shows the same device, and so does a browser whose storage was cleared: both are the
     /// visitor they were, as the platform claims.
-    pub(super) fn visit(&mut self, tokens: &[&str], device: &str, now: i64) -> Visit {
+    pub(super) fn visit(&mut self, tokens: &[&str], device: &str, now: i64) -> VisitorHistory {
         let visitors = &mut self.visitors;
         let known = tokens
             .iter()
@@ -128,7 +128,7 @@ impl Store {
         visitors
             .seen
             .insert(visitor_id.clone(), Seen { first, last: now });
-        Visit {
+        VisitorHistory {
             visitor_id,
             first_seen_at: first,
             last_seen_at: before.map(|seen| seen.last),

@@ -6,7 +6,7 @@ use http::HeaderMap;
 pub const REQUEST_HEADER_BYTES: usize = 128 * 1024;
 
 /// Bytes of headers that an origin may answer with; one more makes the answer 520.
-pub const ANSWER_HEADER_BYTES: usize = 128 * 1024;
+pub const RESPONSE_HEADER_BYTES: usize = 128 * 1024;
 
 /// How many headers a message may have. Cloudflare publishes no such limit; this one keeps a head of tiny headers from
 /// costing more memory than its bytes, and hyper answers 431 beyond it. hyper makes room for so many headers with every

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use edgeproof_ground::{
     body::{self, Body},
     causes::with_causes,
-    header_limits::{ANSWER_HEADER_BYTES, HEADER_COUNT, header_bytes},
+    header_limits::{HEADER_COUNT, RESPONSE_HEADER_BYTES, header_bytes},
     pattern::{Scheme, Target},
     response_framing,
     server_connection::{Abandoned, Connector},
@@ -57,12 +57,12 @@ impl Internet {
             .trace
             .begin(from, party, RequestHead::of(&request));
         match self.deliver(request, peer, &hop).await.and_then(passed_on) {
-            Ok(mut answer) => {
-                if let Some(Decided(reason)) = answer.extensions_mut().remove() {
+            Ok(mut response) => {
+                if let Some(Decided(reason)) = response.extensions_mut().remove() {
                     hop.decided(reason);
                 }
-                hop.answered(ResponseHead::of(&answer));
-                Ok(answer.map(|body| counted(body, hop, Counted::Response)))
+                hop.answered(ResponseHead::of(&response));
+                Ok(response.map(|body| counted(body, hop, Counted::Response)))
             }
             Err(failure) => {
                 hop.decided(failure.cause);
@@ -86,20 +86,20 @@ impl Internet {
         }
         let mut limits = request.extensions().get().copied().unwrap_or_default();
         for fault in &faults {
-            if let Some(answer) = suffer(fault, &mut limits).await? {
-                return Ok(answer);
+            if let Some(response) = suffer(fault, &mut limits).await? {
+                return Ok(response);
             }
         }
         request.extensions_mut().insert(limits);
         let counted_hop = hop.clone();
         let request = request.map(|body| counted(body, counted_hop, Counted::Request));
-        let mut answer = match peer.map(|peer| peer.destination) {
+        let mut response = match peer.map(|peer| peer.destination) {
             None => Err(Unreachable::NameUnknown.into()),
             Some(Destination::Refused) => Err(Unreachable::Refused.into()),
             Some(Destination::Handler(handler)) => handler.handle(request).await,
             Some(Destination::Address(address)) => {
                 match timeout(limits.read, self.forward(request, address)).await {
-                    Ok(answer) => answer,
+                    Ok(response) => response,
                     Err(_) => Err(Unreachable::ReadTimeout(limits.read).into()),
                 }
             }
@@ -107,15 +107,15 @@ impl Internet {
         for fault in faults {
             match fault {
                 FaultKind::Truncate(bytes) => {
-                    answer = answer.map(|body| faulty_body::truncated(body, bytes));
+                    response = response.map(|body| faulty_body::truncated(body, bytes));
                 }
                 FaultKind::Dribble(bytes) => {
-                    answer = answer.map(|body| faulty_body::dribbled(body, bytes));
+                    response = response.map(|body| faulty_body::dribbled(body, bytes));
                 }
                 _ => {}
             }
         }
-        Ok(answer)
+        Ok(response)
     }
 
     async fn forward(
@@ -131,9 +131,9 @@ impl Internet {
         }
         *request.uri_mut() = at(request.uri(), address).ok_or(Unreachable::Reset)?;
         *request.version_mut() = http::Version::HTTP_11;
-        let answer = self.shared.client.request(request).await;
-        answer
-            .map(|answer| answer.map(body::stream))
+        let response = self.shared.client.request(request).await;
+        response
+            .map(|response| response.map(body::stream))
             .map_err(|error| Failure {
                 unreachable: match error.is_connect() {
                     true => Unreachable::Refused,
@@ -161,7 +161,7 @@ async fn suffer(
             sleep(limits.read).await;
             Err(Unreachable::ReadTimeout(limits.read))
         }
-        FaultKind::Answer(answer) => Ok(Some(in_its_place(answer))),
+        FaultKind::Answer(response) => Ok(Some(in_its_place(response))),
         FaultKind::Delay(milliseconds) => {
             let delay = Duration::from_millis(*milliseconds);
             sleep(delay.min(limits.read)).await;
@@ -174,14 +174,14 @@ async fn suffer(
 }
 
 /// The response with one length at most, where its head is one that the edge passes on.
-fn passed_on(mut answer: Response<Body>) -> Result<Response<Body>, Failure> {
-    response_framing::settle(&mut answer).map_err(|error| Failure {
+fn passed_on(mut response: Response<Body>) -> Result<Response<Body>, Failure> {
+    response_framing::settle(&mut response).map_err(|error| Failure {
         unreachable: Unreachable::Reset,
         cause: error.to_string(),
     })?;
-    let (bytes, most) = (header_bytes(answer.headers()), ANSWER_HEADER_BYTES);
+    let (bytes, most) = (header_bytes(response.headers()), RESPONSE_HEADER_BYTES);
     if bytes <= most {
-        return Ok(answer);
+        return Ok(response);
     }
     Err(Failure {
         unreachable: Unreachable::Reset,
@@ -210,8 +210,8 @@ fn target(uri: &Uri) -> Option<Target<'_>> {
 }
 
 fn in_its_place(fault: &AnswerFault) -> Response<Body> {
-    let mut answer = Response::new(body::full(fault.body.clone()));
-    *answer.status_mut() = fault.status;
-    *answer.headers_mut() = fault.headers.clone();
-    answer
+    let mut response = Response::new(body::full(fault.body.clone()));
+    *response.status_mut() = fault.status;
+    *response.headers_mut() = fault.headers.clone();
+    response
 }

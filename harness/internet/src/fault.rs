@@ -59,8 +59,8 @@ pub enum FaultKind {
 
 /// A response that a fault gives.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "WrittenAnswer")]
-#[schemars(with = "WrittenAnswer")]
+#[serde(try_from = "WrittenResponse")]
+#[schemars(with = "WrittenResponse")]
 pub struct AnswerFault {
     /// The status, 200 to 599.
     pub status: StatusCode,
@@ -73,7 +73,7 @@ pub struct AnswerFault {
 /// [`AnswerFault`] as it stands in a file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct WrittenAnswer {
+struct WrittenResponse {
     status: u16,
     #[serde(default)]
     headers: HashMap<String, String>,
@@ -118,10 +118,10 @@ impl FaultTarget {
     }
 }
 
-impl TryFrom<WrittenAnswer> for AnswerFault {
+impl TryFrom<WrittenResponse> for AnswerFault {
     type Error = AnswerFaultError;
 
-    fn try_from(written: WrittenAnswer) -> Result<Self, AnswerFaultError> {
+    fn try_from(written: WrittenResponse) -> Result<Self, AnswerFaultError> {
         let status = StatusCode::from_u16(written.status)
             .ok()
             .filter(|status| (200..600).contains(&status.as_u16()))
@@ -167,8 +167,12 @@ impl fmt::Display for FaultKind {
             Self::Tls => f.write_str("TLS handshake failed"),
             Self::Certificate => f.write_str("certificate not valid"),
             Self::NoSuchName => f.write_str("name does not resolve"),
-            Self::Answer(answer) => {
-                write!(f, "responded with {} in its place", answer.status.as_u16())
+            Self::Answer(response) => {
+                write!(
+                    f,
+                    "responded with {} in its place",
+                    response.status.as_u16()
+                )
             }
             Self::Delay(milliseconds) => write!(f, "delayed by {milliseconds} ms"),
             Self::Truncate(bytes) => write!(f, "cut off after {bytes} bytes of body"),
@@ -197,7 +201,7 @@ mod tests {
         FaultKind::Truncate(10)
     )]
     #[case(
-        "{on: wallarm, fault: {answer: {status: 500, body: no}}}",
+        "{on: wallarm, fault: {response: {status: 500, body: no}}}",
         FaultKind::Answer(AnswerFault { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: "no".into() })
     )]
     fn a_fault_is_read_as_a_scenario_writes_it(#[case] yaml: &str, #[case] expected: FaultKind) {
@@ -208,15 +212,15 @@ mod tests {
     #[case("{on: ingress, fault: refused}", "unknown variant `refused`")]
     #[case("{on: a.example/*x/, fault: refuse}", "a.example/*x/")]
     #[case(
-        "{on: wallarm, fault: {answer: {status: 500, code: 1}}}",
+        "{on: wallarm, fault: {response: {status: 500, code: 1}}}",
         "unknown field `code`"
     )]
     #[case(
-        "{on: wallarm, fault: {answer: {status: 100}}}",
+        "{on: wallarm, fault: {response: {status: 100}}}",
         "100 is not a status from 200 to 599"
     )]
     #[case(
-        "{on: wallarm, fault: {answer: {status: 500, headers: {a b: c}}}}",
+        "{on: wallarm, fault: {response: {status: 500, headers: {a b: c}}}}",
         "is not a header that HTTP can carry"
     )]
     fn a_misspelt_fault_is_refused(#[case] yaml: &str, #[case] message: &str) {

@@ -96,14 +96,14 @@ impl Origin {
     ///
     /// # Errors
     /// Where an application gives no response.
-    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
+    pub async fn response(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
         let entry = Entry::begin(&self.requests, &request);
         match &*self.backend {
             Backend::Site(site) => {
                 let (head, body) = request.into_parts();
                 // A site's answers do not depend on the body: read it to its end, then answer.
                 Ok(match entry.read(body).await {
-                    Ok(()) => site.answer(&head.method, head.uri.path()),
+                    Ok(()) => site.response(&head.method, head.uri.path()),
                     Err(error) => site::broken_upload(&error),
                 })
             }
@@ -125,6 +125,6 @@ impl Origin {
 impl Handler for Origin {
     fn handle(&self, request: Request<Body>) -> Handled {
         let origin = self.clone();
-        Box::pin(async move { origin.answer(request).await })
+        Box::pin(async move { origin.response(request).await })
     }
 }

@@ -106,9 +106,9 @@ impl Site {
     }
 
     /// The answer to a request; the first route of the list wins.
-    pub(super) fn answer(&self, method: &Method, path: &str) -> Response<Body> {
+    pub(super) fn response(&self, method: &Method, path: &str) -> Response<Body> {
         let mut response = match self.routes.iter().find(|route| route.takes(method, path)) {
-            Some(route) => route.answer(method),
+            Some(route) => route.response(method),
             None => plain(StatusCode::NOT_FOUND, "no such page\n"),
         };
         // Tells answers apart: a cached one repeats the number of an earlier one.
@@ -173,7 +173,7 @@ impl Route {
             }
     }
 
-    fn answer(&self, method: &Method) -> Response<Body> {
+    fn response(&self, method: &Method) -> Response<Body> {
         let content = if method == Method::HEAD {
             body::empty()
         } else {
@@ -263,7 +263,7 @@ mod tests {
         #[case] status: u16,
         #[case] content_type: &str,
     ) {
-        let response = site(ROUTES).unwrap().answer(&method, path);
+        let response = site(ROUTES).unwrap().response(&method, path);
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_run::{
     failure_text as failure,
     record::{CaseRecord, Failure, Verdict},
@@ -46,7 +46,7 @@ fn test_case(case: &CaseRecord) -> TestCase {
         Verdict::Observed(failures) => {
             let mut status = TestCaseStatus::skipped();
             status.set_message("not met, and not required");
-            status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
+            status.set_description(failure::texts(failures, TextStyle::PLAIN).join("\n"));
             status
         }
         Verdict::KnownFailure { reason, link } => {
@@ -63,7 +63,7 @@ fn test_case(case: &CaseRecord) -> TestCase {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let sentences: Vec<String> = failures.iter().map(Failure::sentence).collect();
             status.set_message(sentences.join("; "));
-            status.set_description(failure::texts(failures, Look::PLAIN).join("\n"));
+            status.set_description(failure::texts(failures, TextStyle::PLAIN).join("\n"));
             status
         }
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::trace::{Exchange, Party, RequestHead, ResponseHead, Trace};
 use edgeproof_run::{
     event::Event,
@@ -120,7 +120,7 @@ fn record(secret: &Secrets) -> CaseRecord {
 
 fn terminal(record: &CaseRecord) -> String {
     let mut out = Vec::new();
-    let mut terminal = Terminal::new(&mut out, Look::PLAIN);
+    let mut terminal = Terminal::new(&mut out, TextStyle::PLAIN);
     let event = Event::Finished(Box::new(record.clone()));
     terminal.report(&event).unwrap();
     String::from_utf8(out).unwrap()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_run::{
     failure_text as failure,
     record::{CaseRecord, Verdict},
@@ -35,7 +35,7 @@ fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
     }
     match &case.verdict {
         Verdict::Failed(failures) | Verdict::Observed(failures) => {
-            for failure in failure::texts(failures, Look::PLAIN) {
+            for failure in failure::texts(failures, TextStyle::PLAIN) {
                 comment(text, &failure);
             }
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::time::shown;
 use edgeproof_run::{
     event::Event,
@@ -15,16 +15,16 @@ use edgeproof_run::{
 /// Writes the terminal report.
 pub struct Terminal<W> {
     out: W,
-    look: Look,
+    style: TextStyle,
     failed: Vec<String>,
 }
 
 impl<W: Write> Terminal<W> {
     /// A report that is written to `out`.
-    pub fn new(out: W, look: Look) -> Self {
+    pub fn new(out: W, style: TextStyle) -> Self {
         Self {
             out,
-            look,
+            style,
             failed: Vec::new(),
         }
     }
@@ -83,7 +83,7 @@ impl<W: Write> Terminal<W> {
     }
 
     fn failures(&mut self, record: &CaseRecord, failures: &[Failure]) -> io::Result<()> {
-        let texts = failure::texts(failures, self.look);
+        let texts = failure::texts(failures, self.style);
         for text in texts.iter().chain(&failure::printed(&record.apps)) {
             writeln!(self.out, "{text}")?;
         }
@@ -151,7 +151,7 @@ impl<W: Write> Terminal<W> {
     }
 
     fn paint(&self, text: &str, style: Style) -> String {
-        if self.look.colour {
+        if self.style.colour {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_run::{event::Event, results::Results};
 use edgeproof_test_support::golden::assert_golden;
 use rstest::rstest;
@@ -11,7 +11,7 @@ use super::{golden, html, json, junit, tap, terminal::Terminal};
 
 fn terminal(results: &Results) -> String {
     let mut out = Vec::new();
-    let mut terminal = Terminal::new(&mut out, Look::PLAIN);
+    let mut terminal = Terminal::new(&mut out, TextStyle::PLAIN);
     for case in &results.cases {
         terminal
             .report(&Event::Finished(Box::new(case.clone())))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use edgeproof_cloudflare::plane::{ControlPlane, Placed, Record, Secret, Settings, ZoneSettings};
+use edgeproof_cloudflare::plane::{
+    AccountSettings, ControlPlane, Placed, Record, Secret, ZoneSettings,
+};
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge as edge;
 use edgeproof_fingerprint::Fingerprint;
@@ -23,7 +25,7 @@ pub(super) async fn start(
     let Some(given) = &description.cloudflare else {
         return Ok(None);
     };
-    let plane = ControlPlane::start(Settings {
+    let plane = ControlPlane::start(AccountSettings {
         zones: description.zones.iter().map(zone).collect(),
         // One clock for the whole rig.
         clock: description.fingerprint.clock.clone(),

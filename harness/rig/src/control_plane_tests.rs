@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use edgeproof_cloudflare::plane::{Settings, stable_id};
+use edgeproof_cloudflare::plane::{AccountSettings, stable_id};
 use edgeproof_fingerprint as fingerprint;
 use edgeproof_ground::{clock::Clock, time::Time, tools};
 use edgeproof_test_support::operator::{Form, MODULE, Operator};
@@ -14,7 +14,7 @@ use super::{Description, Environment, Host, Rig, Visitor, Zone};
 
 const ROUTES: &str = "/zones/{shop}/workers/routes";
 
-async fn rig(cloudflare: Settings, clock: &Clock) -> Rig {
+async fn rig(cloudflare: AccountSettings, clock: &Clock) -> Rig {
     let worker = tools::home().join("fixtures/workers/pass-through");
     let environment = Environment::prepare(Some(&worker)).unwrap();
     let host = Host {
@@ -29,9 +29,9 @@ async fn rig(cloudflare: Settings, clock: &Clock) -> Rig {
         zones: [("shop.example".to_owned(), zone)].into(),
         visitors: [("ann".to_owned(), Visitor::default())].into(),
         cloudflare: Some(cloudflare),
-        fingerprint: fingerprint::Settings {
+        fingerprint: fingerprint::PlatformSettings {
             clock: clock.clone(),
-            ..fingerprint::Settings::default()
+            ..fingerprint::PlatformSettings::default()
         },
         ..Description::default()
     };
@@ -78,7 +78,7 @@ fn saying(text: &str) -> Form {
 
 #[tokio::test]
 async fn what_is_deployed_runs_at_the_edge_and_what_is_deleted_does_not() {
-    let rig = rig(Settings::default(), &Clock::default()).await;
+    let rig = rig(AccountSettings::default(), &Clock::default()).await;
     let operator = operator(&rig);
     let script = "/accounts/{a}/workers/scripts/hello";
     let origin = visit(&rig, "/hello").await;
@@ -116,9 +116,9 @@ async fn what_is_deployed_runs_at_the_edge_and_what_is_deleted_does_not() {
 #[tokio::test]
 async fn it_takes_the_delay_on_the_rigs_clock() {
     let clock = Clock::default();
-    let delayed = Settings {
+    let delayed = AccountSettings {
         propagation_delay: Some(Time(Duration::from_secs(30))),
-        ..Settings::default()
+        ..AccountSettings::default()
     };
     let rig = rig(delayed, &clock).await;
     let operator = operator(&rig);

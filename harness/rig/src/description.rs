@@ -32,11 +32,11 @@ pub struct Description {
     /// The rulesets of the Fingerprint workspace, by name.
     pub rulesets: BTreeMap<String, Ruleset>,
     /// The Cloudflare account and its API. Default: none is emulated.
-    pub cloudflare: Option<plane::Settings>,
+    pub cloudflare: Option<plane::AccountSettings>,
     /// The rest of the Fingerprint workspace.
-    pub fingerprint: fingerprint::Settings,
+    pub fingerprint: fingerprint::PlatformSettings,
     /// The Wallarm filtering node.
-    pub node: wallarm::Settings,
+    pub node: wallarm::NodeSettings,
     /// The time at which the rig starts, such as `2026-11-21T12:00:00Z`; default: the machine's. The worker always has
     /// the machine's time, because `workerd` has no other.
     #[schemars(with = "Option<String>")]
@@ -71,7 +71,7 @@ pub struct Zone {
     pub routes: Vec<edge::Route>,
     /// How the zone's edge behaves.
     #[serde(default)]
-    pub edge: edge::Settings,
+    pub edge: edge::EdgeSettings,
 }
 
 /// The origin behind one host name of a zone.

@@ -7,7 +7,7 @@ use edgeproof_fingerprint::Fingerprint;
 use edgeproof_ground::trace::Party;
 use edgeproof_internet::{Destination, Internet, Peer};
 use edgeproof_origin::Origin;
-use edgeproof_wallarm::{self as wallarm, Node};
+use edgeproof_wallarm::{self as wallarm, WallarmNode};
 
 use super::{BorrowedApp, Description, Environment, Host, RigError};
 
@@ -88,8 +88,8 @@ pub(super) async fn connect_fingerprint(
 }
 
 /// The emulated node under its name.
-pub(super) fn connect_node(internet: &Internet, description: &Description) -> Node {
-    let node = Node::new(wallarm::Settings {
+pub(super) fn connect_node(internet: &Internet, description: &Description) -> WallarmNode {
+    let node = WallarmNode::new(wallarm::NodeSettings {
         // One clock for the whole rig: a step that moves it moves the lists too.
         clock: description.fingerprint.clock.clone(),
         ..description.node.clone()

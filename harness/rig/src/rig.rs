@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_browser::{ChromiumError, Gateway, Profile, Way};
+use edgeproof_browser::{ChromiumError, Gateway, GatewayTarget, Profile};
 use edgeproof_cloudflare::plane::ControlPlane;
 use edgeproof_deployment::Deployment;
 use edgeproof_edge::{CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, preamble};
@@ -17,7 +17,7 @@ use edgeproof_ground::{tools::ToolError, trace::Trace};
 use edgeproof_internet::Internet;
 use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_runtime::LogLine;
-use edgeproof_wallarm::Node;
+use edgeproof_wallarm::WallarmNode;
 
 use super::{
     BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor,
@@ -61,7 +61,7 @@ pub struct Rig {
     origins: BTreeMap<String, Origin>,
     apps: Vec<BorrowedApp>,
     fingerprint: Fingerprint,
-    node: Node,
+    node: WallarmNode,
 }
 
 impl Rig {
@@ -197,7 +197,7 @@ impl Rig {
     }
 
     /// The Wallarm filtering node: what reached it, and the attacks it found.
-    pub fn wallarm(&self) -> &Node {
+    pub fn wallarm(&self) -> &WallarmNode {
         &self.node
     }
 
@@ -259,11 +259,11 @@ impl Rig {
             Some(browsers) => browsers,
             None => return Err(ToolError::Missing(edgeproof_ground::tools::Tool::Chromium).into()),
         };
-        let way = Way {
+        let target = GatewayTarget {
             edge: self.edge.address(),
             preamble: preamble(address, self.edge.address()),
         };
-        let lease = browsers.lend(profile, way).await?;
+        let lease = browsers.lend(profile, target).await?;
         let page = lease.open().await?;
         page.present_as(&described.headers.0, described.language.as_deref())
             .await
@@ -281,12 +281,12 @@ impl Rig {
     /// # Errors
     /// When no visitor has this name, or no port is to be had.
     pub async fn door(&self, visitor: &str) -> Result<Door, RigError> {
-        let way = Way {
+        let target = GatewayTarget {
             edge: self.edge.address(),
             preamble: preamble(self.visitor_address(visitor)?, self.edge.address()),
         };
         let gateway = Gateway::open().await.map_err(RigError::Door)?;
-        gateway.lead(Some(way));
+        gateway.lead(Some(target));
         Ok(Door::new(gateway))
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use edgeproof_document::problem::{Look, draw};
+use edgeproof_document::problem::{TextStyle, draw};
 use edgeproof_ground::time::shown;
 
 use crate::record::{AppRecord, Failure, HopRecord};
@@ -11,7 +11,7 @@ use crate::record::{AppRecord, Failure, HopRecord};
 const SHOWN_LINES: usize = 20;
 
 /// All failures of a case, the same in every report. Where several are about one request, its path is shown once, last.
-pub fn texts(failures: &[Failure], look: Look) -> Vec<String> {
+pub fn texts(failures: &[Failure], style: TextStyle) -> Vec<String> {
     failures
         .iter()
         .enumerate()
@@ -19,7 +19,7 @@ pub fn texts(failures: &[Failure], look: Look) -> Vec<String> {
             let shown_later = failures[index + 1..]
                 .iter()
                 .any(|later| later.call.is_some() && later.call == failure.call);
-            text(failure, look, !shown_later)
+            text(failure, style, !shown_later)
         })
         .collect()
 }
@@ -43,7 +43,7 @@ pub fn printed(apps: &[AppRecord]) -> Vec<String> {
     printed.map(text).collect()
 }
 
-fn text(failure: &Failure, look: Look, with_journey: bool) -> String {
+fn text(failure: &Failure, style: TextStyle, with_journey: bool) -> String {
     let nearest = failure.nearest.as_ref();
     let nearest = nearest.map(|nearest| format!("the nearest was {nearest}"));
     let mut text = draw(
@@ -51,7 +51,7 @@ fn text(failure: &Failure, look: Look, with_journey: bool) -> String {
         failure.excerpt.as_ref(),
         nearest.as_deref(),
         failure.message.as_deref(),
-        look,
+        style,
     );
     if failure.excerpt.is_none()
         && let Some(nearest) = nearest

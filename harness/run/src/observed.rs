@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The call the step made or caused; none where it caused none.
-    pub call: Option<Call>,
+    pub call: Option<ObservedCall>,
     /// What came of a `deploy` step.
     pub deployment: Option<Deployment>,
     /// The live page, as HTML.
@@ -71,7 +71,7 @@ pub struct LivePage {
 
 /// A call and its answer, as the visitor saw them.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct ObservedCall {
     /// The method.
     pub method: Method,
     /// The absolute URL.
@@ -113,7 +113,7 @@ pub struct ObservedAtEnd {
     pub account: Option<State>,
 }
 
-impl Call {
+impl ObservedCall {
     /// `POST https://shop.example/api/login`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.url)

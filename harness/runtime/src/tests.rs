@@ -38,9 +38,9 @@ async fn start(workers: &[WorkerConfig]) -> Result<Runtime, RuntimeError> {
 async fn ask(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
@@ -67,13 +67,13 @@ async fn workers_of_either_syntax_run_side_by_side_with_their_variables() {
     let request = format!(
         "GET /a?b HTTP/1.1\r\nHost: shop.example\r\n{CF_BLOB_HEADER}: {{\"country\":\"DE\"}}\r\n{FORWARDED_PROTO_HEADER}: https\r\nConnection: close\r\n\r\n"
     );
-    let answer = ask(runtime.address("module").unwrap(), &request).await;
+    let response = ask(runtime.address("module").unwrap(), &request).await;
     assert!(
-        answer.contains("\"quoted\" \\ ühttps://shop.example/a?bDE"),
-        "{answer}"
+        response.contains("\"quoted\" \\ ühttps://shop.example/a?bDE"),
+        "{response}"
     );
-    let answer = ask(runtime.address("script").unwrap(), &request).await;
-    assert!(answer.contains("old \"quoted\" \\ ü"), "{answer}");
+    let response = ask(runtime.address("script").unwrap(), &request).await;
+    assert!(response.contains("old \"quoted\" \\ ü"), "{response}");
     runtime.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! `in:` of an app that is started: the folder is seen from the file that says it.
 
 use edgeproof_document::{
-    node::{Key, Node, Value},
+    node::{Key, Value, YamlNode},
     problem::Problem,
     source::{Sources, Span},
 };
@@ -9,7 +9,7 @@ use edgeproof_document::{
 use super::deployment_file::path_of;
 
 /// Completes the folders of the apps that are given. Where none is said it is that of the file with the command.
-pub(super) fn work_in(node: &mut Node, sources: &Sources) -> Vec<Problem> {
+pub(super) fn work_in(node: &mut YamlNode, sources: &Sources) -> Vec<Problem> {
     let mut problems = Vec::new();
     let zones = node
         .value_mut("given")
@@ -27,15 +27,15 @@ pub(super) fn work_in(node: &mut Node, sources: &Sources) -> Vec<Problem> {
     problems
 }
 
-fn entries(value: Option<&mut Value>) -> &mut [(Key, Node)] {
+fn entries(value: Option<&mut Value>) -> &mut [(Key, YamlNode)] {
     value.map_or(&mut [], |value| match value {
         Value::Map(entries) => entries.as_mut_slice(),
         _ => &mut [],
     })
 }
 
-fn complete(app: &mut Vec<(Key, Node)>, sources: &Sources) -> Result<(), Problem> {
-    let text = |at: Span, text: &str| Node {
+fn complete(app: &mut Vec<(Key, YamlNode)>, sources: &Sources) -> Result<(), Problem> {
+    let text = |at: Span, text: &str| YamlNode {
         at,
         value: Value::Text(text.to_owned()),
     };

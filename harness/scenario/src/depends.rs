@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use edgeproof_document::{Mistake, node::Node, problem::Problem};
+use edgeproof_document::{Mistake, node::YamlNode, problem::Problem};
 
 use super::{
     file::Scenario,
@@ -36,7 +36,7 @@ pub fn of_all(cases: &[Case]) -> Vec<Vec<usize>> {
 }
 
 /// Dependencies that no file is behind.
-pub(super) fn unknown(path: &Path, scenario: &Scenario, node: &Node) -> Vec<Problem> {
+pub(super) fn unknown(path: &Path, scenario: &Scenario, node: &YamlNode) -> Vec<Problem> {
     let folder = root(path);
     scenario
         .depends_on

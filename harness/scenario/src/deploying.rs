@@ -114,7 +114,7 @@ impl Deploying {
 #[serde(rename_all = "snake_case")]
 pub enum DeployOutcome {
     /// It returned information: a plan, a list.
-    Told,
+    Reported,
     /// A deployment was made.
     Created,
     /// A deployment was changed.
@@ -137,7 +137,7 @@ impl DeployOutcome {
     /// The word that names it in a file.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Told => "told",
+            Self::Reported => "reported",
             Self::Created => "created",
             Self::Edited => "edited",
             Self::Unchanged => "unchanged",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use edgeproof_cloudflare::deploy::DeploymentFile;
 use edgeproof_document::{
-    node::{Key, Node, Value},
+    node::{Key, Value, YamlNode},
     problem::Problem,
     source::Sources,
     yaml,
@@ -15,7 +15,7 @@ use edgeproof_document::{
 use super::layers::{lexical, over};
 
 /// Works the files in: of what is given, and of what steps deploy anew.
-pub(super) fn work_in(node: &mut Node, sources: &mut Sources) -> Vec<Problem> {
+pub(super) fn work_in(node: &mut YamlNode, sources: &mut Sources) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(given) = node.value_mut("given") {
         below(given, sources, &mut problems);
@@ -41,7 +41,7 @@ pub(super) fn work_in(node: &mut Node, sources: &mut Sources) -> Vec<Problem> {
 }
 
 /// What is in the file in place of its path, and the path of its worker seen from where edgeproof runs.
-fn in_place(node: &mut Node, sources: &mut Sources) -> Result<(), Problem> {
+fn in_place(node: &mut YamlNode, sources: &mut Sources) -> Result<(), Problem> {
     if matches!(node.value, Value::Text(_)) {
         let path = path_of(node, sources)?;
         let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -76,7 +76,7 @@ fn below(value: &mut Value, sources: &mut Sources, problems: &mut Vec<Problem>) 
 }
 
 /// A deployment above the file that it names; nothing where it names none.
-fn whole(deployment: &Node, sources: &mut Sources) -> Result<Option<Node>, Vec<Problem>> {
+fn whole(deployment: &YamlNode, sources: &mut Sources) -> Result<Option<YamlNode>, Vec<Problem>> {
     let Value::Map(entries) = &deployment.value else {
         return Ok(None);
     };
@@ -93,7 +93,7 @@ fn whole(deployment: &Node, sources: &mut Sources) -> Result<Option<Node>, Vec<P
     let source = sources.add(&path, text.clone());
     let content = yaml::parse(source, &text).map_err(|problem| vec![problem])?;
     let file = DeploymentFile::of_node(&path, &content)?;
-    let own = Node {
+    let own = YamlNode {
         at: deployment.at,
         value: Value::Map(own),
     };
@@ -101,7 +101,7 @@ fn whole(deployment: &Node, sources: &mut Sources) -> Result<Option<Node>, Vec<P
 }
 
 /// The file that a node names, seen from the file that the node stands in.
-pub(super) fn path_of(name: &Node, sources: &Sources) -> Result<PathBuf, Problem> {
+pub(super) fn path_of(name: &YamlNode, sources: &Sources) -> Result<PathBuf, Problem> {
     let Value::Text(text) = &name.value else {
         let message = "a file or folder must be named by its path".to_owned();
         return Err(problem(name, message));
@@ -112,20 +112,20 @@ pub(super) fn path_of(name: &Node, sources: &Sources) -> Result<PathBuf, Problem
 }
 
 /// What the file says, in the words of a scenario; each value where the file has it.
-fn below_own(file: &DeploymentFile, content: &Node) -> Node {
+fn below_own(file: &DeploymentFile, content: &YamlNode) -> YamlNode {
     let deployment = file.deployment();
     let place = |path: &[&str]| {
         let found = content.at_path(path.iter().copied());
         found.map_or(content.at, |node| node.at)
     };
-    let text = |path: &[&str], text: String| Node {
+    let text = |path: &[&str], text: String| YamlNode {
         at: place(path),
         value: Value::Text(text),
     };
     let list = |key: &str, items: Vec<String>| {
         let items = items.into_iter().enumerate();
         let items = items.map(|(index, item)| text(&[key, &index.to_string()], item));
-        Node {
+        YamlNode {
             at: place(&[key]),
             value: Value::List(items.collect()),
         }
@@ -154,13 +154,13 @@ fn below_own(file: &DeploymentFile, content: &Node) -> Node {
     }
     let variables = deployment.variables.into_iter();
     let variables = variables.map(|(name, value)| (key(&name, content), text(&[], value)));
-    let variables = Node {
+    let variables = YamlNode {
         at: content.at,
         value: Value::Map(variables.collect()),
     };
     entries.push(("variables", variables));
     let entries = entries.into_iter();
-    Node {
+    YamlNode {
         at: content.at,
         value: Value::Map(
             entries
@@ -170,7 +170,7 @@ fn below_own(file: &DeploymentFile, content: &Node) -> Node {
     }
 }
 
-fn key(name: &str, content: &Node) -> Key {
+fn key(name: &str, content: &YamlNode) -> Key {
     let own = content.entry(name).map(|(key, _)| key.at);
     Key {
         at: own.unwrap_or(content.at),
@@ -178,7 +178,7 @@ fn key(name: &str, content: &Node) -> Key {
     }
 }
 
-fn problem(node: &Node, message: String) -> Problem {
+fn problem(node: &YamlNode, message: String) -> Problem {
     Problem {
         message,
         at: node.at,

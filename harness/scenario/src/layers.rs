@@ -6,7 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use edgeproof_document::{
-    node::{Key, Node, Value},
+    node::{Key, Value, YamlNode},
     problem::Problem,
     source::Sources,
     yaml,
@@ -21,9 +21,13 @@ pub const DEFAULTS: &str = "_defaults.yaml";
 const DEPTH: usize = 8;
 
 /// The file at `path` with everything it builds on worked in.
-pub fn assemble(path: &Path, node: Node, sources: &mut Sources) -> Result<Node, Vec<Problem>> {
+pub fn assemble(
+    path: &Path,
+    node: YamlNode,
+    sources: &mut Sources,
+) -> Result<YamlNode, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut base: Option<Node> = None;
+    let mut base: Option<YamlNode> = None;
     for defaults in defaults_above(path) {
         let Ok(text) = std::fs::read_to_string(&defaults) else {
             continue;
@@ -58,9 +62,9 @@ pub fn assemble(path: &Path, node: Node, sources: &mut Sources) -> Result<Node, 
 }
 
 /// Completes what steps deploy anew: what `set: { deployments: … }` does not say is as it was before.
-pub(super) fn redeployments(node: &mut Node) {
-    let mut current: Vec<(Key, Node)> = match node.at_path(["given", "deployments"]) {
-        Some(Node {
+pub(super) fn redeployments(node: &mut YamlNode) {
+    let mut current: Vec<(Key, YamlNode)> = match node.at_path(["given", "deployments"]) {
+        Some(YamlNode {
             value: Value::Map(given),
             ..
         }) => given.clone(),
@@ -107,10 +111,10 @@ fn defaults_above(path: &Path) -> Vec<PathBuf> {
 /// The node above what it includes.
 fn includes(
     path: &Path,
-    mut node: Node,
+    mut node: YamlNode,
     sources: &mut Sources,
     depth: usize,
-) -> Result<Node, Vec<Problem>> {
+) -> Result<YamlNode, Vec<Problem>> {
     let Value::Map(entries) = &mut node.value else {
         return Ok(node);
     };
@@ -143,10 +147,10 @@ fn includes(
 /// The steps, with the steps of other files in place of `- include: file`.
 fn steps(
     path: &Path,
-    node: Node,
+    node: YamlNode,
     sources: &mut Sources,
     depth: usize,
-) -> Result<Node, Vec<Problem>> {
+) -> Result<YamlNode, Vec<Problem>> {
     let Value::List(items) = node.value else {
         return Ok(node);
     };
@@ -161,7 +165,7 @@ fn steps(
             .map_err(|problem| vec![problem])
             .and_then(|(path, node)| steps(&path, node, sources, depth - 1));
         match more {
-            Ok(Node {
+            Ok(YamlNode {
                 value: Value::List(more),
                 ..
             }) => all.extend(more),
@@ -173,7 +177,7 @@ fn steps(
         }
     }
     if problems.is_empty() {
-        Ok(Node {
+        Ok(YamlNode {
             at: node.at,
             value: Value::List(all),
         })
@@ -185,10 +189,10 @@ fn steps(
 /// The file that a node names, seen from the file at `path`.
 fn included(
     path: &Path,
-    name: &Node,
+    name: &YamlNode,
     sources: &mut Sources,
     depth: usize,
-) -> Result<(PathBuf, Node), Problem> {
+) -> Result<(PathBuf, YamlNode), Problem> {
     let Value::Text(text) = &name.value else {
         return Err(problem(name, "an included file must be named by its path"));
     };
@@ -222,7 +226,7 @@ pub(super) fn lexical(path: &Path) -> PathBuf {
     short
 }
 
-fn problem(node: &Node, message: &str) -> Problem {
+fn problem(node: &YamlNode, message: &str) -> Problem {
     Problem {
         message: message.to_owned(),
         at: node.at,
@@ -232,7 +236,7 @@ fn problem(node: &Node, message: &str) -> Problem {
 }
 
 /// A layer above another one.
-pub(super) fn over(base: Option<Node>, node: Node) -> Node {
+pub(super) fn over(base: Option<YamlNode>, node: YamlNode) -> YamlNode {
     let Some(base) = base else {
         return node;
     };
@@ -244,16 +248,16 @@ pub(super) fn over(base: Option<Node>, node: Node) -> Node {
                     None => above.push((key, value)),
                 }
             }
-            Node {
+            YamlNode {
                 at: node.at,
                 value: Value::Map(above),
             }
         }
-        (below, Value::Null) => Node {
+        (below, Value::Null) => YamlNode {
             at: base.at,
             value: below,
         },
-        (_, value) => Node { at: node.at, value },
+        (_, value) => YamlNode { at: node.at, value },
     }
 }
 
@@ -263,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    fn assembled(files: &[(&str, &str)], path: &str) -> Result<Node, Vec<String>> {
+    fn assembled(files: &[(&str, &str)], path: &str) -> Result<YamlNode, Vec<String>> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let target = folder.path().join(name);
@@ -292,7 +296,7 @@ mod tests {
         })
     }
 
-    fn text(node: &Node, path: &str) -> Option<String> {
+    fn text(node: &YamlNode, path: &str) -> Option<String> {
         match &node.at_path(path.split('.'))?.value {
             Value::Text(text) => Some(text.clone()),
             _ => None,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use edgeproof_document::{
-    LoadError, Mistake, node::Node, problem::Problem, read, source::Sources, yaml,
+    LoadError, Mistake, node::YamlNode, problem::Problem, read, source::Sources, yaml,
 };
 
 use super::{app_folder, depends, file::Scenario, layers, matrix, names::unknown_names};
@@ -21,7 +21,7 @@ pub struct Case {
     /// What it says.
     pub scenario: Scenario,
     /// Where it says it.
-    pub node: Node,
+    pub node: YamlNode,
     /// The files behind the places in `node`.
     pub sources: Arc<Sources>,
 }
@@ -151,7 +151,7 @@ pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
 }
 
 /// Reads what one combination says, names included.
-fn scenario(path: &Path, node: &Node) -> Result<Scenario, Vec<Problem>> {
+fn scenario(path: &Path, node: &YamlNode) -> Result<Scenario, Vec<Problem>> {
     let scenario = read::read::<Scenario>(node)?.with_a_visitor();
     let mut unknown = unknown_names(&scenario, node);
     unknown.extend(depends::unknown(path, &scenario, node));

@@ -12,7 +12,7 @@
 //! what stands below.
 
 use edgeproof_document::{
-    node::{Key, Node, Value},
+    node::{Key, Value, YamlNode},
     problem::Problem,
 };
 
@@ -24,7 +24,7 @@ pub struct Combination {
     /// The labels of the chosen values, in the order of the matrix.
     pub labels: Vec<String>,
     /// The file with the values filled in.
-    pub node: Node,
+    pub node: YamlNode,
 }
 
 /// A value that was chosen for a name of the matrix.
@@ -32,11 +32,11 @@ pub struct Combination {
 struct Choice<'a> {
     name: &'a str,
     label: String,
-    value: &'a Node,
+    value: &'a YamlNode,
 }
 
 /// Every combination, the last name of the matrix varying fastest. One where there is no matrix.
-pub fn expand(node: &Node) -> Result<Vec<Combination>, Vec<Problem>> {
+pub fn expand(node: &YamlNode) -> Result<Vec<Combination>, Vec<Problem>> {
     let Some(matrix) = node.get("matrix") else {
         return Ok(vec![Combination {
             labels: Vec::new(),
@@ -82,8 +82,8 @@ pub fn expand(node: &Node) -> Result<Vec<Combination>, Vec<Problem>> {
 }
 
 /// The values of one name: a list of words and numbers, or a mapping from labels to anything.
-fn choices<'a>(name: &'a Key, values: &'a Node) -> Result<Vec<Choice<'a>>, Problem> {
-    let choice = |label: String, value: &'a Node| Choice {
+fn choices<'a>(name: &'a Key, values: &'a YamlNode) -> Result<Vec<Choice<'a>>, Problem> {
+    let choice = |label: String, value: &'a YamlNode| Choice {
         name: &name.text,
         label,
         value,
@@ -113,7 +113,7 @@ fn choices<'a>(name: &'a Key, values: &'a Node) -> Result<Vec<Choice<'a>>, Probl
     Ok(choices)
 }
 
-fn problem(node: &Node, message: &str, help: &str) -> Problem {
+fn problem(node: &YamlNode, message: &str, help: &str) -> Problem {
     Problem {
         message: message.to_owned(),
         at: node.at,
@@ -122,7 +122,7 @@ fn problem(node: &Node, message: &str, help: &str) -> Problem {
     }
 }
 
-fn without_matrix(mut node: Node) -> Node {
+fn without_matrix(mut node: YamlNode) -> YamlNode {
     if let Value::Map(entries) = &mut node.value {
         entries.retain(|(key, _)| key.text != "matrix");
     }
@@ -130,7 +130,7 @@ fn without_matrix(mut node: Node) -> Node {
 }
 
 /// The node with every reference to a chosen value filled in; a place stays the place of the reference.
-fn fill(node: &Node, chosen: &[Choice<'_>]) -> Node {
+fn fill(node: &YamlNode, chosen: &[Choice<'_>]) -> YamlNode {
     let value = match &node.value {
         Value::Text(text) => match template::whole(text).and_then(|name| look_up(name, chosen)) {
             Some(value) => value.value,
@@ -151,7 +151,7 @@ fn fill(node: &Node, chosen: &[Choice<'_>]) -> Node {
         ),
         other => other.clone(),
     };
-    Node { at: node.at, value }
+    YamlNode { at: node.at, value }
 }
 
 fn fill_text(text: &str, chosen: &[Choice<'_>]) -> String {
@@ -165,14 +165,14 @@ fn fill_text(text: &str, chosen: &[Choice<'_>]) -> String {
 }
 
 /// What a name stands for: a value, or something below it.
-fn look_up(name: &str, chosen: &[Choice<'_>]) -> Option<Node> {
+fn look_up(name: &str, chosen: &[Choice<'_>]) -> Option<YamlNode> {
     let mut segments = name.split('.');
     let first = segments.next()?;
     let choice = chosen.iter().find(|choice| choice.name == first)?;
     choice.value.at_path(segments).cloned()
 }
 
-fn scalar_text(node: &Node) -> Option<String> {
+fn scalar_text(node: &YamlNode) -> Option<String> {
     match &node.value {
         Value::Bool(value) => Some(value.to_string()),
         Value::Integer(value) => Some(value.to_string()),
@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    fn expanded(text: &str) -> Vec<(String, Node)> {
+    fn expanded(text: &str) -> Vec<(String, YamlNode)> {
         expand(&yaml::parse(0, text).unwrap())
             .unwrap()
             .into_iter()

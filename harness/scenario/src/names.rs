@@ -3,7 +3,7 @@
 use edgeproof_browser::Profile;
 use edgeproof_cloudflare::plane::DEPLOYER;
 use edgeproof_document::{
-    node::{Node, Value},
+    node::{Value, YamlNode},
     problem::Problem,
     read::nearest,
     source::Span,
@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Every name in the scenario that refers to nothing.
-pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
+pub fn unknown_names(scenario: &Scenario, node: &YamlNode) -> Vec<Problem> {
     let mut names = Names {
         scenario,
         node,
@@ -42,7 +42,7 @@ pub fn unknown_names(scenario: &Scenario, node: &Node) -> Vec<Problem> {
 
 struct Names<'a> {
     scenario: &'a Scenario,
-    node: &'a Node,
+    node: &'a YamlNode,
     problems: Vec<Problem>,
 }
 
@@ -193,7 +193,7 @@ impl Names<'_> {
 
     fn hosts_of_zones(&mut self) {
         for (zone, described) in &self.scenario.given.zones {
-            for (host, answers) in &described.hosts {
+            for (host, responses) in &described.hosts {
                 let path = ["given", "zones", zone, "hosts", host];
                 if host != zone && !host.ends_with(&format!(".{zone}")) {
                     self.problem(
@@ -202,7 +202,7 @@ impl Names<'_> {
                         format!("name it `{zone}` or `….{zone}`, or give it a zone of its own"),
                     );
                 }
-                if answers.site.is_some() == answers.app.is_some() {
+                if responses.site.is_some() == responses.app.is_some() {
                     self.problem(
                         &path,
                         format!("`{host}` needs an origin: either `site` or `app`"),
@@ -350,7 +350,7 @@ impl Names<'_> {
 }
 
 /// Every `${name}` below a node, but for scripts, whose own templates look the same.
-fn references(node: &Node, found: &mut dyn FnMut(&str, Span)) {
+fn references(node: &YamlNode, found: &mut dyn FnMut(&str, Span)) {
     match &node.value {
         Value::Text(text) => {
             for name in template::names(text) {

@@ -21,14 +21,14 @@ pub struct Operator {
 
 /// What came back: the status, and the envelope.
 #[derive(Debug)]
-pub struct Told {
+pub struct ApiResponse {
     /// The status.
     pub status: u16,
     /// The envelope.
     pub body: Value,
 }
 
-impl Told {
+impl ApiResponse {
     /// Status and first code of a refusal.
     pub fn refusal(&self) -> (u16, u64) {
         assert_eq!(self.body["success"], false, "{self:?}");
@@ -89,7 +89,7 @@ impl Operator {
     }
 
     /// Sends a request with this JSON; without a body where it is null.
-    pub async fn ask(&self, method: &str, path: &str, body: &Value) -> Told {
+    pub async fn ask(&self, method: &str, path: &str, body: &Value) -> ApiResponse {
         let body = match body {
             Value::Null => String::new(),
             body => body.to_string(),
@@ -99,33 +99,33 @@ impl Operator {
     }
 
     /// Reads.
-    pub async fn get(&self, path: &str) -> Told {
+    pub async fn get(&self, path: &str) -> ApiResponse {
         self.ask("GET", path, &Value::Null).await
     }
 
     /// Deletes.
-    pub async fn delete(&self, path: &str) -> Told {
+    pub async fn delete(&self, path: &str) -> ApiResponse {
         self.ask("DELETE", path, &Value::Null).await
     }
 
     /// Sends a form to upload a script.
-    pub async fn upload(&self, method: &str, path: &str, form: &Form) -> Told {
+    pub async fn upload(&self, method: &str, path: &str, form: &Form) -> ApiResponse {
         let content_type = "multipart/form-data; boundary=limit";
         let response = self.send(method, path, content_type, form.bytes()).await;
         told(&response.unwrap())
     }
 
     /// Uploads a script that passes requests on.
-    pub async fn deploy(&self, name: &str) -> Told {
+    pub async fn deploy(&self, name: &str) -> ApiResponse {
         let path = format!("/accounts/{{a}}/workers/scripts/{name}");
         self.upload("PUT", &path, &Form::module(&json!({}))).await
     }
 }
 
 /// What a response says.
-pub fn told(response: &Response<Bytes>) -> Told {
+pub fn told(response: &Response<Bytes>) -> ApiResponse {
     let body = serde_json::from_slice(response.body());
-    Told {
+    ApiResponse {
         status: response.status().as_u16(),
         body: body.unwrap_or_else(|_| panic!("no JSON: {response:?}")),
     }

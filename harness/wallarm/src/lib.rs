@@ -5,7 +5,7 @@
 //! `README.md` beside `src` says which detector covers what, and what is assumed.
 //!
 //! ```
-//! use edgeproof_wallarm::{Mode, Node, Settings};
+//! use edgeproof_wallarm::{Mode, WallarmNode, NodeSettings};
 //!
 //! let node = Node::new(Settings { mode: Mode::Block, ..Settings::default() });
 //! // Connected to an internet under a name, it is asked there.
@@ -37,5 +37,5 @@ mod tests;
 pub use attacks::{Attack, AttackStatus, Hit};
 pub use decision::{Decision, Mode, Standing};
 pub use lists::{IpList, Listed};
-pub use node::Node;
-pub use settings::{Changes, Settings};
+pub use node::WallarmNode;
+pub use settings::{Changes, NodeSettings};

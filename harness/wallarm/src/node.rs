@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use tokio::sync::Notify;
 
 use super::{
-    Attack, Changes, Decision, Hit, Mode, Settings,
+    Attack, Changes, Decision, Hit, Mode, NodeSettings,
     attacks::Attacks,
     detect::{self, AttackType, Finding, Inspected, Point},
     graylisting::{self, Payloads},
@@ -33,12 +33,12 @@ const BLOCK_PAGE: &str = "<html>\r\n<head><title>403 Forbidden</title></head>\r\
 
 /// A filtering node. Clones share everything.
 #[derive(Clone)]
-pub struct Node {
+pub struct WallarmNode {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    settings: Settings,
+    settings: NodeSettings,
     state: Mutex<State>,
     requests: Arc<Mutex<Vec<RecordedRequest>>>,
     /// Requests that have arrived and are not decided about yet.
@@ -78,9 +78,9 @@ struct Verdict {
     reason: String,
 }
 
-impl Node {
+impl WallarmNode {
     /// A node that has seen nothing yet.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: NodeSettings) -> Self {
         let now = settings.clock.now();
         let state = State {
             mode: settings.mode,
@@ -161,26 +161,26 @@ impl Node {
         }
     }
 
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn response(&self, request: Request<Body>) -> Response<Body> {
         let _under_way = UnderWay::begin(&self.shared);
         let entry = Entry::begin(&self.shared.requests, &request);
         let (head, body) = request.into_parts();
         let verdict = self.verdict(head, entry.observe(body)).await;
-        let mut answer = match verdict.status {
+        let mut response = match verdict.status {
             StatusCode::OK => Response::new(body::empty()),
             StatusCode::FORBIDDEN => {
-                let mut answer = Response::new(body::full(BLOCK_PAGE));
-                answer.headers_mut().insert(
+                let mut response = Response::new(body::full(BLOCK_PAGE));
+                response.headers_mut().insert(
                     header::CONTENT_TYPE,
                     header::HeaderValue::from_static("text/html"),
                 );
-                answer
+                response
             }
             _ => Response::new(body::empty()),
         };
-        *answer.status_mut() = verdict.status;
-        answer.extensions_mut().insert(Decided(verdict.reason));
-        answer
+        *response.status_mut() = verdict.status;
+        response.extensions_mut().insert(Decided(verdict.reason));
+        response
     }
 
     async fn verdict(&self, head: request::Parts, body: Body) -> Verdict {
@@ -255,10 +255,10 @@ impl Node {
     }
 }
 
-impl Handler for Node {
+impl Handler for WallarmNode {
     fn handle(&self, request: Request<Body>) -> Handled {
         let node = self.clone();
-        Box::pin(async move { Ok(node.answer(request).await) })
+        Box::pin(async move { Ok(node.response(request).await) })
     }
 }
 

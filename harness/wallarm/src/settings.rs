@@ -9,7 +9,7 @@ use super::{IpList, Mode};
 /// The set-up of a node.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct NodeSettings {
     /// How strict it is.
     pub mode: Mode,
     /// Addresses that are let past unchecked.

@@ -19,17 +19,17 @@ const ANN: &str = "203.0.113.7";
 const ATTACK: &str = "/?id=1'%20or%201=1--";
 
 struct World {
-    node: Node,
+    node: WallarmNode,
     clock: edgeproof_ground::clock::Clock,
     internet: Internet,
     trace: Trace,
 }
 
 fn world(yaml: &str) -> World {
-    let mut settings: Settings = serde_saphyr::from_str(yaml).unwrap();
+    let mut settings: NodeSettings = serde_saphyr::from_str(yaml).unwrap();
     let clock = edgeproof_ground::clock::Clock::default();
     settings.clock = clock.clone();
-    let node = Node::new(settings);
+    let node = WallarmNode::new(settings);
     let trace = Trace::new();
     let internet = Internet::new(trace.clone());
     let peer = Peer {
@@ -131,20 +131,20 @@ async fn the_mode_decides_what_becomes_of_an_attack(
 #[tokio::test]
 async fn a_blocked_request_gets_the_page_of_nginx_and_a_passed_one_nothing() {
     let world = world("{mode: block}");
-    let answer = world
+    let response = world
         .internet
         .send(get(ATTACK, ANN), Party::Worker)
         .await
         .unwrap();
-    let page = answer.into_body().collect().await.unwrap().to_bytes();
+    let page = response.into_body().collect().await.unwrap().to_bytes();
     assert!(page.starts_with(b"<html>\r\n<head><title>403 Forbidden"));
-    let answer = world
+    let response = world
         .internet
         .send(get("/", ANN), Party::Worker)
         .await
         .unwrap();
     assert!(
-        answer
+        response
             .into_body()
             .collect()
             .await
@@ -335,11 +335,11 @@ async fn faults_happen_on_the_way_to_the_node() {
         .internet
         .set_faults(fault("{on: wallarm, fault: refuse}"))
         .unwrap();
-    let answer = world.internet.send(get("/", ANN), Party::Worker).await;
-    assert!(matches!(answer, Err(Unreachable::Refused)));
+    let response = world.internet.send(get("/", ANN), Party::Worker).await;
+    assert!(matches!(response, Err(Unreachable::Refused)));
     world
         .internet
-        .set_faults(fault("{on: wallarm, fault: {answer: {status: 502}}}"))
+        .set_faults(fault("{on: wallarm, fault: {response: {status: 502}}}"))
         .unwrap();
     assert_eq!(world.get("/").await, 502);
     assert!(world.node.requests().is_empty());

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use windows::Window;
 
 use super::{
-    calls::{Activity, Call, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY},
+    calls::{Activity, BrowserCall, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY},
     protocol::Connection,
 };
 use crate::profile::Profile;
@@ -145,7 +145,7 @@ impl Page {
     ///
     /// # Errors
     /// When nothing could be loaded, or not in time.
-    pub async fn visit(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
+    pub async fn visit(&self, url: &str, limit: Duration) -> Result<BrowserCall, PageError> {
         let start = Instant::now();
         loop {
             let left = limit.saturating_sub(start.elapsed());
@@ -158,7 +158,7 @@ impl Page {
     }
 
     /// Tries once to load an address.
-    async fn load(&self, url: &str, limit: Duration) -> Result<Call, PageError> {
+    async fn load(&self, url: &str, limit: Duration) -> Result<BrowserCall, PageError> {
         let loads = self.activity.loads();
         let first = self.activity.calls().len();
         let failed_for = |reason| PageError::Navigation {
@@ -206,7 +206,7 @@ impl Page {
     }
 
     /// The first document that these calls ask for in the page itself, as far as it was redirected.
-    fn first_document<'a>(&self, calls: &'a [Call]) -> Option<&'a Call> {
+    fn first_document<'a>(&self, calls: &'a [BrowserCall]) -> Option<&'a BrowserCall> {
         let asked = calls
             .iter()
             .find(|call| call.kind == "Document" && call.frame == self.target)?;
@@ -222,8 +222,8 @@ impl Page {
         skip: usize,
         what: &str,
         limit: Duration,
-        wanted: impl Fn(&Call) -> bool,
-    ) -> Result<Call, PageError> {
+        wanted: impl Fn(&BrowserCall) -> bool,
+    ) -> Result<BrowserCall, PageError> {
         self.activity
             .wait(limit, |calls, _| {
                 calls
@@ -241,12 +241,12 @@ impl Page {
     }
 
     /// Everything the page has asked for so far.
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<BrowserCall> {
         self.activity.calls()
     }
 
     /// The last call that gave the page its document, as opposed to that of a frame in it.
-    pub fn document(&self) -> Option<Call> {
+    pub fn document(&self) -> Option<BrowserCall> {
         let mut calls = self.calls().into_iter().rev();
         calls.find(|call| {
             call.kind == "Document" && call.frame == self.target && call.status.is_some()
@@ -262,18 +262,18 @@ impl Page {
     ///
     /// # Errors
     /// When the browser has no body for the call, as for one that failed.
-    pub async fn body(&self, call: &Call) -> Result<Vec<u8>, PageError> {
-        let answer = self
+    pub async fn body(&self, call: &BrowserCall) -> Result<Vec<u8>, PageError> {
+        let response = self
             .ask(Network::GetResponseBody {
                 request_id: call.id.clone(),
             })
             .await?;
-        if answer.base_64_encoded {
+        if response.base_64_encoded {
             STANDARD
-                .decode(&answer.body)
+                .decode(&response.body)
                 .map_err(|error| PageError::Browser(error.to_string()))
         } else {
-            Ok(answer.body.into_bytes())
+            Ok(response.body.into_bytes())
         }
     }
 
@@ -282,7 +282,7 @@ impl Page {
     /// # Errors
     /// When it throws, or returns what is no JSON.
     pub async fn run(&self, script: &str) -> Result<Value, PageError> {
-        let answer = self
+        let response = self
             .ask(Runtime::Evaluate {
                 expression: format!("(async () => {{ {script}\n}})()"),
                 object_group: None,
@@ -302,14 +302,14 @@ impl Page {
                 serialization_options: None,
             })
             .await?;
-        match answer.exception_details {
+        match response.exception_details {
             Some(details) => Err(PageError::Script(
                 details
                     .exception
                     .and_then(|exception| exception.description)
                     .unwrap_or(details.text),
             )),
-            None => Ok(answer.result.value.unwrap_or(Value::Null)),
+            None => Ok(response.result.value.unwrap_or(Value::Null)),
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::{
     envelope,
     error::ApiError,
-    http::{Call, Http, Repeat, Waiting},
+    http::{ApiRequest, Http, Repeat, Waiting},
     secret::Secret,
     upload::{Metadata, Upload},
 };
@@ -311,7 +311,7 @@ impl Cloudflare {
         tags: &[String],
     ) -> Result<(), ApiError> {
         let path = format!("{}/script-settings", of(account, script));
-        let call = Call::new(Method::PATCH, path).json(&json!({"tags": tags}));
+        let call = ApiRequest::new(Method::PATCH, path).json(&json!({"tags": tags}));
         envelope::result::<Json>(&self.http, &call).await.map(drop)
     }
 
@@ -331,7 +331,7 @@ impl Cloudflare {
             of(account, script)
         );
         // The same content under the same name: a second time changes nothing.
-        let mut call = Call::new(Method::PUT, path);
+        let mut call = ApiRequest::new(Method::PUT, path);
         call.body = Some(upload.form(metadata));
         envelope::result(&self.http, &call).await
     }
@@ -347,7 +347,7 @@ impl Cloudflare {
         version: &str,
     ) -> Result<(), ApiError> {
         let path = format!("{}/deployments", of(account, script));
-        let call = Call::new(Method::POST, path).json(&json!({
+        let call = ApiRequest::new(Method::POST, path).json(&json!({
             "strategy": "percentage",
             "versions": [{"version_id": version, "percentage": 100}],
             "annotations": {"workers/message": "edgeproof: an edit failed and was undone"},
@@ -360,7 +360,7 @@ impl Cloudflare {
     /// # Errors
     /// When the API refuses or does not answer.
     pub async fn delete_script(&self, account: &str, script: &str) -> Result<bool, ApiError> {
-        let call = Call::new(Method::DELETE, of(account, script));
+        let call = ApiRequest::new(Method::DELETE, of(account, script));
         self.delete(&call, &NO_SCRIPT).await
     }
 
@@ -384,8 +384,8 @@ impl Cloudflare {
         script: &str,
     ) -> Result<(), ApiError> {
         let path = format!("/zones/{}/workers/routes", escaped(zone));
-        let mut call =
-            Call::new(Method::POST, path).json(&json!({"pattern": pattern, "script": script}));
+        let mut call = ApiRequest::new(Method::POST, path)
+            .json(&json!({"pattern": pattern, "script": script}));
         call.repeat = Repeat::IfUnseen;
         let Err(error) = envelope::result::<Json>(&self.http, &call).await else {
             return Ok(());
@@ -409,12 +409,12 @@ impl Cloudflare {
     /// When the API refuses or does not answer.
     pub async fn delete_route(&self, zone: &str, route: &str) -> Result<bool, ApiError> {
         let path = format!("/zones/{}/workers/routes/{}", escaped(zone), escaped(route));
-        let call = Call::new(Method::DELETE, path);
+        let call = ApiRequest::new(Method::DELETE, path);
         self.delete(&call, &NO_ROUTE).await
     }
 
     /// A second attempt may find that the first one did it.
-    async fn delete(&self, call: &Call, not_there: &[u32]) -> Result<bool, ApiError> {
+    async fn delete(&self, call: &ApiRequest, not_there: &[u32]) -> Result<bool, ApiError> {
         match envelope::result::<Json>(&self.http, call).await {
             Ok(_) => Ok(true),
             Err(error) if error.has_code(not_there) => Ok(false),
@@ -423,14 +423,14 @@ impl Cloudflare {
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, path: String) -> Result<T, ApiError> {
-        envelope::result(&self.http, &Call::new(Method::GET, path)).await
+        envelope::result(&self.http, &ApiRequest::new(Method::GET, path)).await
     }
 
     async fn pages<T: serde::de::DeserializeOwned>(
         &self,
         path: String,
     ) -> Result<Vec<T>, ApiError> {
-        envelope::pages(&self.http, &Call::new(Method::GET, path)).await
+        envelope::pages(&self.http, &ApiRequest::new(Method::GET, path)).await
     }
 }
 

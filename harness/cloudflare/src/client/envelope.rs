@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::{
     error::{ApiError, Said},
-    http::{Answer, Call, Http},
+    http::{Answer, ApiRequest, Http},
 };
 
 /// How many items of a list are asked for at a time.
@@ -41,26 +41,29 @@ struct ResultInfo {
 }
 
 /// Makes a call and reads its result.
-pub(super) async fn result<T: DeserializeOwned>(http: &Http, call: &Call) -> Result<T, ApiError> {
-    let answer = http.send(call).await?;
-    let (result, _) = open(http, call, &answer)?;
+pub(super) async fn result<T: DeserializeOwned>(
+    http: &Http,
+    call: &ApiRequest,
+) -> Result<T, ApiError> {
+    let response = http.send(call).await?;
+    let (result, _) = open(http, call, &response)?;
     typed(call, result)
 }
 
 /// Reads all pages of a list.
 pub(super) async fn pages<T: DeserializeOwned>(
     http: &Http,
-    call: &Call,
+    call: &ApiRequest,
 ) -> Result<Vec<T>, ApiError> {
     let joint = if call.path.contains('?') { '&' } else { '?' };
     let mut all = Vec::new();
     for page in 1..=MOST_PAGES {
-        let call = Call {
+        let call = ApiRequest {
             path: format!("{}{joint}page={page}&per_page={PER_PAGE}", call.path),
             ..call.clone()
         };
-        let answer = http.send(&call).await?;
-        let (result, info) = open(http, &call, &answer)?;
+        let response = http.send(&call).await?;
+        let (result, info) = open(http, &call, &response)?;
         let items: Vec<T> = typed(&call, result)?;
         let was_empty = items.is_empty();
         all.extend(items);
@@ -75,19 +78,23 @@ pub(super) async fn pages<T: DeserializeOwned>(
     })
 }
 
-fn open(http: &Http, call: &Call, answer: &Answer) -> Result<(Json, Option<ResultInfo>), ApiError> {
+fn open(
+    http: &Http,
+    call: &ApiRequest,
+    response: &Answer,
+) -> Result<(Json, Option<ResultInfo>), ApiError> {
     // 204 and 205 have no envelope and are a success.
-    if answer.status.is_success() && answer.body.is_empty() {
+    if response.status.is_success() && response.body.is_empty() {
         return Ok((Json::Null, None));
     }
-    let envelope = serde_json::from_slice::<Envelope>(&answer.body);
+    let envelope = serde_json::from_slice::<Envelope>(&response.body);
     match envelope {
-        Ok(envelope) if envelope.success && answer.status.is_success() => {
+        Ok(envelope) if envelope.success && response.status.is_success() => {
             Ok((envelope.result, envelope.result_info))
         }
         Ok(envelope) => Err(ApiError::Refused {
             call: call.name(),
-            status: answer.status.as_u16(),
+            status: response.status.as_u16(),
             errors: envelope
                 .errors
                 .into_iter()
@@ -101,9 +108,9 @@ fn open(http: &Http, call: &Call, answer: &Answer) -> Result<(Json, Option<Resul
                 .collect(),
         }),
         // Something between here and the API answered, such as a proxy.
-        Err(_) if !answer.status.is_success() => Err(ApiError::Refused {
+        Err(_) if !response.status.is_success() => Err(ApiError::Refused {
             call: call.name(),
-            status: answer.status.as_u16(),
+            status: response.status.as_u16(),
             errors: Vec::new(),
         }),
         Err(error) => Err(ApiError::Answer {
@@ -113,7 +120,7 @@ fn open(http: &Http, call: &Call, answer: &Answer) -> Result<(Json, Option<Resul
     }
 }
 
-fn typed<T: DeserializeOwned>(call: &Call, result: Json) -> Result<T, ApiError> {
+fn typed<T: DeserializeOwned>(call: &ApiRequest, result: Json) -> Result<T, ApiError> {
     serde_json::from_value(result).map_err(|error| ApiError::Answer {
         call: call.name(),
         reason: error.to_string(),

@@ -29,7 +29,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The largest answer that is read, in bytes: pages of lists have some hundred kilobytes.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
+const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 
 /// How the time between two attempts passes.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub(super) enum Repeat {
 
 /// What is asked.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
+pub(super) struct ApiRequest {
     pub(super) method: Method,
     /// Below the base URL, with its query.
     pub(super) path: String,
@@ -69,7 +69,7 @@ pub(super) struct Call {
     pub(super) repeat: Repeat,
 }
 
-impl Call {
+impl ApiRequest {
     /// A call without a body that may be repeated.
     pub(super) fn new(method: Method, path: String) -> Self {
         Self {
@@ -167,7 +167,7 @@ impl Http {
     }
 
     /// Makes the call, up to three times where it may be repeated, and answers the last answer.
-    pub(super) async fn send(&self, call: &Call) -> Result<Answer, ApiError> {
+    pub(super) async fn send(&self, call: &ApiRequest) -> Result<Answer, ApiError> {
         let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
@@ -198,14 +198,14 @@ impl Http {
         }
     }
 
-    async fn once(&self, call: &Call) -> Result<Answer, ApiError> {
+    async fn once(&self, call: &ApiRequest) -> Result<Answer, ApiError> {
         let made = tokio::time::timeout(LIMIT, self.exchange(call)).await;
         made.unwrap_or_else(|_| {
             Err(self.unanswered(call, &format!("nothing came within {} s", LIMIT.as_secs())))
         })
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Answer, ApiError> {
+    async fn exchange(&self, call: &ApiRequest) -> Result<Answer, ApiError> {
         let response = self
             .client
             .request(self.request(call)?)
@@ -218,7 +218,7 @@ impl Http {
             .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(Duration::from_secs);
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
+        let body = Limited::new(response.into_body(), MAX_RESPONSE)
             .collect()
             .await
             .map_err(|error| self.unanswered(call, &error.to_string()))?
@@ -230,7 +230,7 @@ impl Http {
         })
     }
 
-    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, ApiError> {
+    fn request(&self, call: &ApiRequest) -> Result<Request<Full<Bytes>>, ApiError> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", self.token.reveal()))
             .map_err(|error| self.unanswered(call, &error.to_string()))?;
         authorization.set_sensitive(true);
@@ -256,7 +256,7 @@ impl Http {
             .map_err(|error| self.unanswered(call, &error.to_string()))
     }
 
-    fn unanswered(&self, call: &Call, reason: &str) -> ApiError {
+    fn unanswered(&self, call: &ApiRequest, reason: &str) -> ApiError {
         ApiError::Unanswered {
             call: call.name(),
             reason: self.hide(reason),
@@ -343,7 +343,7 @@ mod tests {
             received
         });
         let client = http(&base, "token").unwrap();
-        let call = Call::new(Method::GET, "/zones".to_owned());
+        let call = ApiRequest::new(Method::GET, "/zones".to_owned());
         let error = client.send(&call).await.err().unwrap().to_string();
         assert!(error.contains("certificate"), "{error}");
         assert_eq!(server.await.unwrap(), b"");

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     error::{ApiError, Said},
-    http::{Call, Http, Repeat, Waiting},
+    http::{ApiRequest, Http, Repeat, Waiting},
     secret::Secret,
 };
 
@@ -140,7 +140,7 @@ impl Management {
         if let Some(environment) = environment {
             body["environment"] = environment.into();
         }
-        let mut call = Call::new(Method::POST, "/api-keys".to_owned()).json(&body);
+        let mut call = ApiRequest::new(Method::POST, "/api-keys".to_owned()).json(&body);
         call.repeat = Repeat::IfUnseen;
         let page = self.open(&call).await?;
         typed(&call, page.data)
@@ -151,7 +151,7 @@ impl Management {
     /// # Errors
     /// When the API refuses or does not answer.
     pub async fn delete_key(&self, id: &str) -> Result<bool, ApiError> {
-        let call = Call::new(Method::DELETE, format!("/api-keys/{id}"));
+        let call = ApiRequest::new(Method::DELETE, format!("/api-keys/{id}"));
         match self.open(&call).await {
             Ok(_) => Ok(true),
             // A second attempt may find that the first one did it.
@@ -164,7 +164,7 @@ impl Management {
         let mut all = Vec::new();
         let mut cursor = String::new();
         for _ in 0..MOST_PAGES {
-            let call = Call::new(Method::GET, format!("{path}?limit=100{cursor}"));
+            let call = ApiRequest::new(Method::GET, format!("{path}?limit=100{cursor}"));
             let page = self.open(&call).await?;
             let items: Vec<T> = typed(&call, page.data)?;
             all.extend(items);
@@ -183,21 +183,21 @@ impl Management {
         })
     }
 
-    async fn open(&self, call: &Call) -> Result<Page, ApiError> {
-        let answer = self.http.send(call).await?;
-        if answer.status.is_success() {
-            if answer.body.is_empty() {
+    async fn open(&self, call: &ApiRequest) -> Result<Page, ApiError> {
+        let response = self.http.send(call).await?;
+        if response.status.is_success() {
+            if response.body.is_empty() {
                 return Ok(Page {
                     data: Json::Null,
                     metadata: Metadata::default(),
                 });
             }
-            return serde_json::from_slice(&answer.body).map_err(|error| ApiError::Answer {
+            return serde_json::from_slice(&response.body).map_err(|error| ApiError::Answer {
                 call: call.name(),
                 reason: self.http.hide(&error.to_string()),
             });
         }
-        let errors = serde_json::from_slice::<Failure>(&answer.body).map_or_else(
+        let errors = serde_json::from_slice::<Failure>(&response.body).map_or_else(
             |_| Vec::new(),
             |failure| {
                 vec![Said {
@@ -208,13 +208,13 @@ impl Management {
         );
         Err(ApiError::Refused {
             call: call.name(),
-            status: answer.status.as_u16(),
+            status: response.status.as_u16(),
             errors,
         })
     }
 }
 
-fn typed<T: DeserializeOwned>(call: &Call, data: Json) -> Result<T, ApiError> {
+fn typed<T: DeserializeOwned>(call: &ApiRequest, data: Json) -> Result<T, ApiError> {
     // serde's own words may quote the value, and that may be a key.
     serde_json::from_value(data).map_err(|_| ApiError::Answer {
         call: call.name(),

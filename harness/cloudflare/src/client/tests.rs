@@ -1,6 +1,8 @@
 //! The Management API, asked by the client that deploys.
 
-use edgeproof_fingerprint::{Endpoint, Fingerprint, PlatformFault, PlatformFaultKind, Settings};
+use edgeproof_fingerprint::{
+    Endpoint, Fingerprint, PlatformFault, PlatformFaultKind, PlatformSettings,
+};
 use http::{Request, StatusCode};
 use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -9,10 +11,10 @@ use rstest::rstest;
 use super::{ApiError, KeyType, Management, Secret, Waiting};
 
 async fn platform(faults: Vec<PlatformFault>) -> Fingerprint {
-    let settings = Settings {
+    let settings = PlatformSettings {
         environments: vec!["staging".to_owned()],
         faults,
-        ..Settings::default()
+        ..PlatformSettings::default()
     };
     Fingerprint::start(settings).await.unwrap()
 }

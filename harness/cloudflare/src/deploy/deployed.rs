@@ -21,7 +21,7 @@ const OF_FLOW: [&str; 3] = [
 
 /// A Flow worker of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Deployed {
+pub struct DeployedFlow {
     /// The worker.
     pub worker: String,
     /// Whether it was deployed with edgeproof.
@@ -46,7 +46,7 @@ pub struct Deployed {
     pub routes: Vec<String>,
 }
 
-impl Deployed {
+impl DeployedFlow {
     /// Reads a worker; nothing where it is none of Flow.
     pub(super) fn of(
         worker: &str,
@@ -137,7 +137,7 @@ fn failure_mode(variables: &BTreeMap<String, String>) -> Option<&'static str> {
     }
 }
 
-impl fmt::Display for Deployed {
+impl fmt::Display for DeployedFlow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  ", self.worker)?;
         match &self.ruleset {
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::client::{Binding, Running};
 
-    fn deployed(variables: &[(&str, &str)], tags: &[&str]) -> Option<Deployed> {
+    fn deployed(variables: &[(&str, &str)], tags: &[&str]) -> Option<DeployedFlow> {
         let bindings = variables
             .iter()
             .map(|(name, text)| Binding {
@@ -188,7 +188,7 @@ mod tests {
             bindings,
             ..Running::default()
         };
-        Deployed::of("w", None, &CurrentScript::new(running, tags), &[])
+        DeployedFlow::of("w", None, &CurrentScript::new(running, tags), &[])
     }
 
     #[rstest]

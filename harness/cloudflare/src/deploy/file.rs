@@ -9,7 +9,7 @@ use std::{
 
 use edgeproof_deployment::{BlockPage, Connector, ConnectorMode, Deployment, FailureMode};
 use edgeproof_document::{
-    LoadError, Mistake, node::Node, problem::Problem, read, source::Sources, yaml,
+    LoadError, Mistake, node::YamlNode, problem::Problem, read, source::Sources, yaml,
 };
 use edgeproof_fingerprint::Region;
 use edgeproof_ground::{international, time::Time};
@@ -134,7 +134,7 @@ impl DeploymentFile {
     ///
     /// # Errors
     /// Every mistake in it.
-    pub fn of_node(path: &Path, node: &Node) -> Result<Self, Vec<Problem>> {
+    pub fn of_node(path: &Path, node: &YamlNode) -> Result<Self, Vec<Problem>> {
         let mut file: Self = read::read(node)?;
         let problems = file.broken_rules(node);
         if !problems.is_empty() {
@@ -147,7 +147,7 @@ impl DeploymentFile {
     }
 
     /// Every rule of the dashboard that it breaks, each at its place in the node that it was read from.
-    pub fn broken_rules(&self, node: &Node) -> Vec<Problem> {
+    pub fn broken_rules(&self, node: &YamlNode) -> Vec<Problem> {
         rules::broken(self, node)
     }
 

@@ -21,7 +21,7 @@ mod undo;
 
 pub use apply::{Planned, Stop};
 pub use delete::{Deleted, Deletion};
-pub use deployed::Deployed;
+pub use deployed::DeployedFlow;
 pub use error::{DeployError, Reason, Refusal};
 pub use file::{DeploymentFile, LogLevel, Wallarm};
 pub use place::{Api, Page};

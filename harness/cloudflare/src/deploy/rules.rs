@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use edgeproof_document::{node::Node, problem::Problem};
+use edgeproof_document::{node::YamlNode, problem::Problem};
 use edgeproof_ground::{international, pattern::Pattern};
 
 use super::file::DeploymentFile;
@@ -11,7 +11,7 @@ use super::file::DeploymentFile;
 pub const MOST: usize = 10;
 
 /// Every rule that the file breaks, each at its place.
-pub(super) fn broken(file: &DeploymentFile, node: &Node) -> Vec<Problem> {
+pub(super) fn broken(file: &DeploymentFile, node: &YamlNode) -> Vec<Problem> {
     let mut found = Found {
         node,
         problems: Vec::new(),
@@ -65,7 +65,7 @@ pub(crate) fn host(pattern: &str) -> String {
 }
 
 struct Found<'a> {
-    node: &'a Node,
+    node: &'a YamlNode,
     problems: Vec<Problem>,
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Deployer,
     current::CurrentScript,
-    deployed::Deployed,
+    deployed::DeployedFlow,
     error::{DeployError, Refusal},
 };
 use crate::client::WorkerRoute;
@@ -13,7 +13,7 @@ impl Deployer {
     ///
     /// # Errors
     /// What keeps them from being known.
-    pub async fn list(&self) -> Result<Vec<Deployed>, DeployError> {
+    pub async fn list(&self) -> Result<Vec<DeployedFlow>, DeployError> {
         self.check_token().await?;
         let account = self.account().await?;
         let routes = self.all_routes(&account).await?;
@@ -23,7 +23,7 @@ impl Deployer {
             if let Some(current) =
                 CurrentScript::read(&self.cloudflare, &account, &script.id).await?
             {
-                let deployed = Deployed::of(&script.id, script.modified_on, &current, &routes);
+                let deployed = DeployedFlow::of(&script.id, script.modified_on, &current, &routes);
                 all.extend(deployed);
             }
         }
@@ -34,14 +34,14 @@ impl Deployer {
     ///
     /// # Errors
     /// When there is none of this name, or what keeps it from being known.
-    pub async fn show(&self, worker: &str) -> Result<Deployed, DeployError> {
+    pub async fn show(&self, worker: &str) -> Result<DeployedFlow, DeployError> {
         self.check_token().await?;
         let account = self.account().await?;
         let found = CurrentScript::read(&self.cloudflare, &account, worker).await?;
         let not_deployed = || Refusal::NotDeployed(worker.to_owned());
         let script = found.ok_or_else(not_deployed)?;
         let routes = self.all_routes(&account).await?;
-        let deployed = Deployed::of(worker, None, &script, &routes);
+        let deployed = DeployedFlow::of(worker, None, &script, &routes);
         deployed.ok_or_else(|| not_deployed().into())
     }
 

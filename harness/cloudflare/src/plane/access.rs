@@ -334,10 +334,10 @@ pub(super) fn verify(
         TokenStatus::Disabled => "disabled",
         TokenStatus::Expired => "expired",
     };
-    let answer = Answer::of(json!({"id": id, "status": status}));
+    let response = Answer::of(json!({"id": id, "status": status}));
     Ok(match token.status {
-        TokenStatus::Active => answer.with_message(10000, "This API Token is valid and active"),
-        _ => answer,
+        TokenStatus::Active => response.with_message(10000, "This API Token is valid and active"),
+        _ => response,
     })
 }
 

@@ -17,7 +17,7 @@ use super::{
     error::ApiError,
     ids::{fresh_id, fresh_uuid, stable_id},
     limits::WorkersPlan,
-    settings::{Record, Settings, ZoneSettings},
+    settings::{AccountSettings, Record, ZoneSettings},
 };
 
 /// The account, behind the lock of its control plane.
@@ -111,7 +111,7 @@ pub(super) struct Deployment {
 }
 
 impl Account {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &AccountSettings) -> Self {
         let mut tokens = settings.tokens.clone();
         if tokens.is_empty() {
             tokens.insert(super::DEPLOYER.to_owned(), Token::default());

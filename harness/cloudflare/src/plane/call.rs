@@ -17,7 +17,7 @@ use super::{
 
 /// A request whose sender is known.
 #[derive(Clone)]
-pub(super) struct Call {
+pub(super) struct ApiCall {
     pub(super) method: Method,
     /// What stands behind `/client/v4`.
     pub(super) path: String,
@@ -26,7 +26,7 @@ pub(super) struct Call {
     pub(super) body: Bytes,
 }
 
-impl Call {
+impl ApiCall {
     /// The path in its parts, their escapes resolved.
     pub(super) fn segments(&self) -> Vec<String> {
         self.path

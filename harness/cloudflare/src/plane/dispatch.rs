@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     access::{self, Group, Level, Token, TokenOwner},
     account::Account,
-    call::Call,
+    call::ApiCall,
     code::Validator,
     dns,
     envelope::Answer,
@@ -20,10 +20,10 @@ use super::{
 type Outcome = Result<Answer, ApiError>;
 
 /// Answers a request from what the account holds.
-pub(super) async fn answer(
+pub(super) async fn response(
     account: &Arc<Mutex<Account>>,
     validator: &Validator,
-    call: &Call,
+    call: &ApiCall,
 ) -> Outcome {
     let token = access::identify(&lock(account), &call.headers)?;
     let segments = call.segments();
@@ -59,11 +59,11 @@ pub(super) fn lock(account: &Mutex<Account>) -> MutexGuard<'_, Account> {
     account.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn unknown(call: &Call) -> ApiError {
+fn unknown(call: &ApiCall) -> ApiError {
     ApiError::not_emulated(&format!("{} {}", call.method, call.path))
 }
 
-fn of_user(account: &Account, call: &Call, token: &Token, segments: &[&str]) -> Outcome {
+fn of_user(account: &Account, call: &ApiCall, token: &Token, segments: &[&str]) -> Outcome {
     match (&call.method, segments) {
         (&Method::GET, ["accounts"]) => zones::accounts(account, call, token),
         (&Method::GET, ["memberships"]) => zones::memberships(account, call, token),
@@ -72,7 +72,7 @@ fn of_user(account: &Account, call: &Call, token: &Token, segments: &[&str]) -> 
     }
 }
 
-fn of_zones(account: &mut Account, call: &Call, token: &Token, rest: &[&str]) -> Outcome {
+fn of_zones(account: &mut Account, call: &ApiCall, token: &Token, rest: &[&str]) -> Outcome {
     if let [id, ..] = rest
         && !is_id(id)
     {
@@ -98,7 +98,7 @@ fn of_zones(account: &mut Account, call: &Call, token: &Token, rest: &[&str]) ->
 
 fn of_account(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     id: &str,
     token: &Token,
     rest: &[&str],
@@ -138,7 +138,12 @@ fn of_account(
     }
 }
 
-fn enter_scripts(account: &Account, call: &Call, id: &str, token: &Token) -> Result<(), ApiError> {
+fn enter_scripts(
+    account: &Account,
+    call: &ApiCall,
+    id: &str,
+    token: &Token,
+) -> Result<(), ApiError> {
     let level = match call.method {
         Method::GET => Level::Read,
         _ => Level::Edit,
@@ -149,7 +154,7 @@ fn enter_scripts(account: &Account, call: &Call, id: &str, token: &Token) -> Res
 async fn of_scripts(
     account: &Arc<Mutex<Account>>,
     validator: &Validator,
-    call: &Call,
+    call: &ApiCall,
     token: &Token,
     rest: &[&str],
 ) -> Outcome {
@@ -176,7 +181,7 @@ async fn of_scripts(
     }
 }
 
-fn read_script(account: &Account, call: &Call, rest: &[&str]) -> Outcome {
+fn read_script(account: &Account, call: &ApiCall, rest: &[&str]) -> Outcome {
     match rest {
         [] => Ok(scripts::list(account)),
         [name] | [name, "content", "v2"] => scripts::download(account, name),
@@ -195,7 +200,7 @@ fn read_script(account: &Account, call: &Call, rest: &[&str]) -> Outcome {
     }
 }
 
-fn change_script(account: &mut Account, call: &Call, token: &Token, rest: &[&str]) -> Outcome {
+fn change_script(account: &mut Account, call: &ApiCall, token: &Token, rest: &[&str]) -> Outcome {
     match (&call.method, rest) {
         (&Method::DELETE, [name]) => scripts::delete(account, name),
         (&Method::PATCH, [name, "script-settings"]) => {
@@ -215,7 +220,7 @@ fn change_script(account: &mut Account, call: &Call, token: &Token, rest: &[&str
 }
 
 /// The settings of a PATCH: a form with the field `settings`, or JSON.
-async fn settings_patch(call: &Call) -> Result<Map<String, Value>, ApiError> {
+async fn settings_patch(call: &ApiCall) -> Result<Map<String, Value>, ApiError> {
     match upload::field(&call.headers, call.body.clone(), "settings").await? {
         Some(settings) => serde_json::from_slice(&settings).map_err(ApiError::unreadable),
         None => call.json(),

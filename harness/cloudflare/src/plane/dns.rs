@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     access::{Group, Level, Token},
     account::{Account, Zone},
-    call::Call,
+    call::ApiCall,
     envelope::Answer,
     error::ApiError,
     settings::Record,
@@ -41,7 +41,7 @@ fn enter<'a>(account: &'a Account, id: &str, token: &Token) -> Result<&'a Zone, 
 /// `GET /zones/{zone}/dns_records?type=&name=&content=&proxied=&page=&per_page=`.
 pub(super) fn list(
     account: &Account,
-    call: &Call,
+    call: &ApiCall,
     zone: &str,
     token: &Token,
 ) -> Result<Answer, ApiError> {

@@ -1,7 +1,7 @@
 //! The emulated control plane: the part of Cloudflare's REST API that deploys workers, on a socket of this machine.
 //!
 //! ```no_run
-//! use edgeproof_cloudflare::plane::{ControlPlane, PlaneFault, PlaneFaultKind, Settings, ZoneSettings};
+//! use edgeproof_cloudflare::plane::{ControlPlane, PlaneFault, PlaneFaultKind, AccountSettings, ZoneSettings};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let plane = ControlPlane::start(Settings {
@@ -62,7 +62,7 @@ pub use given::Placed;
 pub use ids::stable_id;
 pub use limits::{BINDING_NAME, SCRIPT_BYTES, SCRIPT_NAME, VARIABLE_BYTES, WorkersPlan};
 pub use secret::Secret;
-pub use settings::{AccountName, Changes, GivenWorker, Record, Settings, ZoneSettings};
+pub use settings::{AccountName, AccountSettings, Changes, GivenWorker, Record, ZoneSettings};
 pub use snapshot::{Change, Follower, Pending, RunningWorker, Snapshot};
 pub use state::{RouteState, ScriptState, State};
 use tokio::net::TcpListener;
@@ -103,7 +103,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// No port could be bound, or a given worker cannot be there.
-    pub async fn start(settings: Settings) -> Result<Self, PlaneError> {
+    pub async fn start(settings: AccountSettings) -> Result<Self, PlaneError> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .map_err(PlaneError::Bind)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     access::{Group, Level, Token},
     account::{Account, Route, Zone},
-    call::Call,
+    call::ApiCall,
     envelope::Answer,
     error::ApiError,
 };
@@ -123,7 +123,7 @@ pub(super) fn get(
 /// `POST /zones/{zone}/workers/routes`.
 pub(super) fn create(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     zone: &str,
     token: &Token,
 ) -> Result<Answer, ApiError> {
@@ -133,7 +133,7 @@ pub(super) fn create(
 /// `PUT /zones/{zone}/workers/routes/{route}`.
 pub(super) fn replace(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     zone: &str,
     id: &str,
     token: &Token,
@@ -143,7 +143,7 @@ pub(super) fn replace(
 
 fn put(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     zone: &str,
     replaced: Option<&str>,
     token: &Token,
@@ -216,7 +216,7 @@ pub(super) fn of_script(account: &Account, script: &str) -> Result<Answer, ApiEr
 /// cannot be.
 pub(super) fn replace_of_script(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     script: &str,
     token: &Token,
 ) -> Result<Answer, ApiError> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     account::{Account, Script, Version, Zone},
     bindings::{self, Binding},
-    call::Call,
+    call::ApiCall,
     envelope::Answer,
     error::ApiError,
     ids::stable_id,
@@ -63,7 +63,7 @@ pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
 /// `PUT …/scripts/{script}`: a version that runs at once.
 pub(super) fn upload(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     name: &str,
     upload: Upload,
 ) -> Result<Answer, ApiError> {
@@ -77,14 +77,14 @@ pub(super) fn upload(
     account.add_version(name, version, true);
     let script = account.script_mut(name)?;
     script.settings.extend(settings);
-    let mut answer = Answer::of(shown(name, script));
-    answer.set("startup_time_ms", json!(versions::STARTUP_MS));
+    let mut response = Answer::of(shown(name, script));
+    response.set("startup_time_ms", json!(versions::STARTUP_MS));
     let deployment = script.deployments.last();
-    answer.set(
+    response.set(
         "deployment_id",
         json!(deployment.map(|deployment| &deployment.id)),
     );
-    Ok(answer)
+    Ok(response)
 }
 
 /// `DELETE …/scripts/{script}` and `…/services/{script}`. Its routes go with it: a route cannot name a script that is not there.
@@ -143,7 +143,7 @@ pub(super) fn settings(account: &Account, name: &str) -> Result<Answer, ApiError
     let script = account.script(name)?;
     let version = script.latest().ok_or_else(ApiError::no_such_version)?;
     let bindings: Vec<Value> = version.bindings.iter().map(Binding::shown).collect();
-    let mut answer = Answer::of(json!({
+    let mut response = Answer::of(json!({
         "bindings": bindings,
         "compatibility_date": version.options.compatibility_date,
         "compatibility_flags": version.options.compatibility_flags,
@@ -154,15 +154,15 @@ pub(super) fn settings(account: &Account, name: &str) -> Result<Answer, ApiError
         "logpush": false,
     }));
     for (key, value) in &script.settings {
-        answer.set(key, value.clone());
+        response.set(key, value.clone());
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// `PATCH …/scripts/{script}/settings`: a version with other settings, which runs at once. What is not said stays.
 pub(super) fn change_settings(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     name: &str,
     patch: &Map<String, Value>,
 ) -> Result<Answer, ApiError> {
@@ -207,17 +207,17 @@ pub(super) fn change_settings(
 /// `GET …/scripts/{script}/script-settings`: what holds for every version.
 pub(super) fn script_settings(account: &Account, name: &str) -> Result<Answer, ApiError> {
     let script = account.script(name)?;
-    let mut answer = Answer::of(json!({"logpush": false, "tags": [], "tail_consumers": null}));
+    let mut response = Answer::of(json!({"logpush": false, "tags": [], "tail_consumers": null}));
     for (key, value) in &script.settings {
-        answer.set(key, value.clone());
+        response.set(key, value.clone());
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// `PATCH …/scripts/{script}/script-settings`.
 pub(super) fn change_script_settings(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     name: &str,
 ) -> Result<Answer, ApiError> {
     let patch: Map<String, Value> = call.json()?;

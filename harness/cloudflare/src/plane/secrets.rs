@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     account::{Account, Version},
     bindings::{self, Binding, BindingValue},
-    call::Call,
+    call::ApiCall,
     envelope::Answer,
     error::ApiError,
     secret::Secret,
@@ -46,7 +46,7 @@ pub(super) fn get(account: &Account, script: &str, name: &str) -> Result<Answer,
 }
 
 /// `PUT …/secrets`.
-pub(super) fn put(account: &mut Account, call: &Call, script: &str) -> Result<Answer, ApiError> {
+pub(super) fn put(account: &mut Account, call: &ApiCall, script: &str) -> Result<Answer, ApiError> {
     account.script(script)?;
     let Wanted { name, text, kind } = call.json()?;
     if kind != "secret_text" {
@@ -67,7 +67,7 @@ pub(super) fn put(account: &mut Account, call: &Call, script: &str) -> Result<An
 /// `DELETE …/secrets/{name}`.
 pub(super) fn delete(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     script: &str,
     name: &str,
 ) -> Result<Answer, ApiError> {
@@ -82,7 +82,11 @@ pub(super) fn delete(
 }
 
 /// `PATCH …/secrets-bulk`: a merge patch, in which null deletes.
-pub(super) fn patch(account: &mut Account, call: &Call, script: &str) -> Result<Answer, ApiError> {
+pub(super) fn patch(
+    account: &mut Account,
+    call: &ApiCall,
+    script: &str,
+) -> Result<Answer, ApiError> {
     #[derive(Deserialize)]
     struct Bulk {
         secrets: BTreeMap<String, Option<Value>>,
@@ -107,7 +111,7 @@ pub(super) fn patch(account: &mut Account, call: &Call, script: &str) -> Result<
 /// Makes a version with these secrets changed, and puts it in force, which is refused where the latest version is not.
 fn change(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     script: &str,
     secrets: &BTreeMap<String, Option<Secret>>,
 ) -> Result<(), ApiError> {

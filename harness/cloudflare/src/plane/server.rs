@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     account::Account,
-    call::Call,
+    call::ApiCall,
     code::Validator,
     dispatch,
     envelope::{self, Answer},
@@ -76,7 +76,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { shared.answer(request).await }
+        async move { shared.response(request).await }
     });
     // A client that breaks off has nobody to be told.
     let _ = http1::Builder::new()
@@ -87,7 +87,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 }
 
 impl Shared {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
+    async fn response(&self, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
         let (parts, body) = request.into_parts();
         let url = format!("http://{}{}", self.address, parts.uri);
         let mut head = RequestHead {
@@ -117,7 +117,7 @@ impl Shared {
     /// Applies what goes wrong with this request, and answers it where it may.
     async fn under_faults(
         &self,
-        call: &Call,
+        call: &ApiCall,
         url: &str,
         hop: &Hop,
     ) -> Result<Result<Answer, ApiError>, Dropped> {
@@ -126,12 +126,12 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .meet(|on| on.as_ref().is_none_or(|on| on.matches(&call.method, url)));
-        let mut answers = true;
+        let mut responses = true;
         for fault in &met {
             hop.faulted(fault.line());
             match fault {
                 PlaneFaultKind::Reset => return Err(Dropped),
-                PlaneFaultKind::ResetAfterwards => answers = false,
+                PlaneFaultKind::ResetAfterwards => responses = false,
                 PlaneFaultKind::Hang => std::future::pending().await,
                 PlaneFaultKind::Delay(milliseconds) => {
                     tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
@@ -140,18 +140,18 @@ impl Shared {
             }
         }
         let outcome = self.ask(call).await;
-        if answers { Ok(outcome) } else { Err(Dropped) }
+        if responses { Ok(outcome) } else { Err(Dropped) }
     }
 
-    async fn ask(&self, call: &Call) -> Result<Answer, ApiError> {
+    async fn ask(&self, call: &ApiCall) -> Result<Answer, ApiError> {
         if !is_below_base(&call.path) {
             return Err(ApiError::no_such_object(&call.path));
         }
-        let call = &Call {
+        let call = &ApiCall {
             path: call.path[BASE_PATH.len()..].to_owned(),
             ..call.clone()
         };
-        let outcome = dispatch::answer(&self.account, &self.validator, call).await;
+        let outcome = dispatch::response(&self.account, &self.validator, call).await;
         if outcome.is_ok() && call.method != Method::GET {
             self.note_change();
         }
@@ -171,12 +171,12 @@ fn is_below_base(path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn call(parts: http::request::Parts, body: Bytes) -> Call {
+fn call(parts: http::request::Parts, body: Bytes) -> ApiCall {
     let query: BTreeMap<String, String> =
         url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
-    Call {
+    ApiCall {
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query,

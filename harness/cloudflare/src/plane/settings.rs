@@ -18,7 +18,7 @@ use super::{
 /// An account and its control plane, as the `given` part of a scenario states it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct AccountSettings {
     /// The account.
     pub account: AccountName,
     /// The Workers plan, which sets the limits.

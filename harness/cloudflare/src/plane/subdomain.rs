@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{account::Account, call::Call, envelope::Answer, error::ApiError};
+use super::{account::Account, call::ApiCall, envelope::Answer, error::ApiError};
 
 #[derive(Deserialize)]
 struct Wanted {
@@ -26,7 +26,7 @@ pub(super) fn of_account(account: &Account) -> Result<Answer, ApiError> {
 }
 
 /// `PUT /accounts/{account}/workers/subdomain`.
-pub(super) fn name(account: &mut Account, call: &Call) -> Result<Answer, ApiError> {
+pub(super) fn name(account: &mut Account, call: &ApiCall) -> Result<Answer, ApiError> {
     let WantedName { subdomain } = call.json()?;
     account.subdomain = Some(subdomain);
     of_account(account)
@@ -42,7 +42,11 @@ pub(super) fn of_script(account: &Account, script: &str) -> Result<Answer, ApiEr
 }
 
 /// `POST …/scripts/{script}/subdomain`.
-pub(super) fn enable(account: &mut Account, call: &Call, script: &str) -> Result<Answer, ApiError> {
+pub(super) fn enable(
+    account: &mut Account,
+    call: &ApiCall,
+    script: &str,
+) -> Result<Answer, ApiError> {
     let Wanted {
         enabled,
         previews_enabled,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     account::{Account, Deployment, Script, Version},
     bindings::{self, Binding},
-    call::Call,
+    call::ApiCall,
     envelope::Answer,
     error::ApiError,
     ids::fresh_uuid,
@@ -22,7 +22,7 @@ const DEPLOYMENTS: usize = 10;
 /// Makes a version of what was uploaded. The bindings of the latest version stay where the upload says so.
 pub(super) fn of_upload(
     account: &Account,
-    call: &Call,
+    call: &ApiCall,
     script: &str,
     upload: Upload,
 ) -> Result<Version, ApiError> {
@@ -48,7 +48,7 @@ pub(super) fn of_upload(
 }
 
 /// The version after this one, with the same code and bindings.
-pub(super) fn next(latest: &Version, account: &Account, call: &Call) -> Version {
+pub(super) fn next(latest: &Version, account: &Account, call: &ApiCall) -> Version {
     Version {
         id: fresh_uuid(),
         created_on: account.now(),
@@ -97,7 +97,7 @@ fn shown(version: &Version, script: &Script) -> Value {
 /// `POST …/versions`: code that does not run yet.
 pub(super) fn create(
     account: &mut Account,
-    call: &Call,
+    call: &ApiCall,
     name: &str,
     upload: Upload,
 ) -> Result<Answer, ApiError> {
@@ -105,16 +105,16 @@ pub(super) fn create(
     let version = of_upload(account, call, name, upload)?;
     let id = version.id.clone();
     account.add_version(name, version, false);
-    let mut answer = get(account, name, &id)?;
-    answer.set("startup_time_ms", json!(STARTUP_MS));
-    Ok(answer)
+    let mut response = get(account, name, &id)?;
+    response.set("startup_time_ms", json!(STARTUP_MS));
+    Ok(response)
 }
 
 /// What is told as the time a script takes to start; nobody measures it.
 pub(super) const STARTUP_MS: u32 = 1;
 
 /// `GET …/versions`: the latest first.
-pub(super) fn list(account: &Account, call: &Call, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn list(account: &Account, call: &ApiCall, name: &str) -> Result<Answer, ApiError> {
     let script = account.script(name)?;
     let page = call.page(USUAL, MOST)?;
     let versions = script.versions.iter().rev();
@@ -153,7 +153,11 @@ pub(super) fn deployments(account: &Account, name: &str) -> Result<Answer, ApiEr
 }
 
 /// `POST …/deployments`: from now on this version runs.
-pub(super) fn deploy(account: &mut Account, call: &Call, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn deploy(
+    account: &mut Account,
+    call: &ApiCall,
+    name: &str,
+) -> Result<Answer, ApiError> {
     #[derive(Deserialize)]
     struct Share {
         version_id: String,
@@ -188,7 +192,7 @@ pub(super) fn deploy(account: &mut Account, call: &Call, name: &str) -> Result<A
         version: version.clone(),
         annotations: wanted.annotations,
     };
-    let answer = Answer::of(shown_deployment(&deployment));
+    let response = Answer::of(shown_deployment(&deployment));
     script.deployments.push(deployment);
-    Ok(answer)
+    Ok(response)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     access::Token,
     account::{Account, Zone},
-    call::Call,
+    call::ApiCall,
     envelope::Answer,
     error::ApiError,
     ids::stable_id,
@@ -33,7 +33,7 @@ fn shown(account: &Account, zone: &Zone) -> Value {
 }
 
 /// `GET /zones?name=&account.id=&status=&page=&per_page=`.
-pub(super) fn list(account: &Account, call: &Call, token: &Token) -> Result<Answer, ApiError> {
+pub(super) fn list(account: &Account, call: &ApiCall, token: &Token) -> Result<Answer, ApiError> {
     for name in ["match", "order", "direction", "account.name", "type"] {
         if call.parameter(name).is_some() {
             return Err(ApiError::not_emulated(&format!(
@@ -77,7 +77,11 @@ fn shown_account(account: &Account) -> Value {
 }
 
 /// `GET /accounts`.
-pub(super) fn accounts(account: &Account, call: &Call, token: &Token) -> Result<Answer, ApiError> {
+pub(super) fn accounts(
+    account: &Account,
+    call: &ApiCall,
+    token: &Token,
+) -> Result<Answer, ApiError> {
     let page = call.page(USUAL, MOST)?;
     let seen = token.sees_account().then(|| shown_account(account));
     Ok(page.of(seen.into_iter().collect()))
@@ -91,7 +95,7 @@ pub(super) fn account(account: &Account) -> Answer {
 /// `GET /memberships`.
 pub(super) fn memberships(
     account: &Account,
-    call: &Call,
+    call: &ApiCall,
     token: &Token,
 ) -> Result<Answer, ApiError> {
     token.require_memberships()?;

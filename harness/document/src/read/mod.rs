@@ -1,4 +1,4 @@
-//! Reads a [`Node`] into any type that serde knows, and finds every mistake rather than the first.
+//! Reads a [`YamlNode`] into any type that serde knows, and finds every mistake rather than the first.
 //!
 //! serde stops at the first value that does not fit. The reader then sets that value aside and tries again, as if it
 //! had not been written, until the rest fits or nothing is left. Unknown and repeated keys need no second attempt.
@@ -9,7 +9,7 @@ mod reader;
 use serde::de::DeserializeOwned;
 
 use self::reader::{Context, Reader};
-use super::{node::Node, problem::Problem};
+use super::{node::YamlNode, problem::Problem};
 
 pub use mistake::nearest;
 
@@ -17,7 +17,7 @@ pub use mistake::nearest;
 const ATTEMPTS: usize = 100;
 
 /// The value, where the whole node could be read, and otherwise every mistake in it, in the order of the file.
-pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Problem>> {
+pub fn read<T: DeserializeOwned>(node: &YamlNode) -> Result<T, Vec<Problem>> {
     let context = Context::default();
     let mut problems = Vec::new();
     for _ in 0..ATTEMPTS {

@@ -1,4 +1,4 @@
-//! The serde deserializer over [`Node`]s.
+//! The serde deserializer over [`YamlNode`]s.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,7 +16,7 @@ use serde::{
 
 use super::{mistake::Mistake, nearest};
 use crate::{
-    node::{Key, Node, Value},
+    node::{Key, Value, YamlNode},
     problem::Problem,
 };
 
@@ -40,7 +40,7 @@ impl Context {
         self.keys.borrow_mut().drain().map(|(_, key)| key).collect()
     }
 
-    fn is_aside(&self, node: &Node) -> bool {
+    fn is_aside(&self, node: &YamlNode) -> bool {
         self.aside.borrow().contains(&address(node))
     }
 
@@ -57,19 +57,19 @@ impl Context {
     }
 }
 
-fn address(node: &Node) -> usize {
+fn address(node: &YamlNode) -> usize {
     ptr::from_ref(node) as usize
 }
 
 /// Reads one node.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
-    node: &'a Node,
+    node: &'a YamlNode,
     context: &'a Context,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(node: &'a Node, context: &'a Context) -> Self {
+    pub(super) fn new(node: &'a YamlNode, context: &'a Context) -> Self {
         Self { node, context }
     }
 
@@ -200,7 +200,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         let Value::List(items) = &self.node.value else {
             return Err(self.expected("a list"));
         };
-        let kept: Vec<&Node> = items
+        let kept: Vec<&YamlNode> = items
             .iter()
             .filter(|item| !self.context.is_aside(item))
             .collect();
@@ -289,7 +289,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 }
 
 struct Items<'a> {
-    rest: std::vec::IntoIter<&'a Node>,
+    rest: std::vec::IntoIter<&'a YamlNode>,
     context: &'a Context,
 }
 
@@ -311,8 +311,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 }
 
 struct Entries<'a> {
-    rest: std::vec::IntoIter<(&'a Key, &'a Node)>,
-    value: Cell<Option<&'a Node>>,
+    rest: std::vec::IntoIter<(&'a Key, &'a YamlNode)>,
+    value: Cell<Option<&'a YamlNode>>,
     context: &'a Context,
 }
 
@@ -349,7 +349,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 /// A word, or a word with content: `closed`, or `delay: 3s`.
 struct Choice<'a> {
     name: &'a str,
-    content: Option<&'a Node>,
+    content: Option<&'a YamlNode>,
     reader: Reader<'a>,
 }
 

@@ -47,15 +47,15 @@ pub(crate) async fn operate(
 }
 
 fn look_up(cache: &Cache, key: &str, asked: &HeaderMap) -> (Response<Body>, String) {
-    let (mut answer, state) = match cache.look_up(key, asked, Instant::now()) {
+    let (mut response, state) = match cache.look_up(key, asked, Instant::now()) {
         Lookup::Hit(stored, age) => (super::serve(&stored, age, asked), "HIT"),
         Lookup::Expired(..) => (bare(StatusCode::GATEWAY_TIMEOUT), "EXPIRED"),
         Lookup::Miss => (bare(StatusCode::GATEWAY_TIMEOUT), "MISS"),
     };
-    answer
+    response
         .headers_mut()
         .insert(CF_CACHE_STATUS, HeaderValue::from_static(state));
-    (answer, format!("cache.match: {state}"))
+    (response, format!("cache.match: {state}"))
 }
 
 async fn store(cache: &Cache, key: String, request: Request<Body>) -> (Response<Body>, String) {
@@ -65,7 +65,7 @@ async fn store(cache: &Cache, key: String, request: Request<Body>) -> (Response<
             "cache.put: too large, or broken off".to_owned(),
         );
     };
-    let Some((status, headers, body)) = read_answer(&content) else {
+    let Some((status, headers, body)) = read_response(&content) else {
         return (
             bare(StatusCode::BAD_REQUEST),
             "cache.put: not a response".to_owned(),
@@ -103,7 +103,7 @@ async fn whole(mut body: Body) -> Option<Bytes> {
 }
 
 /// Reads an answer in the form of HTTP/1.1. Its body is everything behind the head, whatever the head says of chunks.
-fn read_answer(content: &Bytes) -> Option<(StatusCode, HeaderMap, Bytes)> {
+fn read_response(content: &Bytes) -> Option<(StatusCode, HeaderMap, Bytes)> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut head = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(length) = head.parse(content).ok()? else {
@@ -120,9 +120,9 @@ fn read_answer(content: &Bytes) -> Option<(StatusCode, HeaderMap, Bytes)> {
 }
 
 fn bare(status: StatusCode) -> Response<Body> {
-    let mut answer = Response::new(body::empty());
-    *answer.status_mut() = status;
-    answer
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = status;
+    response
 }
 
 #[cfg(test)]
@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn the_body_is_everything_behind_the_head() {
-        let (status, headers, body) = read_answer(&Bytes::from_static(ANSWER.as_bytes())).unwrap();
+        let (status, headers, body) =
+            read_response(&Bytes::from_static(ANSWER.as_bytes())).unwrap();
         assert_eq!(status, 200);
         assert_eq!(headers.len(), 1);
         assert_eq!(body, "stream");

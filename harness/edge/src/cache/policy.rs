@@ -75,7 +75,7 @@ pub fn is_eligible(method: &Method, path: &str, options: &CacheOptions) -> bool 
 pub fn lifetime(
     request: &HeaderMap,
     status: StatusCode,
-    answer: &HeaderMap,
+    response: &HeaderMap,
     options: &CacheOptions,
 ) -> Option<Duration> {
     // What is only a part, or no more than word of the whole, is not stored in its place.
@@ -83,26 +83,26 @@ pub fn lifetime(
         status,
         StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
     );
-    if answer.contains_key(SET_COOKIE) || !whole {
+    if response.contains_key(SET_COOKIE) || !whole {
         return None;
     }
     if let Some(seconds) = options.lifetime_for(status) {
         return u64::try_from(seconds).ok().map(Duration::from_secs);
     }
-    let directives = Directives::of(answer);
+    let directives = Directives::of(response);
     if directives.forbidden || (request.contains_key(AUTHORIZATION) && !directives.shared) {
         return None;
     }
     let seconds = directives
         .seconds
-        .or_else(|| seconds_until_expiry(answer))
+        .or_else(|| seconds_until_expiry(response))
         .or_else(|| default_seconds(status))?;
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 /// How long after its lifetime an answer may serve while its origin fails (RFC 5861 §4).
-pub(crate) fn stale_if_error(answer: &HeaderMap) -> Duration {
-    Duration::from_secs(Directives::of(answer).stale_if_error.unwrap_or(0))
+pub(crate) fn stale_if_error(response: &HeaderMap) -> Duration {
+    Duration::from_secs(Directives::of(response).stale_if_error.unwrap_or(0))
 }
 
 /// The lifetimes of answers that say nothing themselves.
@@ -132,8 +132,8 @@ fn covers(range: &str, status: u16) -> bool {
     }
 }
 
-fn seconds_until_expiry(answer: &HeaderMap) -> Option<u64> {
-    let expires = answer.get(EXPIRES)?.to_str().ok()?;
+fn seconds_until_expiry(response: &HeaderMap) -> Option<u64> {
+    let expires = response.get(EXPIRES)?.to_str().ok()?;
     let Ok(expires) = jiff::fmt::rfc2822::parse(expires) else {
         // An invalid date, most of all `0`, means that the answer is already stale (RFC 9111 §5.3).
         return Some(0);
@@ -152,10 +152,10 @@ struct Directives {
 }
 
 impl Directives {
-    fn of(answer: &HeaderMap) -> Self {
+    fn of(response: &HeaderMap) -> Self {
         let mut found = Self::default();
         let mut shared_seconds = None;
-        let values = answer.get_all(CACHE_CONTROL).iter();
+        let values = response.get_all(CACHE_CONTROL).iter();
         for directive in values
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
@@ -247,14 +247,14 @@ mod tests {
     #[case::negative_by_status(500, &[], json!({ "cacheTtlByStatus": { "500-599": -1 } }), None)]
     fn an_answer_is_fresh_for_as_long_as_documented(
         #[case] status: u16,
-        #[case] answer: &[(&str, &str)],
+        #[case] response: &[(&str, &str)],
         #[case] cf: Value,
         #[case] expected: Option<u64>,
     ) {
         let lifetime = lifetime(
             &HeaderMap::new(),
             StatusCode::from_u16(status).unwrap(),
-            &map(answer),
+            &map(response),
             &CacheOptions::from_cf(&cf),
         );
         assert_eq!(lifetime, expected.map(Duration::from_secs));

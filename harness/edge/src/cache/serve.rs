@@ -16,9 +16,9 @@ use super::store::Stored;
 
 /// The answer to a request with these headers, with its `Age`.
 pub(crate) fn serve(stored: &Stored, age: Duration, asked: &HeaderMap) -> Response<Body> {
-    let mut answer = Response::new(body::empty());
-    *answer.headers_mut() = stored.headers.clone();
-    answer
+    let mut response = Response::new(body::empty());
+    *response.headers_mut() = stored.headers.clone();
+    response
         .headers_mut()
         .insert(AGE, HeaderValue::from(age.as_secs()));
     let (status, content) = if stored.status != StatusCode::OK {
@@ -31,28 +31,28 @@ pub(crate) fn serve(stored: &Stored, age: Duration, asked: &HeaderMap) -> Respon
             Part::Range(range) => {
                 let whole = stored.body.len();
                 let text = format!("bytes {}-{}/{whole}", range.start, range.end - 1);
-                set(answer.headers_mut(), text);
+                set(response.headers_mut(), text);
                 (StatusCode::PARTIAL_CONTENT, Some(stored.body.slice(range)))
             }
             Part::Nothing => {
                 set(
-                    answer.headers_mut(),
+                    response.headers_mut(),
                     format!("bytes */{}", stored.body.len()),
                 );
                 (StatusCode::RANGE_NOT_SATISFIABLE, Some(Bytes::new()))
             }
         }
     };
-    *answer.status_mut() = status;
+    *response.status_mut() = status;
     match content {
         Some(content) => {
             let length = HeaderValue::from(content.len());
-            answer.headers_mut().insert(CONTENT_LENGTH, length);
-            answer.map(|_| body::full(content))
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+            response.map(|_| body::full(content))
         }
         None => {
-            answer.headers_mut().remove(CONTENT_LENGTH);
-            answer
+            response.headers_mut().remove(CONTENT_LENGTH);
+            response
         }
     }
 }
@@ -200,10 +200,10 @@ mod tests {
         #[case] status: u16,
         #[case] content: &str,
     ) {
-        let answer = serve(&stored(), Duration::ZERO, &map(asked));
-        assert_eq!(answer.status(), status);
-        let length = answer.headers().get(CONTENT_LENGTH).cloned();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let response = serve(&stored(), Duration::ZERO, &map(asked));
+        assert_eq!(response.status(), status);
+        let length = response.headers().get(CONTENT_LENGTH).cloned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, content);
         if status != 304 {
             assert_eq!(length.unwrap(), content.len().to_string().as_str());
@@ -212,9 +212,9 @@ mod tests {
 
     #[test]
     fn a_range_says_where_it_is() {
-        let answer = serve(&stored(), Duration::ZERO, &map(&[("range", "bytes=-2")]));
-        assert_eq!(answer.headers()[CONTENT_RANGE], "bytes 5-6/7");
-        let answer = serve(&stored(), Duration::ZERO, &map(&[("range", "bytes=9-")]));
-        assert_eq!(answer.headers()[CONTENT_RANGE], "bytes */7");
+        let response = serve(&stored(), Duration::ZERO, &map(&[("range", "bytes=-2")]));
+        assert_eq!(response.headers()[CONTENT_RANGE], "bytes 5-6/7");
+        let response = serve(&stored(), Duration::ZERO, &map(&[("range", "bytes=9-")]));
+        assert_eq!(response.headers()[CONTENT_RANGE], "bytes */7");
     }
 }

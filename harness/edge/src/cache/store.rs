@@ -93,15 +93,15 @@ impl Cache {
 
 impl Stored {
     /// The answer to a request with the headers `asked`, whose body is still to come.
-    pub fn of<B>(answer: &Response<B>, asked: &HeaderMap, lifetime: Duration) -> Self {
-        let varies = answer.headers().get_all(VARY).iter().any(|names| {
+    pub fn of<B>(response: &Response<B>, asked: &HeaderMap, lifetime: Duration) -> Self {
+        let varies = response.headers().get_all(VARY).iter().any(|names| {
             let mut names = names.to_str().unwrap_or_default().split(',');
             names.any(|name| name.trim().eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
         });
         let encoding = asked.get(ACCEPT_ENCODING).filter(|_| varies);
         Self {
-            status: answer.status(),
-            headers: answer.headers().clone(),
+            status: response.status(),
+            headers: response.headers().clone(),
             body: Bytes::new(),
             lifetime,
             encoding: encoding.cloned(),
@@ -159,12 +159,12 @@ mod tests {
     ) {
         let asking =
             |value| HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]);
-        let mut answer = Response::new(());
-        answer
+        let mut response = Response::new(());
+        response
             .headers_mut()
             .insert(VARY, HeaderValue::from_static(vary));
         let cache = Cache::default();
-        let stored = Stored::of(&answer, &asking("gzip"), Duration::from_secs(10));
+        let stored = Stored::of(&response, &asking("gzip"), Duration::from_secs(10));
         cache.store("a".to_owned(), stored);
         let found_one = matches!(
             cache.look_up("a", &asking(accepted), Instant::now()),

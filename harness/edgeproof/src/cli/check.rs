@@ -26,11 +26,11 @@ pub(super) struct Explain {
 pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError> {
     let cases = load::load(&load::find(&options.paths)?)?;
     let mut out = anstream::stdout();
-    let look = context.look(&out);
+    let style = context.style(&out);
     let mut warnings: Vec<String> = Vec::new();
     for case in &cases {
         for warning in lint::lint(case) {
-            let text = warning.render(&case.sources, look);
+            let text = warning.render(&case.sources, style);
             // The combinations of a matrix share most of what is wrong with them.
             if !warnings.contains(&text) {
                 warnings.push(text);

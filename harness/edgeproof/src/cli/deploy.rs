@@ -6,7 +6,9 @@ use std::{
     pin::pin,
 };
 
-use edgeproof_cloudflare::deploy::{Action, Deletion, DeployError, Deployed, DeploymentFile, Stop};
+use edgeproof_cloudflare::deploy::{
+    Action, Deletion, DeployError, DeployedFlow, DeploymentFile, Stop,
+};
 use edgeproof_run::exit;
 use serde_json::json;
 
@@ -140,7 +142,7 @@ async fn list(context: &Context, as_json: bool) -> Result<(), CliError> {
 
 async fn show(context: &Context, what: &str, as_json: bool) -> Result<(), CliError> {
     let (worker, _) = worker_and_zone(what)?;
-    let deployed: Deployed = context.credentials.deployer()?.show(&worker).await?;
+    let deployed: DeployedFlow = context.credentials.deployer()?.show(&worker).await?;
     let mut out = anstream::stdout();
     if as_json {
         writeln!(out, "{:#}", json!(deployed))?;
@@ -201,7 +203,7 @@ fn confirmed(context: &Context, how: &How, why: &str, word: &str) -> Result<(), 
     if how.yes {
         return Ok(());
     }
-    if !context.answers {
+    if !context.responses {
         return Err(CliError::NotConfirmed(
             "there is no terminal to confirm in; `--yes` skips the confirmation",
         ));
@@ -256,7 +258,7 @@ mod tests {
     #[case("shop.exampl\n", false)]
     #[case("", false)]
     fn a_deletion_is_confirmed_by_the_domain(#[case] input: &str, #[case] goes_on: bool) {
-        let answer = typed("shop.example", &mut input.as_bytes());
-        assert_eq!(answer.is_ok(), goes_on);
+        let response = typed("shop.example", &mut input.as_bytes());
+        assert_eq!(response.is_ok(), goes_on);
     }
 }

@@ -7,7 +7,7 @@ use edgeproof_cloudflare::{
     client::ApiError,
     deploy::{DeployError, Reason},
 };
-use edgeproof_document::{LoadError, problem::Look};
+use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_ground::{causes, tools::ToolError};
 use edgeproof_rig::EnvironmentError;
 use edgeproof_run::exit;
@@ -128,11 +128,11 @@ impl CliError {
     }
 
     /// The error as it is shown: mistakes with their lines, anything else with its causes.
-    pub fn text(&self, look: Look) -> String {
+    pub fn text(&self, style: TextStyle) -> String {
         let mut text = String::new();
         if let Self::Load(LoadError::Mistakes(mistakes)) = self {
             for mistake in mistakes {
-                let _ = writeln!(text, "{}", mistake.render(look));
+                let _ = writeln!(text, "{}", mistake.render(style));
             }
         }
         let _ = writeln!(text, "edgeproof: {self}");

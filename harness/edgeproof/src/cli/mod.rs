@@ -21,7 +21,7 @@ mod watch;
 use std::{ffi::OsString, io::Write};
 
 use clap::{Parser, Subcommand};
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_run::exit;
 
 pub use credentials::Credentials;
@@ -37,7 +37,7 @@ pub struct Context {
     /// Whether a terminal shows the output, so that progress is worth showing.
     pub interactive: bool,
     /// Whether a confirmation can be typed.
-    pub answers: bool,
+    pub responses: bool,
     /// The tokens and addresses of the APIs.
     pub credentials: Credentials,
 }
@@ -109,16 +109,16 @@ pub async fn main(context: &Context) -> u8 {
         Command::Doctor => doctor::doctor(),
     };
     done.unwrap_or_else(|error| {
-        let look = context.look(&anstream::stderr());
-        let _ = write!(anstream::stderr(), "{}", error.text(look));
+        let style = context.style(&anstream::stderr());
+        let _ = write!(anstream::stderr(), "{}", error.text(style));
         error.exit_code()
     })
 }
 
 impl Context {
     /// How messages to this stream are drawn.
-    fn look<S: anstream::stream::RawStream>(&self, stream: &anstream::AutoStream<S>) -> Look {
-        Look {
+    fn style<S: anstream::stream::RawStream>(&self, stream: &anstream::AutoStream<S>) -> TextStyle {
+        TextStyle {
             colour: stream.current_choice() != anstream::ColorChoice::Never,
             width: self.width,
         }

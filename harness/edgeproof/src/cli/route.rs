@@ -73,17 +73,17 @@ struct Answer {
 }
 
 pub(super) fn route(options: &Options) -> Result<u8, CliError> {
-    let answer = answer(options)?;
+    let response = response(options)?;
     let mut out = anstream::stdout().lock();
     if options.json {
-        writeln!(out, "{:#}", json!(answer))?;
+        writeln!(out, "{:#}", json!(response))?;
     } else {
-        write!(out, "{}", text(&answer))?;
+        write!(out, "{}", text(&response))?;
     }
     Ok(exit::PASSED)
 }
 
-fn answer(options: &Options) -> Result<Answer, RouteCommandError> {
+fn response(options: &Options) -> Result<Answer, RouteCommandError> {
     let path = &options.deployment;
     let file = std::fs::read_to_string(path).map_err(|source| RouteCommandError::Read {
         path: path.clone(),
@@ -158,12 +158,12 @@ fn protected_api(
     Ok(None)
 }
 
-fn text(answer: &Answer) -> String {
+fn text(response: &Answer) -> String {
     let Explanation {
         url, why, routes, ..
-    } = &answer.explanation;
-    let mut text = format!("{} {url}\n  {why}\n", answer.method);
-    match (&answer.explanation.worker, &answer.protected_api) {
+    } = &response.explanation;
+    let mut text = format!("{} {url}\n  {why}\n", response.method);
+    match (&response.explanation.worker, &response.protected_api) {
         (Some(worker), Some(api)) => text.push_str(&format!("  {worker} protects {api}\n")),
         (Some(worker), None) => text.push_str(&format!("  {worker} does not protect this call\n")),
         (None, _) => {}
@@ -211,7 +211,7 @@ deployments:
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deployment.yaml");
         std::fs::write(&path, FILE).unwrap();
-        answer(&Options {
+        response(&Options {
             url: url.to_owned(),
             method,
             deployment: path,
@@ -221,9 +221,9 @@ deployments:
 
     #[test]
     fn the_text_says_who_wins_and_why_the_others_do_not() {
-        let answer = ask("https://shop.example/api/create-account?a=b", Method::POST).unwrap();
+        let response = ask("https://shop.example/api/create-account?a=b", Method::POST).unwrap();
         assert_eq!(
-            text(&answer),
+            text(&response),
             "POST https://shop.example/api/create-account?a=b\n\
              \x20 route shop.example/api* runs flow\n\
              \x20 flow protects POST shop.example/api/create-account*\n\
@@ -255,15 +255,15 @@ deployments:
         #[case] worker: Option<&str>,
         #[case] protected: bool,
     ) {
-        let answer = ask(url, method).unwrap();
-        assert_eq!(answer.explanation.worker.as_deref(), worker);
-        assert_eq!(answer.protected_api.is_some(), protected);
+        let response = ask(url, method).unwrap();
+        assert_eq!(response.explanation.worker.as_deref(), worker);
+        assert_eq!(response.protected_api.is_some(), protected);
     }
 
     #[test]
     fn the_json_has_every_route() {
-        let answer = json!(ask("shop.example/", Method::GET).unwrap());
-        assert_eq!(answer["worker"], "flow");
-        assert_eq!(answer["routes"].as_array().unwrap().len(), 3);
+        let response = json!(ask("shop.example/", Method::GET).unwrap());
+        assert_eq!(response["worker"], "flow");
+        assert_eq!(response["routes"].as_array().unwrap().len(), 3);
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::{time::Time, tools};
 use edgeproof_origin::launch;
 use edgeproof_report::{compare, target::ReportTarget, terminal::Terminal};
@@ -112,8 +112,8 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
         match once(context, options, apps).await {
             Err(CliError::Interrupted) => return Err(CliError::Interrupted),
             Err(error) => {
-                let look = context.look(&anstream::stderr());
-                write!(anstream::stderr(), "{}", error.text(look))?;
+                let style = context.style(&anstream::stderr());
+                write!(anstream::stderr(), "{}", error.text(style))?;
             }
             Ok(_) => {}
         }
@@ -213,7 +213,7 @@ fn keep_up() -> AtFailure {
         Box::pin(async move {
             let mut err = anstream::stderr();
             // Where nothing can be written there is nobody to tell.
-            for text in failure::texts(failures, Look::PLAIN) {
+            for text in failure::texts(failures, TextStyle::PLAIN) {
                 let _ = writeln!(err, "{text}");
             }
             let interrupt = Interrupt::listen().map_err(CliError::from);
@@ -245,9 +245,9 @@ struct Printer {
 impl Printer {
     fn new(context: &Context, options: &Options) -> Self {
         let out = anstream::stdout();
-        let look = context.look(&out);
+        let style = context.style(&out);
         Self {
-            terminal: (!options.json).then(|| Terminal::new(out, look)),
+            terminal: (!options.json).then(|| Terminal::new(out, style)),
             progress: Arc::new(Mutex::new(Progress::new(context.interactive))),
             records: Vec::new(),
             written: Ok(()),

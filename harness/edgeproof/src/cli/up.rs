@@ -16,7 +16,7 @@ use edgeproof_scenario::{
     load::{self, Case},
     select::Selection,
 };
-use edgeproof_wallarm::{Attack, Node};
+use edgeproof_wallarm::{Attack, WallarmNode};
 
 use super::{CliError, interrupt::Interrupt};
 
@@ -90,7 +90,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
 }
 
 /// Prints every attack that is found or has another hit, until the output is closed.
-async fn print_attacks(node: &Node, json: bool, out: &mut impl Write) -> io::Result<()> {
+async fn print_attacks(node: &WallarmNode, json: bool, out: &mut impl Write) -> io::Result<()> {
     // By what makes it one attack, the number of hits that were printed.
     let mut printed = HashMap::new();
     loop {
@@ -239,7 +239,7 @@ mod tests {
 
     use edgeproof_ground::body;
     use edgeproof_internet::Handler;
-    use edgeproof_wallarm::Settings;
+    use edgeproof_wallarm::NodeSettings;
     use http::Request;
 
     use super::*;
@@ -261,7 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_attack_is_printed_when_it_is_found_and_with_every_further_hit() {
-        let node = Node::new(Settings::default());
+        let node = WallarmNode::new(NodeSettings::default());
         let (sender, lines) = mpsc::channel();
         let printing = async {
             let mut out = io::LineWriter::new(Lines(sender));

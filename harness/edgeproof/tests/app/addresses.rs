@@ -23,8 +23,8 @@ async fn an_application_is_reached_on_either_loopback_address() {
         serve_all(listener, mirror);
         put(&world, &format!("'http://{asked}:{port}'"));
         for (path, _) in ROUTES {
-            let answer = world.get(path).await;
-            assert_eq!(answer.status(), 200, "{listens} as {asked}, {path}");
+            let response = world.get(path).await;
+            assert_eq!(response.status(), 200, "{listens} as {asked}, {path}");
         }
     }
 }
@@ -67,8 +67,8 @@ async fn an_application_is_asked_by_the_visitors_host_or_the_one_it_insists_on()
         ),
     ] {
         put(&world, &app.replace("ADDRESS", &address.to_string()));
-        let answer = world.ask(get(path)).await;
-        let head = text(&answer).to_lowercase();
+        let response = world.ask(get(path)).await;
+        let head = text(&response).to_lowercase();
         let (line, host) = (line.to_lowercase(), format!("\r\nhost: {host}\r\n"));
         assert!(head.starts_with(&line), "{app}: {head}");
         assert!(head.contains(&host), "{app}: {head}");

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use edgeproof_edge::Settings;
+use edgeproof_edge::EdgeSettings;
 use edgeproof_ground::body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -143,11 +143,11 @@ async fn is_told(world: &World, case: &str, address: &str, status: u16, cause: &
     }
 }
 
-fn impatient() -> Settings {
-    Settings {
+fn impatient() -> EdgeSettings {
+    EdgeSettings {
         origin_connect_ms: 200,
         origin_read_ms: 200,
-        ..Settings::default()
+        ..EdgeSettings::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, process::Stdio, time::Duration};
 
 use bytes::Bytes;
-use edgeproof_edge::{Plan, Settings};
+use edgeproof_edge::{EdgeSettings, Plan};
 use edgeproof_ground::body::{self, Body, BodyError};
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -31,13 +31,13 @@ const PIECE: &[u8] = &[b'x'; 64 * 1024];
 const PIECES: usize = 64;
 
 /// The application's process, and the descriptions of its servers with the version that each speaks to the edge.
-struct Node {
+struct AppProcess {
     _process: Child,
     ports: Value,
     _files: tempfile::TempDir,
 }
 
-impl Node {
+impl AppProcess {
     async fn start() -> Self {
         let files = tempfile::tempdir().unwrap();
         let own = rcgen::generate_simple_self_signed(["shop.example".to_owned()]).unwrap();
@@ -127,7 +127,7 @@ fn upload() -> Body {
 
 #[tokio::test]
 async fn every_visitor_reaches_every_application_in_the_version_that_it_speaks() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     let content = PIECE.repeat(PIECES);
     let hash = ring::digest::digest(&ring::digest::SHA256, &content);
     let hash: String = hash
@@ -162,7 +162,7 @@ async fn every_visitor_reaches_every_application_in_the_version_that_it_speaks()
 
 #[tokio::test]
 async fn a_download_of_any_length_arrives_whole() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     for (app, _) in node.servers() {
         put(&world, &app);
         for (spoken, (path, _)) in SPOKEN
@@ -191,12 +191,12 @@ async fn a_download_of_any_length_arrives_whole() {
 
 #[tokio::test]
 async fn a_long_upload_is_no_slow_application() {
-    let settings = Settings {
+    let settings = EdgeSettings {
         plan: Plan::Enterprise,
         origin_read_ms: 400,
-        ..Settings::default()
+        ..EdgeSettings::default()
     };
-    let (world, node) = (world_with(settings).await, Node::start().await);
+    let (world, node) = (world_with(settings).await, AppProcess::start().await);
     for (app, _) in node.servers() {
         put(&world, &app);
         // A piece now and then, for longer than the application may take.
@@ -213,7 +213,7 @@ async fn a_long_upload_is_no_slow_application() {
 
 #[tokio::test]
 async fn a_websocket_of_an_application_and_its_subprotocol_pass() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     for (app, _) in node.servers() {
         put(&world, &app);
         for (path, _) in ROUTES {
@@ -244,7 +244,7 @@ async fn a_websocket_of_an_application_and_its_subprotocol_pass() {
 
 #[tokio::test]
 async fn events_are_streamed_at_once() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     for (app, _) in node.servers() {
         put(&world, &app);
         for (spoken, (path, _)) in SPOKEN
@@ -279,7 +279,7 @@ async fn events_are_streamed_at_once() {
 
 #[tokio::test]
 async fn ranges_and_the_response_behind_an_early_hint_pass() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     for (app, _) in node.servers() {
         put(&world, &app);
         for (spoken, (path, _)) in SPOKEN
@@ -317,7 +317,7 @@ async fn ranges_and_the_response_behind_an_early_hint_pass() {
 
 #[tokio::test]
 async fn trailers_pass_past_every_worker() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     for (app, _) in node.servers() {
         put(&world, &app);
         for spoken in SPOKEN {
@@ -358,7 +358,7 @@ async fn trailers_pass_past_every_worker() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_valid_is_526_unless_any_is_taken() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     for name in ["tls", "http2"] {
         put(&world, &format!("https://localhost:{}", node.ports[name]));
         for (path, from) in ROUTES {
@@ -373,7 +373,7 @@ async fn a_certificate_that_is_not_valid_is_526_unless_any_is_taken() {
 
 #[tokio::test]
 async fn an_application_without_tls_at_an_https_address_is_525() {
-    let (world, node) = (world().await, Node::start().await);
+    let (world, node) = (world().await, AppProcess::start().await);
     put(
         &world,
         &format!("https://localhost:{}", node.ports["plain"]),

@@ -42,8 +42,8 @@ const VISITORS: [(&str, &str); 6] = [
     ),
     (
         "h2c",
-        "HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n\
-         HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n\r\n",
+        "HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade, HTTP2-EdgeSettings, close\r\nUpgrade: h2c\r\n\
+         HTTP2-EdgeSettings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n\r\n",
     ),
     (
         "TLS within HTTP",

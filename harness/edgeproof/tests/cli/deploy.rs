@@ -9,7 +9,7 @@ use std::{
 use edgeproof_cloudflare::{
     client::{Cloudflare, Secret, Waiting},
     plane::{
-        ControlPlane, ErrorFault, PlaneFault, PlaneFaultKind, Record, Settings, State,
+        AccountSettings, ControlPlane, ErrorFault, PlaneFault, PlaneFaultKind, Record, State,
         ZoneSettings, stable_id,
     },
 };
@@ -51,9 +51,9 @@ impl World {
         let mut zone = ZoneSettings::proxied("shop.example", &["shop.example", "www.shop.example"]);
         zone.records
             .push(Record::of_host("past.shop.example", false));
-        let settings = Settings {
+        let settings = AccountSettings {
             zones: vec![zone],
-            ..Settings::default()
+            ..AccountSettings::default()
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -84,7 +84,7 @@ impl World {
         }
         Self {
             plane: ControlPlane::start(settings).await.unwrap(),
-            platform: Fingerprint::start(fingerprint::Settings::default())
+            platform: Fingerprint::start(fingerprint::PlatformSettings::default())
                 .await
                 .unwrap(),
             folder,

@@ -45,8 +45,8 @@ async fn an_upload_is_the_same_at_the_node_and_at_the_origin(
         } else {
             body::full(upload.clone())
         };
-        let answer = world.ask(request("POST", "/upload", body)).await;
-        assert_eq!(answer.status(), 200);
+        let response = world.ask(request("POST", "/upload", body)).await;
+        assert_eq!(response.status(), 200);
         for host in [NODE, SITE] {
             let seen = world.internet.until(host, |seen| seen.is_whole).await;
             assert_eq!(
@@ -86,11 +86,11 @@ async fn an_early_verdict_ends_the_upload() {
     let endless =
         futures_util::stream::repeat_with(|| Ok::<_, body::BodyError>(Frame::data(binary(10_000))));
     let body = body::stream(StreamBody::new(endless));
-    let answer = tokio::time::timeout(
+    let response = tokio::time::timeout(
         Duration::from_secs(20),
         world.send(request("POST", "/upload", body)),
     );
-    assert_eq!(answer.await.unwrap().status(), 403);
+    assert_eq!(response.await.unwrap().status(), 403);
     assert!(world.internet.at(SITE).is_empty());
 }
 
@@ -105,8 +105,8 @@ async fn of_a_body_over_the_limit_the_node_sees_the_start_and_the_failure_mode_d
             } else {
                 body::full(upload.clone())
             };
-            let answer = world.send(request("POST", "/upload", body)).await;
-            assert_eq!(answer.status(), status);
+            let response = world.send(request("POST", "/upload", body)).await;
+            assert_eq!(response.status(), status);
             let node = world.internet.until(NODE, |seen| seen.is_whole).await;
             assert!(
                 (1_000_000..1_100_000).contains(&node.bytes),
@@ -129,10 +129,10 @@ async fn of_a_body_over_the_limit_the_node_sees_the_start_and_the_failure_mode_d
 #[tokio::test]
 async fn an_attack_in_front_of_a_body_over_the_limit_is_blocked() {
     let world = World::start(Node::Verdict, &[LIMIT]).await;
-    let answer = world
+    let response = world
         .send(request("POST", "/attack", body::full(binary(3_000_000))))
         .await;
-    assert_eq!(answer.status(), 403);
+    assert_eq!(response.status(), 403);
     assert!(world.internet.at(SITE).is_empty());
 }
 

@@ -70,14 +70,14 @@ async fn a_small_upload_reaches_nobody_before_it_is_whole() {
         go_on.send(()).unwrap();
         seen
     };
-    let (answer, seen) = tokio::join!(world.ask(slow), meanwhile);
+    let (response, seen) = tokio::join!(world.ask(slow), meanwhile);
     assert!(
         seen.iter()
             .flatten()
             .all(|seen| seen.target.ends_with("/quick")),
         "{seen:?}"
     );
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
     let last = world.internet.at(SITE).pop().unwrap();
     assert_eq!(
         (last.target.as_str(), last.hash),
@@ -95,10 +95,10 @@ async fn a_failed_copy_is_logged_once_and_touches_nobody(#[case] node: Node, #[c
     let soon = ("WALLARM_TIMEOUT_MS", "200");
     let world = World::start(node, &[ASYNC, closed, soon, ("FP_LOG_LEVEL", "error")]).await;
     let upload = binary(3_000_000);
-    let answer = world
+    let response = world
         .ask(request("POST", "/", body::full(upload.clone())))
         .await;
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
     assert_eq!(world.internet.at(SITE)[0].hash, blake3::hash(&upload));
     let line = world.logged(reason).await;
     assert!(
@@ -121,10 +121,10 @@ async fn what_a_slow_node_has_not_taken_is_held_up_to_the_limit() {
     ];
     let world = World::start(Node::Stalled, &variables).await;
     let upload = binary(20_000_000);
-    let answer = world
+    let response = world
         .ask(request("POST", "/", body::full(upload.clone())))
         .await;
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
     assert_eq!(world.internet.at(SITE)[0].hash, blake3::hash(&upload));
     assert!(!world.internet.at(NODE)[0].is_whole);
 }

@@ -24,9 +24,9 @@ const SOON: (&str, &str) = ("WALLARM_TIMEOUT_MS", "300");
 async fn without_a_verdict_the_failure_mode_decides(#[case] node: Node, #[case] reason: &str) {
     for mode in ["open", "closed"] {
         let world = World::start(node, &[SOON, ("WALLARM_FAILURE_MODE", mode)]).await;
-        let answer = world.post("/", "a=b").await;
+        let response = world.post("/", "a=b").await;
         let is_open = mode == "open";
-        assert_eq!(answer.status(), if is_open { 200 } else { 403 }, "{mode}");
+        assert_eq!(response.status(), if is_open { 200 } else { 403 }, "{mode}");
         assert_eq!(world.internet.at(NODE).len(), 1, "{mode}");
         let origin = world.internet.at(SITE);
         assert_eq!(origin.len(), usize::from(is_open), "{mode}");
@@ -47,8 +47,8 @@ async fn without_a_verdict_the_failure_mode_decides(#[case] node: Node, #[case] 
 async fn a_large_body_reaches_the_origin_whole_when_the_node_fails(#[case] node: Node) {
     let world = World::start(node, &[SOON]).await;
     let upload = binary(5_000_000);
-    let answer = world.post("/upload", upload.clone()).await;
-    assert_eq!(answer.status(), 200);
+    let response = world.post("/upload", upload.clone()).await;
+    assert_eq!(response.status(), 200);
     let seen = &world.internet.at(SITE)[0];
     assert_eq!(
         (seen.bytes, seen.hash),
@@ -84,8 +84,8 @@ async fn a_slow_visitor_does_not_use_up_the_nodes_time() {
             }
             drop(sender);
         };
-        let (answer, ()) = tokio::join!(visit, typing);
-        assert_eq!(answer.status(), 403, "declares its length: {declares}");
+        let (response, ()) = tokio::join!(visit, typing);
+        assert_eq!(response.status(), 403, "declares its length: {declares}");
         assert!(world.internet.at(SITE).is_empty());
     }
 }

@@ -15,9 +15,9 @@ async fn what_the_node_lets_pass_reaches_the_origin_after_it(
     #[case] target: &str,
 ) {
     let world = World::start(Node::Verdict, &[]).await;
-    let answer = world.ask(request(method, target, body::empty())).await;
+    let response = world.ask(request(method, target, body::empty())).await;
     assert_eq!(
-        (answer.status().as_u16(), &answer.body()[..]),
+        (response.status().as_u16(), &response.body()[..]),
         (200, &b"the origin"[..])
     );
     assert_eq!(world.internet.order(), [NODE, SITE]);
@@ -28,10 +28,10 @@ async fn what_the_node_lets_pass_reaches_the_origin_after_it(
 #[tokio::test]
 async fn a_blocked_request_gets_a_plain_text_and_never_reaches_the_origin() {
     let world = World::start(Node::Verdict, &[("FP_LOG_LEVEL", "info")]).await;
-    let answer = world.post("/attack", "id=1").await;
-    assert_eq!(answer.status(), 403);
-    assert_eq!(&answer.body()[..], b"Request blocked.");
-    assert_eq!(answer.headers().get("location"), None);
+    let response = world.post("/attack", "id=1").await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(&response.body()[..], b"Request blocked.");
+    assert_eq!(response.headers().get("location"), None);
     assert_eq!(world.internet.order(), [NODE]);
     let line = world.logged("the node blocked it").await;
     assert_eq!(
@@ -107,10 +107,13 @@ async fn only_the_routes_are_inspected() {
 #[tokio::test]
 async fn a_page_tells_the_blocked_visitor_what_the_owner_needs() {
     let world = World::start(Node::Verdict, &[("WALLARM_BLOCK_PAGE", "page")]).await;
-    let answer = world.get("/attack").await;
-    assert_eq!(answer.status(), 403);
-    assert_eq!(answer.headers()["content-type"], "text/html;charset=UTF-8");
-    let page = std::str::from_utf8(answer.body()).unwrap();
+    let response = world.get("/attack").await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/html;charset=UTF-8"
+    );
+    let page = std::str::from_utf8(response.body()).unwrap();
     for part in [
         "<dd>8f00c0ffee00beef-FRA</dd>",
         "<dd>203.0.113.7</dd>",

@@ -52,8 +52,8 @@ async fn verdict_and_identification_run_at_the_same_time() {
         assert!(world.internet.at(SITE).is_empty());
         world.internet.set_open(true);
     };
-    let (answer, ()) = tokio::join!(visit, watched);
-    assert_eq!(answer.status(), 200);
+    let (response, ()) = tokio::join!(visit, watched);
+    assert_eq!(response.status(), 200);
     assert_eq!(world.internet.at(SITE)[0].hash, blake3::hash(b"a=b"));
     assert_eq!(world.internet.order().len(), 3);
 }
@@ -73,9 +73,9 @@ async fn the_stricter_result_wins(
     if blocks {
         world.internet.set_rule(BLOCK);
     }
-    let answer = world.ask(call(target, "")).await;
+    let response = world.ask(call(target, "")).await;
     assert_eq!(
-        (answer.status().as_u16(), &answer.body()[..]),
+        (response.status().as_u16(), &response.body()[..]),
         (status, text.as_bytes())
     );
     assert_eq!(world.internet.at(SITE).len(), usize::from(status == 200));
@@ -86,9 +86,9 @@ async fn the_stricter_result_wins(
 async fn when_the_node_blocks_the_identification_is_given_up() {
     let world = World::start(Node::Verdict, &FLOW).await;
     world.internet.set_open(false);
-    let answer = world.ask(call("/api/attack", "a=b")).await;
-    assert_eq!(answer.status(), 403);
-    assert_eq!(&answer.body()[..], b"Request blocked.");
+    let response = world.ask(call("/api/attack", "a=b")).await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(&response.body()[..], b"Request blocked.");
     assert!(
         world.log("failure mode").is_empty(),
         "{:?}",
@@ -104,8 +104,8 @@ async fn when_the_node_blocks_the_identification_is_given_up() {
 async fn when_the_rule_blocks_the_verdict_is_given_up(#[case] bytes: usize) {
     let world = World::start(Node::Silent, &FLOW).await;
     world.internet.set_rule(BLOCK);
-    let answer = world.ask(call("/api/create", vec![0; bytes])).await;
-    assert_eq!(answer.status(), 451);
+    let response = world.ask(call("/api/create", vec![0; bytes])).await;
+    assert_eq!(response.status(), 451);
     assert!(world.internet.at(SITE).is_empty());
     assert!(
         world.log("wallarm").is_empty(),
@@ -140,8 +140,8 @@ async fn a_form_with_signals_reaches_both(#[case] mode: &str, #[case] filler: us
     let world = World::start(Node::Verdict, &variables).await;
     let filler = "x".repeat(filler);
     let fields = format!("fp-data=AAAA&email=ann%40shop.example&text={filler}");
-    let answer = world.ask(form("/api/create", &fields)).await;
-    assert_eq!(answer.status(), 200);
+    let response = world.ask(form("/api/create", &fields)).await;
+    assert_eq!(response.status(), 200);
     let node = world.internet.until(NODE, |seen| seen.is_whole).await;
     assert_eq!(node.hash, blake3::hash(fields.as_bytes()));
     let origin = world.internet.until(SITE, |seen| seen.is_whole).await;
@@ -161,7 +161,7 @@ async fn a_blocked_page_is_blocked_while_its_analysis_runs() {
     variables.push(("IDENTIFICATION_PAGE_URLS", r#"["shop.example/attack"]"#));
     let world = World::start(Node::Verdict, &variables).await;
     world.internet.set_open(false);
-    let answer = world.get("/attack").await;
-    assert_eq!(answer.status(), 403);
+    let response = world.get("/attack").await;
+    assert_eq!(response.status(), 403);
     assert!(world.internet.at(SITE).is_empty());
 }

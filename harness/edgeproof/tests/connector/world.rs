@@ -171,7 +171,7 @@ impl Internet {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let internet = self.clone();
-                let service = service_fn(move |request| internet.clone().answer(request));
+                let service = service_fn(move |request| internet.clone().response(request));
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service),
@@ -226,7 +226,7 @@ impl Internet {
         }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, BodyError> {
+    async fn response(self, request: Request<Incoming>) -> Result<Response<Body>, BodyError> {
         let host = request.uri().host().unwrap().to_owned();
         let node = *self.node.lock().unwrap();
         if host == NODE {
@@ -245,11 +245,11 @@ impl Internet {
         }
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_millis();
         let rule = *self.rule.lock().unwrap();
-        let answer = format!(
+        let response = format!(
             r#"{{"agent_data":"agent","rule_action":{rule},"event":{{"replayed":false,"timestamp":{now},
             "url":"https://{SITE}/","ip_address":"{VISITOR}","ip_info":{{"v4":{{"address":"{VISITOR}"}}}}}}}}"#
         );
-        Ok(Response::new(body::full(answer)))
+        Ok(Response::new(body::full(response)))
     }
 
     async fn node(
@@ -259,9 +259,9 @@ impl Internet {
         body: Incoming,
     ) -> Result<Response<Body>, BodyError> {
         let status = |status: u16| {
-            let answer = Response::builder().status(status);
-            let answer = answer.header("location", "https://node.test/elsewhere");
-            answer.body(body::full("the node")).map_err(Into::into)
+            let response = Response::builder().status(status);
+            let response = response.header("location", "https://node.test/elsewhere");
+            response.body(body::full("the node")).map_err(Into::into)
         };
         match node {
             Node::Verdict => {

@@ -13,7 +13,7 @@ use std::{
 
 use async_compression::tokio::{bufread as decode, write as encode};
 use bytes::Bytes;
-use edgeproof_edge::{Compression, Plan, Settings};
+use edgeproof_edge::{Compression, EdgeSettings, Plan};
 use edgeproof_ground::{
     body::{self, Body},
     trace::Party,
@@ -247,14 +247,14 @@ async fn every_visitor_reads_what_an_origin_sends_in_any_coding(#[case] path: &s
 }
 
 #[rstest]
-#[case::free(Settings::default(), Some("zstd"))]
-#[case::pro(Settings { plan: Plan::Pro, ..Settings::default() }, Some("br"))]
-#[case::enterprise(Settings { plan: Plan::Enterprise, ..Settings::default() }, Some("gzip"))]
-#[case::a_rule(Settings { compression: Some(vec![Compression::Gzip]), ..Settings::default() }, Some("gzip"))]
-#[case::off(Settings { compression: Some(vec![]), ..Settings::default() }, None)]
+#[case::free(EdgeSettings::default(), Some("zstd"))]
+#[case::pro(EdgeSettings { plan: Plan::Pro, ..EdgeSettings::default() }, Some("br"))]
+#[case::enterprise(EdgeSettings { plan: Plan::Enterprise, ..EdgeSettings::default() }, Some("gzip"))]
+#[case::a_rule(EdgeSettings { compression: Some(vec![Compression::Gzip]), ..EdgeSettings::default() }, Some("gzip"))]
+#[case::off(EdgeSettings { compression: Some(vec![]), ..EdgeSettings::default() }, None)]
 #[tokio::test]
 async fn a_page_is_compressed_as_its_zone_says(
-    #[case] settings: Settings,
+    #[case] settings: EdgeSettings,
     #[case] expected: Option<&str>,
 ) {
     let world = world_with(settings).await;

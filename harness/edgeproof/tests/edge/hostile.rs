@@ -4,7 +4,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use edgeproof_edge::Settings;
+use edgeproof_edge::EdgeSettings;
 use edgeproof_ground::{body, trace::Party};
 use http::HeaderValue;
 use http_body_util::BodyExt;
@@ -24,11 +24,11 @@ pub(crate) async fn exchange(world: &World, bytes: &[u8]) -> String {
     let mut stream = world.tcp().await;
     // The edge may close before it has read everything; what it answered is what counts.
     let _ = stream.write_all(bytes).await;
-    let mut answer = Vec::new();
-    let _ = timeout(SOON, stream.read_to_end(&mut answer))
+    let mut response = Vec::new();
+    let _ = timeout(SOON, stream.read_to_end(&mut response))
         .await
         .unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 async fn still_serves(world: &World) {
@@ -78,10 +78,10 @@ async fn still_serves(world: &World) {
 #[tokio::test]
 async fn a_malformed_head_is_refused(#[case] bytes: &[u8]) {
     let world = world().await;
-    let answer = exchange(&world, bytes).await;
+    let response = exchange(&world, bytes).await;
     assert!(
-        answer.starts_with("HTTP/1.1 400 ") || answer.starts_with("HTTP/1.0 400 "),
-        "{answer}"
+        response.starts_with("HTTP/1.1 400 ") || response.starts_with("HTTP/1.0 400 "),
+        "{response}"
     );
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
     still_serves(&world).await;
@@ -97,8 +97,8 @@ async fn a_malformed_head_is_refused(#[case] bytes: &[u8]) {
 async fn a_malformed_chunk_ends_the_request(#[case] chunks: &[u8]) {
     let world = world().await;
     let head = b"POST /w/echo HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let answer = exchange(&world, &[head, chunks].concat()).await;
-    assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    let response = exchange(&world, &[head, chunks].concat()).await;
+    assert!(!response.contains("HTTP/1.1 200"), "{response}");
     still_serves(&world).await;
 }
 
@@ -107,8 +107,8 @@ async fn endless_chunk_extensions_end_the_request() {
     let world = world().await;
     let head =
         b"POST /w/echo HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n1;";
-    let answer = exchange(&world, &[&head[..], &[b'x'; 100_000]].concat()).await;
-    assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    let response = exchange(&world, &[&head[..], &[b'x'; 100_000]].concat()).await;
+    assert!(!response.contains("HTTP/1.1 200"), "{response}");
     still_serves(&world).await;
 }
 
@@ -116,16 +116,22 @@ async fn endless_chunk_extensions_end_the_request() {
 #[tokio::test]
 async fn a_length_beside_chunks_is_refused_wherever_it_comes() {
     let world = world().await;
-    let answer = exchange(
+    let response = exchange(
         &world,
         b"POST /a HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 2\r\n\r\nab\
           POST /b HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ncd\r\n0\r\n\r\n\
           POST /c HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
     )
     .await;
-    assert!(answer.contains("POST http://shop.example/a ab"), "{answer}");
-    assert!(answer.contains("POST http://shop.example/b cd"), "{answer}");
-    assert!(answer.contains("HTTP/1.1 400 "), "{answer}");
+    assert!(
+        response.contains("POST http://shop.example/a ab"),
+        "{response}"
+    );
+    assert!(
+        response.contains("POST http://shop.example/b cd"),
+        "{response}"
+    );
+    assert!(response.contains("HTTP/1.1 400 "), "{response}");
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 2);
     still_serves(&world).await;
 }
@@ -137,15 +143,15 @@ async fn a_length_beside_chunks_is_refused_wherever_it_comes() {
 #[case::half_a_head(b"PROXY TCP4 203.0.113.7 127.0.0.1 4711 443\r\nGET / HTTP/1.1\r\nHost: sh")]
 #[tokio::test]
 async fn a_visitor_who_never_ends_a_head_is_shown_out(#[case] bytes: &[u8]) {
-    let world = world_of(Settings::default(), Duration::from_millis(100)).await;
+    let world = world_of(EdgeSettings::default(), Duration::from_millis(100)).await;
     let mut stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     // It ends although the visitor keeps the connection open; what hyper says about it is hyper's.
-    let _ = timeout(SOON, stream.read_to_end(&mut answer))
+    let _ = timeout(SOON, stream.read_to_end(&mut response))
         .await
         .unwrap();
-    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    assert!(!response.starts_with(b"HTTP/1.1 200"));
     still_serves(&world).await;
 }
 
@@ -160,12 +166,15 @@ async fn http_2_is_only_spoken_over_tls() {
 #[tokio::test]
 async fn lone_line_feeds_make_one_request_and_no_second() {
     let world = world().await;
-    let answer = exchange(
+    let response = exchange(
         &world,
         b"GET /a HTTP/1.1\nHost: shop.example\nConnection: close\n\nGET /b HTTP/1.1\nHost: shop.example\n\n",
     )
     .await;
-    assert!(!answer.contains("GET https://shop.example/b"), "{answer}");
+    assert!(
+        !response.contains("GET https://shop.example/b"),
+        "{response}"
+    );
     still_serves(&world).await;
 }
 
@@ -183,10 +192,10 @@ async fn a_head_beyond_every_bound_is_refused_and_not_kept(
         head.push_str(&format!("x-{number}: {}\r\n", "x".repeat(length)));
     }
     head.push_str("\r\n");
-    let answer = exchange(&world, head.as_bytes()).await;
+    let response = exchange(&world, head.as_bytes()).await;
     assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
-        "{answer}"
+        response.is_empty() || response.starts_with("HTTP/1.1 431 "),
+        "{response}"
     );
     assert!(world.trace.exchanges().is_empty());
     still_serves(&world).await;
@@ -209,7 +218,7 @@ async fn no_header_of_the_edge_can_be_forged(#[case] name: &'static [u8], #[case
     request
         .headers_mut()
         .insert(name.clone(), HeaderValue::from_bytes(value).unwrap());
-    let answer = world.ask(request).await;
+    let response = world.ask(request).await;
     let worker = &world.hops(Party::Edge, Party::Worker)[0];
     let seen = worker.request.headers.get(&name);
     if name == "x-forwarded-for" {
@@ -217,7 +226,7 @@ async fn no_header_of_the_edge_can_be_forged(#[case] name: &'static [u8], #[case
     } else {
         assert_ne!(seen.map(HeaderValue::as_bytes), Some(value));
     }
-    assert_eq!(text(&answer), "GET https://shop.example/w/pass ");
+    assert_eq!(text(&response), "GET https://shop.example/w/pass ");
 }
 
 #[tokio::test]
@@ -231,9 +240,9 @@ async fn a_slow_head_holds_nobody_else_up() {
     slow.write_all(b".example\r\nConnection: close\r\n\r\n")
         .await
         .unwrap();
-    let mut answer = String::new();
-    slow.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let mut response = String::new();
+    slow.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
 }
 
 #[tokio::test]
@@ -245,9 +254,9 @@ async fn a_slow_body_holds_nobody_else_up() {
         .unwrap();
     still_serves(&world).await;
     slow.write_all(b" body").await.unwrap();
-    let mut answer = String::new();
-    slow.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.ends_with("slow body"), "{answer}");
+    let mut response = String::new();
+    slow.read_to_string(&mut response).await.unwrap();
+    assert!(response.ends_with("slow body"), "{response}");
 }
 
 /// A frame of HTTP/2: type, flags, stream, content (RFC 9113 §4.1).
@@ -458,9 +467,9 @@ async fn a_header_bomb_over_http_2_is_refused() {
         request = request.header(format!("x-{number}"), "x".repeat(400));
     }
     let request = request.body(body::empty()).unwrap();
-    if let Ok(answer) = sender.send_request(request).await {
-        assert!(matches!(answer.status().as_u16(), 413 | 431));
-        let _ = answer.into_body().collect().await;
+    if let Ok(response) = sender.send_request(request).await {
+        assert!(matches!(response.status().as_u16(), 413 | 431));
+        let _ = response.into_body().collect().await;
     }
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
     still_serves(&world).await;

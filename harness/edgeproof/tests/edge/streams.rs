@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use edgeproof_edge::{Plan, Settings};
+use edgeproof_edge::{EdgeSettings, Plan};
 use edgeproof_ground::{
     body::{self, Body, BodyError},
     header_limits as limits,
@@ -75,9 +75,9 @@ fn upload(bytes: u64) -> (Body, Arc<AtomicU64>) {
 #[case::through_the_worker("/w/upload")]
 #[tokio::test]
 async fn a_long_upload_arrives_whole(#[case] path: &str) {
-    let world = world_with(Settings {
+    let world = world_with(EdgeSettings {
         plan: Plan::Enterprise,
-        ..Settings::default()
+        ..EdgeSettings::default()
     })
     .await;
     let (body, sent) = upload(2 * ON_THE_WAY);
@@ -89,9 +89,9 @@ async fn a_long_upload_arrives_whole(#[case] path: &str) {
 
 #[tokio::test]
 async fn an_upload_that_nobody_reads_is_held_back() {
-    let world = world_with(Settings {
+    let world = world_with(EdgeSettings {
         plan: Plan::Enterprise,
-        ..Settings::default()
+        ..EdgeSettings::default()
     })
     .await;
     let fault: Fault = serde_saphyr::from_str("{on: origin, fault: hang}").unwrap();
@@ -211,7 +211,7 @@ async fn one_connection_carries_many_requests() {
 async fn many_streams_of_http_2_are_answered_side_by_side() {
     let world = world().await;
     let sender = world.http2().await;
-    let answers = (0..50).map(|number| {
+    let responses = (0..50).map(|number| {
         let mut sender = sender.clone();
         async move {
             let url = format!("https://shop.example/w/pass?{number}");
@@ -221,7 +221,7 @@ async fn many_streams_of_http_2_are_answered_side_by_side() {
             assert_eq!(bytes, format!("GET {url} "));
         }
     });
-    futures_util::future::join_all(answers).await;
+    futures_util::future::join_all(responses).await;
 }
 
 #[rstest]

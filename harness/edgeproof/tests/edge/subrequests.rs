@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
-use edgeproof_edge::{Normalization, NormalizationType, Plan, Settings};
+use edgeproof_edge::{EdgeSettings, Normalization, NormalizationType, Plan};
 use edgeproof_ground::{body, trace::Party};
 use edgeproof_internet::Fault;
 use http::{HeaderValue, Response};
@@ -119,9 +119,9 @@ async fn a_fetch_that_reaches_nobody_is_answered_and_not_rejected(
 
 #[tokio::test]
 async fn one_subrequest_too_many_rejects() {
-    let world = world_with(Settings {
+    let world = world_with(EdgeSettings {
         subrequests: 7,
-        ..Settings::default()
+        ..EdgeSettings::default()
     })
     .await;
     let answer = world.get("/w/many").await;
@@ -146,9 +146,9 @@ async fn a_worker_that_throws_or_hangs_is_error_1101(#[case] path: &str) {
 
 #[tokio::test]
 async fn a_worker_that_takes_too_much_processor_time_is_error_1102_and_runs_on() {
-    let world = world_with(Settings {
+    let world = world_with(EdgeSettings {
         cpu_ms: Some(50),
-        ..Settings::default()
+        ..EdgeSettings::default()
     })
     .await;
     let busy = world.get("/w/busy").await;
@@ -181,9 +181,9 @@ async fn a_worker_that_fails_open_sends_the_request_to_the_origin(
 
 #[tokio::test]
 async fn the_daily_limit_stops_workers_and_not_the_zone() {
-    let world = world_with(Settings {
+    let world = world_with(EdgeSettings {
         daily_requests: Some(1),
-        ..Settings::default()
+        ..EdgeSettings::default()
     })
     .await;
     assert_eq!(world.get("/w/url").await.status(), 200);
@@ -198,12 +198,12 @@ async fn the_daily_limit_stops_workers_and_not_the_zone() {
 #[case(NormalizationType::Cloudflare, "https://shop.example/w/url")]
 #[tokio::test]
 async fn a_worker_sees_the_normalised_url(#[case] kind: NormalizationType, #[case] expected: &str) {
-    let world = world_with(Settings {
+    let world = world_with(EdgeSettings {
         normalization: Normalization {
             kind,
             ..Normalization::default()
         },
-        ..Settings::default()
+        ..EdgeSettings::default()
     })
     .await;
     assert_eq!(text(&world.get("/x/../%77/./u%72l").await), expected);

@@ -14,8 +14,8 @@ use std::{
 use bytes::Bytes;
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{
-    CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, InUse, Location, Outbound, Route,
-    Settings, WorkerEndpoint, Zone, preamble,
+    CertificateAuthority, Edge, EdgeOptions, EdgeSettings, HEAD_TIMEOUT, InUse, Location, Outbound,
+    Route, WorkerEndpoint, Zone, preamble,
 };
 use edgeproof_ground::{
     body::{self, Body},
@@ -64,7 +64,7 @@ struct OriginHandle(Arc<Origin>);
 impl Handler for OriginHandle {
     fn handle(&self, request: Request<Body>) -> Handled {
         let origin = Arc::clone(&self.0);
-        Box::pin(async move { Ok(origin.answer(request).await) })
+        Box::pin(async move { Ok(origin.response(request).await) })
     }
 }
 
@@ -81,16 +81,16 @@ impl Drop for GivenUp {
 }
 
 impl Origin {
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn response(&self, request: Request<Body>) -> Response<Body> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let (head, mut body) = request.into_parts();
         if head.uri.path() == "/hangs" {
             std::future::pending::<()>().await;
         }
         if head.uri.path() == "/refuse" {
-            let mut answer = Response::new(body::full("refused by the origin"));
-            *answer.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            return answer;
+            let mut response = Response::new(body::full("refused by the origin"));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return response;
         }
         let mut text = Vec::new();
         while let Some(Ok(frame)) = body.frame().await {
@@ -101,7 +101,7 @@ impl Origin {
             }
         }
         text.truncate(1024);
-        let mut answer = match head.uri.path() {
+        let mut response = match head.uri.path() {
             path if path.ends_with("/endless") => Response::new(self.endless()),
             "/renewed.css" => renewed(&head.headers),
             "/varying.css" => varying(&head.headers),
@@ -111,14 +111,14 @@ impl Origin {
                 Response::new(body::full(format!("{} {uri} {text}", head.method)))
             }
         };
-        let headers = answer.headers_mut();
+        let headers = response.headers_mut();
         headers.insert("x-accel-redirect", HeaderValue::from_static("/internal"));
         if head.uri.path() == "/oversized" {
-            let huge = "x".repeat(limits::ANSWER_HEADER_BYTES);
+            let huge = "x".repeat(limits::RESPONSE_HEADER_BYTES);
             headers.insert("x-huge", HeaderValue::from_str(&huge).unwrap());
         }
         tell(&head.headers, headers);
-        answer
+        response
     }
 
     fn endless(&self) -> Body {
@@ -136,16 +136,16 @@ impl Origin {
 
 /// Fresh for no time, and unchanged whenever it is asked.
 fn renewed(asked: &HeaderMap) -> Response<Body> {
-    let mut answer = Response::new(body::full("0123456789"));
+    let mut response = Response::new(body::full("0123456789"));
     if asked.get("if-none-match").is_some_and(|tag| tag == "\"a\"") {
-        answer = Response::new(body::empty());
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        response = Response::new(body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     headers.insert("etag", HeaderValue::from_static("\"a\""));
     let for_a_second = HeaderValue::from_static("max-age=1, stale-if-error=3600");
     headers.insert("cache-control", for_a_second);
-    answer
+    response
 }
 
 /// One answer for each encoding and each language.
@@ -154,32 +154,32 @@ fn varying(asked: &HeaderMap) -> Response<Body> {
         let value = asked.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     });
-    let mut answer = Response::new(body::full(text.join("; ")));
+    let mut response = Response::new(body::full(text.join("; ")));
     let vary = HeaderValue::from_static("Accept-Encoding, Accept-Language");
-    answer.headers_mut().insert("vary", vary);
-    answer
+    response.headers_mut().insert("vary", vary);
+    response
 }
 
 /// Copies the headers an origin saw into its answer.
-fn tell(seen: &HeaderMap, answer: &mut HeaderMap) {
+fn tell(seen: &HeaderMap, response: &mut HeaderMap) {
     for (name, value) in seen {
         let name = HeaderName::from_bytes(format!("saw-{name}").as_bytes()).unwrap();
-        answer.append(name, value.clone());
+        response.append(name, value.clone());
     }
 }
 
 pub(crate) async fn world() -> World {
-    world_with(Settings::default()).await
+    world_with(EdgeSettings::default()).await
 }
 
 /// Two zones: `shop.example` with the worker of `worker.js` below `/w/` and a custom domain, `other.example` with a
 /// worker on every path; `vendor.test` is not behind the edge.
-pub(crate) async fn world_with(settings: Settings) -> World {
+pub(crate) async fn world_with(settings: EdgeSettings) -> World {
     world_of(settings, HEAD_TIMEOUT).await
 }
 
 /// The same with the time that a visitor has for a head.
-pub(crate) async fn world_of(settings: Settings, head_timeout: Duration) -> World {
+pub(crate) async fn world_of(settings: EdgeSettings, head_timeout: Duration) -> World {
     let trace = Trace::new();
     let internet = Internet::new(trace.clone());
     let origin = Arc::new(Origin::default());
@@ -270,7 +270,7 @@ fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
     runtime.addresses().iter().map(endpoint).collect()
 }
 
-fn zones(settings: Settings) -> Vec<Zone> {
+fn zones(settings: EdgeSettings) -> Vec<Zone> {
     vec![
         Zone {
             name: "shop.example".to_owned(),
@@ -376,8 +376,8 @@ impl World {
 
     /// Asks and reads the whole answer.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Response<Bytes> {
-        let answer = self.http1().await.send_request(request).await.unwrap();
-        let (parts, body) = answer.into_parts();
+        let response = self.http1().await.send_request(request).await.unwrap();
+        let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Response::from_parts(parts, bytes)
     }
@@ -408,12 +408,12 @@ pub(crate) fn post(path: &str, body: Body) -> Request<Body> {
         .unwrap()
 }
 
-pub(crate) fn text(answer: &Response<Bytes>) -> &str {
-    std::str::from_utf8(answer.body()).unwrap()
+pub(crate) fn text(response: &Response<Bytes>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
 }
 
 /// What the origin saw in a header.
-pub(crate) fn saw<'a>(answer: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
-    let value = answer.headers().get(format!("saw-{name}"))?;
+pub(crate) fn saw<'a>(response: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
+    let value = response.headers().get(format!("saw-{name}"))?;
     Some(value.to_str().unwrap())
 }

@@ -78,7 +78,7 @@ async fn a_failure_of_an_app_that_has_died_before_tells_how() {
     let origin = Origin::started(&app, Arc::clone(&process)).unwrap();
     let ask = |path: &str| {
         let url = format!("http://shop.example{path}");
-        origin.answer(http::Request::get(url).body(body::empty()).unwrap())
+        origin.response(http::Request::get(url).body(body::empty()).unwrap())
     };
     assert!(ask("/die").await.is_err());
     process.ended().await;

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 
-use crate::world::{Reply, SECRET, World, answer, json as json_reply};
+use crate::world::{Reply, SECRET, World, json as json_reply, response};
 
 #[rstest]
 #[case("/fp//evil.example/x")]
@@ -115,7 +115,7 @@ async fn the_secret_key_is_seen_by_the_platform_alone() {
         &[("FP_LOG_LEVEL", "debug"), ("FP_EDGE_API", "true")],
         |asked| match asked.url.as_str() {
             // A platform that repeats what it was told.
-            url if url.ends_with("/v4/send") => Some(answer(
+            url if url.ends_with("/v4/send") => Some(response(
                 401,
                 &[("x-echo", asked.headers["authorization"].to_str().unwrap())],
                 asked.headers["authorization"].as_bytes().to_vec(),
@@ -203,5 +203,5 @@ async fn the_platform_cannot_send_the_worker_elsewhere() {
 }
 
 fn redirect(to: &str) -> Reply {
-    answer(302, &[("location", to)], "")
+    response(302, &[("location", to)], "")
 }

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::{Reply, SECRET, VISITOR, World, answer, identified_but, json as json_reply};
+use crate::world::{Reply, SECRET, VISITOR, World, identified_but, json as json_reply, response};
 
 fn body_of(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap()
@@ -175,7 +175,7 @@ async fn agent_data_reaches_a_document_as_text_and_nothing_else() {
 }
 
 fn html_report() -> Reply {
-    answer(
+    response(
         200,
         &[("content-type", "text/html")],
         "<html><head></head><body>report</body></html>",

@@ -2,14 +2,14 @@
 
 use rstest::rstest;
 
-use crate::world::{Got, World, answer};
+use crate::world::{Got, World, response};
 
 const PAGE: &str = "https://www.shop.example";
 
 async fn preflight(headers: &str, origin: &str) -> (World, Got) {
     let world = World::start(&[], |asked| {
         (asked.method == "OPTIONS").then(|| {
-            answer(
+            response(
                 204,
                 &[
                     ("access-control-allow-origin", "*"),
@@ -70,7 +70,7 @@ async fn an_answer_open_to_all_becomes_one_for_this_page_that_may_be_read_with_c
         asked
             .url
             .contains("/api/")
-            .then(|| answer(200, &[("access-control-allow-origin", "*")], "{}"))
+            .then(|| response(200, &[("access-control-allow-origin", "*")], "{}"))
     })
     .await;
     let lines = format!("origin: {PAGE}\nfp-data: signals\ncookie: session=1");
@@ -100,7 +100,7 @@ async fn a_call_from_another_origin_carries_cookies_where_the_page_asked_for_it(
                 ("access-control-allow-origin", "*"),
                 ("set-cookie", "origin=1"),
             ];
-            Some(answer(200, &headers, "{}"))
+            Some(response(200, &headers, "{}"))
         }
     })
     .await;

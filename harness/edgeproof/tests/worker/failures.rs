@@ -6,8 +6,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::world::{
-    CLOSED, INSTRUMENTOR, MONITORING, OPEN, Reply, World, answer, identified, identified_but,
-    json as json_reply,
+    CLOSED, INSTRUMENTOR, MONITORING, OPEN, Reply, World, identified, identified_but,
+    json as json_reply, response,
 };
 
 type Setting = (&'static str, &'static str);
@@ -30,19 +30,19 @@ fn silent_body() -> Reply {
 }
 
 fn refused() -> Reply {
-    answer(500, &[], "{}")
+    response(500, &[], "{}")
 }
 
 fn too_many() -> Reply {
-    answer(429, &[("retry-after", "1")], "{}")
+    response(429, &[("retry-after", "1")], "{}")
 }
 
 fn elsewhere() -> Reply {
-    answer(307, &[("location", "https://evil.example/v4/send")], "")
+    response(307, &[("location", "https://evil.example/v4/send")], "")
 }
 
 fn no_json() -> Reply {
-    answer(200, &[("content-type", "application/json")], "<html>")
+    response(200, &[("content-type", "application/json")], "<html>")
 }
 
 fn but(patch: &Value) -> Reply {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use rstest::rstest;
 
-use crate::world::{Got, INSTRUMENTOR, Reply, World, answer, html, pieces};
+use crate::world::{Got, INSTRUMENTOR, Reply, World, html, pieces, response};
 
 async fn page_of(reply: impl Fn() -> Reply + Send + Sync + 'static) -> (World, Got) {
     let world = World::start(&[], move |asked| asked.url.contains("/page").then(&reply)).await;
@@ -65,7 +65,7 @@ async fn a_page_in_any_charset_gets_a_script_in_its_own(
     let page = [before.as_slice(), rest].concat();
     let sent = page.clone();
     let (_world, got) =
-        page_of(move || answer(200, &[("content-type", content_type)], sent.clone())).await;
+        page_of(move || response(200, &[("content-type", content_type)], sent.clone())).await;
     assert_eq!(
         got.body,
         [before.as_slice(), &encode(INSTRUMENTOR), rest].concat()
@@ -77,7 +77,7 @@ async fn a_page_that_only_its_byte_order_mark_declares_gets_a_script_in_its_char
     let before = utf16_le("\u{feff}<html><head>");
     let sent = before.clone();
     let (_world, got) =
-        page_of(move || answer(200, &[("content-type", "text/html")], sent.clone())).await;
+        page_of(move || response(200, &[("content-type", "text/html")], sent.clone())).await;
     let script = utf16_le(INSTRUMENTOR);
     assert_eq!(got.body, [before, script].concat());
 }
@@ -126,7 +126,7 @@ async fn a_page_under_a_policy_is_instrumented_or_the_log_says_why_not(
         if !policy.is_empty() {
             headers.push(("content-security-policy", policy));
         }
-        answer(200, &headers, format!("<html><head>{meta}</head>"))
+        response(200, &headers, format!("<html><head>{meta}</head>"))
     })
     .await;
     let nonce = nonce
@@ -155,7 +155,7 @@ async fn what_speaks_of_the_bytes_of_a_page_is_right_afterwards() {
             ("accept-ranges", "bytes"),
             ("x-own", "1"),
         ];
-        answer(200, &headers, "<html><head></head>")
+        response(200, &headers, "<html><head></head>")
     })
     .await;
     let length = "<html><head></head>".len() + INSTRUMENTOR.len();
@@ -199,7 +199,7 @@ async fn an_answer_that_is_no_whole_page_is_left_alone(
             let mut all = vec![("content-type", content_type), ("etag", "\"v1\"")];
             all.extend_from_slice(headers);
             let has_body = asked.method != "HEAD" && status != 304;
-            answer(
+            response(
                 status,
                 &all,
                 if has_body { "<html><head></head>" } else { "" },
@@ -231,7 +231,7 @@ async fn a_compressed_page_is_instrumented_and_compressed_again() {
         asked
             .url
             .contains("/page")
-            .then(|| answer(200, &headers, gzipped.clone()))
+            .then(|| response(200, &headers, gzipped.clone()))
     })
     .await;
     let lines = "sec-fetch-dest: document\naccept-encoding: gzip";

@@ -108,7 +108,7 @@ impl Got {
 }
 
 /// An answer of one piece.
-pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
     pieces(status, headers, vec![body.into()])
 }
 
@@ -123,11 +123,11 @@ pub(crate) fn pieces(status: u16, headers: &[(&str, &str)], pieces: Vec<Bytes>) 
 }
 
 pub(crate) fn html(body: impl Into<Bytes>) -> Reply {
-    answer(200, &[("content-type", "text/html; charset=utf-8")], body)
+    response(200, &[("content-type", "text/html; charset=utf-8")], body)
 }
 
 pub(crate) fn json(body: &Value) -> Reply {
-    answer(
+    response(
         200,
         &[("content-type", "application/json")],
         body.to_string(),
@@ -379,7 +379,7 @@ fn usual(request: &Asked) -> Reply {
     } else if request.url.contains("/page") {
         html("<!doctype html><html><head><title>Shop</title></head><body></body></html>")
     } else {
-        answer(200, &[("content-type", "application/json")], "{}")
+        response(200, &[("content-type", "application/json")], "{}")
     }
 }
 

@@ -15,9 +15,8 @@ pub(super) use limits::Limits;
 pub use limits::RateLimit;
 
 use super::{
-    Platform,
-    answer::{self, ApiError, Refused},
-    ids,
+    Platform, ids,
+    response::{self, ApiError, Refused},
     send::MAX_LINKED_ID,
     store::Record,
 };
@@ -62,7 +61,7 @@ impl Operation {
     }
 
     /// The answer, as far as the key's limits allow one.
-    pub(super) fn answer(
+    pub(super) fn response(
         &self,
         platform: &Platform,
         request: &Request,
@@ -86,7 +85,7 @@ impl Operation {
             Self::Delete(_) => platform.store().limits.deletion(key, now),
         }?;
         match self {
-            Self::Search => search::answer(platform, request),
+            Self::Search => search::response(platform, request),
             Self::Get(id) => get(platform, request, id),
             Self::Update(id) => update(platform, request, id),
             Self::Delete(id) => delete(platform, id),
@@ -109,7 +108,7 @@ fn get(platform: &Platform, request: &Request, id: &str) -> Result<Vec<u8>, Refu
         let json = event.to_json().map_err(ApiError::failed)?;
         event.rule_action = Some(ruleset.evaluate(&id, &json));
     }
-    answer::body(&event)
+    response::body(&event)
 }
 
 fn update(platform: &Platform, request: &Request, id: &str) -> Result<Vec<u8>, Refused> {

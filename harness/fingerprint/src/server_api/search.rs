@@ -10,7 +10,7 @@ use wiremock::Request;
 use super::{check_visitor_id, invalid};
 use crate::{
     Platform,
-    answer::{self, ApiError, Refused},
+    response::{self, ApiError, Refused},
     rules::fields::BOT_CATEGORIES,
     store::Record,
 };
@@ -118,7 +118,7 @@ struct Search {
     edge: bool,
 }
 
-pub(super) fn answer(platform: &Platform, request: &Request) -> Result<Vec<u8>, Refused> {
+pub(super) fn response(platform: &Platform, request: &Request) -> Result<Vec<u8>, Refused> {
     let now = platform.settings.clock.now();
     let parameters: Vec<(String, String)> = request
         .url
@@ -193,7 +193,7 @@ fn page(search: &Search, found: Vec<(&Record, Json)>) -> Result<Vec<u8>, Refused
     if let Some(most) = search.total {
         body["total_hits"] = json!(total.min(most));
     }
-    answer::body(&body)
+    response::body(&body)
 }
 
 /// Reads the query. Parameters that no filter knows are passed over: SDKs add their own.

@@ -33,7 +33,7 @@ fn request() -> Json {
 
 #[tokio::test]
 async fn an_edge_event_tells_of_the_address_and_is_recorded() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let event = edge(&platform, &request()).await.json();
     assert_eq!(event["source"], "edge");
     assert_eq!(event["ip_info"]["v4"]["address"], "198.51.100.130");
@@ -55,7 +55,7 @@ async fn a_bot_is_known_by_its_signature_or_its_own_word(
     #[case] headers: &[(&str, &str)],
     #[case] expected: Option<(&str, &str)>,
 ) {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let mut body = request();
     body["headers"] = headers
         .iter()
@@ -87,27 +87,27 @@ async fn a_wrong_edge_request_is_refused(
     #[case] value: Json,
     #[case] message: &str,
 ) {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let mut body = request();
     body[&member[1..]] = value;
-    let answer = edge(&platform, &body).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert_eq!(answer.json()["error"]["message"], message);
+    let response = edge(&platform, &body).await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    assert_eq!(response.json()["error"]["message"], message);
 }
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let mut body = request();
     body["tags"] = json!({ "a": "0".repeat(2 * 1024 * 1024) });
-    let answer = edge(&platform, &body).await;
-    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(answer.json()["error"]["code"], "payload_too_large");
+    let response = edge(&platform, &body).await;
+    assert_eq!(response.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(response.json()["error"]["code"], "payload_too_large");
 }
 
 #[tokio::test]
 async fn the_browser_cache_answers_text_that_is_the_same_for_the_same_path() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let get = async |path: &str| {
         ask(
             &platform,
@@ -119,10 +119,10 @@ async fn the_browser_cache_answers_text_that_is_the_same_for_the_same_path() {
         )
         .await
     };
-    let answer = get("/Gk2x/aB9?q=1").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.headers["content-type"], "text/plain");
-    assert_eq!(answer.body.len(), 92);
-    assert_eq!(get("/Gk2x/aB9?q=1").await.body, answer.body);
-    assert_ne!(get("/Gk2x/other").await.body, answer.body);
+    let response = get("/Gk2x/aB9?q=1").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.headers["content-type"], "text/plain");
+    assert_eq!(response.body.len(), 92);
+    assert_eq!(get("/Gk2x/aB9?q=1").await.body, response.body);
+    assert_ne!(get("/Gk2x/other").await.body, response.body);
 }

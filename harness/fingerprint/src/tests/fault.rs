@@ -30,28 +30,28 @@ async fn one_member_of_the_answer_is_changed(
     #[case] member: &str,
     #[case] expected: Option<Json>,
 ) {
-    let answer = faulty(fault).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json().pointer(member), expected.as_ref());
+    let response = faulty(fault).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.json().pointer(member), expected.as_ref());
 }
 
 #[tokio::test]
 async fn a_body_can_break_off() {
-    let answer = faulty(json!("invalid_json")).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    let error = serde_json::from_slice::<Json>(&answer.body).unwrap_err();
+    let response = faulty(json!("invalid_json")).await;
+    assert_eq!(response.status, StatusCode::OK);
+    let error = serde_json::from_slice::<Json>(&response.body).unwrap_err();
     assert!(error.is_eof(), "{error}");
-    assert!(answer.body.starts_with(b"{"));
+    assert!(response.body.starts_with(b"{"));
 }
 
 #[tokio::test]
 async fn an_error_can_be_stated_with_its_retry_after() {
     let fault =
         json!({ "error": { "status": 429, "code": "too_many_requests", "retry_after": 7 } });
-    let answer = faulty(fault).await;
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(answer.headers["retry-after"], "7");
-    assert_eq!(answer.json()["error"]["code"], "too_many_requests");
+    let response = faulty(fault).await;
+    assert_eq!(response.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.headers["retry-after"], "7");
+    assert_eq!(response.json()["error"]["code"], "too_many_requests");
 }
 
 #[tokio::test]
@@ -62,8 +62,8 @@ async fn a_fault_has_its_share_of_the_responses() {
     .await;
     let mut replayed = Vec::new();
     for nonce in ["1", "2", "3", "4"] {
-        let answer = send(&platform, &send_body(&signals(nonce), None)).await;
-        replayed.push(answer.json()["event"]["replayed"].as_bool().unwrap());
+        let response = send(&platform, &send_body(&signals(nonce), None)).await;
+        replayed.push(response.json()["event"]["replayed"].as_bool().unwrap());
     }
     assert_eq!(replayed, [false, true, true, false]);
 }
@@ -80,7 +80,7 @@ async fn each_endpoint_has_faults_of_its_own(#[case] on: &str, #[case] endpoint:
     for asked in ["POST /v4/send", "POST /v4/edge", "GET /v4/events"] {
         let (method, path) = asked.split_once(' ').unwrap();
         let method = method.parse().unwrap();
-        let answer = ask(
+        let response = ask(
             &platform,
             method,
             "api.fpjs.io",
@@ -89,6 +89,6 @@ async fn each_endpoint_has_faults_of_its_own(#[case] on: &str, #[case] endpoint:
             b"{}".to_vec(),
         )
         .await;
-        assert_eq!(answer.status == 503, asked == endpoint, "{asked}");
+        assert_eq!(response.status == 503, asked == endpoint, "{asked}");
     }
 }

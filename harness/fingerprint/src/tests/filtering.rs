@@ -22,13 +22,13 @@ async fn the_first_filter_rule_that_matches_decides_and_none_allows(
     #[case] passes: bool,
 ) {
     let platform = workspace(json!({ "filters": filters })).await;
-    let answer = send(&platform, &send_body(&signals("1"), None)).await;
+    let response = send(&platform, &send_body(&signals("1"), None)).await;
     if passes {
-        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(response.status, StatusCode::OK);
         assert_eq!(platform.events().len(), 1);
     } else {
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        assert_eq!(answer.json()["error"]["code"], "request_filtered");
+        assert_eq!(response.status, StatusCode::FORBIDDEN);
+        assert_eq!(response.json()["error"]["code"], "request_filtered");
         assert!(platform.events().is_empty());
         assert!(platform.refusals()[0].reason.contains("filter rule"));
     }

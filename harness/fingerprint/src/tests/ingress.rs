@@ -7,15 +7,17 @@ use rstest::rstest;
 use serde_json::{Value as Json, json};
 
 use super::{
-    super::{AGENT_CACHE, CDN_HOST, Ruleset, Settings, Signals, Stated, event, rules, signals},
+    super::{
+        AGENT_CACHE, CDN_HOST, PlatformSettings, Ruleset, Signals, Stated, event, rules, signals,
+    },
     *,
 };
 
 #[tokio::test]
 async fn the_cdn_serves_the_agent_for_the_public_key_only() {
-    let platform = start(Settings {
+    let platform = start(PlatformSettings {
         agent: Bytes::from_static(b"export {}"),
-        ..Settings::default()
+        ..PlatformSettings::default()
     })
     .await;
     let path = format!("/v4/{}", platform.keys().public);
@@ -43,10 +45,10 @@ async fn the_cdn_serves_the_agent_for_the_public_key_only() {
 
 #[tokio::test]
 async fn an_identification_answers_what_the_worker_checks_and_is_recorded() {
-    let platform = start(Settings::default()).await;
-    let answer = send(&platform, &send_body(&signals("n1"), None)).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    let body = answer.json();
+    let platform = start(PlatformSettings::default()).await;
+    let response = send(&platform, &send_body(&signals("n1"), None)).await;
+    assert_eq!(response.status, StatusCode::OK);
+    let body = response.json();
 
     let event = &body["event"];
     assert_eq!(event["replayed"], false);
@@ -89,7 +91,7 @@ async fn an_identification_answers_what_the_worker_checks_and_is_recorded() {
 
 #[tokio::test]
 async fn signals_that_were_sent_before_are_replayed() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let body = send_body(&signals("same"), None);
     assert_eq!(
         send(&platform, &body).await.json()["event"]["replayed"],
@@ -108,7 +110,7 @@ async fn signals_that_were_sent_before_are_replayed() {
 
 #[tokio::test]
 async fn a_visitor_is_recognised_by_token_by_cookie_and_by_device() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let first = send(&platform, &send_body(&signals("n1"), None))
         .await
         .json();
@@ -156,7 +158,7 @@ async fn a_visitor_is_recognised_by_token_by_cookie_and_by_device() {
 
 #[tokio::test]
 async fn the_first_rule_that_holds_decides_and_none_allows() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let id = platform.set_ruleset(
         "sign-up",
         ruleset(json!({ "rules": [
@@ -200,7 +202,7 @@ async fn the_first_rule_that_holds_decides_and_none_allows() {
 
 #[tokio::test]
 async fn an_allow_rule_changes_headers() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let id = platform.set_ruleset(
         "mark",
         ruleset(json!({ "rules": [{ "if": "incognito", "allow": {
@@ -223,9 +225,9 @@ async fn an_allow_rule_changes_headers() {
 #[tokio::test]
 async fn stated_fields_replace_measured_ones_and_rules_see_them() {
     let stated = json!({ "incognito": false, "bot": "good", "suspect_score": 9, "ip_info.v4.asn_name": "Example" });
-    let platform = start(Settings {
+    let platform = start(PlatformSettings {
         signals: serde_json::from_value(stated).unwrap(),
-        ..Settings::default()
+        ..PlatformSettings::default()
     })
     .await;
     let id = platform.set_ruleset(
@@ -234,12 +236,12 @@ async fn stated_fields_replace_measured_ones_and_rules_see_them() {
             { "if": "not incognito and bot == 'good' and suspect_score == 9", "block": {} },
         ] })),
     );
-    let answer = send(&platform, &send_body(&signals("n1"), Some(&id)))
+    let response = send(&platform, &send_body(&signals("n1"), Some(&id)))
         .await
         .json();
-    assert_eq!(answer["rule_action"]["type"], "block");
-    assert_eq!(answer["event"]["ip_info"]["v4"]["asn_name"], "Example");
-    assert_eq!(answer["event"]["ip_info"]["v4"]["address"], "203.0.113.7");
+    assert_eq!(response["rule_action"]["type"], "block");
+    assert_eq!(response["event"]["ip_info"]["v4"]["asn_name"], "Example");
+    assert_eq!(response["event"]["ip_info"]["v4"]["address"], "203.0.113.7");
     assert_eq!(platform.events()[0].event.bot, Some(event::Bot::Good));
 }
 
@@ -284,7 +286,7 @@ async fn a_wrong_request_gets_the_published_error(
     #[case] status: u16,
     #[case] code: &str,
 ) {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let secret = platform.keys().secret.clone();
     let key = key.map(|key| {
         if key == "secret" {
@@ -293,9 +295,9 @@ async fn a_wrong_request_gets_the_published_error(
             key
         }
     });
-    let answer = ask(&platform, Method::POST, host, "/v4/send", key, body.into()).await;
-    assert_eq!(answer.status.as_u16(), status);
-    let envelope = answer.json();
+    let response = ask(&platform, Method::POST, host, "/v4/send", key, body.into()).await;
+    assert_eq!(response.status.as_u16(), status);
+    let envelope = response.json();
     assert_eq!(envelope["error"]["code"], code);
     assert_eq!(envelope["error"].as_object().unwrap().len(), 2);
     assert_eq!(platform.refusals()[0].error.code, code);
@@ -315,17 +317,17 @@ async fn a_wrong_member_is_refused(
     #[case] value: Json,
     #[case] message: &str,
 ) {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let mut body = send_body(&signals("n1"), None);
     body[member] = value;
-    let answer = send(&platform, &body).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert_eq!(answer.json()["error"]["message"], message);
+    let response = send(&platform, &body).await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    assert_eq!(response.json()["error"]["message"], message);
 }
 
 #[tokio::test]
 async fn a_stopped_platform_no_longer_listens() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let address = platform.address();
     drop(platform);
     // The listener is closed by its own thread a moment later.
@@ -407,21 +409,21 @@ fn an_error_in_a_ruleset_file_has_line_and_column() {
 #[tokio::test]
 async fn a_busy_task_can_stop_platforms() {
     for _ in 0..200 {
-        drop(start(Settings::default()).await);
+        drop(start(PlatformSettings::default()).await);
     }
 }
 
 #[tokio::test]
 async fn a_changed_ruleset_is_in_force_after_the_delay_and_a_new_one_at_once() {
-    let settings = Settings::default();
+    let settings = PlatformSettings::default();
     let clock = settings.clock.clone();
     let platform = start(settings).await;
     let allow_all = || ruleset(json!({ "rules": [] }));
     let block_all = || ruleset(json!({ "rules": [{ "if": "true", "block": {} }] }));
     let id = platform.set_ruleset("sign-up", block_all());
     let decide = async |nonce: &str| {
-        let answer = send(&platform, &send_body(&signals(nonce), Some(&id))).await;
-        answer.json()["rule_action"]["type"]
+        let response = send(&platform, &send_body(&signals(nonce), Some(&id))).await;
+        response.json()["rule_action"]["type"]
             .as_str()
             .unwrap()
             .to_owned()
@@ -444,7 +446,7 @@ async fn rules_and_rulesets_can_be_disabled_and_a_default_be_set(
     #[case] text: Json,
     #[case] expected: &str,
 ) {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let id = platform.set_ruleset("sign-up", ruleset(text));
     let action = &send(&platform, &send_body(&signals("1"), Some(&id)))
         .await
@@ -455,7 +457,7 @@ async fn rules_and_rulesets_can_be_disabled_and_a_default_be_set(
 
 #[tokio::test]
 async fn an_event_says_what_address_counters_and_browser_tell() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let mut body = send_body(&signals("1"), None);
     // A public VPN in New York, a browser in Berlin, and a user agent the page does not have.
     body["client_ip"] = json!("198.51.100.70");
@@ -506,10 +508,10 @@ async fn fields_can_be_stated_for_the_visits_of_one_address() {
 
 #[tokio::test]
 async fn keys_of_another_environment_are_keys_and_their_events_say_so() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let keys = platform.make_keys("staging");
     let body = send_body(&signals("1"), None).to_string();
-    let answer = ask(
+    let response = ask(
         &platform,
         Method::POST,
         "api.fpjs.io",
@@ -521,7 +523,7 @@ async fn keys_of_another_environment_are_keys_and_their_events_say_so() {
     let other = send(&platform, &send_body(&signals("2"), None))
         .await
         .json();
-    let environment = &answer.json()["event"]["environment_id"];
+    let environment = &response.json()["event"]["environment_id"];
     assert!(environment.as_str().unwrap().starts_with("ae_"));
     assert_ne!(environment, &other["event"]["environment_id"]);
     let path = format!("/v4/{}", keys.public);

@@ -15,7 +15,7 @@ use hyper_util::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Fingerprint, Ruleset, Settings, Signals, signals::Head};
+use super::{Fingerprint, PlatformSettings, Ruleset, Signals, signals::Head};
 
 struct Answer {
     status: StatusCode,
@@ -127,7 +127,7 @@ fn ruleset(text: Json) -> Ruleset {
     serde_json::from_value(text).unwrap()
 }
 
-async fn start(settings: Settings) -> Fingerprint {
+async fn start(settings: PlatformSettings) -> Fingerprint {
     Fingerprint::start(settings).await.unwrap()
 }
 

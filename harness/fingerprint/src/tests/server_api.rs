@@ -83,9 +83,14 @@ async fn populated() -> (Fingerprint, Vec<String>) {
 
 /// Which of the three events a search finds, in its order.
 async fn search(platform: &Fingerprint, ids: &[String], query: &str) -> Vec<usize> {
-    let answer = get(platform, &format!("/v4/events?{query}")).await;
-    assert_eq!(answer.status, StatusCode::OK, "{query}: {:?}", answer.body);
-    let found = answer.json();
+    let response = get(platform, &format!("/v4/events?{query}")).await;
+    assert_eq!(
+        response.status,
+        StatusCode::OK,
+        "{query}: {:?}",
+        response.body
+    );
+    let found = response.json();
     let events = found["events"].as_array().unwrap().iter();
     events
         .map(|event| ids.iter().position(|id| *id == event["event_id"]).unwrap())
@@ -172,9 +177,9 @@ async fn a_wrong_question_gets_the_published_error(
     #[case] message: &str,
 ) {
     let (platform, _) = populated().await;
-    let answer = get(&platform, path).await;
-    assert_eq!(answer.status.as_u16(), status);
-    assert_eq!(answer.json()["error"]["message"], message);
+    let response = get(&platform, path).await;
+    assert_eq!(response.status.as_u16(), status);
+    assert_eq!(response.json()["error"]["message"], message);
 }
 
 #[tokio::test]
@@ -201,8 +206,8 @@ async fn an_event_is_read_with_a_decision_only_if_a_ruleset_is_named() {
 async fn an_event_can_be_changed_and_found_by_what_was_changed() {
     let (platform, ids) = populated().await;
     let change = json!({ "linked_id": "order-9", "suspect": true, "tags": { "a": 1 } });
-    let answer = patch(&platform, &ids[1], change).await;
-    assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0));
+    let response = patch(&platform, &ids[1], change).await;
+    assert_eq!((response.status, response.body.len()), (StatusCode::OK, 0));
     assert_eq!(
         search(&platform, &ids, "suspect=true&linked_id=order-9").await,
         [1]
@@ -221,26 +226,26 @@ async fn an_event_can_be_changed_and_found_by_what_was_changed() {
 #[tokio::test]
 async fn a_wrong_change_is_refused(#[case] change: Json, #[case] message: &str) {
     let (platform, ids) = populated().await;
-    let answer = patch(&platform, &ids[0], change).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert_eq!(answer.json()["error"]["message"], message);
+    let response = patch(&platform, &ids[0], change).await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    assert_eq!(response.json()["error"]["message"], message);
 }
 
 #[tokio::test]
 async fn an_event_older_than_a_month_cannot_be_changed() {
-    let settings = Settings::default();
+    let settings = PlatformSettings::default();
     let clock = settings.clock.clone();
     let platform = start(settings).await;
     send(&platform, &send_body(&now("1"), None)).await;
     let id = platform.events()[0].event.event_id.clone();
     clock.advance(std::time::Duration::from_secs(32 * 24 * 3600));
-    let answer = patch(&platform, &id, json!({ "suspect": true })).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let response = patch(&platform, &id, json!({ "suspect": true })).await;
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn a_deleted_visitor_is_new_again_and_its_events_go_after_a_day() {
-    let settings = Settings::default();
+    let settings = PlatformSettings::default();
     let clock = settings.clock.clone();
     let platform = start(settings).await;
     let first = send(&platform, &send_body(&now("1"), None)).await.json();
@@ -278,9 +283,9 @@ async fn a_deleted_visitor_is_new_again_and_its_events_go_after_a_day() {
 
 #[tokio::test]
 async fn a_key_that_asks_too_often_waits_until_its_bucket_refills() {
-    let settings = Settings::default();
+    let settings = PlatformSettings::default();
     let clock = settings.clock.clone();
-    let platform = start(Settings {
+    let platform = start(PlatformSettings {
         rate_limit: super::super::RateLimit {
             per_second: 0.001,
             burst: 2.0,
@@ -328,10 +333,10 @@ async fn every_other_published_error_can_be_stated(
         "faults": [{ "on": "server_api", "fault": { "error": error }, "first": 1 }],
     }))
     .await;
-    let answer = get(&platform, "/v4/events").await;
-    assert_eq!(answer.status.as_u16(), status);
+    let response = get(&platform, "/v4/events").await;
+    assert_eq!(response.status.as_u16(), status);
     let envelope = json!({ "error": { "code": code, "message": message } });
-    assert_eq!(answer.json(), envelope);
+    assert_eq!(response.json(), envelope);
     assert_eq!(get(&platform, "/v4/events").await.status, StatusCode::OK);
 }
 
@@ -353,7 +358,7 @@ async fn who_may_not_ask_is_told_so_with_403_at_every_endpoint(
     )]
     endpoint: &str,
 ) {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     let own = platform.keys().secret.clone();
     let key = if code == "wrong_region" {
         Some(own.as_str())
@@ -362,15 +367,15 @@ async fn who_may_not_ask_is_told_so_with_403_at_every_endpoint(
     };
     let (method, path) = endpoint.split_once(' ').unwrap();
     let method = method.parse().unwrap();
-    let answer = ask(&platform, method, host, path, key, b"{}".to_vec()).await;
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert_eq!(answer.json()["error"]["code"], code);
+    let response = ask(&platform, method, host, path, key, b"{}".to_vec()).await;
+    assert_eq!(response.status, StatusCode::FORBIDDEN);
+    assert_eq!(response.json()["error"]["code"], code);
 }
 
 /// `@fingerprint/node-sdk` from npm, as it is published.
 #[tokio::test]
 async fn the_published_node_sdk_works_unchanged() {
-    let platform = start(Settings::default()).await;
+    let platform = start(PlatformSettings::default()).await;
     for nonce in ["1", "2"] {
         send(&platform, &send_body(&now(nonce), None)).await;
     }

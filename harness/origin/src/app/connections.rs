@@ -11,7 +11,7 @@ use super::{connect::Connected, tls::Offered};
 /// How many connections of HTTP/1.1 are kept that carry nothing.
 const MOST_KEPT: usize = 64;
 /// The largest head that is read at all. One above the edge's limit is refused by the edge, which can say so.
-const LARGEST_HEAD: usize = 4 * limits::ANSWER_HEADER_BYTES;
+const LARGEST_HEAD: usize = 4 * limits::RESPONSE_HEADER_BYTES;
 
 /// Connections to one application.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 mod matrix;
 mod waterfall;
 
-use edgeproof_document::problem::Look;
+use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::time::shown;
 use edgeproof_run::{
     failure_text as failure,
@@ -104,7 +104,7 @@ fn section(case: &CaseRecord) -> Markup {
                 Verdict::Skipped(reason) => p { (reason) },
                 Verdict::Error(message) => pre { (message) },
                 Verdict::Failed(failures) | Verdict::Observed(failures) => {
-                    @for text in failure::texts(failures, Look::PLAIN) { pre { (text) } }
+                    @for text in failure::texts(failures, TextStyle::PLAIN) { pre { (text) } }
                 }
             }
             @if !case.refs.is_empty() {

@@ -4,7 +4,7 @@ use edgeproof_scenario::{expect::ExpectAtEnd, json};
 
 use super::{
     Mismatch, cloudflare,
-    origin::{Whose, check_seen, meant},
+    origin::{Side, check_seen, meant},
     timing, worker,
 };
 use crate::{
@@ -16,18 +16,13 @@ use crate::{
 pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     let stores = [
-        (Whose::Origin, "origin", &expect.origin, &observed.origin),
-        (Whose::Node, "node", &expect.node, &observed.node),
+        (Side::Origin, "origin", &expect.origin, &observed.origin),
+        (Side::Node, "node", &expect.node, &observed.node),
     ];
-    for (whose, key, expected, all) in stores {
+    for (side, key, expected, all) in stores {
         for (index, expected) in expected.iter().enumerate() {
-            let mut found = check_seen(whose, expected, &meant(expected, all), all, None);
-            found.extend(timing::seen(
-                whose,
-                expected,
-                &observed.hops,
-                &observed.hops,
-            ));
+            let mut found = check_seen(side, expected, &meant(expected, all), all, None);
+            found.extend(timing::seen(side, expected, &observed.hops, &observed.hops));
             mismatches.extend(
                 found
                     .into_iter()

@@ -1,12 +1,12 @@
 //! Judges expectations: pure functions from what was expected and what was seen to what did not hold.
 
-mod answer;
 mod budget;
 mod cloudflare;
 mod deployment;
 mod end;
 mod origin;
 mod page;
+mod response;
 mod timing;
 mod worker;
 
@@ -17,7 +17,7 @@ use edgeproof_scenario::{
 };
 use http::HeaderMap;
 
-use self::origin::Whose;
+use self::origin::Side;
 use super::observed::Observed;
 
 pub use end::check_end;
@@ -64,7 +64,7 @@ impl Mismatch {
 
 /// Everything that does not hold of a step.
 pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
-    let mut mismatches = answer::check(expect, observed);
+    let mut mismatches = response::check(expect, observed);
     mismatches.extend(page::check(expect, observed));
     mismatches.extend(timing::check(expect, observed));
     if let Some(request) = &expect.request {
@@ -77,7 +77,7 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         );
     }
     if let Some(origin) = &expect.origin {
-        let found = origin::check(Whose::Origin, origin, observed);
+        let found = origin::check(Side::Origin, origin, observed);
         let message = origin.message.as_deref();
         mismatches.extend(
             found
@@ -86,7 +86,7 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         );
     }
     if let Some(node) = &expect.node {
-        let found = origin::check(Whose::Node, node, observed);
+        let found = origin::check(Side::Node, node, observed);
         let message = node.message.as_deref();
         mismatches.extend(
             found

@@ -13,12 +13,12 @@ use crate::{observed::Observed, redact::shorten};
 
 /// Who saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(super) enum Side {
     Origin,
     Node,
 }
 
-impl Whose {
+impl Side {
     /// Whom the trace says was asked.
     pub(super) fn party(self) -> Party {
         match self {
@@ -28,7 +28,7 @@ impl Whose {
     }
 }
 
-impl fmt::Display for Whose {
+impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Origin => "the origin",
@@ -38,10 +38,10 @@ impl fmt::Display for Whose {
 }
 
 /// Judges what was seen of a step: of the step's own call, or of the call that is named.
-pub(super) fn check(whose: Whose, expect: &ExpectOrigin, observed: &Observed) -> Vec<Mismatch> {
-    let (own, all) = match whose {
-        Whose::Origin => (&observed.origin, &observed.origin_all),
-        Whose::Node => (&observed.node, &observed.node_all),
+pub(super) fn check(side: Side, expect: &ExpectOrigin, observed: &Observed) -> Vec<Mismatch> {
+    let (own, all) = match side {
+        Side::Origin => (&observed.origin, &observed.origin_all),
+        Side::Node => (&observed.node, &observed.node_all),
     };
     let seen: Vec<&RecordedRequest> = match &expect.call {
         Some(_) => meant(expect, all),
@@ -51,9 +51,9 @@ pub(super) fn check(whose: Whose, expect: &ExpectOrigin, observed: &Observed) ->
         .call
         .as_ref()
         .and_then(|call| call.sent_body.as_ref());
-    let mut mismatches = check_seen(whose, expect, &seen, all, sent);
+    let mut mismatches = check_seen(side, expect, &seen, all, sent);
     mismatches.extend(timing::seen(
-        whose,
+        side,
         expect,
         &observed.hops,
         &observed.all_hops,
@@ -77,7 +77,7 @@ pub(crate) fn meant<'a>(
 
 /// Judges the requests that are meant.
 pub(super) fn check_seen(
-    whose: Whose,
+    side: Side,
     expect: &ExpectOrigin,
     seen: &[&RecordedRequest],
     all: &[RecordedRequest],
@@ -87,12 +87,12 @@ pub(super) fn check_seen(
         Some(call) => format!("`{call}`"),
         None => "this request".to_owned(),
     };
-    let mut mismatches = counts(whose, expect, seen.len(), &what);
+    let mut mismatches = counts(side, expect, seen.len(), &what);
     if seen.is_empty() {
         let wants_content =
             !expect.headers.is_empty() || expect.body.is_some() || expect.body_as_sent;
         if mismatches.is_empty() && wants_content {
-            let claim = format!("expected {whose} to get {what}");
+            let claim = format!("expected {side} to get {what}");
             mismatches.push(Mismatch::new(&[], claim, "it got no such request"));
         }
         for mismatch in &mut mismatches {
@@ -101,12 +101,12 @@ pub(super) fn check_seen(
         return mismatches;
     }
     for request in seen {
-        mismatches.extend(content(whose, expect, request, sent));
+        mismatches.extend(content(side, expect, request, sent));
     }
     mismatches
 }
 
-fn counts(whose: Whose, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
+fn counts(side: Side, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     if let Some(reached) = expect.reached
         && reached != (seen > 0)
@@ -114,13 +114,13 @@ fn counts(whose: Whose, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<M
         mismatches.push(if reached {
             Mismatch::new(
                 &["reached"],
-                format!("expected {what} to reach {whose}"),
+                format!("expected {what} to reach {side}"),
                 "it got no such request",
             )
         } else {
             Mismatch::new(
                 &["reached"],
-                format!("expected {what} not to reach {whose}"),
+                format!("expected {what} not to reach {side}"),
                 format!("it got {}", count(seen)),
             )
         });
@@ -130,7 +130,7 @@ fn counts(whose: Whose, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<M
     if let Some(wanted) = wanted.filter(|wanted| !wanted.holds(seen as f64)) {
         mismatches.push(Mismatch::new(
             &["times"],
-            format!("expected {what} to reach {whose} {}", wanted.times()),
+            format!("expected {what} to reach {side} {}", wanted.times()),
             format!("it got {}", count(seen)),
         ));
     }
@@ -138,7 +138,7 @@ fn counts(whose: Whose, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<M
 }
 
 fn content(
-    whose: Whose,
+    side: Side,
     expect: &ExpectOrigin,
     request: &RecordedRequest,
     sent: Option<&Bytes>,
@@ -151,22 +151,21 @@ fn content(
         mismatches.push(
             Mismatch::new(
                 &["body"],
-                format!("expected the request body at {whose} {matcher}"),
+                format!("expected the request body at {side} {matcher}"),
                 format!("got `{}`", shorten(&body)),
             )
             .saying(matcher.message()),
         );
     }
     if expect.body_as_sent {
-        let claim =
-            format!("expected {whose} to get the body byte for byte as the visitor sent it");
+        let claim = format!("expected {side} to get the body byte for byte as the visitor sent it");
         match sent {
             Some(sent) if blake3::hash(sent).to_hex().as_str() == request.body.hash() => {}
             Some(sent) => mismatches.push(Mismatch::new(
                 &["body_as_sent"],
                 claim,
                 format!(
-                    "the visitor sent {} bytes, {whose} got {}: `{}`",
+                    "the visitor sent {} bytes, {side} got {}: `{}`",
                     sent.len(),
                     request.body.length,
                     shorten(&body)

@@ -1,7 +1,7 @@
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
-use edgeproof_document::{problem::Look, read::read, yaml};
+use edgeproof_document::{problem::TextStyle, read::read, yaml};
 use edgeproof_ground::trace::{Party, RequestHead, Trace};
 use edgeproof_origin::{RecordedBody, RecordedRequest};
 use edgeproof_scenario::{expect::ExpectAtEnd, load::load_text};
@@ -12,7 +12,7 @@ use rstest::rstest;
 use super::*;
 use crate::{
     failure,
-    observed::{Call, ObservedAtEnd},
+    observed::{ObservedAtEnd, ObservedCall},
     record::Failure,
     redact::Redactor,
 };
@@ -64,7 +64,7 @@ fn blocked() -> Observed {
         "https://api.fpjs.io/v4/send",
     );
     Observed {
-        call: Some(Call {
+        call: Some(ObservedCall {
             method: Method::POST,
             url: "https://shop.example/api".to_owned(),
             sent_headers: headers(&[("fp-data", "0123456789")]),
@@ -351,6 +351,6 @@ fn every_kind_of_failure_reads_as_its_golden_text() {
             .into_iter()
             .map(|mismatch| failure::of(case, &["expect".to_owned()], mismatch, &redactor)),
     );
-    let text = crate::failure_text::texts(&failures, Look::PLAIN).join("\n");
+    let text = crate::failure_text::texts(&failures, TextStyle::PLAIN).join("\n");
     assert_golden("fixtures/golden/reports/failures.txt", &text);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use edgeproof_ground::{call::CallPattern, time::shown, trace::Exchange};
 use edgeproof_scenario::expect::{Expect, ExpectOrigin};
 
-use super::{Mismatch, origin::Whose};
+use super::{Mismatch, origin::Side};
 use crate::observed::Observed;
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
@@ -46,15 +46,15 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
 
 /// Judges when the origin or the node was asked, by the hops of the calls that are meant.
 pub(super) fn seen(
-    whose: Whose,
+    side: Side,
     expect: &ExpectOrigin,
     hops: &[Exchange],
     all: &[Exchange],
 ) -> Option<Mismatch> {
     let pattern = expect.after.as_ref()?;
-    let claim = format!("expected {whose} to get its request after the response to `{pattern}`");
+    let claim = format!("expected {side} to get its request after the response to `{pattern}`");
     let is_meant = |hop: &&Exchange| {
-        hop.to == whose.party()
+        hop.to == side.party()
             && expect
                 .call
                 .as_ref()
@@ -257,7 +257,7 @@ mod tests {
         let expect: Expect = read(&yaml::parse(0, text).unwrap()).unwrap();
         let observed = observed();
         let found = match &expect.origin {
-            Some(is_meant) => seen(Whose::Origin, is_meant, &observed.hops, &observed.all_hops),
+            Some(is_meant) => seen(Side::Origin, is_meant, &observed.hops, &observed.all_hops),
             None => check(&expect, &observed).into_iter().next(),
         };
         assert_eq!(found.as_ref().map(|found| found.actual.as_str()), expected);

@@ -17,7 +17,7 @@ use super::{
     HarnessFault,
     session::{ByVisitor, Outcome, Trouble},
 };
-use crate::observed::{Call, LivePage};
+use crate::observed::{LivePage, ObservedCall};
 
 /// How long a browser may take to show what it shows, and to be wiped; it takes some milliseconds.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
@@ -108,7 +108,10 @@ impl Browser {
         let live_page = match wants_page {
             true => Some(LivePage {
                 html: page.html().await.map_err(trouble)?,
-                broke_off: page.document().as_ref().and_then(browser::Call::broke_off),
+                broke_off: page
+                    .document()
+                    .as_ref()
+                    .and_then(browser::BrowserCall::broke_off),
             }),
             false => None,
         };
@@ -124,7 +127,7 @@ impl Browser {
         &self,
         action: &Action,
         limit: Duration,
-    ) -> Result<Option<browser::Call>, Trouble> {
+    ) -> Result<Option<browser::BrowserCall>, Trouble> {
         let page: &Page = &self.visit;
         match action {
             Action::Visit(url) => {
@@ -169,7 +172,7 @@ impl Browser {
         pattern: &CallPattern,
         skip: usize,
         limit: Duration,
-    ) -> Result<browser::Call, Trouble> {
+    ) -> Result<browser::BrowserCall, Trouble> {
         let wanted = pattern.clone();
         let found = self
             .visit
@@ -193,7 +196,7 @@ impl Browser {
         Ok(found)
     }
 
-    async fn call(&self, seen: &browser::Call) -> Result<Call, Trouble> {
+    async fn call(&self, seen: &browser::BrowserCall) -> Result<ObservedCall, Trouble> {
         let unmet = |actual: String| Trouble::Unmet {
             claim: format!("expected a response to `{} {}`", seen.method, seen.url),
             actual,
@@ -215,7 +218,7 @@ impl Browser {
             }
             Err(error) => without_body(&method, status, &seen.response_headers, &error),
         };
-        Ok(Call {
+        Ok(ObservedCall {
             method,
             url: seen.url.clone(),
             sent_headers: seen.request_headers.clone(),
@@ -232,7 +235,7 @@ impl Browser {
     }
 }
 
-fn is_meant(pattern: &CallPattern, call: &browser::Call) -> bool {
+fn is_meant(pattern: &CallPattern, call: &browser::BrowserCall) -> bool {
     Method::from_bytes(call.method.as_bytes())
         .is_ok_and(|method| pattern.matches(&method, &call.url))
 }

@@ -11,7 +11,7 @@ use edgeproof_scenario::{
     template,
 };
 
-use crate::{check::Mismatch, observed::Call};
+use crate::{check::Mismatch, observed::ObservedCall};
 
 /// Captured values by name.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ impl Captured {
     pub(super) fn keep(
         &mut self,
         wanted: &BTreeMap<String, Capture>,
-        call: &Call,
+        call: &ObservedCall,
         complete: Option<bool>,
     ) -> Vec<Mismatch> {
         let mut missing = Vec::new();
@@ -149,7 +149,7 @@ impl Captured {
 }
 
 /// What a capture looks for, in words, and its value.
-fn found(capture: &Capture, call: &Call) -> (String, Option<String>) {
+fn found(capture: &Capture, call: &ObservedCall) -> (String, Option<String>) {
     match capture {
         Capture::Status => (
             "a status".to_owned(),
@@ -192,8 +192,8 @@ mod tests {
 
     use super::*;
 
-    fn call(body: &'static str, undecoded: Option<&str>) -> Call {
-        Call {
+    fn call(body: &'static str, undecoded: Option<&str>) -> ObservedCall {
+        ObservedCall {
             method: Method::GET,
             url: "https://shop.example/".to_owned(),
             sent_headers: HeaderMap::new(),

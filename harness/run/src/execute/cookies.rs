@@ -201,12 +201,12 @@ mod tests {
     use super::*;
 
     fn set(jar: &mut Jar, cookies: &[&str], url: &str) {
-        let mut answer = HeaderMap::new();
+        let mut response = HeaderMap::new();
         for cookie in cookies {
             let cookie = HeaderValue::from_bytes(cookie.as_bytes()).unwrap();
-            answer.append(header::SET_COOKIE, cookie);
+            response.append(header::SET_COOKIE, cookie);
         }
-        jar.keep(&answer, url);
+        jar.keep(&response, url);
     }
 
     fn sent(jar: &Jar, url: &str) -> Option<String> {

@@ -70,7 +70,7 @@ async fn act_on(
     match act {
         DeployAct::Plan(file) => {
             text.push_str(&deployer.plan(file).await?.plan().to_string());
-            Ok(DeployOutcome::Told)
+            Ok(DeployOutcome::Reported)
         }
         DeployAct::Apply(file) => apply(deployer, file, text).await,
         DeployAct::Delete(worker) => {
@@ -82,13 +82,13 @@ async fn act_on(
         }
         DeployAct::Show(worker) => {
             text.push_str(&deployer.show(worker).await?.to_string());
-            Ok(DeployOutcome::Told)
+            Ok(DeployOutcome::Reported)
         }
         DeployAct::List => {
             for deployed in deployer.list().await? {
                 text.push_str(&deployed.to_string());
             }
-            Ok(DeployOutcome::Told)
+            Ok(DeployOutcome::Reported)
         }
         DeployAct::DeleteRuleset(name) => Ok(delete_ruleset(rig, name, text)),
     }

@@ -27,7 +27,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout_at;
 
 use super::{cookies::Jar, decoding::decoded, session::Trouble};
-use crate::observed::Call;
+use crate::observed::ObservedCall;
 
 /// Who sends a request, and from where.
 pub(super) struct Sender<'a> {
@@ -43,7 +43,7 @@ pub(super) struct Sender<'a> {
 }
 
 /// Sends the request and waits for the answer.
-pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, Trouble> {
+pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<ObservedCall, Trouble> {
     let (sent_body, content_type) = body(request.body.as_ref(), sender.folder)?;
     let mut headers = headers(request, content_type, sender.visitor)?;
     if sender.visitor.cookies == Cookies::Kept {
@@ -78,7 +78,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.keep(&head.headers, &request.url);
     }
-    Ok(Call {
+    Ok(ObservedCall {
         method: request.method.clone(),
         url: request.url.clone(),
         sent_headers: headers,
@@ -93,7 +93,10 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Call, 
 }
 
 /// Sends bytes as they are written and waits for the answer.
-pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Call, Trouble> {
+pub(super) async fn send_raw(
+    sender: Sender<'_>,
+    raw: &RawRequest,
+) -> Result<ObservedCall, Trouble> {
     let to: http::Uri = raw.to.parse()?;
     let bytes = Bytes::from(raw.send.clone());
     let (method, target) = start_line(&raw.send);
@@ -112,7 +115,7 @@ pub(super) async fn send_raw(sender: Sender<'_>, raw: &RawRequest) -> Result<Cal
     } = received(&name, sender.limit, sent).await?;
     let took = started.elapsed();
     let (body, undecoded) = decoded(&head.headers, body).await;
-    Ok(Call {
+    Ok(ObservedCall {
         method,
         url,
         sent_headers: HeaderMap::new(),

@@ -16,7 +16,7 @@ use edgeproof_scenario::{
     load::Case,
     step::{Action, Change, Step},
 };
-use edgeproof_wallarm::Node;
+use edgeproof_wallarm::WallarmNode;
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     check::{self, Mismatch},
     failure, journey,
-    observed::{Call, Deployment, LivePage, Observed, ObservedAtEnd, OnControlPlane},
+    observed::{Deployment, LivePage, Observed, ObservedAtEnd, ObservedCall, OnControlPlane},
     record::{Failure, HopRecord},
     redact::Redactor,
 };
@@ -42,7 +42,7 @@ const NODE_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// The call it made or caused.
-    pub(super) call: Option<Call>,
+    pub(super) call: Option<ObservedCall>,
     /// What came of a deployment.
     pub(super) deployment: Option<Deployment>,
     /// The live page afterwards.
@@ -167,7 +167,7 @@ impl<'a> Session<'a> {
                 let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
                 let mut failure = self.failure(&path, mismatch);
                 failure.message = failure.message.or_else(|| expect.message.clone());
-                failure.call = observed.call.as_ref().map(Call::name);
+                failure.call = observed.call.as_ref().map(ObservedCall::name);
                 failure.journey = self.journey(&observed.hops);
                 failure
             })
@@ -352,7 +352,7 @@ impl<'a> Session<'a> {
     async fn node_saw(&self, expect: &ExpectOrigin, hops: &[Exchange]) -> Vec<RecordedRequest> {
         let node = self.rig.wallarm();
         let expected = expect.at_least();
-        let seen = |node: &Node| {
+        let seen = |node: &WallarmNode| {
             let requests = node.requests().into_iter();
             requests
                 .filter(|request| match &expect.call {
@@ -369,7 +369,7 @@ impl<'a> Session<'a> {
     }
 
     /// The page as the origin serves it, asked for without an edge in between and without a trace of it.
-    async fn origin_page(&self, call: &Call) -> Result<Bytes, HarnessFault> {
+    async fn origin_page(&self, call: &ObservedCall) -> Result<Bytes, HarnessFault> {
         let url: http::Uri = call.url.parse()?;
         let host = url.host().unwrap_or_default();
         let origin = self.rig.origin(host).map(Origin::aside);
@@ -378,7 +378,7 @@ impl<'a> Session<'a> {
             .method(call.method.clone())
             .uri(url)
             .body(edgeproof_ground::body::empty())?;
-        let (head, body) = origin.answer(request).await?.into_parts();
+        let (head, body) = origin.response(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         match decoded(&head.headers, body).await {
             (page, None) => Ok(page),
@@ -475,7 +475,7 @@ impl<'a> Session<'a> {
 }
 
 /// The hops of a call: the visitor's own, and all that bear the same ray.
-fn hops_of(exchanges: &[Exchange], call: &Call) -> Vec<Exchange> {
+fn hops_of(exchanges: &[Exchange], call: &ObservedCall) -> Vec<Exchange> {
     let Some(visit) = journey::visit(exchanges, &call.method, &call.url) else {
         return Vec::new();
     };

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use edgeproof_document::{
     LoadError,
-    node::{Node, Value},
+    node::{Value, YamlNode},
     problem::Problem,
     yaml,
 };
@@ -15,7 +15,7 @@ use super::*;
 use crate::load;
 
 /// A file as the editor's validator sees it.
-fn json_of(node: &Node) -> Json {
+fn json_of(node: &YamlNode) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => json!(value),

@@ -115,10 +115,10 @@ impl Inspection {
         let value = Value::new(bytes, origin == Origin::Program);
         if let Some(fields) = decode::xml(&value.raw) {
             // The markup itself is no attack but for what it makes a parser do.
-            self.look(point, &value, |attack| attack == AttackType::Xxe);
+            self.style(point, &value, |attack| attack == AttackType::Xxe);
             return self.fields_at(&point.below("xml"), &fields, depth + 1);
         }
-        self.look(point, &value, |_| true);
+        self.style(point, &value, |_| true);
         self.open(point, bytes, &value.raw, origin, depth + 1)
     }
 
@@ -129,7 +129,7 @@ impl Inspection {
             if self.values > self.limits.values {
                 return Err(self.exhausted(point));
             }
-            self.look(point, &Value::new(run, true), |_| true);
+            self.style(point, &Value::new(run, true), |_| true);
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Inspection {
         Ok(())
     }
 
-    fn look(&mut self, point: &Point, value: &Value, wanted: impl Fn(AttackType) -> bool) {
+    fn style(&mut self, point: &Point, value: &Value, wanted: impl Fn(AttackType) -> bool) {
         for (attack, sign) in detectors::attacks(value, point) {
             if wanted(attack) && !self.findings.iter().any(|finding| finding.attack == attack) {
                 self.findings.push(Finding {

@@ -5,9 +5,9 @@ use rstest::rstest;
 use super::*;
 
 async fn with_token(token: Token) -> Api {
-    Api::with(Settings {
+    Api::with(AccountSettings {
         tokens: IndexMap::from([("only".to_owned(), token)]),
-        ..Settings::default()
+        ..AccountSettings::default()
     })
     .await
 }
@@ -146,7 +146,7 @@ async fn every_endpoint_takes_its_permission(
     #[case] permission: Permission,
     #[case] code: u64,
 ) {
-    let refused = |told: &Told| {
+    let refused = |told: &ApiResponse| {
         told.status == u16::from(StatusCode::FORBIDDEN)
             && told.body["errors"][0]["code"] == code
             && told.body["errors"][0]["documentation_url"].is_string()

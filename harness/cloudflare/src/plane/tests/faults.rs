@@ -63,9 +63,9 @@ async fn a_request_that_hangs_changes_nothing_and_ends_with_its_client() {
 #[tokio::test]
 async fn a_fault_and_a_refusal_are_in_the_trace() {
     let trace = Trace::new();
-    let api = Api::with(Settings {
+    let api = Api::with(AccountSettings {
         trace: trace.clone(),
-        ..Settings::default()
+        ..AccountSettings::default()
     })
     .await;
     api.plane

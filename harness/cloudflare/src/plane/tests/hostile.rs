@@ -20,7 +20,7 @@ fn server() -> &'static (Runtime, Api) {
 }
 
 /// What comes back for these bytes. `whole` requests end with the answer; of others the client's side is closed.
-fn answer(bytes: &[u8], whole: bool) -> String {
+fn response(bytes: &[u8], whole: bool) -> String {
     let (runtime, api) = server();
     runtime.block_on(async {
         let mut stream = TcpStream::connect(api.plane.address()).await.unwrap();
@@ -29,9 +29,9 @@ fn answer(bytes: &[u8], whole: bool) -> String {
         if !whole {
             let _ = stream.shutdown().await;
         }
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response).await;
+        String::from_utf8_lossy(&response).into_owned()
     })
 }
 
@@ -58,8 +58,8 @@ proptest! {
     fn no_bytes_keep_the_server_from_answering_the_next_client(
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
-        answer(&bytes, false);
-        prop_assert!(answer(&post("GET", "/zones", "", b""), true).starts_with("HTTP/1.1 200"));
+        response(&bytes, false);
+        prop_assert!(response(&post("GET", "/zones", "", b""), true).starts_with("HTTP/1.1 200"));
     }
 
     #[test]
@@ -75,8 +75,8 @@ proptest! {
             Just("[{}]".to_owned()),
         ],
     ) {
-        let answer = answer(&post(&method, &format!("{place}{rest}{query}"), "application/json", body.as_bytes()), true);
-        prop_assert!(answer.starts_with("HTTP/1.1 2") || answer.starts_with("HTTP/1.1 4"), "{}", answer);
+        let response = response(&post(&method, &format!("{place}{rest}{query}"), "application/json", body.as_bytes()), true);
+        prop_assert!(response.starts_with("HTTP/1.1 2") || response.starts_with("HTTP/1.1 4"), "{}", response);
     }
 
     #[test]
@@ -97,7 +97,7 @@ proptest! {
         form.extend_from_slice(b"\r\n--limit--\r\n");
         form.truncate(cut);
         let path = "/accounts/{a}/workers/scripts/flow";
-        let answer = answer(&post("PUT", path, "multipart/form-data; boundary=limit", &form), true);
-        prop_assert!(answer.starts_with("HTTP/1.1 2") || answer.starts_with("HTTP/1.1 4"), "{}", answer);
+        let response = response(&post("PUT", path, "multipart/form-data; boundary=limit", &form), true);
+        prop_assert!(response.starts_with("HTTP/1.1 2") || response.starts_with("HTTP/1.1 4"), "{}", response);
     }
 }

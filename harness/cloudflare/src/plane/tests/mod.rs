@@ -9,7 +9,7 @@ mod upload;
 mod zones;
 
 use bytes::Bytes;
-use edgeproof_test_support::operator::{Form, MODULE, Operator, Told, told};
+use edgeproof_test_support::operator::{ApiResponse, Form, MODULE, Operator, told};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
@@ -42,11 +42,11 @@ pub(super) fn zones() -> Vec<ZoneSettings> {
 
 impl Api {
     pub(super) async fn start() -> Self {
-        Self::with(Settings::default()).await
+        Self::with(AccountSettings::default()).await
     }
 
-    pub(super) async fn with(settings: Settings) -> Self {
-        let settings = Settings {
+    pub(super) async fn with(settings: AccountSettings) -> Self {
+        let settings = AccountSettings {
             zones: zones(),
             ..settings
         };

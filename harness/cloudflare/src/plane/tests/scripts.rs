@@ -121,9 +121,9 @@ async fn a_deployment_that_cannot_be_is_refused(
 #[tokio::test]
 async fn a_secret_is_written_and_never_read_back() {
     let trace = Trace::new();
-    let api = Api::with(Settings {
+    let api = Api::with(AccountSettings {
         trace: trace.clone(),
-        ..Settings::default()
+        ..AccountSettings::default()
     })
     .await;
     let form = Form::module(&json!({
@@ -374,9 +374,9 @@ async fn given_workers_are_there_with_their_routes() {
         routes: vec!["shop.example/*".parse().unwrap()],
         ..GivenWorker::default()
     };
-    let api = Api::with(Settings {
+    let api = Api::with(AccountSettings {
         workers: [("legacy".to_owned(), given)].into(),
-        ..Settings::default()
+        ..AccountSettings::default()
     })
     .await;
     let state = api.plane.state();

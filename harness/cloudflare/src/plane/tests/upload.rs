@@ -88,9 +88,9 @@ async fn the_plan_sets_how_many_variables_there_may_be(
     #[case] count: usize,
     #[case] accepted: bool,
 ) {
-    let api = Api::with(Settings {
+    let api = Api::with(AccountSettings {
         plan,
-        ..Settings::default()
+        ..AccountSettings::default()
     })
     .await;
     let told = api.upload("PUT", FLOW, &Form::module(&many(count))).await;
@@ -100,10 +100,10 @@ async fn the_plan_sets_how_many_variables_there_may_be(
 #[tokio::test]
 async fn the_plan_sets_how_many_scripts_there_may_be() {
     let workers = (0..100).map(|number| (format!("w{number}"), GivenWorker::default()));
-    let api = Api::with(Settings {
+    let api = Api::with(AccountSettings {
         plan: WorkersPlan::Free,
         workers: workers.collect(),
-        ..Settings::default()
+        ..AccountSettings::default()
     })
     .await;
     assert_eq!(api.deploy("flow").await.refusal(), (400, 10037));
@@ -144,9 +144,9 @@ async fn a_script_over_the_limit_is_refused() {
         .collect();
     form.parts
         .push(("data.bin", "application/octet-stream", noise));
-    let free = Settings {
+    let free = AccountSettings {
         plan: WorkersPlan::Free,
-        ..Settings::default()
+        ..AccountSettings::default()
     };
     let told = Api::with(free).await.upload("PUT", FLOW, &form).await;
     assert_eq!(told.refusal(), (413, 10027));
@@ -242,9 +242,9 @@ async fn code_that_does_not_start_is_refused_with_what_the_runtime_says(
     #[case] reason: &str,
 ) {
     let workerd = edgeproof_ground::tools::find(edgeproof_ground::tools::Tool::Workerd).unwrap();
-    let api = Api::with(Settings {
+    let api = Api::with(AccountSettings {
         workerd: Some(workerd),
-        ..Settings::default()
+        ..AccountSettings::default()
     })
     .await;
     let mut form = Form::module(&json!({}));

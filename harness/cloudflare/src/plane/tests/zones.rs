@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::*;
 
-fn names(told: &Told) -> Vec<&str> {
+fn names(told: &ApiResponse) -> Vec<&str> {
     let items = told.result().as_array().unwrap().iter();
     items.map(|item| item["name"].as_str().unwrap()).collect()
 }

@@ -2,28 +2,28 @@
 
 use super::{
     error::{ExpressionError, Problem},
-    syntax::{Element, Node, Term, Type},
+    syntax::{Element, ExpressionNode, Term, Type},
 };
 use crate::rules::fields::{self, Kind};
 
 /// A node and what it evaluates to.
-pub(super) type Checked = (Node, Type);
+pub(super) type Checked = (ExpressionNode, Type);
 
 type Verdict = Result<(), ExpressionError>;
 
-pub(super) fn condition(node: &Node, kind: Type, operator: &'static str) -> Verdict {
+pub(super) fn condition(node: &ExpressionNode, kind: Type, operator: &'static str) -> Verdict {
     demand(node, kind, operator, Type::Bool)
 }
 
-pub(super) fn number(node: &Node, kind: Type, operator: &'static str) -> Verdict {
+pub(super) fn number(node: &ExpressionNode, kind: Type, operator: &'static str) -> Verdict {
     demand(node, kind, operator, Type::Number)
 }
 
-pub(super) fn text(node: &Node, kind: Type, operator: &'static str) -> Verdict {
+pub(super) fn text(node: &ExpressionNode, kind: Type, operator: &'static str) -> Verdict {
     demand(node, kind, operator, Type::Text)
 }
 
-fn demand(node: &Node, kind: Type, operator: &'static str, needed: Type) -> Verdict {
+fn demand(node: &ExpressionNode, kind: Type, operator: &'static str, needed: Type) -> Verdict {
     if kind == needed {
         return Ok(());
     }
@@ -32,9 +32,9 @@ fn demand(node: &Node, kind: Type, operator: &'static str, needed: Type) -> Verd
 
 /// Both sides of `==`, `!=` and `??`.
 pub(super) fn same(
-    left: &Node,
+    left: &ExpressionNode,
     left_type: Type,
-    right: &Node,
+    right: &ExpressionNode,
     right_type: Type,
     operator: &'static str,
 ) -> Verdict {
@@ -55,9 +55,9 @@ pub(super) fn same(
 
 /// Both sides of an order: two numbers, or two texts.
 pub(super) fn ordered(
-    left: &Node,
+    left: &ExpressionNode,
     left_type: Type,
-    right: &Node,
+    right: &ExpressionNode,
     right_type: Type,
     operator: &'static str,
 ) -> Verdict {
@@ -73,7 +73,12 @@ pub(super) fn ordered(
 }
 
 /// Both sides of `in`.
-pub(super) fn membership(left: &Node, left_type: Type, right: &Node, right_type: Type) -> Verdict {
+pub(super) fn membership(
+    left: &ExpressionNode,
+    left_type: Type,
+    right: &ExpressionNode,
+    right_type: Type,
+) -> Verdict {
     let Type::List(element) = right_type else {
         return Err(mismatch(
             right,
@@ -129,7 +134,7 @@ pub(super) fn elements(elements: &[Checked]) -> Result<Element, ExpressionError>
 }
 
 /// A field that holds one of a few words can only be compared with these.
-fn word(field: &Node, literal: &Node) -> Verdict {
+fn word(field: &ExpressionNode, literal: &ExpressionNode) -> Verdict {
     let (Term::Field(field), Term::Text(word)) = (&field.term, &literal.term) else {
         return Ok(());
     };
@@ -146,7 +151,12 @@ fn word(field: &Node, literal: &Node) -> Verdict {
     }
 }
 
-fn mismatch(node: &Node, kind: Type, operator: &'static str, needed: String) -> ExpressionError {
+fn mismatch(
+    node: &ExpressionNode,
+    kind: Type,
+    operator: &'static str,
+    needed: String,
+) -> ExpressionError {
     let found = kind.to_string();
     ExpressionError::new(
         node.span.clone(),

@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use super::syntax::{Node, Order, Term, TextOperator};
+use super::syntax::{ExpressionNode, Order, Term, TextOperator};
 use crate::rules::fields::Field;
 
 /// A value during evaluation; it borrows from the event and from the condition.
@@ -15,10 +15,10 @@ enum Value<'a> {
     Bool(bool),
     Number(f64),
     Text(&'a str),
-    List(&'a [Node]),
+    List(&'a [ExpressionNode]),
 }
 
-pub(super) fn holds(node: &Node, event: &Json) -> bool {
+pub(super) fn holds(node: &ExpressionNode, event: &Json) -> bool {
     match &node.term {
         Term::And(operands) => operands.iter().all(|operand| holds(operand, event)),
         Term::Or(operands) => operands.iter().any(|operand| holds(operand, event)),
@@ -36,7 +36,7 @@ pub(super) fn holds(node: &Node, event: &Json) -> bool {
     }
 }
 
-fn value<'a>(node: &'a Node, event: &'a Json) -> Value<'a> {
+fn value<'a>(node: &'a ExpressionNode, event: &'a Json) -> Value<'a> {
     match &node.term {
         Term::Nil => Value::Nil,
         Term::Bool(value) => Value::Bool(*value),
@@ -120,7 +120,11 @@ fn within(operator: TextOperator, left: Value<'_>, right: Value<'_>) -> bool {
 
 /// The smallest parts whose values make the condition what it is: of an `or` that holds its first operand that
 /// holds, of an `and` that does not its first that does not, else all operands.
-pub(super) fn deciding<'a>(node: &'a Node, event: &Json, found: &mut Vec<&'a Node>) {
+pub(super) fn deciding<'a>(
+    node: &'a ExpressionNode,
+    event: &Json,
+    found: &mut Vec<&'a ExpressionNode>,
+) {
     let one = match &node.term {
         Term::Or(operands) => operands.iter().find(|operand| holds(operand, event)),
         Term::And(operands) => operands.iter().find(|operand| !holds(operand, event)),
@@ -142,12 +146,12 @@ pub(super) fn deciding<'a>(node: &'a Node, event: &Json, found: &mut Vec<&'a Nod
 }
 
 /// Whether a negation is of several clauses; that of one is a clause itself.
-fn is_compound(node: &Node) -> bool {
+fn is_compound(node: &ExpressionNode) -> bool {
     matches!(node.term, Term::And(_) | Term::Or(_) | Term::Not(_))
 }
 
 /// The fields that a part asks for, in their order.
-pub(super) fn fields(node: &Node, found: &mut Vec<&'static Field>) {
+pub(super) fn fields(node: &ExpressionNode, found: &mut Vec<&'static Field>) {
     match &node.term {
         Term::Field(field) => found.push(field),
         Term::List(nodes) | Term::And(nodes) | Term::Or(nodes) => {

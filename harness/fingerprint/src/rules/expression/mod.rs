@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 pub use error::{ExpressionError, Problem};
-use syntax::Node;
+use syntax::ExpressionNode;
 
 /// The longest expression that is read, in bytes.
 pub const MAX_LENGTH: usize = 16 * 1024;
@@ -38,7 +38,7 @@ pub const MAX_DEPTH: usize = 64;
 #[schemars(with = "String")]
 pub struct Expression {
     text: String,
-    root: Node,
+    root: ExpressionNode,
 }
 
 /// Why a condition held or did not.
@@ -83,7 +83,7 @@ impl Expression {
         }
     }
 
-    fn clause(&self, node: &Node, event: &Json) -> Clause {
+    fn clause(&self, node: &ExpressionNode, event: &Json) -> Clause {
         let mut fields = Vec::new();
         evaluate::fields(node, &mut fields);
         let fields = fields.into_iter().map(|field| {

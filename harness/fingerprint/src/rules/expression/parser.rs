@@ -19,7 +19,7 @@ use super::{
     MAX_DEPTH,
     check::{self, Checked},
     error::{ExpressionError, Problem},
-    syntax::{Node, Order, Term, TextOperator, Type},
+    syntax::{ExpressionNode, Order, Term, TextOperator, Type},
     token::{Placed, Token, tokens},
 };
 use crate::rules::fields;
@@ -30,7 +30,7 @@ const MAX_REGEX_BYTES: usize = 1 << 20;
 /// Words that start something of expr-lang that conditions do not hold.
 const STATEMENTS: [&str; 2] = ["let", "if"];
 
-pub(super) fn parse(text: &str) -> Result<Node, ExpressionError> {
+pub(super) fn parse(text: &str) -> Result<ExpressionNode, ExpressionError> {
     let mut parser = Parser {
         tokens: tokens(text)?,
         next: 0,
@@ -64,7 +64,7 @@ impl Parser {
         word: &'static str,
         sign: &'static str,
         operand: fn(&mut Self) -> Parsed,
-        term: fn(Vec<Node>) -> Term,
+        term: fn(Vec<ExpressionNode>) -> Term,
     ) -> Parsed {
         let (first, kind) = operand(self)?;
         if !self.at_keyword(word) && !self.at_sign(sign) {
@@ -80,7 +80,7 @@ impl Parser {
         }
         let span = start..self.end();
         Ok((
-            Node {
+            ExpressionNode {
                 span,
                 term: term(operands),
             },
@@ -108,12 +108,12 @@ impl Parser {
             let span = left.0.span.start..self.end();
             let mut term = compare(operator, left, right)?;
             if negated {
-                term = Term::Not(Box::new(Node {
+                term = Term::Not(Box::new(ExpressionNode {
                     span: span.clone(),
                     term,
                 }));
             }
-            left = (Node { span, term }, Type::Bool);
+            left = (ExpressionNode { span, term }, Type::Bool);
         }
     }
 
@@ -159,7 +159,7 @@ impl Parser {
             check::condition(&operand, kind, "not")?;
             let span = start..operand.span.end;
             return Ok((
-                Node {
+                ExpressionNode {
                     span,
                     term: Term::Not(Box::new(operand)),
                 },
@@ -176,7 +176,7 @@ impl Parser {
             } else {
                 operand.term
             };
-            return Ok((Node { span, term }, Type::Number));
+            return Ok((ExpressionNode { span, term }, Type::Number));
         }
         self.coalesce()
     }
@@ -204,7 +204,7 @@ impl Parser {
                 kind = alternative;
             }
             let span = left.span.start..right.span.end;
-            left = Node {
+            left = ExpressionNode {
                 span,
                 term: Term::Coalesce(Box::new(left), Box::new(right)),
             };
@@ -237,7 +237,7 @@ impl Parser {
             _ => return Err(self.expected("a field or a value")),
         };
         self.next += 1;
-        Ok((Node { span, term }, kind))
+        Ok((ExpressionNode { span, term }, kind))
     }
 
     fn list(&mut self) -> Parsed {
@@ -254,7 +254,7 @@ impl Parser {
         let element = check::elements(&elements)?;
         let elements = elements.into_iter().map(|(node, _)| node).collect();
         Ok((
-            Node {
+            ExpressionNode {
                 span: start..self.end(),
                 term: Term::List(elements),
             },
@@ -307,7 +307,7 @@ impl Parser {
         let span = start..self.end();
         match fields::find(&name) {
             Some(field) => Ok((
-                Node {
+                ExpressionNode {
                     span,
                     term: Term::Field(field),
                 },
@@ -435,7 +435,7 @@ fn compare(operator: &'static str, left: Checked, right: Checked) -> Result<Term
         "==" => Term::Equal(left, right),
         "!=" => {
             let span = left.span.start..right.span.end;
-            Term::Not(Box::new(Node {
+            Term::Not(Box::new(ExpressionNode {
                 span,
                 term: Term::Equal(left, right),
             }))
@@ -452,7 +452,7 @@ fn compare(operator: &'static str, left: Checked, right: Checked) -> Result<Term
 }
 
 /// Compiles the right side of `matches`, which must be a literal: Go compiles it once, too.
-fn pattern(right: &Node) -> Result<Regex, ExpressionError> {
+fn pattern(right: &ExpressionNode) -> Result<Regex, ExpressionError> {
     let Term::Text(pattern) = &right.term else {
         return Err(ExpressionError::new(
             right.span.clone(),

@@ -8,7 +8,7 @@ use crate::rules::fields::{Field, Kind};
 
 /// A part of a condition and where it stands in the text.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(super) struct ExpressionNode {
     pub(super) span: Range<usize>,
     pub(super) term: Term,
 }
@@ -19,21 +19,21 @@ pub(super) enum Term {
     Bool(bool),
     Number(f64),
     Text(String),
-    List(Vec<Node>),
+    List(Vec<ExpressionNode>),
     Field(&'static Field),
-    Not(Box<Node>),
-    Minus(Box<Node>),
+    Not(Box<ExpressionNode>),
+    Minus(Box<ExpressionNode>),
     /// Flat, so that a long chain is not a deep tree.
-    And(Vec<Node>),
-    Or(Vec<Node>),
+    And(Vec<ExpressionNode>),
+    Or(Vec<ExpressionNode>),
     /// The left side unless it is nil.
-    Coalesce(Box<Node>, Box<Node>),
-    Equal(Box<Node>, Box<Node>),
+    Coalesce(Box<ExpressionNode>, Box<ExpressionNode>),
+    Equal(Box<ExpressionNode>, Box<ExpressionNode>),
     /// Ordered by number, or by the bytes of text.
-    Order(Order, Box<Node>, Box<Node>),
-    In(Box<Node>, Box<Node>),
-    Within(TextOperator, Box<Node>, Box<Node>),
-    Matches(Box<Node>, Regex),
+    Order(Order, Box<ExpressionNode>, Box<ExpressionNode>),
+    In(Box<ExpressionNode>, Box<ExpressionNode>),
+    Within(TextOperator, Box<ExpressionNode>, Box<ExpressionNode>),
+    Matches(Box<ExpressionNode>, Regex),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use edgeproof_scenario::expect::Expect;
 
 use super::{Mismatch, check_headers};
 use crate::{
-    observed::{Call, Observed},
+    observed::{Observed, ObservedCall},
     redact::shorten,
 };
 
@@ -69,7 +69,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     mismatches
 }
 
-fn check_completeness(expect: &Expect, call: &Call) -> Option<Mismatch> {
+fn check_completeness(expect: &Expect, call: &ObservedCall) -> Option<Mismatch> {
     let (claim, actual) = match (expect.body_complete?, call.broke_off) {
         (true, Some(after)) => (
             "expected a complete response body",

@@ -16,7 +16,7 @@ const WAITING_SUBREQUESTS: usize = 6;
 
 /// A visitor's request inside a worker.
 #[derive(Clone, Debug)]
-pub(super) struct Visit {
+pub(super) struct Invocation {
     /// Its `CF-Ray`.
     pub(super) ray: String,
     /// The worker that has it.
@@ -56,13 +56,13 @@ impl Subrequests {
 
 /// All visits under way. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Visits {
+pub(super) struct Invocations {
     known: Arc<Mutex<Known>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    open: Vec<(u64, Visit)>,
+    open: Vec<(u64, Invocation)>,
     /// The zone that last ran each worker.
     zones: HashMap<String, String>,
 }
@@ -70,13 +70,13 @@ struct Known {
 /// Keeps a visit in the list until it is dropped.
 #[derive(Debug)]
 pub(super) struct VisitGuard {
-    visits: Visits,
+    invocations: Invocations,
     id: u64,
 }
 
-impl Visits {
+impl Invocations {
     /// Adds a visit until the guard is dropped.
-    pub(super) fn enter(&self, visit: Visit) -> VisitGuard {
+    pub(super) fn enter(&self, visit: Invocation) -> VisitGuard {
         let id = fastrand::u64(..);
         let mut known = self.lock();
         if known.zones.get(&visit.worker) != Some(&visit.zone) {
@@ -85,7 +85,7 @@ impl Visits {
         known.open.push((id, visit));
         drop(known);
         VisitGuard {
-            visits: self.clone(),
+            invocations: self.clone(),
             id,
         }
     }
@@ -94,7 +94,7 @@ impl Visits {
     ///
     /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has visits of several
     /// visitor requests, or none any more, such a subrequest belongs to nobody.
-    pub(super) fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Visit> {
+    pub(super) fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Invocation> {
         let known = self.lock();
         // The latest first: a worker that was reached through itself works on the innermost request.
         let mut of_worker = known
@@ -128,7 +128,7 @@ impl Visits {
 
 impl Drop for VisitGuard {
     fn drop(&mut self) {
-        let mut known = self.visits.lock();
+        let mut known = self.invocations.lock();
         known.open.retain(|(id, _)| *id != self.id);
     }
 }
@@ -137,8 +137,8 @@ impl Drop for VisitGuard {
 mod tests {
     use super::*;
 
-    fn visit(ray: &str, worker: &str, workers_left: u8) -> Visit {
-        Visit {
+    fn visit(ray: &str, worker: &str, workers_left: u8) -> Invocation {
+        Invocation {
             ray: ray.to_owned(),
             worker: worker.to_owned(),
             zone: "shop.example".to_owned(),
@@ -150,13 +150,17 @@ mod tests {
 
     #[test]
     fn a_fresh_subrequest_is_only_attributed_while_its_worker_has_one_visit() {
-        let visits = Visits::default();
-        let ray = || visits.of_subrequest("flow", None).map(|visit| visit.ray);
+        let invocations = Invocations::default();
+        let ray = || {
+            invocations
+                .of_subrequest("flow", None)
+                .map(|visit| visit.ray)
+        };
         assert_eq!(ray(), None);
-        let _first = visits.enter(visit("1", "flow", 16));
-        let _other = visits.enter(visit("2", "api", 16));
+        let _first = invocations.enter(visit("1", "flow", 16));
+        let _other = invocations.enter(visit("2", "api", 16));
         assert_eq!(ray().as_deref(), Some("1"));
-        let second = visits.enter(visit("3", "flow", 16));
+        let second = invocations.enter(visit("3", "flow", 16));
         assert_eq!(ray(), None);
         drop(second);
         assert_eq!(ray().as_deref(), Some("1"));
@@ -164,31 +168,34 @@ mod tests {
 
     #[test]
     fn a_worker_belongs_to_the_zone_that_last_ran_it() {
-        let visits = Visits::default();
-        assert_eq!(visits.zone_of("flow"), None);
-        drop(visits.enter(visit("1", "flow", 16)));
-        assert_eq!(visits.zone_of("flow").as_deref(), Some("shop.example"));
+        let invocations = Invocations::default();
+        assert_eq!(invocations.zone_of("flow"), None);
+        drop(invocations.enter(visit("1", "flow", 16)));
+        assert_eq!(invocations.zone_of("flow").as_deref(), Some("shop.example"));
         let zone = "other.example".to_owned();
-        drop(visits.enter(Visit {
+        drop(invocations.enter(Invocation {
             zone,
             ..visit("2", "flow", 16)
         }));
-        assert_eq!(visits.zone_of("flow").as_deref(), Some("other.example"));
-        assert_eq!(visits.zone_of("api"), None);
+        assert_eq!(
+            invocations.zone_of("flow").as_deref(),
+            Some("other.example")
+        );
+        assert_eq!(invocations.zone_of("api"), None);
     }
 
     #[test]
     fn a_subrequest_with_a_ray_belongs_to_the_innermost_visit_of_that_ray() {
-        let visits = Visits::default();
-        let _outer = visits.enter(visit("1", "flow", 16));
-        let _inner = visits.enter(visit("1", "flow", 15));
-        let other = visits.enter(visit("2", "flow", 16));
-        let found = visits.of_subrequest("flow", Some("1"));
+        let invocations = Invocations::default();
+        let _outer = invocations.enter(visit("1", "flow", 16));
+        let _inner = invocations.enter(visit("1", "flow", 15));
+        let other = invocations.enter(visit("2", "flow", 16));
+        let found = invocations.of_subrequest("flow", Some("1"));
         assert_eq!(found.map(|visit| visit.workers_left), Some(15));
-        assert!(visits.of_subrequest("flow", Some("unknown")).is_none());
+        assert!(invocations.of_subrequest("flow", Some("unknown")).is_none());
         // A worker that was reached through itself, and nobody else's visit.
         drop(other);
-        let found = visits.of_subrequest("flow", None);
+        let found = invocations.of_subrequest("flow", None);
         assert_eq!(found.map(|visit| visit.workers_left), Some(15));
     }
 }

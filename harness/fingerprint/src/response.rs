@@ -122,17 +122,17 @@ impl ApiError {
     }
 
     /// The error as the platform answers it.
-    pub(super) fn answer(&self) -> ResponseTemplate {
+    pub(super) fn response(&self) -> ResponseTemplate {
         let envelope = Envelope {
             error: Body {
                 code: self.code,
                 message: &self.message,
             },
         };
-        let answer = json(self.status, &envelope);
+        let response = json(self.status, &envelope);
         match self.retry_after {
-            Some(seconds) => answer.insert_header("retry-after", seconds.to_string()),
-            None => answer,
+            Some(seconds) => response.insert_header("retry-after", seconds.to_string()),
+            None => response,
         }
     }
 }
@@ -159,10 +159,10 @@ pub(super) fn body(body: &impl Serialize) -> Result<Vec<u8>, Refused> {
 
 /// An answer with a JSON body that is already written; none where it is empty.
 pub(super) fn raw(status: u16, body: Vec<u8>) -> ResponseTemplate {
-    let answer = ResponseTemplate::new(status);
+    let response = ResponseTemplate::new(status);
     if body.is_empty() {
-        answer
+        response
     } else {
-        answer.set_body_raw(body, "application/json")
+        response.set_body_raw(body, "application/json")
     }
 }
