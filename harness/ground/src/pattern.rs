@@ -219,7 +219,8 @@ impl FromStr for Pattern {
         if host.contains('*') {
             return Err(PatternError::HostWildcard(own()));
         }
-        if let Some(character) = host.chars().find(|&character| !is_host(character)) {
+        let refused = |host: &str| host.chars().find(|&character| !is_host(character));
+        if let Some(character) = refused(host) {
             return Err(PatternError::HostCharacter {
                 pattern: own(),
                 character,
@@ -234,10 +235,12 @@ impl FromStr for Pattern {
             true => international::host_suffix(host),
             false => international::host(host),
         };
+        // `₌` is `=` in punycode, which no host has either.
+        let host = name.ok().filter(|name| refused(name).is_none());
         Ok(Self {
             text: own(),
             scheme,
-            host: name.map_err(|_| PatternError::HostName(own()))?,
+            host: host.ok_or_else(|| PatternError::HostName(own()))?,
             any_host,
             path: international::path(path),
             any_path,

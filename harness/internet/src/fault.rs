@@ -201,7 +201,7 @@ mod tests {
         FaultKind::Truncate(10)
     )]
     #[case(
-        "{on: wallarm, fault: {response: {status: 500, body: no}}}",
+        "{on: wallarm, fault: {answer: {status: 500, body: no}}}",
         FaultKind::Answer(AnswerFault { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: "no".into() })
     )]
     fn a_fault_is_read_as_a_scenario_writes_it(#[case] yaml: &str, #[case] expected: FaultKind) {
@@ -212,15 +212,15 @@ mod tests {
     #[case("{on: ingress, fault: refused}", "unknown variant `refused`")]
     #[case("{on: a.example/*x/, fault: refuse}", "a.example/*x/")]
     #[case(
-        "{on: wallarm, fault: {response: {status: 500, code: 1}}}",
+        "{on: wallarm, fault: {answer: {status: 500, code: 1}}}",
         "unknown field `code`"
     )]
     #[case(
-        "{on: wallarm, fault: {response: {status: 100}}}",
+        "{on: wallarm, fault: {answer: {status: 100}}}",
         "100 is not a status from 200 to 599"
     )]
     #[case(
-        "{on: wallarm, fault: {response: {status: 500, headers: {a b: c}}}}",
+        "{on: wallarm, fault: {answer: {status: 500, headers: {a b: c}}}}",
         "is not a header that HTTP can carry"
     )]
     fn a_misspelt_fault_is_refused(#[case] yaml: &str, #[case] message: &str) {

@@ -339,7 +339,7 @@ async fn faults_happen_on_the_way_to_the_node() {
     assert!(matches!(response, Err(Unreachable::Refused)));
     world
         .internet
-        .set_faults(fault("{on: wallarm, fault: {response: {status: 502}}}"))
+        .set_faults(fault("{on: wallarm, fault: {answer: {status: 502}}}"))
         .unwrap();
     assert_eq!(world.get("/").await, 502);
     assert!(world.node.requests().is_empty());

@@ -142,6 +142,7 @@ mod tests {
     #[case("ftp://shop.example/", PatternError::Scheme { pattern: "ftp://shop.example/".into(), scheme: "ftp".into() })]
     #[case("xn--a.example/", PatternError::HostName("xn--a.example/".into()))]
     #[case("a\u{378}.example/", PatternError::HostName("a\u{378}.example/".into()))]
+    #[case::becomes_an_equals_sign("a₌b.example/", PatternError::HostName("a₌b.example/".into()))]
     #[case("shop.example:8443/", PatternError::HostCharacter { pattern: "shop.example:8443/".into(), character: ':' })]
     fn a_wrong_pattern_is_refused_with_its_reason(
         #[case] text: &str,
