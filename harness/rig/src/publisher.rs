@@ -98,11 +98,11 @@ impl Publisher {
         };
         let (in_use, last_visit) = InUse::new();
         Ok(Published {
-            workers,
             endpoints: runtime
                 .as_ref()
-                .map(|runtime| endpoints(runtime, &in_use))
+                .map(|runtime| endpoints(runtime, &workers, &in_use))
                 .unwrap_or_default(),
+            workers,
             last_visit,
             runtime,
             _doors: doors,
@@ -149,11 +149,17 @@ impl Published {
 }
 
 /// Where the edge finds each worker of a runtime.
-fn endpoints(runtime: &Runtime, in_use: &InUse) -> BTreeMap<String, WorkerEndpoint> {
+fn endpoints(
+    runtime: &Runtime,
+    workers: &[DesiredWorker],
+    in_use: &InUse,
+) -> BTreeMap<String, WorkerEndpoint> {
     let endpoint = |(name, &address): (&String, &_)| {
+        let worker = workers.iter().find(|worker| worker.name() == name);
         let endpoint = WorkerEndpoint {
             address,
             process: runtime.process_id(),
+            cpu_ms: worker.and_then(DesiredWorker::cpu_ms),
             in_use: in_use.clone(),
         };
         (name.clone(), endpoint)

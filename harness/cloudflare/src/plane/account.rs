@@ -77,6 +77,8 @@ pub(super) struct Version {
     pub(super) code: Arc<Code>,
     pub(super) bindings: Vec<Binding>,
     pub(super) options: WorkerOptions,
+    /// Milliseconds of processor time that one invocation may take.
+    pub(super) cpu_ms: Option<u64>,
     pub(super) usage_model: String,
     pub(super) annotations: Map<String, Value>,
 }

@@ -17,6 +17,9 @@ use super::{
     routes, scripts, secrets, subdomain, upload, versions, zones,
 };
 
+/// Namespaces on a page, of which there are none.
+const NAMESPACES: usize = 1000;
+
 type Outcome = Result<Answer, ApiError>;
 
 /// Answers a request from what the account holds.
@@ -109,13 +112,16 @@ fn of_account(
         ["storage", ..] => Group::WorkersKvStorage,
         _ => Group::WorkersScripts,
     };
-    let empty = || Answer::of(Value::Array(Vec::new()));
     match (&call.method, rest) {
         // wrangler asks these on its way to delete a script: nothing is there.
-        (&Method::GET, ["workers", "tails", "by-consumer", _])
-        | (&Method::GET, ["storage", "kv", "namespaces"]) => {
+        (&Method::GET, ["workers", "tails", "by-consumer", _]) => {
             call.enter_account(account, id, token, group, Level::Read)?;
-            Ok(empty())
+            Ok(Answer::of(Value::Array(Vec::new())))
+        }
+        (&Method::GET, ["storage", "kv", "namespaces"])
+        | (&Method::GET, ["workers", "durable_objects", "namespaces"]) => {
+            call.enter_account(account, id, token, group, Level::Read)?;
+            Ok(call.page(NAMESPACES, NAMESPACES)?.of(Vec::new()))
         }
         (&Method::GET, rest) => {
             call.enter_account(account, id, token, group, Level::Read)?;
@@ -123,6 +129,7 @@ fn of_account(
                 [] => Ok(zones::account(account)),
                 ["workers", "subdomain"] => subdomain::of_account(account),
                 ["workers", "services", name] => scripts::service(account, name),
+                ["workers", "workers", name] => scripts::worker(account, name),
                 ["workers", "domains"] => Ok(scripts::domains(account)),
                 _ => Err(unknown(call)),
             }

@@ -59,6 +59,13 @@ impl Answer {
             .push(json!({"code": code, "message": message}));
         self
     }
+
+    /// The same with what edgeproof has to say of the request.
+    pub(super) fn with_messages(self, messages: Vec<String>) -> Self {
+        messages.iter().fold(self, |response, message| {
+            response.with_message(ApiError::NOT_EMULATED, message)
+        })
+    }
 }
 
 /// Which part of a list is asked for.

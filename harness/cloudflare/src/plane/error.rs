@@ -131,9 +131,15 @@ impl ApiError {
         }
     }
 
+    /// The code of what the emulation does not know.
+    pub(super) const NOT_EMULATED: u32 = 7000;
+
     /// 7000 in words of our own: Cloudflare may know this, the emulation does not.
     pub(super) fn not_emulated(what: &str) -> Self {
-        Self::bad(7000, format!("edgeproof does not emulate {what}"))
+        Self::bad(
+            Self::NOT_EMULATED,
+            format!("edgeproof does not emulate {what}"),
+        )
     }
 
     /// 1004: a query parameter that cannot be used.
@@ -198,6 +204,16 @@ impl ApiError {
             10037,
             format!("You have exceeded the limit of {most} Workers on your account."),
         )
+    }
+
+    /// 10206: more processor time than an invocation may have.
+    pub(super) fn large_cpu_limit(most: u64) -> Self {
+        Self::bad(10206, format!("limits.cpu_ms must be at most {most}."))
+    }
+
+    /// 100328: a limit of its own on the free plan.
+    pub(super) fn limit_on_free_plan() -> Self {
+        Self::bad(100_328, "CPU limits are not supported for the Free plan.")
     }
 
     /// 10052: a binding that is none.

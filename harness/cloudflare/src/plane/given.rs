@@ -89,6 +89,7 @@ impl Account {
         let secrets = placed.secrets.iter();
         let secrets = secrets.map(|(name, secret)| Binding::secret(name, secret.clone()));
         let version = Version {
+            cpu_ms: None,
             id: fresh_uuid(),
             created_on: self.now(),
             source: "api",

@@ -20,6 +20,9 @@ pub const SCRIPT_NAME: usize = 63;
 /// Bytes of all modules as they are.
 pub const SCRIPT_BYTES: usize = 64 * 1024 * 1024;
 
+/// Milliseconds of processor time that one invocation may be given.
+pub(super) const CPU_MS: u64 = 300_000;
+
 /// The Workers plan of the account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

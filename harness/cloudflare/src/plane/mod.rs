@@ -33,6 +33,7 @@ mod fault;
 mod given;
 mod ids;
 mod limits;
+mod metadata;
 mod routes;
 mod scripts;
 mod secret;

@@ -12,6 +12,7 @@ use super::{
     error::ApiError,
     ids::stable_id,
     limits::SCRIPT_NAME,
+    subdomain,
     upload::Upload,
     versions,
 };
@@ -73,6 +74,7 @@ pub(super) fn upload(
         return Err(ApiError::too_many_scripts(most));
     }
     let settings = upload.metadata.script_settings();
+    let notes = versions::notes(&upload);
     let version = versions::of_upload(account, call, name, upload)?;
     account.add_version(name, version, true);
     let script = account.script_mut(name)?;
@@ -84,7 +86,7 @@ pub(super) fn upload(
         "deployment_id",
         json!(deployment.map(|deployment| &deployment.id)),
     );
-    Ok(response)
+    Ok(response.with_messages(notes))
 }
 
 /// `DELETE …/scripts/{script}` and `…/services/{script}`. Its routes go with it: a route cannot name a script that is not there.
@@ -243,6 +245,21 @@ pub(super) fn service(account: &Account, name: &str) -> Result<Answer, ApiError>
             "modified_on": script.modified_on(),
             "script": shown(name, script),
         },
+    })))
+}
+
+/// `GET …/workers/workers/{script}`: what wrangler asks since 4.136.1, before it writes a route.
+pub(super) fn worker(account: &Account, name: &str) -> Result<Answer, ApiError> {
+    let script = account.script(name)?;
+    Ok(Answer::of(json!({
+        "id": script.tag,
+        "name": name,
+        "created_on": script.created_on,
+        "updated_on": script.modified_on(),
+        "subdomain": subdomain::shown(script),
+        "tags": script.settings.get("tags").cloned().unwrap_or_else(|| json!([])),
+        "logpush": script.settings.get("logpush").cloned().unwrap_or_else(|| json!(false)),
+        "references": {"domains": [], "durable_objects": [], "queues": [], "workers": [], "dispatch_namespace_outbounds": []},
     })))
 }
 

@@ -37,6 +37,8 @@ pub struct RunningWorker {
     pub variables: BTreeMap<String, String>,
     /// What it says about itself.
     pub options: WorkerOptions,
+    /// Milliseconds of processor time that one invocation may take.
+    pub cpu_ms: Option<u64>,
     code: Arc<Code>,
 }
 
@@ -46,6 +48,7 @@ impl PartialEq for RunningWorker {
         self.name == other.name
             && self.variables == other.variables
             && self.options == other.options
+            && self.cpu_ms == other.cpu_ms
             && (Arc::ptr_eq(&self.code, &other.code) || self.code.etag == other.code.etag)
     }
 }
@@ -76,6 +79,7 @@ impl RunningWorker {
             name: name.to_owned(),
             variables: BTreeMap::new(),
             options: version.options.clone(),
+            cpu_ms: version.cpu_ms,
             code: Arc::clone(&version.code),
         };
         for binding in &version.bindings {

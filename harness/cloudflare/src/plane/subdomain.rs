@@ -1,9 +1,14 @@
 //! `…/subdomain`: workers.dev. Whether a script is there is remembered; nothing is served on it.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{account::Account, call::ApiCall, envelope::Answer, error::ApiError};
+use super::{
+    account::{Account, Script},
+    call::ApiCall,
+    envelope::Answer,
+    error::ApiError,
+};
 
 #[derive(Deserialize)]
 struct Wanted {
@@ -34,11 +39,15 @@ pub(super) fn name(account: &mut Account, call: &ApiCall) -> Result<Answer, ApiE
 
 /// `GET …/scripts/{script}/subdomain`.
 pub(super) fn of_script(account: &Account, script: &str) -> Result<Answer, ApiError> {
-    let script = account.script(script)?;
-    Ok(Answer::of(json!({
+    Ok(Answer::of(shown(account.script(script)?)))
+}
+
+/// Whether a script is on workers.dev, wherever that is mentioned.
+pub(super) fn shown(script: &Script) -> Value {
+    json!({
         "enabled": script.on_workers_dev,
         "previews_enabled": script.previews,
-    })))
+    })
 }
 
 /// `POST …/scripts/{script}/subdomain`.

@@ -3,17 +3,16 @@
 use std::{collections::BTreeMap, convert::Infallible};
 
 use bytes::Bytes;
-use edgeproof_runtime::{ModuleKind, Syntax, WorkerOptions};
+use edgeproof_runtime::{ModuleKind, Syntax};
 use http::{HeaderMap, header};
 use multer::Multipart;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::{
     account::{Code, Module},
     bindings::{self, Wanted},
     error::ApiError,
     limits::WorkersPlan,
+    metadata::Metadata,
 };
 
 /// The fields that a form may have; a script of more modules is not one that this account takes.
@@ -25,96 +24,6 @@ pub(super) struct Upload {
     pub(super) code: Code,
     pub(super) metadata: Metadata,
     pub(super) bindings: Vec<Wanted>,
-}
-
-/// The form's field `metadata`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Metadata {
-    main_module: Option<String>,
-    body_part: Option<String>,
-    bindings: Vec<Value>,
-    keep_bindings: Option<Vec<String>>,
-    compatibility_date: Option<String>,
-    compatibility_flags: Vec<String>,
-    pub(super) usage_model: Option<String>,
-    pub(super) annotations: Map<String, Value>,
-    /// What else it says. See [`NOT_EMULATED`] and [`Metadata::script_settings`].
-    #[serde(flatten)]
-    others: Map<String, Value>,
-}
-
-/// Members of the metadata that would change what runs, and do not here.
-const NOT_EMULATED: [&str; 5] = [
-    "assets",
-    "containers",
-    "exports",
-    "migrations",
-    "tail_consumers",
-];
-
-/// Members of the metadata that the script keeps whatever its version.
-const OF_THE_SCRIPT: [&str; 4] = ["logpush", "observability", "tags", "tail_consumers"];
-
-/// The date of a script that names none: the first there was.
-const FIRST_COMPATIBILITY_DATE: &str = "2021-11-02";
-
-impl Metadata {
-    /// What the runtime is to know of it.
-    pub(super) fn options(&self) -> WorkerOptions {
-        let date = self.compatibility_date.as_deref();
-        WorkerOptions {
-            json_variables: BTreeMap::new(),
-            compatibility_date: Some(date.unwrap_or(FIRST_COMPATIBILITY_DATE).to_owned()),
-            compatibility_flags: self.compatibility_flags.clone(),
-        }
-    }
-
-    /// The kinds of bindings that stay although the upload does not have them: what it says, or secrets. `wrangler deploy` says
-    /// nothing and is documented to keep secrets, so that is what saying nothing means.
-    pub(super) fn kept(&self) -> Vec<&str> {
-        match &self.keep_bindings {
-            Some(kinds) => kinds.iter().map(String::as_str).collect(),
-            None => vec!["secret_text"],
-        }
-    }
-
-    /// What of it belongs to the script and not to the version.
-    pub(super) fn script_settings(&self) -> Map<String, Value> {
-        let of_script = |(key, _): &(&String, &Value)| OF_THE_SCRIPT.contains(&key.as_str());
-        let others = self.others.iter().filter(of_script);
-        others
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
-    }
-
-    fn check(&self) -> Result<(), ApiError> {
-        let is_empty = |value: &Value| match value {
-            Value::Null => true,
-            Value::Array(items) => items.is_empty(),
-            Value::Object(members) => members.is_empty(),
-            _ => false,
-        };
-        let not_emulated = NOT_EMULATED
-            .iter()
-            .find(|key| self.others.get(**key).is_some_and(|value| !is_empty(value)));
-        match not_emulated {
-            Some(key) => Err(ApiError::not_emulated(&format!(
-                "`{key}` in the metadata of a script"
-            ))),
-            None => check_date(self.compatibility_date.as_deref()),
-        }
-    }
-}
-
-fn check_date(date: Option<&str>) -> Result<(), ApiError> {
-    match date {
-        None => Ok(()),
-        Some(date) if date.parse::<jiff::civil::Date>().is_ok() && date.len() == 10 => Ok(()),
-        Some(date) => Err(ApiError::invalid_script(format!(
-            "Invalid compatibility date: {date:?} is not of the form 2026-11-21."
-        ))),
-    }
 }
 
 /// Reads the form.
@@ -130,7 +39,7 @@ pub(super) async fn read(
     let metadata =
         metadata.ok_or_else(|| ApiError::unreadable("the form has no field `metadata`"))?;
     let metadata: Metadata = serde_json::from_slice(&metadata).map_err(ApiError::unreadable)?;
-    metadata.check()?;
+    metadata.check(plan)?;
     plan.check_size(parts.values().map(|part| part.content.as_ref()))?;
     let code = code(&metadata, parts)?;
     let bindings = metadata

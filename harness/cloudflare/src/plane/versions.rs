@@ -40,6 +40,7 @@ pub(super) fn of_upload(
         )?,
         code: upload.code.into(),
         options: metadata.options(),
+        cpu_ms: metadata.limits.cpu_ms,
         usage_model: metadata
             .usage_model
             .unwrap_or_else(|| "standard".to_owned()),
@@ -69,7 +70,9 @@ fn head(version: &Version, script: &Script) -> Value {
             "source": version.source,
             "author_id": "",
             "author_email": "",
+            // Each is read by some wrangler.
             "hasPreview": false,
+            "has_preview": false,
         },
         "annotations": version.annotations,
     })
@@ -88,6 +91,7 @@ fn shown(version: &Version, script: &Script) -> Value {
             "compatibility_date": version.options.compatibility_date,
             "compatibility_flags": version.options.compatibility_flags,
             "usage_model": version.usage_model,
+            "limits": {"cpu_ms": version.cpu_ms},
         },
         "bindings": bindings,
     });
@@ -102,12 +106,21 @@ pub(super) fn create(
     upload: Upload,
 ) -> Result<Answer, ApiError> {
     account.script(name)?;
+    let notes = notes(&upload);
     let version = of_upload(account, call, name, upload)?;
     let id = version.id.clone();
     account.add_version(name, version, false);
     let mut response = get(account, name, &id)?;
     response.set("startup_time_ms", json!(STARTUP_MS));
-    Ok(response)
+    Ok(response.with_messages(notes))
+}
+
+/// What a client is told of members that have no effect.
+pub(super) fn notes(upload: &Upload) -> Vec<String> {
+    let members = upload.metadata.without_effect();
+    members
+        .map(|key| format!("edgeproof keeps `{key}`; it has no effect here"))
+        .collect()
 }
 
 /// What is told as the time a script takes to start; nobody measures it.

@@ -261,6 +261,7 @@ fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
         (
             name.clone(),
             WorkerEndpoint {
+                cpu_ms: None,
                 address,
                 process,
                 in_use,

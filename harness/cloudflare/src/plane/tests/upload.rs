@@ -60,6 +60,14 @@ async fn every_kind_of_module_and_binding_arrives() {
 #[case::nothing_to_inherit(json!({"bindings": [{"name": "A", "type": "inherit"}]}), 400, 10057)]
 #[case::long_name(json!({"bindings": [text(&"n".repeat(256), "v")]}), 400, 10100)]
 #[case::kv(json!({"bindings": [{"name": "KV", "type": "kv_namespace", "namespace_id": "1"}]}), 400, 7000)]
+#[case::tail_consumers(json!({"tail_consumers": [{"service": "a"}]}), 400, 7000)]
+#[case::cache(json!({"cache_options": {"enabled": true}}), 400, 7000)]
+#[case::cache_of_an_entrypoint(json!({"exports": {"default": {"type": "worker", "cache": {"enabled": true}}}}), 400, 7000)]
+#[case::durable_object_class(json!({"exports": {"Room": {"type": "durable-object"}}}), 400, 7000)]
+#[case::unheard_of(json!({"warp_drive": 9}), 400, 7000)]
+#[case::subrequests(json!({"limits": {"subrequests": 10}}), 400, 7000)]
+#[case::much_processor_time(json!({"limits": {"cpu_ms": 300_001}}), 400, 10206)]
+#[case::future_date(json!({"compatibility_date": "9999-01-01"}), 400, 10021)]
 #[case::durable_objects(json!({"migrations": {"new_tag": "v1"}}), 400, 7000)]
 #[tokio::test]
 async fn metadata_that_makes_no_script_is_refused_and_nothing_changes(
@@ -254,4 +262,29 @@ async fn code_that_does_not_start_is_refused_with_what_the_runtime_says(
     let message = told.body["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains(reason), "{message}");
     api.deploy("flow").await.result();
+}
+
+#[tokio::test]
+async fn what_has_no_effect_is_said_and_what_is_switched_off_is_not() {
+    let api = Api::start().await;
+    let form = Form::module(&json!({
+        "observability": {"enabled": true},
+        "placement": {"mode": "smart"},
+        "logpush": false,
+        "cache_options": {"enabled": false},
+        "tail_consumers": [],
+        "exports": {"default": {"type": "worker", "cache": {"enabled": false}}},
+        "limits": {"cpu_ms": 50},
+    }));
+    let told = api.upload("PUT", FLOW, &form).await;
+    told.result();
+    let messages = told.body["messages"].as_array().unwrap();
+    let messages: Vec<_> = messages.iter().map(|one| &one["message"]).collect();
+    assert_eq!(
+        messages,
+        [
+            "edgeproof keeps `observability`; it has no effect here",
+            "edgeproof keeps `placement`; it has no effect here",
+        ]
+    );
 }
