@@ -1,6 +1,6 @@
 //! A request that reached the worker, and the way it takes.
 
-use std::{cell::OnceCell, rc::Rc};
+use std::{borrow::Cow, cell::OnceCell, rc::Rc};
 
 use edgeproof_worker_core::{
     answer::Answer,
@@ -104,7 +104,12 @@ impl Incoming {
                 Err(error) => return self.bad_request(&error),
             };
         }
-        match runtime::forward(&self.request, edits, &body).await {
+        let mut edits = Cow::Borrowed(edits);
+        if !body.is_undefined() && self.head.headers.contains("upgrade") {
+            // The runtime makes a GET without a body of what asks for a WebSocket, and the node saw something else.
+            edits.to_mut().push(HeaderEdit::remove("upgrade"));
+        }
+        match runtime::forward(&self.request, &edits, &body).await {
             Ok(response) => Ok(response),
             Err(error) => self.bad_gateway(&error),
         }
@@ -125,6 +130,11 @@ impl Incoming {
         let reason = format!("the body could not be read: {}", runtime::message(error));
         self.log(&LogEntry::new(LogLevel::Warn, "bad request", reason));
         runtime::respond(&Answer::text(400, "Bad Request"))
+    }
+
+    /// Whether the request has a body that goes on.
+    pub(crate) fn has_body(&self) -> bool {
+        self.head.body_length() != Some(0) && !self.request.body().is_null()
     }
 
     /// The deadline of calls to the platform, in milliseconds.

@@ -62,9 +62,9 @@ impl Incoming {
     /// What the form of the call holds, and its body; none when the call carries no form.
     async fn form(&self) -> Result<Option<(Form, Peeked)>, JsValue> {
         let content_type = self.head.headers.get("content-type").unwrap_or_default();
-        let Some(mut scanner) =
-            FormScanner::new(content_type).filter(|_| !self.request.body().is_null())
-        else {
+        // A body of a GET goes on as it is: the runtime puts no other in its place.
+        let may_change = self.has_body() && !matches!(self.head.method.as_str(), "GET" | "HEAD");
+        let Some(mut scanner) = FormScanner::new(content_type).filter(|_| may_change) else {
             return Ok(None);
         };
         let body = Peeked::new(&self.message()?, self.length())?;
@@ -89,8 +89,7 @@ impl Incoming {
 
     /// The length of the body, where the visitor told it.
     pub(crate) fn length(&self) -> Option<f64> {
-        let length = self.head.headers.get("content-length")?;
-        length.parse().ok().map(as_number)
+        self.head.body_length().map(as_number)
     }
 
     async fn identify(&self, signals: &Signals) -> Result<Identified, Failure> {

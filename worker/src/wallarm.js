@@ -1,62 +1,57 @@
-// The call to the filtering node, and the body that the node and the origin share. No decision is taken here.
+// The call to the filtering node. No decision is taken here.
 import { edit } from "./runtime.js";
-
-// Bodies up to this length are read in one go, which costs less than a stream of a few pieces. Of larger ones the node
-// sees so much at least.
-const SMALL = 64 * 1024;
-
-// How much of a larger body is read at a time; by itself the runtime reads 4 KiB.
-const PIECE = 64 * 1024;
-
-const NODE = 0;
-const ORIGIN = 1;
-
-// How many bytes of bodies this isolate holds. The runtime forgets requests whose visitors went away, in the middle of
-// whatever they did; what they held no longer counts when it is collected.
-let held = 0;
-const forgotten = new FinalizationRegistry((holding) => {
-  held -= holding.size;
-});
+import { NODE, ORIGIN, SHARE } from "./shared_body.js";
 
 export class NodeCall {
-  constructor(request, url, edits, deadline, limit, length) {
+  // `head` is the URL and, as lines, the edits of the header fields. A length of 0 says that there is no body. A large
+  // one is shared.
+  constructor(request, head, deadline, length, shared) {
     // What has the body that the origin gets too, to be looked at.
     this.message = request;
     // The body for the origin, where its own is not left to the request.
     this.body = () => undefined;
     this.deadline = deadline;
     this.isCut = false;
-    this.failure = "unreachable";
     this.call = new AbortController();
     this.others = undefined;
+    const end = head.indexOf("\n");
     const headers = new Headers(request.headers);
-    edit(headers, edits);
-    const init = { method: request.method, headers, redirect: "manual", signal: this.call.signal };
-    this.outcome = this.ask(request, url, init, limit, length).then(
+    edit(headers, head.slice(end + 1));
+    const init = { headers, redirect: "manual", signal: this.call.signal };
+    this.shared = shared;
+    this.outcome = this.ask(request, head.slice(0, end), init, length).then(
       (answer) => {
         // Nobody reads it.
         answer.body?.cancel().catch(() => {});
         return answer.status;
       },
-      () => this.failure,
+      // What is wrong with a request is a `TypeError`; what is wrong with the way to the node is none.
+      (error) => this.failure ?? (error instanceof TypeError ? "refused" : "unreachable"),
     );
   }
 
   // The answer of the node, its head at least.
-  async ask(request, url, init, limit, length) {
-    if (request.body === null) {
-      return await this.inTime(fetch(url, init));
+  async ask(request, url, init, length) {
+    const { method } = request;
+    if (length === 0) {
+      return await this.inTime(fetch(url, { ...init, method }));
     }
-    if (length <= SMALL) {
-      // Both get the same bytes, which costs a tenth less than a stream for each.
-      const bytes = this.fromVisitor(request.arrayBuffer());
-      this.message = { arrayBuffer: () => bytes };
-      this.body = () => bytes;
-      init.body = await bytes;
-      return await this.inTime(fetch(url, init));
+    if (method === "GET" || method === "HEAD") {
+      return await this.askWithClone(request, url, init, length);
     }
-    const body = new SharedBody(request.body, limit);
-    this.shared = body;
+    init.method = method;
+    if (this.shared !== undefined) {
+      return await this.askWithStream(this.shared, url, init, length);
+    }
+    // Both get the same bytes, which costs a tenth less than a stream for each.
+    const bytes = this.fromVisitor(request.arrayBuffer());
+    this.message = { arrayBuffer: () => bytes };
+    this.body = () => bytes;
+    init.body = await bytes;
+    return await this.inTime(fetch(url, init));
+  }
+
+  async askWithStream(body, url, init, length) {
     const stream = body.stream();
     this.message = { body: stream };
     this.body = () => (length === undefined ? stream : stream.pipeThrough(new FixedLengthStream(length)));
@@ -71,6 +66,15 @@ export class NodeCall {
       this.isCut = body.isCut;
       body.leave(NODE);
     }
+  }
+
+  // `fetch` takes no body with these methods; a request that came with one goes on with it, and so does its clone. The
+  // runtime holds what one of the two has not taken, so such a body must be a small one.
+  async askWithClone(request, url, init, length) {
+    if (!(length <= SHARE)) throw new TypeError("the body is too large for this method");
+    const [whole, copy] = [request.clone(), request.clone()];
+    await this.fromVisitor(whole.arrayBuffer());
+    return await this.inTime(fetch(new Request(url, copy), init));
   }
 
   // Gives the node its part of the body.
@@ -131,105 +135,5 @@ export class NodeCall {
 
   stopOthers() {
     this.others?.abort();
-  }
-}
-
-// A body with two readers, each at its own pace: what one has taken is held until the other has taken it too. Where this
-// isolate would hold more than the limit, the node's part ends.
-class SharedBody {
-  constructor(body, limit) {
-    this.reader = body.getReader({ mode: "byob" });
-    this.limit = limit;
-    this.pieces = [];
-    this.holding = { size: 0 };
-    forgotten.register(this, this.holding);
-    // Pieces are numbered: the first one held, the next one of each reader, and where each reader's part ends.
-    this.first = 0;
-    this.next = [0, 0];
-    this.end = [Infinity, Infinity];
-    this.isEnded = false;
-    this.isCut = false;
-  }
-
-  // The next piece for a reader; undefined at the end of its part.
-  async take(who) {
-    for (;;) {
-      const number = this.next[who];
-      const index = number - this.first;
-      if (number >= this.end[who]) return undefined;
-      if (index < this.pieces.length) {
-        const piece = this.pieces[index];
-        this.next[who] += 1;
-        this.release(number);
-        return piece;
-      }
-      if (this.isEnded) return undefined;
-      if (this.isFull()) {
-        this.isCut = true;
-        this.end[NODE] = this.first + this.pieces.length;
-      } else {
-        await this.read();
-      }
-    }
-  }
-
-  // Reads the next piece; both readers may wait for the same one.
-  read() {
-    const keep = ({ done, value }) => {
-      this.reading = undefined;
-      if (done) {
-        this.isEnded = true;
-        return;
-      }
-      // A piece that is mostly room gets a place of its own size.
-      this.pieces.push(value.byteLength < PIECE / 2 ? value.slice() : value);
-      this.hold(value.byteLength);
-    };
-    this.reading ??= this.reader.read(new Uint8Array(PIECE)).then(keep);
-    return this.reading;
-  }
-
-  hold(bytes) {
-    this.holding.size += bytes;
-    held += bytes;
-  }
-
-  isFull() {
-    return !this.isCut && this.end[NODE] > 0 && this.holding.size >= SMALL && held >= this.limit;
-  }
-
-  // Lets go of a piece that nobody will take any more.
-  release(number) {
-    const index = number - this.first;
-    const isWanted = [NODE, ORIGIN].some((who) => this.next[who] <= number && number < this.end[who]);
-    if (isWanted || this.pieces[index] === undefined) return;
-    this.hold(-this.pieces[index].byteLength);
-    this.pieces[index] = undefined;
-    while (this.pieces.length > 0 && this.pieces[0] === undefined) {
-      this.pieces.shift();
-      this.first += 1;
-    }
-  }
-
-  // A reader takes no more.
-  leave(who) {
-    this.end[who] = 0;
-    const { first } = this;
-    for (let number = first + this.pieces.length - 1; number >= first; number -= 1) {
-      this.release(number);
-    }
-  }
-
-  // What the origin gets.
-  stream() {
-    const pull = async (controller) => {
-      const piece = await this.take(ORIGIN);
-      if (piece === undefined) {
-        controller.close();
-      } else {
-        controller.enqueue(piece);
-      }
-    };
-    return new ReadableStream({ pull, cancel: () => this.leave(ORIGIN) }, { highWaterMark: 0 });
   }
 }

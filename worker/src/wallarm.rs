@@ -1,6 +1,9 @@
 //! The Wallarm connector: nothing goes to the origin that did not come through the gate here.
 
-use std::{cell::OnceCell, rc::Rc};
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+};
 
 use edgeproof_worker_core::wallarm::{
     Connector, Judgement, NodeRequest, Outcome, Treatment, Verdict, target,
@@ -30,11 +33,10 @@ extern "C" {
     #[wasm_bindgen(constructor, catch)]
     fn new(
         request: &Request,
-        url: &str,
-        edits: &str,
+        head: &str,
         deadline: f64,
-        limit: u32,
         length: Option<f64>,
+        body: Option<SharedBody>,
     ) -> Result<NodeCall, JsValue>;
 
     /// What has the body that the origin gets too, to be looked at.
@@ -67,6 +69,29 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn abandon(this: &NodeCall);
 }
+
+#[wasm_bindgen(module = "/src/shared_body.js")]
+extern "C" {
+    /// A large body, which node and origin read at paces of their own.
+    type SharedBody;
+
+    #[wasm_bindgen(constructor, catch)]
+    fn new(
+        request: &Request,
+        limit: u32,
+        network: Option<&str>,
+        deadline: f64,
+        is_copy: bool,
+    ) -> Result<SharedBody, JsValue>;
+}
+
+thread_local! {
+    /// Whether the node has judged a request since this isolate began.
+    static HAS_JUDGED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Bodies up to this length are read in one go, which costs less than a stream of a few pieces.
+const SMALL: f64 = 65_536.0;
 
 /// What the filtering node has to do with a request.
 pub(crate) enum Inspection {
@@ -142,7 +167,7 @@ impl Incoming {
         ) {
             return Ok(Gate::Open(Passed(())));
         }
-        let judgement = connector.judge(&self.head, Outcome::Broken, false, &now_to_read());
+        let judgement = connector.judge(&self.head, Outcome::Broken, false, true, &now_to_read());
         self.log(&judgement.log);
         match &judgement.verdict {
             Verdict::Pass => Ok(Gate::Open(Passed(()))),
@@ -241,24 +266,39 @@ impl Incoming {
                 Ok(Inspection::None)
             }
             Treatment::NoNode => Ok(deciding(None)),
-            Treatment::Inline(request) => Ok(deciding(Some(self.call(connector, &request)?))),
+            Treatment::Inline(request) => {
+                Ok(deciding(Some(self.call(connector, &request, false)?)))
+            }
             Treatment::Async(request) => {
-                let call = self.call(connector, &request)?;
+                let call = self.call(connector, &request, true)?;
                 self.watch(&call)?;
                 Ok(Inspection::Copy(call))
             }
         }
     }
 
-    fn call(&self, connector: &Connector, request: &NodeRequest) -> Result<NodeCall, JsValue> {
-        NodeCall::new(
-            &self.request,
-            &request.url,
-            &runtime::lines(&request.edits),
-            connector.timeout.as_secs_f64() * 1000.0,
-            connector.body_limit,
-            self.length(),
-        )
+    fn call(
+        &self,
+        connector: &Connector,
+        request: &NodeRequest,
+        is_copy: bool,
+    ) -> Result<NodeCall, JsValue> {
+        let deadline = connector.timeout.as_secs_f64() * 1000.0;
+        let length = if self.has_body() {
+            self.length()
+        } else {
+            Some(0.0)
+        };
+        // The runtime sends a GET on with its own body only.
+        let is_shared = length.is_none_or(|length| length > SMALL)
+            && !matches!(self.head.method.as_str(), "GET" | "HEAD");
+        let body = is_shared.then(|| {
+            let network = self.head.network();
+            let limit = connector.body_limit;
+            SharedBody::new(&self.request, limit, network.as_deref(), deadline, is_copy)
+        });
+        let head = [&request.url, "\n", &runtime::lines(&request.edits)].concat();
+        NodeCall::new(&self.request, &head, deadline, length, body.transpose()?)
     }
 
     /// Keeps a copy's call going past the answer, and says when it failed.
@@ -289,7 +329,9 @@ impl Incoming {
             (self.connector(), self.inspection.get())
         {
             let is_cut = call.as_ref().is_some_and(NodeCall::is_cut);
-            let made = connector.judge(&self.head, outcome, is_cut, &now_to_read());
+            let has_judged = HAS_JUDGED.with(|has| has.replace(has.get() || outcome.is_verdict()));
+            let now = now_to_read();
+            let made = connector.judge(&self.head, outcome, is_cut, has_judged, &now);
             self.log(&made.log);
             // There is one verdict.
             let _ = judgement.set(made);
@@ -314,8 +356,12 @@ impl Incoming {
             reason = "whole seconds since 1970"
         )]
         let now = (Date::now() / 1000.0) as u64;
-        let has_body = !self.request.body().is_null();
-        connector.treatment(&self.head, target(&self.request.url()), has_body, now)
+        connector.treatment(
+            &self.head,
+            target(&self.request.url()),
+            self.has_body(),
+            now,
+        )
     }
 }
 
@@ -333,6 +379,7 @@ fn outcome_of(value: &JsValue) -> Outcome {
     match (value.as_f64(), value.as_string().as_deref()) {
         (Some(status), _) => Outcome::Status(status as u16),
         (None, Some("deadline")) => Outcome::Deadline,
+        (None, Some("refused")) => Outcome::Refused,
         (None, Some(_)) => Outcome::Unreachable,
         (None, None) => Outcome::NoNode,
     }

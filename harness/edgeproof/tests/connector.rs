@@ -14,6 +14,10 @@ mod copies;
 mod failures;
 #[path = "connector/loops.rs"]
 mod loops;
+#[path = "connector/memory.rs"]
+mod memory;
+#[path = "connector/methods.rs"]
+mod methods;
 #[path = "support/production_worker.rs"]
 mod production_worker;
 #[path = "connector/verdicts.rs"]

@@ -42,6 +42,30 @@ impl RequestHead {
             .collect()
     }
 
+    /// Where the client is, as one party: its IPv4 address, or the 64 bits of its IPv6 address that a provider gives to one
+    /// customer.
+    pub fn network(&self) -> Option<String> {
+        Some(match self.addresses().first()? {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        })
+    }
+
+    /// The length of the body: what the client declared, 0 where there can be none, none where it is not known.
+    ///
+    /// The runtime shows an empty body where a length of 0 was declared, and drops one of unknown length for GET and HEAD
+    /// when it sends the request on.
+    pub fn body_length(&self) -> Option<u64> {
+        match self.headers.get("content-length") {
+            Some(length) => length.parse().ok(),
+            None if matches!(self.method.as_str(), "GET" | "HEAD") => Some(0),
+            None => None,
+        }
+    }
+
     /// The origin of the page that sent the request, where it is another one than the request's own. Only a bare origin
     /// counts, as browsers send it.
     pub fn cross_origin(&self) -> Option<CrossOrigin<'_>> {
@@ -127,6 +151,36 @@ mod tests {
             .map(ToString::to_string)
             .collect();
         assert_eq!(addresses, expected);
+    }
+
+    #[rstest]
+    #[case("cf-connecting-ip: 203.0.113.7", Some("203.0.113.7"))]
+    #[case("cf-connecting-ip: 2001:db8:0:7:1::2", Some("2001:db8:0:7::/64"))]
+    #[case("cf-connecting-ip: 2001:db8:0:7:ffff::", Some("2001:db8:0:7::/64"))]
+    #[case("accept: */*", None)]
+    fn a_customer_of_a_provider_is_one_party(
+        #[case] headers: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(head(headers).network().as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case("POST", "content-length: 5", Some(5))]
+    #[case("POST", "content-length: 0", Some(0))]
+    #[case("POST", "transfer-encoding: chunked", None)]
+    #[case("GET", "content-length: 5", Some(5))]
+    #[case("GET", "content-length: 0", Some(0))]
+    #[case("GET", "accept: */*", Some(0))]
+    #[case("HEAD", "transfer-encoding: chunked", Some(0))]
+    fn a_body_has_the_length_that_is_declared(
+        #[case] method: &str,
+        #[case] headers: &str,
+        #[case] expected: Option<u64>,
+    ) {
+        let headers = Headers::from_lines(headers);
+        let head = RequestHead::new(method, "https://shop.example/", headers).unwrap();
+        assert_eq!(head.body_length(), expected);
     }
 
     #[test]

@@ -38,6 +38,29 @@ async fn without_a_verdict_the_failure_mode_decides(#[case] node: Node, #[case] 
     }
 }
 
+/// Whoever can provoke such a response would choose not to be inspected.
+#[rstest]
+#[case(400)]
+#[case(413)]
+#[case(414)]
+#[case(431)]
+#[tokio::test]
+async fn a_request_that_the_node_refuses_to_read_is_blocked_in_open_mode(#[case] status: u16) {
+    let world = World::start(Node::Verdict, &[]).await;
+    assert_eq!(world.get("/").await.status(), 200);
+    world.internet.set_node(Node::Status(status));
+    assert_eq!(world.post("/", "a=b").await.status(), 403);
+    assert_eq!(world.internet.at(SITE).len(), 1);
+    world.logged("the node refused to read it").await;
+}
+
+#[tokio::test]
+async fn a_node_that_has_read_nothing_yet_takes_no_site_down() {
+    let world = World::start(Node::Status(400), &[]).await;
+    assert_eq!(world.post("/", "a=b").await.status(), 200);
+    world.logged("the node answered 400").await;
+}
+
 #[rstest]
 #[case(Node::Dropped)]
 #[case(Node::DroppedInBody)]

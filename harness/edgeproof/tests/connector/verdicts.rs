@@ -81,17 +81,32 @@ async fn the_node_sees_the_request_as_the_visitor_sent_it() {
 }
 
 #[rstest]
-#[case("GET", "/app.JS", false)]
-#[case("GET", "/app.js?attack", true)]
-#[case("POST", "/app.js", true)]
+#[case("GET", "/app.JS", "accept: */*", false)]
+#[case("GET", "/app.js?attack", "accept: */*", true)]
+#[case("POST", "/app.js", "accept: */*", true)]
+#[case("GET", "/static/%2e%2e/%2e%2e/etc/passwd.js", "accept: */*", true)]
+#[case("GET", "/static/../../etc/passwd.js", "accept: */*", true)]
+#[case("GET", "/users.js", "cookie: id=1' or 1=1--", true)]
+#[case("GET", "/users.js", "user-agent: <script>alert(1)</script>", true)]
+#[case(
+    "GET",
+    "/users.js",
+    "referer: https://x/?q=<script>alert(1)</script>",
+    true
+)]
+#[case("GET", "/users.js", "x-api-version: ' or 1=1--", true)]
 #[tokio::test]
-async fn only_a_plain_static_file_skips_the_node(
+async fn only_a_plain_request_for_a_static_file_skips_the_node(
     #[case] method: &str,
     #[case] target: &str,
+    #[case] header: &'static str,
     #[case] is_asked: bool,
 ) {
     let world = World::start(Node::Verdict, &[]).await;
-    world.ask(request(method, target, body::empty())).await;
+    let mut sent = request(method, target, body::empty());
+    let (name, value) = header.split_once(": ").unwrap();
+    sent.headers_mut().insert(name, value.parse().unwrap());
+    world.ask(sent).await;
     assert_eq!(world.internet.at(NODE).len(), usize::from(is_asked));
 }
 

@@ -17,6 +17,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
+use memchr::memmem;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::production_worker::ProductionWorker;
@@ -41,12 +42,14 @@ pub(crate) struct Seen {
     pub(crate) hash: blake3::Hash,
     /// The body has come to its end.
     pub(crate) is_whole: bool,
+    /// `attack` stands in the target or in what was read of the body.
+    pub(crate) is_attack: bool,
 }
 
 /// What the node does with a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Node {
-    /// 403 where `attack` stands in the target, 200 else, once the body has ended.
+    /// 403 where `attack` stands in the target or in the body, 200 else, once the body has ended.
     Verdict,
     /// This status, with a `Location` of the node's.
     Status(u16),
@@ -122,6 +125,25 @@ impl World {
     /// Asks; gives the head of the answer.
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Incoming> {
         self.worker.send(request).await
+    }
+
+    /// Sends it on a connection of its own, independent of the test's other requests.
+    pub(crate) fn sending(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let address = self.worker.address;
+        async move {
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream))
+                    .await
+                    .unwrap();
+            tokio::select! {
+                _ = sender.send_request(request) => {}
+                _ = connection => {}
+            }
+        }
     }
 
     /// What the worker wrote about decisions that `reason` is part of.
@@ -211,10 +233,23 @@ impl Internet {
 
     /// Waits until the first request that a host saw is as wanted.
     pub(crate) async fn until(&self, host: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        let seen = self
+            .until_all(host, |seen| seen.first().is_some_and(&wanted))
+            .await;
+        seen.into_iter().next().unwrap()
+    }
+
+    /// Waits until all that a host saw is as wanted.
+    pub(crate) async fn until_all(
+        &self,
+        host: &str,
+        wanted: impl Fn(&[Seen]) -> bool,
+    ) -> Vec<Seen> {
         let mut changes = self.changed.subscribe();
         let found = async {
             loop {
-                if let Some(seen) = self.at(host).into_iter().next().filter(&wanted) {
+                let seen = self.at(host);
+                if wanted(&seen) {
                     return seen;
                 }
                 changes.changed().await.unwrap();
@@ -265,8 +300,8 @@ impl Internet {
         };
         match node {
             Node::Verdict => {
-                let target = self.read(index, body, usize::MAX).await?;
-                status(if target.contains("attack") { 403 } else { 200 })
+                let is_attack = self.read(index, body, usize::MAX).await?;
+                status(if is_attack { 403 } else { 200 })
             }
             Node::Status(code) => {
                 self.read(index, body, usize::MAX).await?;
@@ -307,6 +342,7 @@ impl Internet {
         seen.push(Seen {
             host,
             method: head.method.to_string(),
+            is_attack: target.contains("attack"),
             target,
             headers: head.headers,
             bytes: 0,
@@ -317,15 +353,18 @@ impl Internet {
         (seen.len() - 1, body)
     }
 
-    /// Reads a body up to `limit` bytes or its end; gives the target of the request.
+    /// Reads a body up to `limit` bytes or its end; says whether the request is an attack.
     async fn read(
         &self,
         index: usize,
         mut body: Incoming,
         limit: usize,
-    ) -> Result<String, BodyError> {
+    ) -> Result<bool, BodyError> {
+        const ATTACK: &[u8] = b"attack";
         let mut hasher = blake3::Hasher::new();
         let mut bytes = 0;
+        // The end of what was read, in case an attack began there.
+        let mut last = Vec::new();
         while bytes < limit {
             let frame = body.frame().await.transpose()?;
             let mut seen = self.seen.lock().unwrap();
@@ -333,6 +372,9 @@ impl Internet {
                 bytes += data.len();
                 hasher.update(data);
                 seen[index].bytes = bytes;
+                last.extend_from_slice(data);
+                seen[index].is_attack |= memmem::find(&last, ATTACK).is_some();
+                last.drain(..last.len().saturating_sub(ATTACK.len() - 1));
             } else if frame.is_none() {
                 seen[index].is_whole = true;
                 seen[index].hash = hasher.finalize();
@@ -348,6 +390,6 @@ impl Internet {
             std::mem::forget(body);
         }
         let seen = self.seen.lock().unwrap();
-        Ok(seen[index].target.clone())
+        Ok(seen[index].is_attack)
     }
 }

@@ -16,7 +16,7 @@ static WORKER: LazyLock<PathBuf> = LazyLock::new(|| build_worker(&WorkerBuild::d
 pub(crate) struct ProductionWorker {
     /// Where its log is read.
     pub(crate) runtime: Runtime,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl ProductionWorker {

@@ -1,14 +1,15 @@
 //! Knows the worker's own calls to the node when they come back to the worker.
 //!
 //! They do where the node stands behind the same worker in another zone, or passes requests on to the site. Two signs
-//! tell, and no client can make either: a request for the node's own address is no request for the site, and a mark in
-//! a header is a keyed hash of the time, the method, and the path and query.
+//! tell, and no client can make either: a request for the node's own address (scheme, host, port and path) is no request
+//! for the site, and a mark in a header is a keyed hash of the time, the method, and the path and query.
 
 use std::{fmt, hash::Hasher};
 
 use siphasher::sip128::{Hasher128, SipHasher24};
+use url::{Position, Url};
 
-use super::{Connector, Node};
+use super::{Connector, Node, static_file};
 use crate::request::RequestHead;
 
 /// The header of the mark. What visitors send in it never leaves the worker.
@@ -81,12 +82,10 @@ impl Connector {
         target: &str,
         now: u64,
     ) -> bool {
-        let behind = target.strip_prefix(node.path.as_str());
-        let is_there =
-            behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(['/', '?']));
-        if is_there && head.url.host_str() == Some(node.host.as_str()) {
+        if node.is_meant(&head.url, target) {
             return true;
         }
+        let behind = target.strip_prefix(node.path.as_str());
         let Some((guard, mark)) = self.loop_guard.as_ref().zip(head.headers.get(HEADER)) else {
             return false;
         };
@@ -95,6 +94,23 @@ impl Connector {
             .into_iter()
             .flatten()
             .any(|target| guard.knows(mark, &head.method, target, now))
+    }
+}
+
+impl Node {
+    /// Whether a request is for the node's address and therefore not for the site, not even where both have one name.
+    fn is_meant(&self, url: &Url, target: &str) -> bool {
+        let behind = target.strip_prefix(self.path.as_str());
+        let Some(behind) =
+            behind.filter(|behind| behind.is_empty() || behind.starts_with(['/', '?']))
+        else {
+            return false;
+        };
+        let path = behind.split('?').next().unwrap_or_default();
+        // On a host of the node's own every path is the node's. Where it has a part of a host, dots and escapes may lead
+        // out of that part again: `/node/../login`.
+        let is_inside = self.path.is_empty() || static_file::is_plain(path);
+        is_inside && url[..Position::BeforePath] == self.origin
     }
 }
 
@@ -118,8 +134,12 @@ mod tests {
     }
 
     fn is_loop(url: &str, method: &str, mark: Option<&str>) -> bool {
+        is_loop_to("https://node.example/in", url, method, mark)
+    }
+
+    fn is_loop_to(node: &str, url: &str, method: &str, mark: Option<&str>) -> bool {
         let configuration = Configuration::read(|name| match name {
-            "WALLARM_NODE" => Some("https://node.example/in".to_owned()),
+            "WALLARM_NODE" => Some(node.to_owned()),
             "WALLARM_LOOP_SECRET" => Some(SECRET.to_owned()),
             _ => None,
         });
@@ -150,13 +170,50 @@ mod tests {
     #[rstest]
     #[case("https://node.example/in", true)]
     #[case("https://node.example/in?a", true)]
-    #[case("https://node.example:8443/in/a", true)]
+    #[case("https://node.example:443/in/a", true)]
+    #[case("https://node.example:8443/in/a", false)]
+    #[case("http://node.example/in/a", false)]
     #[case("https://node.example/", false)]
     #[case("https://node.example/inside", false)]
     #[case("https://node.example.evil.example/in", false)]
     #[case("https://shop.example/in", false)]
     fn a_request_for_the_node_is_none_for_the_site(#[case] url: &str, #[case] expected: bool) {
         assert_eq!(is_loop(url, "GET", None), expected);
+    }
+
+    #[rstest]
+    #[case::site("https://shop.example:8443", "https://shop.example/a", false)]
+    #[case::node("https://shop.example:8443", "https://shop.example:8443/a", true)]
+    #[case::anywhere_at_the_node(
+        "https://shop.example:8443",
+        "https://shop.example:8443/a/../%2e%2e",
+        true
+    )]
+    #[case::other_scheme("http://shop.example", "https://shop.example/a", false)]
+    #[case::path(
+        "https://shop.example/waf",
+        "https://shop.example/waf/a?b=../%2e",
+        true
+    )]
+    #[case::query("https://shop.example/waf", "https://shop.example/waf?a", true)]
+    #[case::similar_path("https://shop.example/waf", "https://shop.example/wafer/a", false)]
+    #[case::capitals("https://shop.example/waf", "https://shop.example/WAF/a", false)]
+    #[case::dots("https://shop.example/waf", "https://shop.example/waf/../a", false)]
+    #[case::escaped_dots("https://shop.example/waf", "https://shop.example/waf/%2e%2e/a", false)]
+    #[case::twice_escaped(
+        "https://shop.example/waf",
+        "https://shop.example/waf/%252e%252e/a",
+        false
+    )]
+    #[case::escaped_slash("https://shop.example/waf", "https://shop.example/waf/..%2fa", false)]
+    #[case::backslash("https://shop.example/waf", r"https://shop.example/waf/..\a", false)]
+    #[case::parameter("https://shop.example/waf", "https://shop.example/waf/..;/a", false)]
+    fn a_node_on_the_name_of_the_site_is_told_from_the_site(
+        #[case] node: &str,
+        #[case] url: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_loop_to(node, url, "GET", None), expected);
     }
 
     /// Two versions of the worker may be deployed side by side.

@@ -9,6 +9,7 @@ mod loop_guard;
 mod node_request;
 mod selection;
 mod settings;
+mod static_file;
 mod verdict;
 
 pub use loop_guard::{HEADER as LOOP_HEADER, LoopGuard};

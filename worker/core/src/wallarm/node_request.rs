@@ -70,7 +70,7 @@ mod tests {
     fn request(url: &str) -> NodeRequest {
         let node = Node {
             base: NODE.to_owned(),
-            host: "node.example".to_owned(),
+            origin: "https://node.example".to_owned(),
             path: "/in".to_owned(),
         };
         let head = RequestHead::new("GET", url, Headers::default()).unwrap();

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Connector, FailureMode, Mode, NodeRequest, node_request::node_request};
+use super::{Connector, FailureMode, Mode, NodeRequest, node_request::node_request, static_file};
 use crate::request::RequestHead;
 
 /// How a request that is on its way to the origin is treated.
@@ -29,7 +29,9 @@ impl Connector {
         has_body: bool,
         now: u64,
     ) -> Treatment {
-        if !self.is_routed(&head.url) || self.is_static(head, has_body) {
+        let is_static =
+            || !has_body && static_file::is_asked_for(head, target, &self.static_suffixes);
+        if !self.is_routed(&head.url) || is_static() {
             return Treatment::Unseen;
         }
         let Some(node) = &self.node else {
@@ -52,27 +54,6 @@ impl Connector {
     fn is_routed(&self, url: &Url) -> bool {
         let routes = self.routes.as_deref();
         routes.is_none_or(|routes| routes.iter().any(|route| route.matches(url)))
-    }
-
-    /// Whether the request asks for a static file and carries nothing an attack could be in. A path with escapes or dot
-    /// segments, or with parameters behind a `;`, is none of a plain file's.
-    fn is_static(&self, head: &RequestHead, has_body: bool) -> bool {
-        if has_body
-            || !matches!(head.method.as_str(), "GET" | "HEAD")
-            || head.url.query().is_some_and(|query| !query.is_empty())
-        {
-            return false;
-        }
-        let path = head.url.path();
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/@+".contains(&byte);
-        let is_plain = path.bytes().all(is_plain) && !path.contains("..");
-        is_plain
-            && self.static_suffixes.iter().any(|suffix| {
-                let start = path.len().checked_sub(suffix.len());
-                start
-                    .and_then(|start| path.get(start..))
-                    .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
-            })
     }
 }
 
@@ -105,7 +86,8 @@ mod tests {
     #[rstest]
     #[case("GET", "/app.css", false, true)]
     #[case("HEAD", "/a/b/Logo.PNG", false, true)]
-    #[case("GET", "/font.woff2?", false, true)]
+    #[case("GET", "/font.woff2?", false, false)]
+    #[case("GET", "/static/%2e%2e/%2e%2e/passwd.js", false, false)]
     #[case("GET", "/x.js?<script>", false, false)]
     #[case("POST", "/x.js", false, false)]
     #[case("GET", "/x.js", true, false)]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use url::Url;
+use url::{Position, Url};
 
 use super::LoopGuard;
 use crate::{configuration::Reader, json::Read, pattern::Pattern};
@@ -38,8 +38,8 @@ pub struct Connector {
 pub struct Node {
     /// Its URL without a slash at the end; the path and query of a request follow it.
     pub base: String,
-    /// Its host, as in the URL of a request that is meant for it.
-    pub host: String,
+    /// Its scheme, host and port as in the URL of a request that is meant for it.
+    pub origin: String,
     /// The path in its URL, without a slash at the end; mostly empty.
     pub path: String,
 }
@@ -160,7 +160,7 @@ fn read_node<Variable: Fn(&str) -> Option<String>>(
     };
     Some(Node {
         base: url.as_str().trim_end_matches('/').to_owned(),
-        host: url.host_str().unwrap_or_default().to_owned(),
+        origin: url[..Position::BeforePath].to_owned(),
         path: url.path().trim_end_matches('/').to_owned(),
     })
 }
@@ -254,9 +254,9 @@ mod tests {
     }
 
     #[rstest]
-    #[case("https://node.example", Some(("https://node.example", "node.example", "")))]
-    #[case("http://node.example:8080/", Some(("http://node.example:8080", "node.example", "")))]
-    #[case("https://NODE.example/a/b/", Some(("https://node.example/a/b", "node.example", "/a/b")))]
+    #[case("https://node.example", Some(("https://node.example", "https://node.example", "")))]
+    #[case("http://node.example:8080/", Some(("http://node.example:8080", "http://node.example:8080", "")))]
+    #[case("https://NODE.example/a/b/", Some(("https://node.example/a/b", "https://node.example", "/a/b")))]
     #[case("node.example", None)]
     #[case("ftp://node.example", None)]
     #[case("https://user@node.example", None)]
@@ -266,7 +266,7 @@ mod tests {
     fn a_node_is_a_plain_url(#[case] text: &str, #[case] expected: Option<(&str, &str, &str)>) {
         let (connector, problems) = connector(&[("WALLARM_NODE", text)]);
         let node = connector.node.as_ref();
-        let read = node.map(|node| (node.base.as_str(), node.host.as_str(), node.path.as_str()));
+        let read = node.map(|node| (node.base.as_str(), node.origin.as_str(), node.path.as_str()));
         assert_eq!(read, expected);
         assert_eq!(problems, usize::from(expected.is_none()));
     }
@@ -333,7 +333,7 @@ mod tests {
                 Some(if name == "WALLARM_NODE" { node.clone() } else { text.clone() })
             });
             if let Some(node) = configuration.wallarm.and_then(|connector| connector.node) {
-                prop_assert!(node.base.starts_with("http") && !node.host.is_empty());
+                prop_assert!(node.base.starts_with("http") && node.base.starts_with(&node.origin));
             }
         }
     }

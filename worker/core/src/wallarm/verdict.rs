@@ -16,6 +16,8 @@ pub enum Outcome {
     Deadline,
     /// The runtime could not reach it, or lost it.
     Unreachable,
+    /// The runtime does not send this request, or not all of it.
+    Refused,
     /// There is no address to ask.
     NoNode,
     /// The worker broke off while it was asked.
@@ -49,6 +51,10 @@ enum Failure {
     Unreachable,
     #[error("the node answered {0}, which is no verdict")]
     Status(u16),
+    #[error("the node refused to read it, with status {0}")]
+    Unread(u16),
+    #[error("the runtime refuses to send it to the node")]
+    Refused,
     #[error("WALLARM_NODE cannot be used")]
     NoNode,
     #[error("the worker broke off")]
@@ -57,17 +63,37 @@ enum Failure {
     BodyTooLarge,
 }
 
+impl Failure {
+    /// Whether the request itself is why there is no verdict. The failure mode is for a node that fails: it would let
+    /// whoever can write such a request choose not to be inspected.
+    fn is_of_the_request(self) -> bool {
+        matches!(self, Self::Unread(_) | Self::Refused)
+    }
+}
+
+impl Outcome {
+    /// Whether it is a verdict.
+    pub fn is_verdict(self) -> bool {
+        matches!(self, Self::Status(200..=299 | 403))
+    }
+}
+
 impl Connector {
-    /// Judges what came of a call. `is_cut` says that the node saw only the start of the body; `now` is the time for the
-    /// visitor to read.
+    /// Judges what came of a call. `is_cut` says that the node saw only the start of the body, `has_judged` that it has
+    /// judged a request before; `now` is the time for the visitor to read.
     pub fn judge(
         &self,
         head: &RequestHead,
         outcome: Outcome,
         is_cut: bool,
+        has_judged: bool,
         now: &str,
     ) -> Judgement {
         match read(outcome, is_cut) {
+            // Where it refuses whatever it is sent, it is the node that is in trouble.
+            Err(Failure::Unread(status)) if !has_judged => {
+                self.failed(Failure::Status(status), head, now)
+            }
             Ok(true) => Judgement {
                 verdict: Verdict::Pass,
                 log: LogEntry::new(LogLevel::Debug, "allow", "wallarm: the node let it pass"),
@@ -94,11 +120,18 @@ impl Connector {
     }
 
     fn failed(&self, failure: Failure, head: &RequestHead, now: &str) -> Judgement {
-        let (decision, verdict) = match self.failure_mode {
-            FailureMode::Open => ("allow", Verdict::Pass),
-            FailureMode::Closed => ("block", Verdict::Block(self.block_answer(head, now))),
+        let is_open = self.failure_mode == FailureMode::Open && !failure.is_of_the_request();
+        let (decision, verdict) = if is_open {
+            ("allow", Verdict::Pass)
+        } else {
+            ("block", Verdict::Block(self.block_answer(head, now)))
         };
-        let reason = format!("wallarm, failure mode: {failure}");
+        let cause = if failure.is_of_the_request() {
+            "wallarm"
+        } else {
+            "wallarm, failure mode"
+        };
+        let reason = format!("{cause}: {failure}");
         Judgement {
             verdict,
             log: LogEntry::new(level(failure), decision, reason),
@@ -112,7 +145,13 @@ fn read(outcome: Outcome, is_cut: bool) -> Result<bool, Failure> {
         Outcome::Status(403) => Ok(false),
         Outcome::Status(200..=299) if is_cut => Err(Failure::BodyTooLarge),
         Outcome::Status(200..=299) => Ok(true),
+        // What servers answer to a request that they do not read: its head or body is too large or malformed for them,
+        // or they do not know its method.
+        Outcome::Status(status @ (400 | 405 | 411 | 413 | 414 | 417 | 431 | 501 | 505)) => {
+            Err(Failure::Unread(status))
+        }
         Outcome::Status(status) => Err(Failure::Status(status)),
+        Outcome::Refused => Err(Failure::Refused),
         Outcome::Deadline => Err(Failure::Deadline),
         Outcome::Unreachable => Err(Failure::Unreachable),
         Outcome::NoNode => Err(Failure::NoNode),
@@ -120,10 +159,10 @@ fn read(outcome: Outcome, is_cut: bool) -> Result<bool, Failure> {
     }
 }
 
-/// Large bodies are everyday; a node that fails is not.
+/// What visitors send is everyday; a node that fails is not.
 fn level(failure: Failure) -> LogLevel {
     match failure {
-        Failure::BodyTooLarge => LogLevel::Warn,
+        Failure::BodyTooLarge | Failure::Unread(_) | Failure::Refused => LogLevel::Warn,
         _ => LogLevel::Error,
     }
 }
@@ -147,7 +186,7 @@ mod tests {
 
     fn judge(failure_mode: &str, outcome: Outcome, is_cut: bool) -> Judgement {
         let head = RequestHead::new("GET", "https://shop.example/", Headers::default()).unwrap();
-        connector(failure_mode).judge(&head, outcome, is_cut, "now")
+        connector(failure_mode).judge(&head, outcome, is_cut, true, "now")
     }
 
     #[rstest]
@@ -224,6 +263,46 @@ mod tests {
         }
         let copied = connector("open").copied(outcome, is_cut).unwrap();
         assert_eq!(copied.reason, format!("wallarm, copy: {reason}"));
+    }
+
+    #[rstest]
+    #[case(Outcome::Refused, "the runtime refuses to send it to the node")]
+    #[case(Outcome::Status(400), "the node refused to read it, with status 400")]
+    #[case(Outcome::Status(405), "the node refused to read it, with status 405")]
+    #[case(Outcome::Status(413), "the node refused to read it, with status 413")]
+    #[case(Outcome::Status(414), "the node refused to read it, with status 414")]
+    #[case(Outcome::Status(431), "the node refused to read it, with status 431")]
+    #[case(Outcome::Status(501), "the node refused to read it, with status 501")]
+    fn a_request_that_cannot_be_inspected_is_blocked_in_either_failure_mode(
+        #[case] outcome: Outcome,
+        #[case] reason: &str,
+    ) {
+        for mode in ["open", "closed"] {
+            for is_cut in [false, true] {
+                let judgement = judge(mode, outcome, is_cut);
+                assert!(
+                    matches!(judgement.verdict, Verdict::Block(answer) if answer.status == 403)
+                );
+                assert_eq!(judgement.log.reason, format!("wallarm: {reason}"));
+                assert_eq!(
+                    (judgement.log.decision, judgement.log.level),
+                    ("block", LogLevel::Warn)
+                );
+            }
+        }
+        let copied = connector("open").copied(outcome, false).unwrap();
+        assert_eq!(copied.reason, format!("wallarm, copy: {reason}"));
+    }
+
+    #[test]
+    fn a_node_that_has_judged_nothing_is_in_trouble() {
+        let head = RequestHead::new("GET", "https://shop.example/", Headers::default()).unwrap();
+        let judgement = connector("open").judge(&head, Outcome::Status(400), false, false, "now");
+        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(
+            judgement.log.reason,
+            "wallarm, failure mode: the node answered 400, which is no verdict"
+        );
     }
 
     #[test]
