@@ -1,28 +1,102 @@
 //! Identification pages, and every other answer that gets a script.
 
+use std::{mem, rc::Rc};
+
 use edgeproof_worker_core::{
+    configuration::Configuration,
     edge,
     headers::{HeaderEdit, Headers},
     identification::Failure,
-    injection::{self, Found, Scanner, Width},
+    injection::{self, Injection, Plan, Scanner, Wanted},
     log::{LogEntry, LogLevel},
     pattern::Pattern,
     protection,
+    request::RequestHead,
 };
-use wasm_bindgen::JsValue;
+use js_sys::{Function, Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
 
 use crate::{
+    Visit,
+    coroutine::settled,
     incoming::Incoming,
-    runtime::{self, Peeked, Response, as_number},
+    runtime::{self, Response, as_number},
     wallarm::Gate,
 };
+
+#[wasm_bindgen(module = "/src/page.js")]
+extern "C" {
+    /// The body of a page, of which what came goes on at once.
+    type PageBody;
+
+    #[wasm_bindgen(constructor, catch)]
+    fn new(response: &Response) -> Result<PageBody, JsValue>;
+
+    /// What came: 0 is the end, 1 a piece, 2 nothing yet. It is never rejected.
+    #[wasm_bindgen(method)]
+    fn fill(this: &PageBody, patience: Option<u32>) -> Promise;
+
+    #[wasm_bindgen(method)]
+    fn look(this: &PageBody, size: u32) -> Option<Uint8Array>;
+
+    #[wasm_bindgen(method, catch)]
+    fn insert(
+        this: &PageBody,
+        position: usize,
+        inserted: &[u8],
+        length: Option<f64>,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method)]
+    fn open(this: &PageBody, length: Option<f64>) -> JsValue;
+
+    #[wasm_bindgen(method)]
+    fn pass(this: &PageBody, end: usize) -> Promise;
+
+    #[wasm_bindgen(method)]
+    fn finish(this: &PageBody, position: usize, inserted: &[u8]) -> Promise;
+
+    fn integrity(source: &str) -> Promise;
+}
+
+/// What came of waiting for a page.
+#[derive(PartialEq, Eq)]
+enum Came {
+    Piece,
+    End,
+    Nothing,
+}
+
+impl PageBody {
+    /// Waits for the next piece. With a limit to patience, in milliseconds from its first use, it may not come in time.
+    async fn came(&self, patience: Option<u32>) -> Result<Came, JsValue> {
+        let came = settled(self.fill(patience)).await?;
+        Ok(match came.as_f64() {
+            Some(1.0) => Came::Piece,
+            Some(2.0) => Came::Nothing,
+            _ => Came::End,
+        })
+    }
+}
 
 /// How many bytes of a page wasm looks at in one go.
 const LOOK: u32 = 1024;
 
+/// How long the start of a page is waited for before it goes on, in milliseconds.
+const PATIENCE: u32 = 2;
+
+/// How long the script is the first in the head, although a policy that asks for more may come: the time in which what is
+/// sent in one go arrives, in milliseconds. Later it stands behind what went on meanwhile.
+const PATIENCE_IN_HEAD: u32 = 100;
+
 impl Incoming {
     pub(crate) async fn page(&self, pattern: &Pattern) -> Result<Response, JsValue> {
         let mut edits = protection::without_own_headers(&self.head);
+        edits.extend(injection::request_edits(
+            &self.configuration,
+            &self.head,
+            false,
+        ));
         if edge::is_wanted(&self.configuration, &self.head, pattern) {
             match self.analyse().await {
                 _ if self.is_blocked() => return self.blocked(),
@@ -60,38 +134,163 @@ impl Incoming {
         let Some(wanted) = injection::wanted(&self.configuration, &self.head, agent_data) else {
             return Ok(response);
         };
-        let width = match injection::check(&self.head, response.status(), answer) {
-            Ok(width) if !response.body().is_null() => width,
-            _ => return Ok(response),
+        let status = response.status();
+        let width = match injection::check(&self.head, status, answer) {
+            Ok(width) => width,
+            Err(refusal) => {
+                refusal.log().iter().for_each(|entry| self.log(entry));
+                if status == 304 {
+                    let edits = injection::unread_edits(&wanted, &self.head, status, answer);
+                    return runtime::changed(&response, &edits);
+                }
+                return Ok(response);
+            }
         };
-        let length = injection::length(answer).map(as_number);
-        let page = Peeked::new(&response, length)?;
-        let found = match look(&page, width).await {
-            Ok(found) => found,
-            Err(error) => return self.bad_gateway(&error),
+        if self.head.method == "HEAD" || response.body().is_null() {
+            let edits = injection::unread_edits(&wanted, &self.head, status, answer);
+            return runtime::changed(&response, &edits);
+        }
+        let page = Page {
+            configuration: Rc::clone(&self.configuration),
+            head: self.head.clone(),
+            answer: answer.clone(),
+            hash: self.hash(answer).await?,
+            wanted,
+            body: PageBody::new(&response)?,
+            scanner: Scanner::new(width),
         };
-        let injection =
-            found.and_then(|found| injection::plan(&wanted, &self.head, answer, &found));
-        let Some(injection) = injection else {
-            return runtime::replaced(&response, &[], &page.without(&[], length)?);
-        };
-        self.log(&injection.log);
-        let body = page.insert(
-            injection.position,
-            &injection.inserted,
-            injection.length.map(as_number),
-        )?;
-        runtime::replaced(&response, &injection.edits, &body)
+        page.respond(&response, &self.aside).await
+    }
+
+    /// The hash of the instrumentor, where the page asks for one.
+    async fn hash(&self, answer: &Headers) -> Result<Option<String>, JsValue> {
+        if !injection::blocks_scripts(answer) {
+            return Ok(None);
+        }
+        let hash = settled(integrity(&self.instrumentor())).await?;
+        Ok(hash.as_string())
     }
 }
 
-/// Looks at the start of a page, no further than the place for the scripts asks for.
-async fn look(page: &Peeked, width: Width) -> Result<Option<Found>, JsValue> {
-    let mut scanner = Scanner::new(width);
-    while let Some(bytes) = page.next(LOOK).await? {
-        if scanner.push(&bytes.to_vec()) {
-            break;
+/// A page on its way to the visitor. It is its own, for what is left to do when the request has its answer.
+struct Page {
+    configuration: Rc<Configuration>,
+    head: RequestHead,
+    answer: Headers,
+    wanted: Wanted,
+    /// The hash of the instrumentor, where the page asks for one.
+    hash: Option<String>,
+    body: PageBody,
+    scanner: Scanner,
+}
+
+/// How far the start of a page was read.
+#[derive(PartialEq, Eq)]
+enum Read {
+    /// As far as the place for the scripts asks for.
+    Enough,
+    /// As far as it came.
+    Late,
+}
+
+impl Page {
+    async fn respond(mut self, response: &Response, aside: &Function) -> Result<Response, JsValue> {
+        if self.read().await? == Read::Late && !self.scanner.is_decided() {
+            return self.respond_early(response, aside);
+        }
+        let length = injection::length(&self.answer).map(as_number);
+        match self.plan() {
+            Some(injection) => {
+                let body = self.body.insert(
+                    injection.position,
+                    &injection.inserted,
+                    injection.length.map(as_number),
+                )?;
+                runtime::replaced(response, &injection.edits, &body)
+            }
+            None => {
+                let edits = injection::read_edits(&self.answer);
+                runtime::replaced(response, &edits, &self.body.insert(0, &[], length)?)
+            }
         }
     }
-    Ok(scanner.finish())
+
+    /// Gives the visitor the start of the page, in which the place for the scripts is not yet, and goes on when it has its
+    /// response.
+    fn respond_early(mut self, response: &Response, aside: &Function) -> Result<Response, JsValue> {
+        let edits = injection::early_edits(&self.wanted, &self.answer);
+        let early = runtime::replaced(response, &edits, &self.body.open(None))?;
+        let visit = Visit::going(async move {
+            // Where it fails, the visitor has gone.
+            let _ = self.go_on().await;
+            JsValue::UNDEFINED
+        });
+        aside.call1(&JsValue::UNDEFINED, &visit.into())?;
+        Ok(early)
+    }
+
+    async fn go_on(&mut self) -> Result<(), JsValue> {
+        let mut passed = 0;
+        let mut is_waited_for = false;
+        while !self.scanner.is_decided() {
+            passed = match self.scanner.head() {
+                Some(head) if !is_waited_for => head,
+                _ => self.scanner.passable(),
+            };
+            settled(self.body.pass(passed)).await?;
+            let is_in_head = self.scanner.head().is_some();
+            let patience = (is_in_head && !is_waited_for).then_some(PATIENCE_IN_HEAD);
+            match self.body.came(patience).await? {
+                Came::Piece if self.look() => break,
+                Came::Piece => {}
+                Came::End => break,
+                Came::Nothing => is_waited_for = true,
+            }
+        }
+        let (position, inserted) = self
+            .plan()
+            .map(|injection| (injection.position.max(passed), injection.inserted))
+            .unwrap_or_default();
+        settled(self.body.finish(position, &inserted)).await?;
+        Ok(())
+    }
+
+    /// Reads the start of the page as far as the place for the scripts asks for, or, once it is certain that it gets some,
+    /// as far as it comes soon.
+    async fn read(&mut self) -> Result<Read, JsValue> {
+        while !self.look() {
+            let patience = self.wanted.is_certain(&self.scanner).then_some(PATIENCE);
+            match self.body.came(patience).await? {
+                Came::Piece => {}
+                Came::End => break,
+                Came::Nothing => return Ok(Read::Late),
+            }
+        }
+        Ok(Read::Enough)
+    }
+
+    /// Looks at what came. True when enough was seen.
+    fn look(&mut self) -> bool {
+        while let Some(bytes) = self.body.look(LOOK) {
+            if self.scanner.push(&bytes.to_vec()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What is injected; none where the page stays as it is.
+    fn plan(&mut self) -> Option<Injection> {
+        let found = mem::take(&mut self.scanner).finish()?;
+        let hash = self.hash.as_deref();
+        let (entry, injection) =
+            match injection::plan(&self.wanted, &self.head, &self.answer, &found, hash) {
+                Plan::Inject(injection) => (Some(injection.log.clone()), Some(injection)),
+                Plan::Leave(entry) => (entry, None),
+            };
+        if let Some(entry) = entry {
+            runtime::write(self.configuration.log_level, &entry, self.head.ray());
+        }
+        injection
+    }
 }

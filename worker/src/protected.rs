@@ -3,6 +3,7 @@
 use edgeproof_worker_core::{
     form::{Form, FormScanner},
     identification::{self, Failure, Identified},
+    injection,
     protection::{self, Protection, Step},
     signals::{self, Signals},
 };
@@ -53,7 +54,9 @@ impl Incoming {
                     Some((form, body)) => self.without_field(form, body)?,
                     None => JsValue::UNDEFINED,
                 };
-                let response = self.forward_with(passed, edits, &body).await?;
+                let unconditional = injection::request_edits(&self.configuration, &self.head, true);
+                let edits = [edits.as_slice(), &unconditional].concat();
+                let response = self.forward_with(passed, &edits, &body).await?;
                 self.complete(response, &protection).await
             }
         }

@@ -114,7 +114,7 @@ export function fetchFrom(url, request, edits, deadline, cacheSeconds) {
 // Bodies up to this length are read in one go, which costs less than a stream of a few pieces.
 const SMALL = 64 * 1024;
 
-// The body of a request or a response that is looked at from its start and then passed on, the rest of it untouched.
+// The body of a request that is looked at from its start and then passed on, the rest of it untouched.
 export class Peeked {
   constructor(message, length) {
     this.message = message;
@@ -158,12 +158,6 @@ export class Peeked {
     return undefined;
   }
 
-  // The body with `inserted` at `position`. `length` is its new length, where that is known.
-  insert(position, inserted, length) {
-    const held = concatenated(this.pieces);
-    return this.passOn([held.subarray(0, position), inserted, held.subarray(position)], length);
-  }
-
   // The body without these pairs of start and end, in order.
   without(cuts, length) {
     const held = concatenated(this.pieces);
@@ -199,7 +193,7 @@ export class Peeked {
   }
 }
 
-function concatenated(pieces) {
+export function concatenated(pieces) {
   if (pieces.length === 1) return pieces[0];
   const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
   let at = 0;

@@ -104,14 +104,6 @@ extern "C" {
     fn look(this: &Peeked, size: u32) -> Option<Uint8Array>;
 
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn insert(
-        this: &Peeked,
-        position: usize,
-        inserted: &[u8],
-        length: Option<f64>,
-    ) -> Result<JsValue, JsValue>;
-
-    #[wasm_bindgen(method, catch)]
     pub(crate) fn without(
         this: &Peeked,
         cuts: &[usize],

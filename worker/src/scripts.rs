@@ -30,18 +30,28 @@ impl Incoming {
     }
 
     fn own_script(&self, script: Script, bundled: &str) -> Result<Response, JsValue> {
-        let prefix = self
-            .configuration
-            .route_prefix
-            .as_deref()
-            .unwrap_or_default();
         runtime::respond(&Answer {
             status: 200,
             headers: script::HEADERS
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
-            body: Some(script::source(&self.configuration, prefix, script, bundled)),
+            body: Some(self.source(script, bundled)),
         })
+    }
+
+    /// The source of the instrumentor.
+    pub(crate) fn instrumentor(&self) -> String {
+        self.source(Script::Instrumentor, INSTRUMENTOR)
+    }
+
+    fn source(&self, script: Script, bundled: &str) -> String {
+        let prefix = self.configuration.route_prefix.as_deref();
+        script::source(
+            &self.configuration,
+            prefix.unwrap_or_default(),
+            script,
+            bundled,
+        )
     }
 
     async fn loader(&self) -> Result<Response, JsValue> {

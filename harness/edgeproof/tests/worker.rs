@@ -21,5 +21,9 @@ mod log;
 mod pages;
 #[path = "support/production_worker.rs"]
 mod production_worker;
+#[path = "worker/streams.rs"]
+mod streams;
+#[path = "worker/validators.rs"]
+mod validators;
 #[path = "worker/world.rs"]
 mod world;

@@ -2,6 +2,7 @@
 //!
 //! A scenario that means it says `allow: [ID]`.
 
+mod pages;
 mod routing;
 
 use edgeproof_deployment::Deployment;
@@ -80,9 +81,24 @@ const BUDGET: Lint = Lint {
                   cookies, or narrow their path so that they are not sent to the protected API.",
 };
 
+const NO_SCRIPT: Lint = Lint {
+    id: "page-without-script",
+    explanation: "A page that is no identification page calls a protected API. No script is in it, so the call carries no \
+                  signals and the failure mode decides. In an app that changes its address without loading a page \
+                  (`pushState`), only the page that was loaded counts: list every page that a visitor may enter by, or \
+                  use `host/*`. Allow it where the page redirects to one that is listed.",
+};
+const HASHED: Lint = Lint {
+    id: "page-kept-by-hash",
+    explanation: "The service worker of Angular refuses files that are not as they were built, so the worker leaves its pages \
+                  as they are, and visitors whose service worker shows such a page have no script. With \
+                  `\"navigationRequestStrategy\": \"freshness\"` in ngsw-config.json pages come from the network, \
+                  with their script, and from the service worker only without one.",
+};
+
 /// Every kind of warning.
-pub const LINTS: [Lint; 10] = [
-    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, BUDGET,
+pub const LINTS: [Lint; 12] = [
+    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, BUDGET, NO_SCRIPT, HASHED,
 ];
 
 /// What signals take of a request's headers, in bytes: 20 KB, as the vendor's documentation says.
@@ -152,6 +168,7 @@ pub fn lint(case: &Case) -> Vec<Problem> {
         }
     }
     found.extend(routing::lint(given));
+    found.extend(pages::lint(given, &case.scenario.steps));
     found.extend(over_budget(case));
     found
         .into_iter()
@@ -265,7 +282,11 @@ mod tests {
             "scenario: x\nallow: [{allow}]\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}, \
              b.example: {{hosts: {{b.example: {{site: s}}}}}}}}\n  deployments: {deployments}\nsteps: []\n"
         );
-        let case = &load_text(Path::new("x.yaml"), &text).unwrap()[0];
+        ids(&text)
+    }
+
+    fn ids(text: &str) -> Vec<String> {
+        let case = &load_text(Path::new("x.yaml"), text).unwrap()[0];
         let id = |problem: &Problem| problem.message.split(':').next().unwrap().to_owned();
         lint(case).iter().map(id).collect()
     }
@@ -311,6 +332,39 @@ mod tests {
             .replace("PAGES2", "identification_pages: [a.example/q]")
             .replace("PAGES", GOOD);
         assert_eq!(found(&format!("{{{deployments}}}"), ""), expected);
+    }
+
+    #[rstest]
+    #[case("- visit: https://a.example/home\n- click: a\n  call: POST /api/order", &["page-without-script"])]
+    #[case("- visit: https://a.example/home\n- fill: {input: x}\n- submit: form\n  call: POST a.example/api*", &["page-without-script"])]
+    #[case("- visit: https://a.example/p\n- click: a\n  call: POST /api/order", &[])]
+    #[case("- visit: https://a.example/home\n- click: a\n- click: b\n  call: POST /api/order", &[])]
+    #[case("- visit: https://a.example/home\n- click: a\n  call: GET /api/order", &[])]
+    #[case("- visit: https://a.example/home\n- click: a\n  call: POST /other", &[])]
+    #[case("- visit: https://a.example/home\n- set: {faults: []}\n- click: a\n  call: POST /api/order", &[])]
+    fn a_page_that_calls_without_a_script_is_warned_of(
+        #[case] steps: &str,
+        #[case] expected: &[&str],
+    ) {
+        let steps = steps.replace('\n', "\n  ");
+        let text = format!(
+            "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}}}\n  visitors: {{v: {{profile: \
+             regular}}}}\n  deployments: {{f: {{{GOOD}, protected_apis: [POST a.example/api*]}}}}\nsteps:\n  {steps}\n"
+        );
+        assert_eq!(ids(&text), expected);
+    }
+
+    #[test]
+    fn an_app_whose_service_worker_knows_hashes_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{app: {{run: 'true', in: '{}'}}}}}}}}}}\n  \
+             deployments: {{f: {{{GOOD}, protected_apis: [POST a.example/api*]}}}}\nsteps: []\n",
+            folder.path().display()
+        );
+        assert_eq!(ids(&text), [""; 0]);
+        std::fs::write(folder.path().join("ngsw-config.json"), "{}").unwrap();
+        assert_eq!(ids(&text), ["page-kept-by-hash"]);
     }
 
     #[test]

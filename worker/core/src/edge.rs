@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::{
+    audience,
     configuration::Configuration,
     edge_headers,
     event::Intelligence,
@@ -31,27 +32,6 @@ struct Field<'a> {
     value: &'a str,
 }
 
-/// What browsers load for a page and never show as one (values of `Sec-Fetch-Dest`).
-const STATIC_DESTINATIONS: [&str; 17] = [
-    "script",
-    "style",
-    "image",
-    "font",
-    "audio",
-    "video",
-    "track",
-    "manifest",
-    "worker",
-    "sharedworker",
-    "serviceworker",
-    "paintworklet",
-    "audioworklet",
-    "xslt",
-    "report",
-    "json",
-    "speculationrules",
-];
-
 /// Whether a request for an identification page is analysed. Assets that a wildcard pattern catches are not: nobody
 /// decides about them, and each would cost a call.
 pub fn is_wanted(configuration: &Configuration, head: &RequestHead, pattern: &Pattern) -> bool {
@@ -59,7 +39,7 @@ pub fn is_wanted(configuration: &Configuration, head: &RequestHead, pattern: &Pa
         && head
             .headers
             .get("sec-fetch-dest")
-            .is_some_and(|destination| STATIC_DESTINATIONS.contains(&destination));
+            .is_some_and(audience::is_resource);
     configuration.edge_api && (!is_asset || pattern.is_own_path(&head.url))
 }
 

@@ -14,6 +14,7 @@
 
 pub mod action;
 pub mod answer;
+pub mod audience;
 pub mod configuration;
 pub mod cors;
 mod date;

@@ -225,19 +225,25 @@ impl Protection {
         ) && head.is_document_navigation()
             && is_html
         {
-            *body = with_agent_processor(body, prefix, data, &fields);
+            *body = with_agent_processor(body, head, prefix, data, &fields);
         }
         self.step = Step::Answer(answer);
     }
 }
 
-fn with_agent_processor(body: &str, prefix: &str, agent_data: &str, answer: &Headers) -> String {
+fn with_agent_processor(
+    body: &str,
+    head: &RequestHead,
+    prefix: &str,
+    agent_data: &str,
+    answer: &Headers,
+) -> String {
     let mut scanner = Scanner::new(Width::One);
     scanner.push(body.as_bytes());
     let Some(found) = scanner.finish() else {
         return body.to_owned();
     };
-    let nonce = injection::verdict(answer, &found).nonce;
+    let nonce = injection::verdict(head, prefix, answer, &found).nonce;
     let element = injection::agent_processor(prefix, agent_data, nonce.as_deref());
     let (before, behind) = body.split_at_checked(found.position).unwrap_or((body, ""));
     [before, element.as_str(), behind].concat()

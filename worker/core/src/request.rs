@@ -79,18 +79,6 @@ impl RequestHead {
         let is_bare = matches!(origin, Origin::Tuple(..)) && origin.ascii_serialization() == text;
         (is_bare && origin != self.url.origin()).then_some(CrossOrigin { text, url })
     }
-
-    /// Whether the browser will show the answer as a document.
-    pub fn is_document_navigation(&self) -> bool {
-        self.headers
-            .get("sec-fetch-dest")
-            .is_some_and(|destination| matches!(destination, "document" | "iframe" | "frame"))
-    }
-
-    /// Whether a script asked for the answer. Clients that do not say what they ask for may show it.
-    pub fn is_fetched_by_script(&self) -> bool {
-        self.headers.get("sec-fetch-dest") == Some("empty")
-    }
 }
 
 /// The origin of a page on another site than the API it calls.

@@ -1,12 +1,12 @@
 //! Pages: where the script goes, in which bytes, and what is left alone.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use bytes::Bytes;
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::{Compression, write::GzEncoder};
 use rstest::rstest;
 
-use crate::world::{Got, INSTRUMENTOR, Reply, World, html, pieces, response};
+use crate::world::{Got, INSTRUMENTOR, NAVIGATION, Reply, World, html, pieces, response};
 
 async fn page_of(reply: impl Fn() -> Reply + Send + Sync + 'static) -> (World, Got) {
     let world = World::start(&[], move |asked| asked.url.contains("/page").then(&reply)).await;
@@ -148,6 +148,7 @@ async fn what_speaks_of_the_bytes_of_a_page_is_right_afterwards() {
         let headers = [
             ("content-type", "text/html"),
             ("etag", "\"v1\""),
+            ("last-modified", "Wed, 25 Nov 2026 10:00:00 GMT"),
             ("content-md5", "Q2hlY2sgSW50ZWdyaXR5IQ=="),
             ("digest", "sha-256=abc"),
             ("content-digest", "sha-256=:abc=:"),
@@ -164,8 +165,10 @@ async fn what_speaks_of_the_bytes_of_a_page_is_right_afterwards() {
         Some(length.to_string().as_str())
     );
     assert_eq!(got.body.len(), length);
-    assert_eq!(got.header("etag"), Some("W/\"v1\""));
+    let tag = got.header("etag").unwrap();
+    assert!(tag.starts_with("W/\"") && tag.ends_with("-sv1\""), "{tag}");
     for gone in [
+        "last-modified",
         "content-md5",
         "digest",
         "content-digest",
@@ -178,14 +181,15 @@ async fn what_speaks_of_the_bytes_of_a_page_is_right_afterwards() {
 }
 
 #[rstest]
-#[case::head("HEAD", 200, "text/html", &[])]
 #[case::not_html("GET", 200, "application/xhtml+xml", &[])]
 #[case::json("GET", 200, "application/json", &[])]
 #[case::a_redirect("GET", 302, "text/html", &[("location", "/elsewhere")])]
 #[case::not_modified("GET", 304, "text/html", &[])]
 #[case::a_range("GET", 206, "text/html", &[("content-range", "bytes 0-3/9")])]
-#[case::not_found("GET", 404, "text/html", &[])]
-#[case::an_error("GET", 500, "text/html", &[])]
+#[case::a_part_without_a_range("GET", 206, "text/html", &[])]
+#[case::a_reset("POST", 205, "text/html", &[])]
+#[case::a_download("GET", 200, "text/html", &[("content-disposition", "attachment; filename=\"a.html\"")])]
+#[case::not_to_be_changed("GET", 200, "text/html", &[("cache-control", "public, no-transform")])]
 #[case::unreadable("GET", 200, "text/html", &[("content-encoding", "zstd")])]
 #[tokio::test]
 async fn an_answer_that_is_no_whole_page_is_left_alone(
@@ -198,7 +202,7 @@ async fn an_answer_that_is_no_whole_page_is_left_alone(
         asked.url.contains("/page").then(|| {
             let mut all = vec![("content-type", content_type), ("etag", "\"v1\"")];
             all.extend_from_slice(headers);
-            let has_body = asked.method != "HEAD" && status != 304;
+            let has_body = !matches!(status, 205 | 304);
             response(
                 status,
                 &all,
@@ -220,31 +224,185 @@ async fn an_answer_that_is_no_whole_page_is_left_alone(
     assert!(!got.text().contains("instrumentor"), "{got:?}");
 }
 
+#[rstest]
+#[case::unauthorized("GET", 401)]
+#[case::forbidden("GET", 403)]
+#[case::not_found("GET", 404)]
+#[case::a_form_with_mistakes("POST", 422)]
+#[case::failed("GET", 500)]
+#[case::unavailable("GET", 503)]
+#[case::a_choice("GET", 300)]
 #[tokio::test]
-async fn a_compressed_page_is_instrumented_and_compressed_again() {
-    let page = format!("<html><head></head>{}", "<p>text".repeat(2000));
+async fn a_page_of_any_status_that_a_browser_shows_gets_the_script(
+    #[case] method: &str,
+    #[case] status: u16,
+) {
+    let world = World::start(&[], move |asked| {
+        let page = "<!doctype html><html><head></head>";
+        let is_page = asked.url.contains("/page");
+        is_page.then(|| response(status, &[("content-type", "text/html")], page))
+    })
+    .await;
+    let got = world
+        .send(method, "https://shop.example/page", NAVIGATION, "")
+        .await;
+    assert_eq!(got.status, status);
+    assert_eq!(
+        got.text(),
+        format!("<!doctype html><html><head>{INSTRUMENTOR}</head>")
+    );
+}
+
+const FETCH: &str = "sec-fetch-dest: empty";
+const CURL: &str = "accept: */*";
+const OLD_SAFARI: &str = "accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+const OLD_AJAX: &str = "x-requested-with: XMLHttpRequest\naccept: text/html, */*; q=0.01";
+const IMAGE: &str = "sec-fetch-dest: image";
+const FRAME: &str = "sec-fetch-dest: iframe";
+const PREFETCH: &str = "sec-fetch-dest: empty\nsec-purpose: prefetch";
+
+const DOCUMENT: &str = "<!doctype html><title>a</title>";
+const FRAGMENT: &str = "<li>one</li>";
+const JSON: &str = "{\"stock\":7}";
+const FEED: &str = "<?xml version=\"1.0\"?><rss><channel/></rss>";
+
+#[rstest]
+#[case::a_document_for_a_script(FETCH, DOCUMENT, true)]
+#[case::a_document_for_a_program(CURL, DOCUMENT, true)]
+#[case::a_document_for_an_image(IMAGE, DOCUMENT, false)]
+#[case::a_fragment_for_a_script(FETCH, FRAGMENT, false)]
+#[case::a_fragment_for_a_program(CURL, FRAGMENT, false)]
+#[case::a_fragment_for_an_older_browser_s_script(OLD_AJAX, FRAGMENT, false)]
+#[case::a_fragment_for_an_older_browser(OLD_SAFARI, FRAGMENT, true)]
+#[case::a_fragment_for_a_window(NAVIGATION, FRAGMENT, true)]
+#[case::a_fragment_for_a_later_window(PREFETCH, FRAGMENT, true)]
+#[case::json_for_a_script(FETCH, JSON, false)]
+#[case::json_for_a_frame(FRAME, JSON, false)]
+#[case::a_feed_for_a_window(NAVIGATION, FEED, false)]
+#[case::text_for_a_script(OLD_AJAX, "OK", false)]
+#[tokio::test]
+async fn what_claims_to_be_html_is_no_document_for_everybody(
+    #[case] lines: &str,
+    #[case] page: &'static str,
+    #[case] is_injected: bool,
+) {
+    let world = World::start(&[], move |asked| {
+        asked.url.contains("/page").then(|| html(page))
+    })
+    .await;
+    let got = world.get("/page", lines).await;
+    assert_eq!(got.text().contains(INSTRUMENTOR), is_injected);
+    assert_eq!(got.text().replacen(INSTRUMENTOR, "", 1), page);
+}
+
+const AMP: &str = "<!doctype html><html \u{26a1}><head><title>a</title></head>";
+
+#[rstest]
+#[case::amp("/page", AMP, &[], "AMP")]
+#[case::no_transform("/page", DOCUMENT, &[("cache-control", "no-transform")], "no-transform")]
+#[case::kept_by_hash("/page?ngsw-cache-bust=0.5", DOCUMENT, &[], "ngsw-config.json")]
+#[case::unreadable("/page", DOCUMENT, &[("content-encoding", "zstd")], "content encoding")]
+#[tokio::test]
+async fn a_page_that_is_left_as_it_is_says_why_in_the_log(
+    #[case] target: &str,
+    #[case] page: &'static str,
+    #[case] headers: &'static [(&'static str, &'static str)],
+    #[case] said: &str,
+) {
+    let world = World::start(&[("FP_LOG_LEVEL", "warn")], move |asked| {
+        let mut all = vec![("content-type", "text/html"), ("etag", "\"v1\"")];
+        all.extend_from_slice(headers);
+        asked
+            .url
+            .contains("/page")
+            .then(|| response(200, &all, page))
+    })
+    .await;
+    let got = world.get(target, FETCH).await;
+    assert_eq!(
+        (got.text().as_str(), got.header("etag")),
+        (page, Some("\"v1\""))
+    );
+    let log = world.log().await;
+    assert!(log.len() == 1 && log[0].contains(said), "{log:?}");
+}
+
+#[tokio::test]
+async fn under_an_integrity_policy_the_script_has_its_hash() {
+    let world = World::start(&[("FP_LOG_LEVEL", "warn")], |asked| {
+        let headers = [
+            ("content-type", "text/html"),
+            ("integrity-policy", "blocked-destinations=(script)"),
+        ];
+        asked
+            .url
+            .contains("/page")
+            .then(|| response(200, &headers, "<head></head>"))
+    })
+    .await;
+    let page = world.page().await.text();
+    // Whether it is the right one, a browser knows: `scenarios/pages`.
+    let tag = page
+        .strip_prefix("<head><script integrity=\"sha256-")
+        .unwrap();
+    let (hash, rest) = tag.split_once('"').unwrap();
+    assert_eq!(hash.len(), 44);
+    assert_eq!(
+        rest,
+        " crossorigin src=\"/fp/instrumentor.iife.js\"></script></head>"
+    );
+    let log = world.log().await;
+    assert!(
+        log.len() == 1 && log[0].contains("Integrity-Policy"),
+        "{log:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_list_of_trusted_types_is_in_the_log() {
+    let world = World::start(&[("FP_LOG_LEVEL", "warn")], |asked| {
+        let policy = "require-trusted-types-for 'script'; trusted-types app";
+        let headers = [
+            ("content-type", "text/html"),
+            ("content-security-policy", policy),
+        ];
+        asked
+            .url
+            .contains("/page")
+            .then(|| response(200, &headers, "<head></head>"))
+    })
+    .await;
+    assert!(world.page().await.text().contains(INSTRUMENTOR));
+    let log = world.log().await;
+    assert!(
+        log.len() == 1 && log[0].contains("Trusted Types"),
+        "{log:?}"
+    );
+}
+
+#[rstest]
+#[case::a_page(NAVIGATION, "<html><head>", true)]
+#[case::a_fragment(FETCH, "<div>", false)]
+#[tokio::test]
+async fn a_compressed_page_goes_on_uncompressed_for_the_edge_to_compress(
+    #[case] lines: &str,
+    #[case] start: &str,
+    #[case] is_injected: bool,
+) {
+    let page = format!("{start}</head>{}", "<p>text".repeat(2000));
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(page.as_bytes()).unwrap();
     let gzipped = gzip.finish().unwrap();
     let world = World::start(&[], move |asked| {
         let headers = [("content-type", "text/html"), ("content-encoding", "gzip")];
-        asked
-            .url
-            .contains("/page")
-            .then(|| response(200, &headers, gzipped.clone()))
+        let is_page = asked.url.contains("/page");
+        is_page.then(|| response(200, &headers, gzipped.clone()))
     })
     .await;
-    let lines = "sec-fetch-dest: document\naccept-encoding: gzip";
     let got = world
-        .send("GET", "https://shop.example/page", lines, "")
+        .get("/page", &format!("{lines}\naccept-encoding: gzip"))
         .await;
-    assert_eq!(got.header("content-encoding"), Some("gzip"));
-    let mut text = String::new();
-    GzDecoder::new(got.body.as_ref())
-        .read_to_string(&mut text)
-        .unwrap();
-    assert_eq!(
-        text,
-        page.replacen("<head>", &format!("<head>{INSTRUMENTOR}"), 1)
-    );
+    assert_eq!(got.header("content-encoding"), None);
+    assert_eq!(got.text().contains(INSTRUMENTOR), is_injected);
+    assert_eq!(got.text().replacen(INSTRUMENTOR, "", 1), page);
 }

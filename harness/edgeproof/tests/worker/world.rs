@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
@@ -10,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use edgeproof_ground::runtime_headers::FORWARDED_PROTO_HEADER;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::{
@@ -19,7 +18,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 use crate::production_worker::ProductionWorker;
 
@@ -49,6 +48,9 @@ const VARIABLES: [(&str, &str); 9] = [
         r#"["shop.example/page*","https://www.shop.example/*"]"#,
     ),
 ];
+
+/// How a browser asks for a page.
+pub(crate) const NAVIGATION: &str = "sec-fetch-dest: document\nsec-fetch-mode: navigate";
 
 /// Calls that fail reach the origin.
 pub(crate) const OPEN: (&str, &str) = ("FP_FAILURE_FALLBACK_ACTION", r#"{"type":"allow"}"#);
@@ -80,6 +82,10 @@ pub(crate) enum Reply {
     Silence,
     /// The head comes, the body never does.
     SilentBody,
+    /// The first piece comes at once, the others when the test says so.
+    Held(Answer, Arc<Notify>),
+    /// The body breaks off behind its pieces.
+    BreaksOff(Answer),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -87,6 +93,17 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) pieces: Vec<Bytes>,
+}
+
+impl Answer {
+    fn of(status: u16, headers: &[(&str, &str)], pieces: Vec<Bytes>) -> Self {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            status,
+            headers: headers.iter().map(own).collect(),
+            pieces,
+        }
+    }
 }
 
 /// What the visitor got.
@@ -114,12 +131,23 @@ pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<By
 
 /// An answer whose body comes in these pieces.
 pub(crate) fn pieces(status: u16, headers: &[(&str, &str)], pieces: Vec<Bytes>) -> Reply {
-    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    Reply::Answer(Answer {
-        status,
-        headers: headers.iter().map(own).collect(),
-        pieces,
-    })
+    Reply::Answer(Answer::of(status, headers, pieces))
+}
+
+/// A page that breaks off behind this.
+pub(crate) fn breaks_off(headers: &[(&str, &str)], start: impl Into<Bytes>) -> Reply {
+    Reply::BreaksOff(Answer::of(200, headers, vec![start.into()]))
+}
+
+/// A page whose start comes at once, and its rest when `rest` is notified.
+pub(crate) fn held(
+    headers: &[(&str, &str)],
+    start: impl Into<Bytes>,
+    rest: impl Into<Bytes>,
+    release: &Arc<Notify>,
+) -> Reply {
+    let pieces = vec![start.into(), rest.into()];
+    Reply::Held(Answer::of(200, headers, pieces), Arc::clone(release))
 }
 
 pub(crate) fn html(body: impl Into<Bytes>) -> Reply {
@@ -204,6 +232,22 @@ impl World {
         lines: &str,
         body: impl Into<Bytes>,
     ) -> Got {
+        let (head, body) = self.open(method, url, lines, body).await.into_parts();
+        Got {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// The same, with the body still to be read.
+    pub(crate) async fn open(
+        &self,
+        method: &str,
+        url: &str,
+        lines: &str,
+        body: impl Into<Bytes>,
+    ) -> Response<Incoming> {
         let url: http::Uri = url.parse().unwrap();
         let mut request = Request::builder()
             .method(method)
@@ -228,12 +272,7 @@ impl World {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body.into())).unwrap();
-        let (head, body) = self.worker.send(request).await.into_parts();
-        Got {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        self.worker.send(request).await
     }
 
     /// A call of the protected API by a page of the same origin, with signals.
@@ -245,9 +284,12 @@ impl World {
 
     /// A navigation of a browser.
     pub(crate) async fn page(&self) -> Got {
-        let lines = "sec-fetch-dest: document\nsec-fetch-mode: navigate";
-        self.send("GET", "https://shop.example/page", lines, "")
-            .await
+        self.get("/page", NAVIGATION).await
+    }
+
+    pub(crate) async fn get(&self, target: &str, lines: &str) -> Got {
+        let url = format!("https://shop.example{target}");
+        self.send("GET", &url, lines, "").await
     }
 
     /// Everything the worker asked.
@@ -320,7 +362,7 @@ async fn serve(asked: Arc<Mutex<Vec<Asked>>>, internet: Internet) -> SocketAddr 
     address
 }
 
-type ReplyBody = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+type ReplyBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
 async fn respond(
     request: Request<Incoming>,
@@ -348,26 +390,53 @@ async fn respond(
     match reply {
         Reply::Drop => Err(std::io::Error::other("dropped")),
         Reply::Silence => std::future::pending().await,
-        Reply::SilentBody => Ok(Response::new(
-            StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>()).boxed(),
-        )),
+        Reply::SilentBody => Ok(Response::new(BodyExt::boxed(StreamBody::new(
+            stream::pending::<Result<Frame<Bytes>, _>>(),
+        )))),
         Reply::Answer(answer) => {
-            let mut response = Response::builder().status(answer.status);
-            for (name, value) in &answer.headers {
-                response = response.header(name, value);
-            }
-            let body = if answer.pieces.len() == 1 {
-                Full::new(answer.pieces[0].clone()).boxed()
+            let body = if let [whole] = answer.pieces.as_slice() {
+                BodyExt::boxed(Full::new(whole.clone()).map_err(|never| match never {}))
             } else {
-                let frames = answer
-                    .pieces
-                    .into_iter()
-                    .map(|piece| Ok(Frame::data(piece)));
-                StreamBody::new(stream::iter(frames)).boxed()
+                BodyExt::boxed(StreamBody::new(stream::iter(frames(&answer))))
             };
-            Ok(response.body(body).unwrap())
+            Ok(replied(&answer, body))
+        }
+        Reply::Held(answer, release) => {
+            let frames = stream::iter(frames(&answer)).enumerate();
+            let held = frames.then(move |(index, frame)| {
+                let release = Arc::clone(&release);
+                async move {
+                    if index > 0 {
+                        release.notified().await;
+                    }
+                    frame
+                }
+            });
+            Ok(replied(&answer, BodyExt::boxed(StreamBody::new(held))))
+        }
+        Reply::BreaksOff(answer) => {
+            // hyper drops what it has not written when a body fails, so the end waits for a turn of the connection.
+            let end = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Err(std::io::Error::other("the body broke off"))
+            });
+            let body = StreamBody::new(stream::iter(frames(&answer)).chain(end));
+            Ok(replied(&answer, BodyExt::boxed(body)))
         }
     }
+}
+
+fn frames(answer: &Answer) -> Vec<Result<Frame<Bytes>, std::io::Error>> {
+    let pieces = answer.pieces.iter().cloned();
+    pieces.map(|piece| Ok(Frame::data(piece))).collect()
+}
+
+fn replied(answer: &Answer, body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        response = response.header(name, value);
+    }
+    response.body(body).unwrap()
 }
 
 /// How platform, CDN and origin answer when nothing is wrong.

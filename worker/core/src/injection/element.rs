@@ -11,8 +11,17 @@ pub struct Element(String);
 
 /// The element that loads the instrumentor. It is not deferred: nothing of the page may call an API before it.
 pub fn instrumentor(prefix: &str, nonce: Option<&str>) -> Element {
+    instrumentor_with(prefix, nonce, None)
+}
+
+/// The same with the script's hash, for pages whose `Integrity-Policy` asks for one; it counts only where the script is
+/// loaded as a request that may be shared.
+pub(super) fn instrumentor_with(prefix: &str, nonce: Option<&str>, hash: Option<&str>) -> Element {
+    let integrity = hash
+        .map(|hash| format!(" integrity=\"{hash}\" crossorigin"))
+        .unwrap_or_default();
     Element(format!(
-        "<script{} src=\"{}\"></script>",
+        "<script{}{integrity} src=\"{}\"></script>",
         nonce_attribute(nonce),
         Script::Instrumentor.path(prefix)
     ))
@@ -79,6 +88,10 @@ mod tests {
         assert_eq!(
             instrumentor("fp", Some("abc=")).as_str(),
             r#"<script nonce="abc=" src="/fp/instrumentor.iife.js"></script>"#
+        );
+        assert_eq!(
+            instrumentor_with("fp", None, Some("sha256-abc=")).as_str(),
+            r#"<script integrity="sha256-abc=" crossorigin src="/fp/instrumentor.iife.js"></script>"#
         );
     }
 

@@ -2,13 +2,17 @@
 
 mod csp;
 mod element;
+mod integrity;
 mod page;
 mod plan;
 mod scan;
 mod token;
+mod validators;
 
 pub use csp::Verdict;
 pub use element::{Element, agent_processor, instrumentor};
-pub use page::{Refusal, check, length, verdict};
-pub use plan::{Injection, Wanted, plan, wanted};
-pub use scan::{Found, LIMIT, Scanner, Width};
+pub use integrity::blocks_scripts;
+pub use page::{Refusal, check, length, read_edits, verdict};
+pub use plan::{Injection, Plan, Wanted, early_edits, plan, unread_edits, wanted};
+pub use scan::{Found, Kind, LIMIT, Scanner, Width};
+pub use validators::request_edits;

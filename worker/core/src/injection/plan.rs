@@ -1,23 +1,40 @@
 //! What is injected into a page, and what that changes.
 
 use super::{
-    element,
-    page::{answer_edits, verdict},
-    scan::Found,
+    csp::Verdict,
+    element, integrity,
+    page::{answer_edits, declares_charset, length, verdict},
+    scan::{Found, Kind, Scanner},
+    validators,
 };
 use crate::{
+    audience::Audience,
     configuration::Configuration,
     headers::{HeaderEdit, Headers},
     log::{LogEntry, LogLevel},
     request::RequestHead,
 };
 
+/// Where browsers look for the `<meta>` that names a page's encoding, in bytes.
+const CHARSET_BYTES: usize = 1024;
+
 /// The scripts a page gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted<'a> {
-    prefix: &'a str,
+pub struct Wanted {
+    prefix: String,
     instrumentor: bool,
-    agent_data: Option<&'a str>,
+    agent_data: Option<String>,
+    /// Whether less than a document gets them too.
+    in_fragments: bool,
+}
+
+/// What becomes of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It gets its scripts.
+    Inject(Injection),
+    /// It stays as it is. Where it should have a script, the log says why it has none.
+    Leave(Option<LogEntry>),
 }
 
 /// An injection, ready to be carried out.
@@ -37,63 +54,141 @@ pub struct Injection {
 
 /// Which scripts the answer to a request gets, should it be a page: the instrumentor on identification pages, the agent
 /// processor where a document came with agent data. None when there is nothing to inject.
-pub fn wanted<'a>(
-    configuration: &'a Configuration,
+pub fn wanted(
+    configuration: &Configuration,
     head: &RequestHead,
-    agent_data: Option<&'a str>,
-) -> Option<Wanted<'a>> {
-    let wanted = Wanted {
-        prefix: configuration.route_prefix.as_deref()?,
-        instrumentor: configuration
-            .identification_pages
-            .iter()
-            .any(|page| page.matches(&head.url)),
-        agent_data: agent_data.filter(|_| head.is_document_navigation()),
-    };
-    (wanted.instrumentor || wanted.agent_data.is_some()).then_some(wanted)
+    agent_data: Option<&str>,
+) -> Option<Wanted> {
+    let prefix = configuration.route_prefix.as_deref()?;
+    let mut pages = configuration.identification_pages.iter();
+    let instrumentor = pages.any(|page| page.matches(&head.url));
+    let agent_data = agent_data.filter(|_| head.is_document_navigation());
+    (instrumentor || agent_data.is_some()).then(|| Wanted {
+        prefix: prefix.to_owned(),
+        instrumentor,
+        agent_data: agent_data.map(str::to_owned),
+        in_fragments: head.audience() == Audience::Navigation,
+    })
 }
 
-/// What is injected where. None in a fragment that a script of the page fetched: it becomes part of a page that has the
+impl Wanted {
+    /// Whether the start of the page is read far enough to know that it gets scripts, wherever.
+    pub fn is_certain(&self, scanner: &Scanner) -> bool {
+        match scanner.kind() {
+            Some(kind) => kind == Kind::Document || (kind == Kind::Fragment && self.in_fragments),
+            None => self.in_fragments && scanner.passable() > 0,
+        }
+    }
+
+    /// The entity tag of the page. One with agent data is made for one visitor, once.
+    fn tag(&self, answer: &Headers) -> Option<String> {
+        match self.agent_data {
+            Some(_) => None,
+            None => validators::tag(&self.prefix, answer),
+        }
+    }
+}
+
+/// What changes about the head of an answer whose page goes on before all of its scripts' place is known.
+pub fn early_edits(wanted: &Wanted, answer: &Headers) -> Vec<HeaderEdit> {
+    answer_edits(answer, None, wanted.tag(answer))
+}
+
+/// What changes about the head of an answer without a body that speaks of a page: one to HEAD, or one that says that the
+/// visitor's instrumented page is still the right one.
+pub fn unread_edits(
+    wanted: &Wanted,
+    head: &RequestHead,
+    status: u16,
+    answer: &Headers,
+) -> Vec<HeaderEdit> {
+    if status == 304 && !validators::has_kept(&wanted.prefix, head) {
+        return Vec::new();
+    }
+    early_edits(wanted, answer)
+}
+
+/// What is injected where. `hash` is that of the instrumentor, for pages that ask for one.
+///
+/// Nothing is put into what a script of a page fetched and is no whole document: it becomes part of a page that has the
 /// instrumentor already.
 pub fn plan(
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     head: &RequestHead,
     answer: &Headers,
     found: &Found,
-) -> Option<Injection> {
-    if !found.is_document && head.is_fetched_by_script() {
-        return None;
+    hash: Option<&str>,
+) -> Plan {
+    match found.kind {
+        Kind::Document => {}
+        Kind::Fragment if wanted.in_fragments => {}
+        Kind::Fragment | Kind::Data => return Plan::Leave(None),
+        Kind::Amp => {
+            return Plan::Leave(Some(LogEntry::new(
+                LogLevel::Warn,
+                "leave",
+                "the page is AMP, where no script of the site is valid, so it gets none",
+            )));
+        }
     }
-    let verdict = verdict(answer, found);
+    let verdict = verdict(head, &wanted.prefix, answer, found);
     let nonce = verdict.nonce.as_deref();
     let instrumentor = wanted
         .instrumentor
-        .then(|| element::instrumentor(wanted.prefix, nonce));
+        .then(|| element::instrumentor_with(&wanted.prefix, nonce, hash));
     let processor = wanted
         .agent_data
-        .map(|data| element::agent_processor(wanted.prefix, data, nonce));
+        .as_ref()
+        .map(|data| element::agent_processor(&wanted.prefix, data, nonce));
     let inserted: Vec<u8> = [instrumentor, processor]
         .into_iter()
         .flatten()
         .flat_map(|element| element.encode(found.width))
         .collect();
-    let (edits, length) = answer_edits(answer, inserted.len());
-    let log = if verdict.is_permitted {
-        LogEntry::new(LogLevel::Info, "inject", "the page gets its scripts")
-    } else {
-        LogEntry::new(
+    let length =
+        length(answer).and_then(|length| length.checked_add(inserted.len().try_into().ok()?));
+    Plan::Inject(Injection {
+        position: position(answer, found, inserted.len()),
+        inserted,
+        edits: answer_edits(answer, length, wanted.tag(answer)),
+        length,
+        log: log(&verdict, answer),
+    })
+}
+
+/// The place for so many bytes. Where only a `<meta>` names the page's encoding, it stays where browsers look for it.
+fn position(answer: &Headers, found: &Found, inserted: usize) -> usize {
+    let is_pushed_out =
+        |end: &usize| *end <= CHARSET_BYTES && end.saturating_add(inserted) > CHARSET_BYTES;
+    found
+        .charset_end
+        .filter(|_| !declares_charset(answer))
+        .filter(is_pushed_out)
+        .unwrap_or(found.position)
+}
+
+fn log(verdict: &Verdict, answer: &Headers) -> LogEntry {
+    let (level, reason) = if !verdict.is_permitted {
+        (
             LogLevel::Error,
-            "inject",
             "a Content-Security-Policy of the page forbids the scripts; allow 'self' or a nonce in script-src",
         )
+    } else if integrity::blocks_scripts(answer) {
+        (
+            LogLevel::Warn,
+            "an Integrity-Policy of the page blocks scripts without a hash: the instrumentor has one, what the agent loads \
+             may be blocked",
+        )
+    } else if verdict.has_closed_trusted_types {
+        (
+            LogLevel::Warn,
+            "the page allows only the Trusted Types that it lists in trusted-types: an agent with a policy of its own is \
+             kept out",
+        )
+    } else {
+        (LogLevel::Info, "the page gets its scripts")
     };
-    Some(Injection {
-        position: found.position,
-        inserted,
-        edits,
-        length,
-        log,
-    })
+    LogEntry::new(level, "inject", reason)
 }
 
 #[cfg(test)]
@@ -124,17 +219,29 @@ mod tests {
         lines: &str,
         agent_data: Option<&str>,
         answer: &str,
-        is_document: bool,
+        kind: Kind,
     ) -> Option<String> {
         let configuration = configuration("fp");
         let head = head(path, lines);
         let wanted = wanted(&configuration, &head, agent_data)?;
         let found = Found {
-            is_document,
+            kind,
             ..Found::default()
         };
-        let injection = plan(&wanted, &head, &Headers::from_lines(answer), &found)?;
-        Some(String::from_utf8(injection.inserted).unwrap())
+        match plan(&wanted, &head, &Headers::from_lines(answer), &found, None) {
+            Plan::Inject(injection) => Some(String::from_utf8(injection.inserted).unwrap()),
+            Plan::Leave(_) => None,
+        }
+    }
+
+    fn injection(lines: &str, agent_data: Option<&str>, answer: &str, found: &Found) -> Injection {
+        let head = head("/", lines);
+        let wanted = wanted(&configuration("fp"), &head, agent_data).unwrap();
+        let answer = Headers::from_lines(answer);
+        match plan(&wanted, &head, &answer, found, Some("sha256-abc=")) {
+            Plan::Inject(injection) => injection,
+            Plan::Leave(reason) => panic!("left alone: {reason:?}"),
+        }
     }
 
     const NAVIGATION: &str = "sec-fetch-dest: document";
@@ -154,23 +261,125 @@ mod tests {
         #[case] agent_data: Option<&str>,
         #[case] expected: Option<String>,
     ) {
-        assert_eq!(inserted(path, lines, agent_data, "", true), expected);
+        assert_eq!(
+            inserted(path, lines, agent_data, "", Kind::Document),
+            expected
+        );
     }
 
     #[rstest]
-    #[case("sec-fetch-dest: empty", false, false)]
-    #[case("sec-fetch-dest: empty", true, true)]
-    #[case("sec-fetch-dest: document", false, true)]
-    #[case("", false, true)]
-    fn a_fragment_that_a_script_fetched_is_left_alone(
+    #[case("sec-fetch-dest: empty", Kind::Fragment, false)]
+    #[case("sec-fetch-dest: empty", Kind::Document, true)]
+    #[case("sec-fetch-dest: empty", Kind::Data, false)]
+    #[case("sec-fetch-dest: document", Kind::Fragment, true)]
+    #[case("sec-fetch-dest: iframe", Kind::Data, false)]
+    #[case("sec-fetch-dest: document", Kind::Amp, false)]
+    #[case("", Kind::Fragment, false)]
+    #[case("", Kind::Document, true)]
+    fn what_is_no_document_is_left_alone(
         #[case] lines: &str,
-        #[case] is_document: bool,
+        #[case] kind: Kind,
         #[case] is_injected: bool,
     ) {
-        assert_eq!(
-            inserted("/", lines, None, "", is_document).is_some(),
-            is_injected
-        );
+        assert_eq!(inserted("/", lines, None, "", kind).is_some(), is_injected);
+    }
+
+    #[test]
+    fn a_page_that_should_have_a_script_and_has_none_is_logged() {
+        let head = head("/", NAVIGATION);
+        let wanted = wanted(&configuration("fp"), &head, None).unwrap();
+        let log = |kind| {
+            let found = Found {
+                kind,
+                ..Found::default()
+            };
+            match plan(&wanted, &head, &Headers::default(), &found, None) {
+                Plan::Leave(log) => log.map(|entry| entry.level),
+                Plan::Inject(_) => panic!("injected"),
+            }
+        };
+        assert_eq!(log(Kind::Amp), Some(LogLevel::Warn));
+        assert_eq!(log(Kind::Data), None);
+    }
+
+    #[rstest]
+    #[case("", 2, 900, 2)]
+    #[case("", 2, 1000, 1000)]
+    #[case("", 2, 1030, 2)]
+    #[case("content-type: text/html; charset=utf-8", 2, 1000, 2)]
+    fn the_meta_that_names_the_encoding_stays_where_browsers_look(
+        #[case] answer: &str,
+        #[case] position: usize,
+        #[case] charset_end: usize,
+        #[case] expected: usize,
+    ) {
+        let found = Found {
+            kind: Kind::Document,
+            position,
+            charset_end: Some(charset_end),
+            ..Found::default()
+        };
+        assert_eq!(injection("", None, answer, &found).position, expected);
+    }
+
+    #[test]
+    fn a_page_with_agent_data_has_no_validator() {
+        let found = Found {
+            kind: Kind::Document,
+            ..Found::default()
+        };
+        let of = |agent_data| injection(NAVIGATION, agent_data, "etag: \"v1\"", &found).edits;
+        assert!(of(Some("d")).contains(&HeaderEdit::remove("etag")));
+        let has_tag =
+            |edit: &HeaderEdit| matches!(edit, HeaderEdit::Set(name, _) if name == "etag");
+        assert!(of(None).iter().any(has_tag));
+    }
+
+    #[rstest]
+    #[case("", 304, false)]
+    #[case("", 200, true)]
+    fn only_the_worker_s_own_pages_are_confirmed(
+        #[case] lines: &str,
+        #[case] status: u16,
+        #[case] expected: bool,
+    ) {
+        let head = head("/", lines);
+        let wanted = wanted(&configuration("fp"), &head, None).unwrap();
+        let answer = Headers::from_lines("etag: \"v1\"");
+        let edits = unread_edits(&wanted, &head, status, &answer);
+        assert_eq!(!edits.is_empty(), expected);
+    }
+
+    #[test]
+    fn a_page_is_confirmed_with_the_tag_it_has() {
+        let answer = Headers::from_lines("etag: \"v1\"");
+        let tag = validators::tag("fp", &answer).unwrap();
+        let head = head("/", &format!("if-none-match: {tag}"));
+        let wanted = wanted(&configuration("fp"), &head, None).unwrap();
+        let edits = unread_edits(&wanted, &head, 304, &answer);
+        assert!(edits.contains(&HeaderEdit::set("etag", tag)), "{edits:?}");
+    }
+
+    #[rstest]
+    #[case("<!doctype html>", true, true)]
+    #[case("<!doc", true, false)]
+    #[case("<p>", true, false)]
+    #[case("<p", false, false)]
+    #[case("{\"a\":", false, false)]
+    fn it_is_certain_early_that_a_page_gets_a_script(
+        #[case] start: &str,
+        #[case] in_navigation: bool,
+        #[case] in_script: bool,
+    ) {
+        let mut scanner = Scanner::new(Width::One);
+        scanner.push(start.as_bytes());
+        for (lines, expected) in [
+            (NAVIGATION, in_navigation),
+            ("sec-fetch-dest: empty", in_script),
+        ] {
+            let wanted = wanted(&configuration("fp"), &head("/", lines), None).unwrap();
+            assert_eq!(wanted.is_certain(&scanner), expected, "{lines}");
+        }
     }
 
     #[test]
@@ -180,7 +389,7 @@ mod tests {
             "",
             None,
             "content-security-policy: script-src 'nonce-a' 'strict-dynamic'",
-            true,
+            Kind::Document,
         );
         assert_eq!(
             script.as_deref(),
@@ -190,19 +399,25 @@ mod tests {
 
     #[rstest]
     #[case("content-security-policy: script-src 'none'", LogLevel::Error)]
+    #[case("integrity-policy: blocked-destinations=(script)", LogLevel::Warn)]
+    #[case(
+        "content-security-policy: require-trusted-types-for 'script'; trusted-types app",
+        LogLevel::Warn
+    )]
+    #[case(
+        "content-security-policy-report-only: script-src 'none'",
+        LogLevel::Info
+    )]
     #[case("", LogLevel::Info)]
-    fn a_policy_that_forbids_the_scripts_is_logged(#[case] answer: &str, #[case] level: LogLevel) {
-        let configuration = configuration("fp");
-        let head = head("/", "");
-        let wanted = wanted(&configuration, &head, None).unwrap();
-        let injection = plan(
-            &wanted,
-            &head,
-            &Headers::from_lines(answer),
-            &Found::default(),
-        )
-        .unwrap();
-        assert_eq!(injection.log.level, level);
+    fn a_policy_that_keeps_the_scripts_out_is_logged(
+        #[case] answer: &str,
+        #[case] level: LogLevel,
+    ) {
+        let found = Found {
+            kind: Kind::Document,
+            ..Found::default()
+        };
+        assert_eq!(injection("", None, answer, &found).log.level, level);
     }
 
     #[test]
@@ -212,15 +427,17 @@ mod tests {
 
     #[test]
     fn the_script_is_written_in_the_encoding_of_the_page() {
-        let configuration = configuration("fp");
-        let head = head("/", "");
-        let wanted = wanted(&configuration, &head, None).unwrap();
         let found = Found {
+            kind: Kind::Document,
             width: Width::BigEndian,
             ..Found::default()
         };
+        let head = head("/", "");
+        let wanted = wanted(&configuration("fp"), &head, None).unwrap();
         let answer = Headers::from_lines("content-length: 10");
-        let injection = plan(&wanted, &head, &answer, &found).unwrap();
+        let Plan::Inject(injection) = plan(&wanted, &head, &answer, &found, None) else {
+            panic!("left alone");
+        };
         assert_eq!(injection.inserted.len(), 2 * INSTRUMENTOR.len());
         assert_eq!(injection.length, Some(10 + 2 * INSTRUMENTOR.len() as u64));
     }

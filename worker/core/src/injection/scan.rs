@@ -17,10 +17,26 @@ pub struct Found {
     pub position: usize,
     /// How the page writes ASCII characters.
     pub width: Width,
-    /// Whether the page is a whole document, with a doctype, `<html>` or `<head>`, and no mere fragment.
-    pub is_document: bool,
+    /// What the page is.
+    pub kind: Kind,
+    /// Where the `<meta>` ends that names the page's encoding, where no other element is in front of it.
+    pub charset_end: Option<usize>,
     /// The policies of its `<meta http-equiv="Content-Security-Policy">` elements.
     pub policies: Vec<String>,
+}
+
+/// What claims to be a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole document, with a doctype, `<html>` or `<head>`.
+    Document,
+    /// A document of AMP, where no script of a site's own is valid.
+    Amp,
+    /// A part of a page, or text.
+    #[default]
+    Fragment,
+    /// JSON, or XML that is not HTML.
+    Data,
 }
 
 /// How a page writes ASCII characters.
@@ -72,8 +88,14 @@ pub struct Scanner {
     next: usize,
     /// The place for the script in the text, once it is known.
     position: Option<usize>,
-    is_document: bool,
+    kind: Kind,
+    /// Whether an XML declaration was read.
+    is_xml: bool,
+    is_decided: bool,
     is_done: bool,
+    /// Whether an element of the head was read that is not a `<meta>`.
+    is_behind_others: bool,
+    charset_end: Option<usize>,
     policies: Vec<String>,
 }
 
@@ -100,21 +122,69 @@ impl Scanner {
             }
             self.read_mark();
         }
+        let decoded = self.text.len();
         self.decode();
-        self.advance();
+        // Every token that is not there yet ends with this, so pieces of one byte are not read again and again.
+        let has_end = self
+            .text
+            .get(decoded..)
+            .is_some_and(|new| new.contains(&b'>'));
+        if has_end || !self.is_inside_token(decoded) {
+            self.advance();
+        }
         self.is_done || self.read >= LIMIT
+    }
+
+    /// How many bytes from the start of the page may stand before the script: until that is decided, every token that runs
+    /// and shows nothing, so that a policy that comes late is known when the script's place is.
+    pub fn passable(&self) -> usize {
+        let known = match self.position {
+            Some(position) if self.is_decided => position,
+            // A comment, or the doctype.
+            None if self.rest().starts_with(b"<!") => self.text.len(),
+            _ => self.next,
+        };
+        self.bytes(known)
+    }
+
+    /// Whether the script goes in front of what was read last: something that runs or shows something, or that says where
+    /// addresses lead.
+    pub fn is_decided(&self) -> bool {
+        self.is_decided
+    }
+
+    /// Where the head begins, which is the place for the script where nothing was passed on behind it.
+    pub fn head(&self) -> Option<usize> {
+        self.position.map(|position| self.bytes(position))
+    }
+
+    /// What the page is, as far as it was read; none while that is open.
+    pub fn kind(&self) -> Option<Kind> {
+        (self.position.is_some() || self.kind != Kind::Fragment).then_some(self.kind)
     }
 
     /// The place for the script; none in a page that is empty, or whose head was not reached within [`LIMIT`].
     pub fn finish(self) -> Option<Found> {
-        let at_end = || (self.is_document && self.read < LIMIT).then_some(self.text.len());
+        let at_end =
+            || (self.kind == Kind::Document && self.read < LIMIT).then_some(self.text.len());
         let position = self.position.or_else(at_end)?;
         Some(Found {
-            position: self.mark + position * self.width.bytes(),
+            position: self.bytes(position),
             width: self.width,
-            is_document: self.is_document,
+            kind: self.kind,
+            charset_end: self.charset_end.map(|end| self.bytes(end)),
             policies: self.policies,
         })
+    }
+
+    fn bytes(&self, characters: usize) -> usize {
+        self.mark + characters * self.width.bytes()
+    }
+
+    /// Whether the text that was read before this ends in a token that begins with `<` and more.
+    fn is_inside_token(&self, before: usize) -> bool {
+        let token = self.text.get(self.next..before).unwrap_or_default();
+        matches!(token, [b'<', _, ..])
     }
 
     fn read_mark(&mut self) {
@@ -167,22 +237,38 @@ impl Scanner {
     /// Where to go on while the place is not known.
     fn before_head(&mut self, token: &Token) -> Option<usize> {
         match token {
-            Token::Nothing(end) => Some(*end),
+            Token::Nothing(end) => {
+                self.is_xml |= self.rest().starts_with(b"<?xml");
+                Some(*end)
+            }
             Token::Doctype(end) => {
-                self.is_document = true;
+                self.kind = Kind::Document;
                 Some(*end)
             }
             Token::Start { name, end } if name == "html" => {
-                self.is_document = true;
+                let tag = self.text.get(self.next..*end).unwrap_or_default();
+                self.kind = if is_amp(tag) {
+                    Kind::Amp
+                } else {
+                    Kind::Document
+                };
                 Some(*end)
             }
             Token::Start { name, end } if name == "head" => {
-                self.is_document = true;
+                if self.kind == Kind::Fragment {
+                    self.kind = Kind::Document;
+                }
                 self.position = Some(*end);
                 Some(*end)
             }
             // The head starts without a tag of its own.
             Token::Start { .. } | Token::Other => {
+                let is_json = self.rest().starts_with(b"{") || self.rest().starts_with(b"[");
+                if self.kind == Kind::Fragment && (is_json || self.is_xml) {
+                    self.kind = Kind::Data;
+                    self.is_decided = true;
+                    self.is_done = true;
+                }
                 self.position = Some(self.next);
                 Some(self.next)
             }
@@ -197,17 +283,33 @@ impl Scanner {
                 "meta" => {
                     let tag = self.text.get(self.next..*end).unwrap_or_default();
                     self.policies.extend(policy(tag));
+                    if !self.is_behind_others && self.charset_end.is_none() && names_charset(tag) {
+                        self.charset_end = Some(*end);
+                    }
                     Some(*end)
                 }
-                "base" | "link" => Some(*end),
-                "title" | "style" => self.behind(&format!("</{name}"), *end),
+                "base" | "link" => {
+                    self.is_behind_others = true;
+                    self.is_decided = true;
+                    Some(*end)
+                }
+                "title" => {
+                    self.is_behind_others = true;
+                    self.behind(&format!("</{name}"), *end)
+                }
                 _ => self.stop(),
             },
             Token::Other => self.stop(),
         }
     }
 
+    /// What was read and is no token yet.
+    fn rest(&self) -> &[u8] {
+        self.text.get(self.next..).unwrap_or_default()
+    }
+
     fn stop(&mut self) -> Option<usize> {
+        self.is_decided = true;
         self.is_done = true;
         None
     }
@@ -220,21 +322,41 @@ impl Scanner {
     }
 }
 
+/// Whether an `<html>` tag is one of AMP, for pages, advertisements or mail.
+fn is_amp(tag: &[u8]) -> bool {
+    const BOLT: &[u8] = "\u{26a1}".as_bytes();
+    const EMOJI: &[u8] = "\u{26a1}\u{fe0f}".as_bytes();
+    Attributes::new(tag).any(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        [EMOJI, BOLT, b"amp"].iter().any(|sign| {
+            name.strip_prefix(*sign)
+                .is_some_and(|rest| matches!(rest, b"" | b"4ads" | b"4email"))
+        })
+    })
+}
+
+/// Whether a `<meta>` names the encoding of the page.
+fn names_charset(tag: &[u8]) -> bool {
+    attribute(tag, b"charset").is_some() || has_http_equiv(tag, b"content-type")
+}
+
 /// The policy a `<meta>` declares.
 fn policy(tag: &[u8]) -> Option<String> {
-    let attribute = |wanted: &[u8]| {
-        Attributes::new(tag)
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-            .map(|(_, value)| value)
-    };
-    let kind = attribute(b"http-equiv")?;
-    kind.trim_ascii()
-        .eq_ignore_ascii_case(b"content-security-policy")
-        .then(|| {
-            unescape(&String::from_utf8_lossy(
-                attribute(b"content").unwrap_or_default(),
-            ))
-        })
+    has_http_equiv(tag, b"content-security-policy").then(|| {
+        unescape(&String::from_utf8_lossy(
+            attribute(tag, b"content").unwrap_or_default(),
+        ))
+    })
+}
+
+fn has_http_equiv(tag: &[u8], wanted: &[u8]) -> bool {
+    attribute(tag, b"http-equiv").is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(wanted))
+}
+
+fn attribute<'a>(tag: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+    Attributes::new(tag)
+        .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        .map(|(_, value)| value)
 }
 
 /// Resolves the character references that occur in policies.
@@ -311,11 +433,70 @@ mod tests {
     }
 
     #[rstest]
-    #[case("<!doctype html><p>", true)]
-    #[case("<head></head>", true)]
-    #[case("<div>fragment</div>", false)]
-    fn a_fragment_is_told_from_a_document(#[case] page: &str, #[case] expected: bool) {
-        assert_eq!(scan(page.as_bytes(), 3).unwrap().is_document, expected);
+    #[case("<!doctype html><p>", Kind::Document)]
+    #[case("<head></head>", Kind::Document)]
+    #[case("<?xml version='1.0'?><html><head>", Kind::Document)]
+    #[case("<!doctype html>{", Kind::Document)]
+    #[case("<div>fragment</div>", Kind::Fragment)]
+    #[case("text {}", Kind::Fragment)]
+    #[case(" {\"stock\":7}", Kind::Data)]
+    #[case("[1]", Kind::Data)]
+    #[case("<?xml version='1.0'?>\n<rss><channel/></rss>", Kind::Data)]
+    #[case("<!doctype html><html \u{26a1} lang=en><head>", Kind::Amp)]
+    #[case("<!doctype html><html \u{26a1}\u{fe0f}><head>", Kind::Amp)]
+    #[case("<html lang=en AMP>", Kind::Amp)]
+    #[case("<html \u{26a1}4email>x", Kind::Amp)]
+    #[case("<html data-amp amplitude lang=amp><head>", Kind::Document)]
+    fn what_claims_to_be_a_page_is_known_by_its_start(#[case] page: &str, #[case] expected: Kind) {
+        for piece in [1, 3, usize::MAX] {
+            let mut scanner = Scanner::new(Width::One);
+            page.as_bytes()
+                .chunks(piece.min(page.len()))
+                .any(|piece| scanner.push(piece));
+            assert_eq!(scanner.kind(), Some(expected));
+        }
+    }
+
+    #[rstest]
+    #[case("<head><meta charset=utf-8>|<title>")]
+    #[case("<meta name=a><meta http-equiv=content-type content='text/html; charset=x'>|<p>")]
+    fn the_meta_that_names_the_encoding_is_found(#[case] page: &str) {
+        let end = page.find('|').unwrap();
+        let found = scan(page.replace('|', "").as_bytes(), 5).unwrap();
+        assert_eq!(found.charset_end, Some(end));
+    }
+
+    #[rstest]
+    #[case("<head><link href=x><meta charset=utf-8><p>")]
+    #[case("<head><title>x</title><meta charset=utf-8><p>")]
+    #[case("<head><p><meta charset=utf-8>")]
+    fn a_meta_that_names_the_encoding_behind_other_elements_is_none(#[case] page: &str) {
+        assert_eq!(scan(page.as_bytes(), 5).unwrap().charset_end, None);
+    }
+
+    #[rstest]
+    #[case("", 0)]
+    #[case("<", 0)]
+    #[case(" \n<", 2)]
+    #[case("<!", 2)]
+    #[case("<!doctype html", 14)]
+    #[case("<!-- a > ", 9)]
+    #[case("<!doctype html><ht", 15)]
+    #[case("<!doctype html><html lang=", 15)]
+    #[case("<!doctype html><html><head><me", 27)]
+    #[case("<head><meta charset=x> <title>a</title><!-- x --><ti", 49)]
+    #[case("<head><meta charset=x><link href=a><meta", 6)]
+    #[case("<head><title>a</ti", 6)]
+    #[case("<div>", 0)]
+    fn what_stands_before_the_place_is_known_before_the_place_is(
+        #[case] page: &str,
+        #[case] expected: usize,
+    ) {
+        let mut scanner = Scanner::new(Width::One);
+        page.as_bytes().chunks(1).any(|piece| scanner.push(piece));
+        // The first three bytes may be a byte order mark.
+        let expected = if page.len() < 3 { 0 } else { expected };
+        assert_eq!(scanner.passable(), expected);
     }
 
     #[rstest]
@@ -361,11 +542,37 @@ mod tests {
             parts in prop::collection::vec(prop::sample::select(vec![
                 "<!doctype html>", "<html>", "<head a='>'>", "<!-- x -->", " ", "<title>a</title>", "<meta charset=x>",
                 "<base href=x>", "<p>", "text", "</head>", "<style>a{}</style>", "<", "<!--", "\u{feff}",
+                "<?xml?>", "{", "<html amp>", "<title>", "-->", "<!doc",
             ]), 0..8),
             piece in 1usize..9,
         ) {
             let page = parts.concat();
             prop_assert_eq!(scan(page.as_bytes(), piece), scan(page.as_bytes(), usize::MAX));
+        }
+
+        #[test]
+        fn what_may_pass_only_grows_and_holds_nothing_that_runs(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "<!doctype html>", "<html>", "<head>", "<!-- x -->", " ", "<title>a</title>", "<meta charset=x>",
+                "<base href=x>", "<p>", "text", "<script>", "<link href=x>", "<style>", "<", "{",
+            ]), 0..8),
+            piece in 1usize..9,
+        ) {
+            let page = parts.concat();
+            let mut scanner = Scanner::new(Width::One);
+            let mut passed = 0;
+            for piece in page.as_bytes().chunks(piece) {
+                let is_enough = scanner.push(piece);
+                if is_enough || scanner.is_decided() {
+                    break;
+                }
+                prop_assert!(scanner.passable() >= passed);
+                passed = scanner.passable();
+            }
+            let start = &page[..passed];
+            for part in ["<base", "<p", "text", "<script", "<link", "<style", "{"] {
+                prop_assert!(!start.contains(part), "{}", start);
+            }
         }
 
         #[test]

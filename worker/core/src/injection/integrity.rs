@@ -1,0 +1,61 @@
+//! What an `Integrity-Policy` says about the worker's scripts.
+
+use crate::headers::Headers;
+
+/// Whether the answer's policy blocks scripts that are loaded without a hash. It is a structured field, a dictionary of
+/// inner lists of tokens; `sources` has one value so far, which is the default.
+pub fn blocks_scripts(answer: &Headers) -> bool {
+    let policies = answer
+        .iter()
+        .filter(|(name, _)| *name == "integrity-policy")
+        .map(|(_, value)| value);
+    let mut is_about_scripts = false;
+    let mut is_in_force = true;
+    for policy in policies {
+        // A list ends with its bracket, so the rest of a member is a comma and the next key.
+        for member in policy.split(')') {
+            let Some((key, tokens)) = member.split_once('(') else {
+                continue;
+            };
+            let key = key.trim_matches([' ', '\t', ',', '=']);
+            let mut tokens = tokens.split_ascii_whitespace();
+            match key {
+                "blocked-destinations" => is_about_scripts = tokens.any(|token| token == "script"),
+                "sources" => is_in_force = tokens.any(|token| token == "inline"),
+                _ => {}
+            }
+        }
+    }
+    is_about_scripts && is_in_force
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("integrity-policy: blocked-destinations=(script)", true)]
+    #[case(
+        "integrity-policy: blocked-destinations=(style script), endpoints=(a b)",
+        true
+    )]
+    #[case(
+        "integrity-policy: endpoints=(a), sources=(inline),blocked-destinations=(script)",
+        true
+    )]
+    #[case(
+        "integrity-policy: blocked-destinations=(script), sources=(other)",
+        false
+    )]
+    #[case("integrity-policy: blocked-destinations=(style)", false)]
+    #[case("integrity-policy: blocked-destinations=script", false)]
+    #[case("integrity-policy: other=(script)", false)]
+    #[case("integrity-policy: )(((", false)]
+    #[case("integrity-policy-report-only: blocked-destinations=(script)", false)]
+    #[case("", false)]
+    fn a_policy_about_scripts_is_seen(#[case] answer: &str, #[case] expected: bool) {
+        assert_eq!(blocks_scripts(&Headers::from_lines(answer)), expected);
+    }
+}
