@@ -104,7 +104,7 @@ fn has_static_extension(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.rsplit_once('.').is_some_and(|(_, end)| {
         let is_end = |extension: &&str| end.eq_ignore_ascii_case(extension);
-        STATIC_EXTENSIONS.iter().any(|extension| is_end(&extension))
+        STATIC_EXTENSIONS.iter().any(is_end)
     })
 }
 

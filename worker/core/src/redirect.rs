@@ -17,8 +17,8 @@ use crate::{
     signals::cookies,
 };
 
-/// How long the redirects after one call may take, in milliseconds.
-const LIFE: i64 = 10_000;
+/// How long the redirects after one call may take, in seconds.
+const LIFE: u32 = 10;
 
 /// A browser refuses cookies of more than 4096 bytes, name and attributes included.
 const MAX_TOKEN: usize = 3900;
@@ -36,7 +36,7 @@ impl Pass {
     /// A pass for the redirect after a call that was allowed now, with these edits.
     pub fn new(edits: Vec<HeaderEdit>, now: i64) -> Self {
         Self {
-            until: now.saturating_add(LIFE),
+            until: now.saturating_add(i64::from(LIFE) * 1000),
             edits,
         }
     }
@@ -66,13 +66,7 @@ pub fn token<'a>(configuration: &Configuration, head: &'a RequestHead) -> Option
 
 /// What hands a sealed pass to the browser; none when it is longer than a cookie may be.
 pub fn hand_out(head: &RequestHead, token: &str) -> Option<HeaderEdit> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "ten"
-    )]
-    let seconds = (LIFE / 1000) as u32;
-    (token.len() <= MAX_TOKEN).then(|| cookies::set_own(head, "pass", token, seconds))
+    (token.len() <= MAX_TOKEN).then(|| cookies::set_own(head, "pass", token, LIFE))
 }
 
 /// What makes the browser forget the pass that a request came with.
