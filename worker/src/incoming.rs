@@ -166,7 +166,11 @@ impl Incoming {
                 edits.extend(asked);
                 let response = self.forward(passed, &edits).await?;
                 let answer = runtime::response_headers(&response);
-                runtime::changed(&response, &cors::complete(&self.head, &answer, false))
+                let pages = &self.configuration.identification_pages;
+                runtime::changed(
+                    &response,
+                    &cors::complete(&self.head, pages, &answer, false),
+                )
             }
         }
     }

@@ -6,6 +6,7 @@
 mod coroutine;
 mod incoming;
 mod page;
+mod pass;
 mod protected;
 mod runtime;
 mod scripts;

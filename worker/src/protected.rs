@@ -20,12 +20,16 @@ const LOOK: u32 = 64 * 1024;
 
 impl Incoming {
     pub(crate) async fn protected(&self) -> Result<Response, JsValue> {
+        if let Some(pass) = self.pass().await {
+            return self
+                .carry_out(&Protection::of_pass(&self.head, pass), None)
+                .await;
+        }
         let form = match self.form().await {
             Ok(form) => form,
             Err(error) => return self.bad_request(&error),
         };
-        let found = form.as_ref().map(|(form, _)| form);
-        let signals = signals::find(&self.head.headers, found);
+        let signals = signals::find(&self.head, form.as_ref().map(|(form, _)| form));
         let identified = match &signals {
             Some(signals) => self.identify(signals).await,
             None => Err(Failure::NoSignals),
@@ -39,6 +43,15 @@ impl Incoming {
             signals.as_ref(),
             identified,
         );
+        self.carry_out(&protection, form).await
+    }
+
+    /// Does what was decided about the call.
+    async fn carry_out(
+        &self,
+        protection: &Protection,
+        form: Option<(Form, Peeked)>,
+    ) -> Result<Response, JsValue> {
         self.log(&protection.log);
         match &protection.step {
             Step::Answer(answer) => {
@@ -57,7 +70,7 @@ impl Incoming {
                 let unconditional = injection::request_edits(&self.configuration, &self.head, true);
                 let edits = [edits.as_slice(), &unconditional].concat();
                 let response = self.forward_with(passed, &edits, &body).await?;
-                self.complete(response, &protection).await
+                self.complete(response, protection).await
             }
         }
     }
@@ -99,9 +112,13 @@ impl Incoming {
         let request = identification::request(&self.configuration, &self.head, signals)?;
         let posting = runtime::post(&request, &self.signals, self.deadline(), &self.stop())?;
         let (status, body) = runtime::posted(self.unless_blocked(posting).await)?;
-        #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
-        let now = js_sys::Date::now() as i64;
-        identification::judge(&self.configuration, &self.head, status, &body, now)
+        identification::judge(
+            &self.configuration,
+            &self.head,
+            status,
+            &body,
+            runtime::now(),
+        )
     }
 
     /// The origin's answer with what the platform tells the browser.
@@ -111,7 +128,9 @@ impl Incoming {
         protection: &Protection,
     ) -> Result<Response, JsValue> {
         let answer = runtime::response_headers(&response);
-        let edits = protection.answer_edits(&self.head, &answer);
+        let mut edits = protection.answer_edits(&self.configuration, &self.head, &answer);
+        let pass = protection.pass(runtime::now());
+        edits.extend(self.pass_on(pass, response.status(), &answer).await);
         let response = runtime::changed(&response, &edits)?;
         self.inject(response, &answer, protection.agent_data.as_deref())
             .await

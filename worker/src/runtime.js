@@ -101,14 +101,17 @@ function quoted(signals) {
 }
 
 // Asks another host in the visitor's place.
-export function fetchFrom(url, request, edits, deadline, cacheSeconds) {
+export function fetchFrom(url, request, edits, deadline) {
   const headers = new Headers(request.headers);
   edit(headers, edits);
-  const init = { method: request.method, headers, redirect: "manual", signal: AbortSignal.timeout(deadline) };
-  if (cacheSeconds > 0) {
-    init.cf = { cacheTtl: cacheSeconds };
-  }
-  return fetch(url, init);
+  return fetch(url, { method: request.method, headers, redirect: "manual", signal: AbortSignal.timeout(deadline) });
+}
+
+// Gets what the cache keeps for everybody. An error is not kept: the one that a visitor met, or provoked, is not the
+// answer to the next.
+export function fetchShared(url, deadline, seconds) {
+  const cf = { cacheEverything: true, cacheTtlByStatus: { "200-299": seconds, "300-599": -1 } };
+  return fetch(url, { cf, redirect: "manual", signal: AbortSignal.timeout(deadline) });
 }
 
 // Bodies up to this length are read in one go, which costs less than a stream of a few pieces.

@@ -1,5 +1,6 @@
 //! Bindings to the Workers runtime: only what the worker calls.
 
+pub(crate) use edgeproof_worker_core::headers::lines;
 use edgeproof_worker_core::{
     answer::Answer,
     headers::{HeaderEdit, Headers},
@@ -88,8 +89,10 @@ extern "C" {
         request: &Request,
         edits: &str,
         deadline: f64,
-        cache_seconds: u32,
     ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(js_name = fetchShared, catch)]
+    fn fetch_shared(url: &str, deadline: f64, seconds: u32) -> Result<Promise, JsValue>;
 
     /// A body that is looked at from its start and then passed on.
     pub(crate) type Peeked;
@@ -151,24 +154,24 @@ pub(crate) async fn forward(
         .unchecked_into())
 }
 
-/// Asks another host in the visitor's place. `deadline` is in milliseconds; 0 seconds leave caching to the answer.
+/// Asks another host in the visitor's place. `deadline` is in milliseconds.
 pub(crate) async fn ask(
     url: &str,
     request: &Request,
     edits: &[HeaderEdit],
     deadline: f64,
-    cache_seconds: u32,
 ) -> Result<Response, Failure> {
-    let response = async {
-        settled(fetch_from(
-            url,
-            request,
-            &lines(edits),
-            deadline,
-            cache_seconds,
-        )?)
-        .await
-    };
+    response(fetch_from(url, request, &lines(edits), deadline)).await
+}
+
+/// Gets what is the same for every visitor and kept for so many seconds, so nothing of this visitor's request goes there.
+/// `deadline` is in milliseconds.
+pub(crate) async fn get(url: &str, deadline: f64, seconds: u32) -> Result<Response, Failure> {
+    response(fetch_shared(url, deadline, seconds)).await
+}
+
+async fn response(fetching: Result<Promise, JsValue>) -> Result<Response, Failure> {
+    let response = async { settled(fetching?).await };
     response
         .await
         .map(JsCast::unchecked_into)
@@ -267,6 +270,12 @@ pub(crate) fn message(error: &JsValue) -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
+/// Now, in Unix milliseconds.
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
+pub(crate) fn now() -> i64 {
+    js_sys::Date::now() as i64
+}
+
 /// A length as JavaScript takes it.
 #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
 pub(crate) fn as_number(length: u64) -> f64 {
@@ -284,20 +293,4 @@ pub(crate) fn write(configured: LogLevel, entry: &LogEntry, ray: Option<&str>) {
         LogLevel::Warn => warn(&line),
         LogLevel::Info | LogLevel::Debug => log(&line),
     }
-}
-
-/// Edits as lines, the form the runtime's side reads. What it would refuse is left out.
-pub(crate) fn lines(edits: &[HeaderEdit]) -> String {
-    let mut lines = String::new();
-    for edit in edits.iter().filter(|edit| edit.is_legal()) {
-        if !lines.is_empty() {
-            lines.push('\n');
-        }
-        match edit {
-            HeaderEdit::Remove(name) => lines.extend(["-", name]),
-            HeaderEdit::Set(name, value) => lines.extend(["=", name, ": ", value]),
-            HeaderEdit::Append(name, value) => lines.extend(["+", name, ": ", value]),
-        }
-    }
-    lines
 }

@@ -59,11 +59,12 @@ impl Incoming {
             return self.unavailable("the agent", &Failure::NotConfigured("FP_PUBLIC_KEY"));
         };
         let url = script::loader_url(&self.configuration, key, self.head.url.query());
-        let edits = script::platform_edits();
-        match runtime::ask(&url, &self.request, &edits, self.deadline(), LOADER_CACHE).await {
+        match runtime::get(&url, self.deadline(), LOADER_CACHE).await {
             Ok(response) => {
                 let headers = runtime::response_headers(&response);
-                let edits: Vec<_> = script::loader_cache_control(&headers).into_iter().collect();
+                let edits: Vec<_> = script::loader_cache_control(response.status(), &headers)
+                    .into_iter()
+                    .collect();
                 runtime::changed(&response, &edits)
             }
             Err(failure) => self.unavailable("the agent", &failure),
@@ -75,7 +76,7 @@ impl Incoming {
             return runtime::respond(&Answer::text(400, "Bad Request"));
         };
         let edits = script::platform_edits();
-        match runtime::ask(&url, &self.request, &edits, self.deadline(), 0).await {
+        match runtime::ask(&url, &self.request, &edits, self.deadline()).await {
             Ok(response) => Ok(response),
             Err(failure) => self.unavailable("the browser cache", &failure),
         }

@@ -19,12 +19,22 @@ use super::{
 /// How long Chromium may take until it can be driven; it takes about a second.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// The variable that lets Chromium run without a sandbox; for root it never has one.
+const NO_SANDBOX: &str = "EDGEPROOF_NO_SANDBOX";
+
 /// Why no Chromium could be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ChromiumError {
     /// The process, its profile directory or its gateway could not be made.
     #[error("Chromium could not be started")]
     Start(#[source] io::Error),
+    /// The system gives it no sandbox.
+    #[error(
+        "Chromium can have no sandbox for its pages on this system: allow user namespaces to programs without privileges \
+         (`sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu), or set {NO_SANDBOX}=1 where every page \
+         it will open is trusted"
+    )]
+    NoSandbox,
     /// It ended, or did not say where it listens.
     #[error("Chromium did not start: {0}")]
     Silent(String),
@@ -66,6 +76,7 @@ impl Chromium {
         let arguments = arguments(&Launch {
             kind,
             headed: installation.headed,
+            sandboxed: can_have_sandbox(),
             directory: &directory.path(),
             gateway: gateway.address(),
             trusted_key: &installation.trusted_key,
@@ -112,7 +123,19 @@ async fn debugger_address(child: &mut Child) -> Result<String, ChromiumError> {
         }
         said.push(line);
     }
-    Err(ChromiumError::Silent(said.join("\n")))
+    let said = said.join("\n");
+    Err(if said.contains("No usable sandbox") {
+        ChromiumError::NoSandbox
+    } else {
+        ChromiumError::Silent(said)
+    })
+}
+
+/// A page's code is kept from the machine by the sandbox, so there is one wherever there can be: Chromium refuses to make
+/// it for root.
+fn can_have_sandbox() -> bool {
+    let is_waived = std::env::var_os(NO_SANDBOX).is_some_and(|value| !value.is_empty());
+    !is_waived && !rustix::process::geteuid().is_root()
 }
 
 /// Asked of the executable once for each start: `Chromium 156.0.8078.79 built on …`.

@@ -22,10 +22,11 @@ impl From<Profile> for Kind {
     }
 }
 
-/// What every Chromium is started with: no sandbox where root runs it, and no traffic of its own.
+/// What every Chromium is started with: no traffic of its own, and no way for a page past the gateway.
 const COMMON: [&str; 15] = [
-    "--no-sandbox",
     "--disable-gpu",
+    // WebRTC sends to addresses, not to names, so no rule about names stops it.
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--disable-quic",
     "--no-first-run",
     "--no-default-browser-check",
@@ -50,6 +51,8 @@ pub(super) struct Launch<'a> {
     pub(super) kind: Kind,
     /// Whether its windows are shown.
     pub(super) headed: bool,
+    /// Whether pages are kept in a sandbox.
+    pub(super) sandboxed: bool,
     /// Its profile directory. It must be on a disk: one in memory looks like a private window.
     pub(super) directory: &'a Path,
     /// Where every name leads.
@@ -62,6 +65,9 @@ pub(super) struct Launch<'a> {
 
 pub(super) fn arguments(launch: &Launch<'_>) -> Vec<String> {
     let mut arguments: Vec<String> = COMMON.iter().map(ToString::to_string).collect();
+    if !launch.sandboxed {
+        arguments.push("--no-sandbox".to_owned());
+    }
     if !launch.headed {
         arguments.push("--headless".to_owned());
     }
@@ -97,4 +103,25 @@ fn user_agent(major_version: u32) -> String {
     format!(
         "Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major_version}.0.0.0 Safari/537.36"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    fn pages_are_in_a_sandbox_unless_there_can_be_none(#[values(true, false)] sandboxed: bool) {
+        let arguments = arguments(&Launch {
+            kind: Kind::Personal,
+            headed: false,
+            sandboxed,
+            directory: Path::new("/profile"),
+            gateway: SocketAddr::from(([127, 0, 0, 1], 1)),
+            trusted_key: "key",
+            major_version: 156,
+        });
+        assert_eq!(arguments.contains(&"--no-sandbox".to_owned()), !sandboxed);
+    }
 }

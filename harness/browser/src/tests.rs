@@ -149,6 +149,43 @@ async fn every_name_leads_to_the_borrowers_edge_in_the_visitors_name() {
     lease.give_back(page).await.unwrap();
 }
 
+/// Addresses need no name to be asked for: nothing but the browser itself keeps a page from them.
+#[tokio::test]
+async fn a_page_reaches_no_address_by_web_rtc() {
+    let udp = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (lease, page) = borrow(Profile::Regular).await;
+    let url = "http://shop.example/";
+    page.visit(url, DEFAULT_LIMIT).await.unwrap();
+    let gather = format!(
+        "const udp = '127.0.0.1:{}', tcp = '127.0.0.1:{}', secret = {{ username: 'a', credential: 'b' }};
+        const iceServers = [{{ urls: 'stun:' + udp }}, {{ urls: 'turn:' + udp, ...secret }},
+          {{ urls: 'turn:' + tcp + '?transport=tcp', ...secret }}];
+        const peer = new RTCPeerConnection({{ iceServers }}), found = [];
+        peer.createDataChannel('data');
+        peer.onicecandidate = (event) => event.candidate && found.push(event.candidate.candidate);
+        await peer.setLocalDescription(await peer.createOffer());
+        if (peer.iceGatheringState !== 'complete')
+          await new Promise(done => peer.onicegatheringstatechange = () => peer.iceGatheringState === 'complete' && done());
+        return found",
+        udp.local_addr().unwrap().port(),
+        tcp.local_addr().unwrap().port(),
+    );
+    assert_eq!(page.run(&gather).await.unwrap(), json!([]));
+    let heard = [
+        udp.try_recv(&mut [0; 64]).map(|_| ()),
+        tcp.into_std().unwrap().accept().map(|_| ()),
+    ];
+    for heard in heard {
+        assert_eq!(
+            heard.unwrap_err().kind(),
+            std::io::ErrorKind::WouldBlock,
+            "something arrived"
+        );
+    }
+    lease.give_back(page).await.unwrap();
+}
+
 #[tokio::test]
 async fn nothing_of_a_visit_is_left_for_the_next() {
     for _ in 0..2 {

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "worker/agent.rs"]
+mod agent;
 #[path = "worker/bypass.rs"]
 mod bypass;
 #[path = "worker/calls.rs"]
@@ -17,6 +19,8 @@ mod cors;
 mod failures;
 #[path = "worker/log.rs"]
 mod log;
+#[path = "worker/navigations.rs"]
+mod navigations;
 #[path = "worker/pages.rs"]
 mod pages;
 #[path = "support/production_worker.rs"]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use edgeproof_document::problem::TextStyle;
-use edgeproof_run::{event::Event, results::Results};
+use edgeproof_run::{event::Event, record::Verdict, results::Results};
 use edgeproof_test_support::golden::assert_golden;
 use rstest::rstest;
 
@@ -29,6 +29,43 @@ fn terminal(results: &Results) -> String {
 #[case::html("report.html", html::text(&golden::results()))]
 fn a_report_is_as_its_golden_text(#[case] name: &str, #[case] text: String) {
     assert_golden(&format!("fixtures/golden/reports/{name}"), &text);
+}
+
+#[rstest]
+#[case("https://shop.example/issue/1", true)]
+#[case("HTTP://ok.example/", true)]
+#[case("javascript:alert(document.domain)", false)]
+#[case("javascript://shop.example/%0aalert(1)", false)]
+#[case(" https://ok.example/", false)]
+#[case("data:text/html,<script>alert(1)</script>", false)]
+#[case("file:///etc/passwd", false)]
+#[case("//ok.example/", false)]
+#[case("JIRA-1", false)]
+fn only_what_is_of_the_web_becomes_a_link(#[case] reference: &str, #[case] is_link: bool) {
+    let mut results = golden::results();
+    results.cases[0].refs = vec![reference.to_owned()];
+    results.cases[1].verdict = Verdict::KnownFailure {
+        reason: "a reason".to_owned(),
+        link: reference.to_owned(),
+    };
+    let page = html::text(&results);
+    let escaped = reference.replace('<', "&lt;").replace('>', "&gt;");
+    assert_eq!(page.matches(&escaped).count(), if is_link { 4 } else { 2 });
+    let link = format!("href=\"{escaped}\"");
+    assert_eq!(page.matches(&link).count(), if is_link { 2 } else { 0 });
+}
+
+#[test]
+fn a_page_of_results_runs_and_loads_nothing() {
+    let page = html::text(&golden::results());
+    let head = page.split_once("</head>").unwrap().0;
+    let policy = head.find("http-equiv=\"Content-Security-Policy\"").unwrap();
+    assert!(head[policy..].contains("default-src 'none'"), "{head}");
+    let first_content = ["<style", "<link", "<script"]
+        .iter()
+        .filter_map(|tag| head.find(tag));
+    assert!(first_content.min().unwrap() > policy, "{head}");
+    assert!(!page.contains("<script"));
 }
 
 /// What `ci/junit.mjs` says of a report.

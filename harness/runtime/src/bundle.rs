@@ -58,6 +58,17 @@ pub enum BundleError {
         /// Why.
         source: io::Error,
     },
+    /// A link out of the directory, or round in a circle.
+    #[error(
+        "{} is a link to {}, which is not in the worker's folder; put a copy of it there",
+        link.display(), target.display()
+    )]
+    Link {
+        /// The link.
+        link: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// No main module.
     #[error(
         "{} has no main module; add `index.js`, `worker.js`, `main.js` or a single .js or .mjs file",
@@ -88,7 +99,7 @@ impl Bundle {
         };
         let directory = directory.canonicalize().map_err(read_error(directory))?;
         let mut modules = Vec::new();
-        collect(&directory, &directory, &mut modules).map_err(read_error(&directory))?;
+        collect(&directory, &directory, &mut modules)?;
         modules.sort_by(|a, b| a.name.cmp(&b.name));
 
         let main = main_module(&modules).ok_or_else(|| BundleError::NoMain(directory.clone()))?;
@@ -102,12 +113,26 @@ impl Bundle {
     }
 }
 
-fn collect(root: &Path, directory: &Path, modules: &mut Vec<Module>) -> io::Result<()> {
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
+/// What a link leads to becomes a part of the worker, and goes to Cloudflare with it: nothing outside of its directory may.
+fn collect(root: &Path, directory: &Path, modules: &mut Vec<Module>) -> Result<(), BundleError> {
+    let read_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BundleError::Read { path, source }
+    };
+    for entry in std::fs::read_dir(directory).map_err(read_error(directory))? {
+        let entry = entry.map_err(read_error(directory))?;
+        let path = entry.path();
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        let kind = kind(&path);
+        if is_link && (kind.is_some() || path.is_dir()) {
+            let target = path.canonicalize().map_err(read_error(&path))?;
+            if !target.starts_with(root) || directory.starts_with(&target) {
+                return Err(BundleError::Link { link: path, target });
+            }
+        }
         if path.is_dir() {
             collect(root, &path, modules)?;
-        } else if let Some(kind) = kind(&path)
+        } else if let Some(kind) = kind
             && let Ok(name) = path.strip_prefix(root)
         {
             modules.push(Module {
@@ -206,6 +231,43 @@ mod tests {
         let bundle = Bundle::read(directory.path()).unwrap();
         let names: Vec<_> = bundle.modules.iter().map(|module| &module.name).collect();
         assert_eq!(names, expected);
+    }
+
+    #[rstest]
+    #[case::to_a_file("secret.txt", "../outside/secret.txt", false)]
+    #[case::to_a_folder("lib", "../outside", false)]
+    #[case::through_another_link("lib", "own/../../outside", false)]
+    #[case::in_a_circle("lib", ".", false)]
+    #[case::to_a_file_of_its_own("copy.js", "own/util.js", true)]
+    #[case::to_a_folder_of_its_own("lib", "own", true)]
+    #[case::to_what_is_no_module("README.md", "../outside/secret.md", true)]
+    fn a_link_leads_nowhere_but_into_the_folder(
+        #[case] link: &str,
+        #[case] target: &str,
+        #[case] is_fine: bool,
+    ) {
+        let directory = directory(&[
+            "worker/index.js",
+            "worker/own/util.js",
+            "outside/secret.txt",
+            "outside/secret.md",
+        ]);
+        let worker = directory.path().join("worker");
+        std::os::unix::fs::symlink(target, worker.join(link)).unwrap();
+        match Bundle::read(&worker) {
+            Ok(bundle) => assert!(
+                is_fine
+                    && bundle
+                        .modules
+                        .iter()
+                        .all(|module| !module.name.contains("secret")),
+                "{bundle:?}"
+            ),
+            Err(BundleError::Link { link: named, .. }) => {
+                assert!(!is_fine && named.ends_with(link), "{}", named.display());
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 
     #[test]

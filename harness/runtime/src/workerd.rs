@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_ground::process::{Child, ScratchDirectory};
+use edgeproof_ground::process::{Child, ScratchDirectory, write_private};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader, Lines},
@@ -83,7 +83,7 @@ impl Runtime {
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-runtime-")
             .map_err(RuntimeError::Start)?;
         let file = directory.path().join("config.capnp");
-        std::fs::write(&file, config::render(workers)).map_err(RuntimeError::Start)?;
+        write_private(&file, config::render(workers)).map_err(RuntimeError::Start)?;
 
         let (mut child, control) = spawn(workerd, &file).map_err(RuntimeError::Start)?;
         let log = RuntimeLog::default();
@@ -249,5 +249,31 @@ impl RuntimeLog {
         while Arc::strong_count(&self.lines) > 1 {
             tokio::task::yield_now().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use edgeproof_ground::tools::{self, Tool};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_workers_are_told_is_for_the_eyes_of_the_owner() {
+        let workerd = tools::find(Tool::Workerd).unwrap();
+        let runtime = Runtime::start(&workerd, &[]).await.unwrap();
+        let Runtime {
+            _directory: directory,
+            ..
+        } = &runtime;
+        let directory = directory.path();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&directory), 0o700);
+        let files = fs::read_dir(&directory).unwrap();
+        let modes: Vec<u32> = files.map(|file| mode(&file.unwrap().path())).collect();
+        assert_eq!(modes, [0o600]);
+        runtime.stop().await;
     }
 }

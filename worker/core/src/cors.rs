@@ -1,5 +1,7 @@
 //! Cross-origin calls: preflights, and what an answer must say so that the page may read it.
 
+use url::Url;
+
 use crate::{
     headers::{HeaderEdit, Headers, list},
     pattern::Pattern,
@@ -59,25 +61,48 @@ pub fn preflight(head: &RequestHead, pages: &[Pattern]) -> Preflight {
 /// The origin of the calling page, where it is another one and has an identification page.
 pub fn allowed_origin<'a>(head: &'a RequestHead, pages: &[Pattern]) -> Option<CrossOrigin<'a>> {
     head.cross_origin()
-        .filter(|origin| pages.iter().any(|page| page.matches_origin(&origin.url)))
+        .filter(|origin| has_page(head, pages, &origin.url))
 }
 
-/// What an answer lacks so that a page on another origin may send signals with credentials and read what it is told.
-/// An answer the origin did not open to the page stays closed.
-pub fn complete(head: &RequestHead, answer: &Headers, has_agent_data: bool) -> Vec<HeaderEdit> {
-    let allowed = match answer.get("access-control-allow-origin") {
-        None | Some("null") => return Vec::new(),
-        Some(allowed) => allowed,
+/// Whether the page that sent the request is of another origin, and of none with an identification page.
+pub fn is_foreign(head: &RequestHead, pages: &[Pattern]) -> bool {
+    head.cross_origin().is_some() && allowed_origin(head, pages).is_none()
+}
+
+/// Whether signals may come from this page: one of the request's own origin, or of an origin with an identification page.
+pub fn is_trusted_page(head: &RequestHead, pages: &[Pattern], page: &Url) -> bool {
+    page.origin() == head.url.origin() || has_page(head, pages, page)
+}
+
+/// Whether there is an identification page on this origin. A pattern without a scheme names both, but not so that a page
+/// that anybody on the network could have changed may read what an API says over TLS.
+fn has_page(head: &RequestHead, pages: &[Pattern], origin: &Url) -> bool {
+    let is_weaker = head.url.scheme() == "https" && origin.scheme() == "http";
+    pages
+        .iter()
+        .any(|page| page.matches_origin(origin) && (page.names_scheme() || !is_weaker))
+}
+
+/// What an answer lacks so that an identification page on another origin may send signals with credentials and read what
+/// it is told. An answer the origin did not open to that page stays closed, and one it opened to everybody is opened to
+/// nobody else with credentials.
+pub fn complete(
+    head: &RequestHead,
+    pages: &[Pattern],
+    answer: &Headers,
+    has_agent_data: bool,
+) -> Vec<HeaderEdit> {
+    let Some(origin) = allowed_origin(head, pages) else {
+        return Vec::new();
     };
     let mut edits = Vec::new();
-    if allowed == "*" {
-        let Some(origin) = head.cross_origin() else {
-            return Vec::new();
-        };
-        edits.push(HeaderEdit::set("access-control-allow-origin", origin.text));
-        if !varies_by_origin(answer) {
-            edits.push(HeaderEdit::append("vary", "Origin"));
-        }
+    match answer.get("access-control-allow-origin") {
+        Some("*") => edits.push(HeaderEdit::set("access-control-allow-origin", origin.text)),
+        Some(allowed) if allowed == origin.text => {}
+        _ => return Vec::new(),
+    }
+    if !varies_by_origin(answer) {
+        edits.push(HeaderEdit::append("vary", "Origin"));
     }
     edits.push(HeaderEdit::set("access-control-allow-credentials", "true"));
     if head.method == "OPTIONS" {
@@ -188,6 +213,7 @@ mod tests {
     #[rstest]
     #[case("POST", "", &[])]
     #[case("POST", "access-control-allow-origin: null", &[])]
+    #[case("POST", "access-control-allow-origin: https://x.example", &[])]
     #[case("POST", "access-control-allow-origin: *", &[
         HeaderEdit::set("access-control-allow-origin", "https://www.shop.example"),
         HeaderEdit::append("vary", "Origin"),
@@ -199,27 +225,68 @@ mod tests {
         HeaderEdit::set("access-control-allow-credentials", "true"),
         HeaderEdit::append("access-control-expose-headers", "fp-agent-data"),
     ])]
-    #[case("POST", "access-control-allow-origin: https://x.example", &[
+    #[case("POST", "access-control-allow-origin: https://www.shop.example", &[
+        HeaderEdit::append("vary", "Origin"),
         HeaderEdit::set("access-control-allow-credentials", "true"),
         HeaderEdit::append("access-control-expose-headers", "fp-agent-data"),
     ])]
-    #[case("OPTIONS", "access-control-allow-origin: https://x.example", &[
+    #[case("OPTIONS", "access-control-allow-origin: https://www.shop.example", &[
+        HeaderEdit::append("vary", "Origin"),
         HeaderEdit::set("access-control-allow-credentials", "true"),
         HeaderEdit::append("access-control-allow-headers", "fp-data"),
     ])]
-    fn an_open_answer_is_completed(
+    fn an_answer_open_to_an_identification_page_is_completed(
         #[case] method: &str,
         #[case] answer: &str,
         #[case] edits: &[HeaderEdit],
     ) {
         let head = head(method, "origin: https://www.shop.example");
-        assert_eq!(complete(&head, &Headers::from_lines(answer), true), edits);
+        let answer = Headers::from_lines(answer);
+        assert_eq!(complete(&head, &pages(), &answer, true), edits);
     }
 
-    #[test]
-    fn an_answer_open_to_all_stays_so_for_a_page_of_the_same_origin() {
-        let head = head("POST", "origin: https://api.shop.example");
-        let answer = Headers::from_lines("access-control-allow-origin: *");
-        assert_eq!(complete(&head, &answer, true), []);
+    #[rstest]
+    #[case::its_own("https://api.shop.example")]
+    #[case::of_another_site("https://evil.example")]
+    #[case::of_the_same_site("https://blog.shop.example")]
+    #[case::below_the_page("https://x.www.shop.example")]
+    #[case::that_ends_alike("https://evilwww.shop.example")]
+    #[case::that_begins_alike("https://www.shop.example.evil.example")]
+    #[case::in_plain_text("http://www.shop.example")]
+    #[case::not_bare("https://www.shop.example/")]
+    #[case::with_a_user("https://www.shop.example@evil.example")]
+    #[case::opaque("null")]
+    fn an_answer_is_completed_for_no_other_origin(
+        #[case] origin: &str,
+        #[values("POST", "OPTIONS")] method: &str,
+        #[values("*", "itself")] allowed: &str,
+    ) {
+        let head = head(method, &format!("origin: {origin}"));
+        let allowed = if allowed == "itself" { origin } else { allowed };
+        let answer = Headers::from_lines(format!("access-control-allow-origin: {allowed}"));
+        assert_eq!(complete(&head, &pages(), &answer, true), []);
+    }
+
+    #[rstest]
+    #[case("www.shop.example/", "https://www.shop.example", true)]
+    #[case("www.shop.example/", "http://www.shop.example", false)]
+    #[case("http://www.shop.example/", "http://www.shop.example", true)]
+    #[case("*.shop.example/*", "http://www.shop.example", false)]
+    #[case("www.shop.example/", "https://api.shop.example", true)]
+    #[case("www.shop.example/", "http://api.shop.example", false)]
+    #[case("www.shop.example/", "https://api.shop.example:8443", false)]
+    #[case("www.shop.example/", "blob:https://www.shop.example/1", false)]
+    #[case("www.shop.example/", "data:text/html,x", false)]
+    fn signals_are_trusted_of_the_own_origin_and_of_identification_pages(
+        #[case] pattern: &str,
+        #[case] page: &str,
+        #[case] is_trusted: bool,
+    ) {
+        let pages = [Pattern::parse(pattern).unwrap()];
+        let page = Url::parse(page).unwrap();
+        assert_eq!(
+            is_trusted_page(&head("POST", ""), &pages, &page),
+            is_trusted
+        );
     }
 }

@@ -32,18 +32,64 @@ struct Field<'a> {
     value: &'a str,
 }
 
+/// The ends of the names of what browsers load for a page.
+const STATIC_EXTENSIONS: [&str; 28] = [
+    "avif",
+    "bmp",
+    "css",
+    "eot",
+    "gif",
+    "ico",
+    "jpeg",
+    "jpg",
+    "js",
+    "json",
+    "m4a",
+    "map",
+    "mjs",
+    "mp3",
+    "mp4",
+    "ogg",
+    "otf",
+    "png",
+    "svg",
+    "ttf",
+    "vtt",
+    "wasm",
+    "wav",
+    "webm",
+    "webmanifest",
+    "webp",
+    "woff",
+    "woff2",
+];
+
 /// Whether a request for an identification page is analysed. Assets that a wildcard pattern catches are not: nobody
-/// decides about them, and each would cost a call.
+/// decides about them, and each would cost a call. What a request says of itself is not enough, any client can say it:
+/// the name must be an asset's too.
 pub fn is_wanted(configuration: &Configuration, head: &RequestHead, pattern: &Pattern) -> bool {
-    let is_asset = matches!(head.method.as_str(), "GET" | "HEAD")
-        && head
-            .headers
-            .get("sec-fetch-dest")
-            .is_some_and(audience::is_resource);
-    configuration.edge_api && (!is_asset || pattern.is_own_path(&head.url))
+    let is_asset = || {
+        matches!(head.method.as_str(), "GET" | "HEAD")
+            && head
+                .headers
+                .get("sec-fetch-dest")
+                .is_some_and(audience::is_resource)
+            && has_static_extension(head.url.path())
+            && !pattern.is_own_path(&head.url)
+    };
+    configuration.edge_api && (configuration.edge_includes_static_assets || !is_asset())
+}
+
+fn has_static_extension(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.rsplit_once('.').is_some_and(|(_, end)| {
+        let is_end = |extension: &&str| end.eq_ignore_ascii_case(extension);
+        STATIC_EXTENSIONS.iter().any(is_end)
+    })
 }
 
 /// The request for the analysis. Secrets of the visitor keep their names and lose their values, as the platform asks.
+/// Signals are left out: nothing asked for them here, and no more than their start is known.
 pub fn request(
     configuration: &Configuration,
     head: &RequestHead,
@@ -61,6 +107,7 @@ pub fn request(
         headers: head
             .headers
             .iter()
+            .filter(|(name, _)| *name != "fp-data")
             .map(|(name, value)| Field {
                 name,
                 value: if is_secret(name) { "" } else { value },
@@ -121,7 +168,7 @@ mod tests {
         #[case] address: &str,
     ) {
         let head = head(&format!(
-            "cookie: session=1\nauthorization: Bearer x\naccept: */*\ncf-connecting-ip: {client}"
+            "cookie: session=1\nauthorization: Bearer x\nfp-data: ab\naccept: */*\ncf-connecting-ip: {client}"
         ));
         let request = request(&configuration(), &head).unwrap();
         assert_eq!(request.url, "https://api.fpjs.io/v4/edge");
@@ -142,21 +189,56 @@ mod tests {
         );
     }
 
+    fn wanted(switch: &str, headers: &str, path: &str, pattern: &str) -> bool {
+        let configuration = Configuration::read(|name| match name {
+            "FP_EDGE_API" => Some("true".to_owned()),
+            "FP_EDGE_INCLUDE_STATIC_ASSETS" => Some(switch.to_owned()),
+            _ => None,
+        });
+        let url = format!("https://shop.example{path}");
+        let head = RequestHead::new("GET", &url, Headers::from_lines(headers)).unwrap();
+        is_wanted(&configuration, &head, &Pattern::parse(pattern).unwrap())
+    }
+
     #[rstest]
-    #[case("sec-fetch-dest: document", "shop.example/*", true)]
-    #[case("", "shop.example/*", true)]
-    #[case("sec-fetch-dest: image", "shop.example/*", false)]
-    #[case("sec-fetch-dest: script", "shop.example/a*", true)]
+    #[case("sec-fetch-dest: image", "/a/Logo.PNG", "shop.example/*", false)]
+    #[case("sec-fetch-dest: script", "/app.js?v=1", "shop.example/*", false)]
+    #[case::a_page("sec-fetch-dest: document", "/", "shop.example/*", true)]
+    #[case::that_says_nothing("", "/logo.png", "shop.example/*", true)]
+    #[case::of_its_own_pattern("sec-fetch-dest: script", "/a.js", "shop.example/a.js", true)]
     fn assets_under_a_wildcard_are_not_analysed(
         #[case] headers: &str,
+        #[case] path: &str,
         #[case] pattern: &str,
         #[case] expected: bool,
     ) {
-        let pattern = Pattern::parse(pattern).unwrap();
-        assert_eq!(
-            is_wanted(&configuration(), &head(headers), &pattern),
-            expected
-        );
+        assert_eq!(wanted("", headers, path, pattern), expected);
+        assert!(wanted("true", headers, path, pattern));
+        assert_eq!(wanted("yes", headers, path, pattern), expected);
+    }
+
+    #[rstest]
+    fn a_page_that_says_it_is_an_asset_is_analysed(
+        #[values(
+            "/login",
+            "/",
+            "/a.b/login",
+            "/login.html",
+            "/login.php",
+            "/login?x.png",
+            "/login;x.png/",
+            "/login.",
+            "/login.png/"
+        )]
+        path: &str,
+    ) {
+        for destination in STATIC_DESTINATIONS {
+            let headers = format!("sec-fetch-dest: {destination}");
+            assert!(
+                wanted("", &headers, path, "shop.example/*"),
+                "{destination}"
+            );
+        }
     }
 
     #[test]

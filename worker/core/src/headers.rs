@@ -136,6 +136,38 @@ impl HeaderEdit {
     }
 }
 
+/// Edits as lines, the form in which they cross to JavaScript: `-name`, `=name: value` and `+name: value`. What the runtime
+/// would refuse is left out, so no value holds a line break.
+pub fn lines(edits: &[HeaderEdit]) -> String {
+    let mut lines = String::new();
+    for edit in edits.iter().filter(|edit| edit.is_legal()) {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        match edit {
+            HeaderEdit::Remove(name) => lines.extend(["-", name]),
+            HeaderEdit::Set(name, value) => lines.extend(["=", name, ": ", value]),
+            HeaderEdit::Append(name, value) => lines.extend(["+", name, ": ", value]),
+        }
+    }
+    lines
+}
+
+/// The edits of such lines; what is none is left out.
+pub fn edits(lines: &str) -> impl Iterator<Item = HeaderEdit> {
+    lines.split('\n').filter_map(|line| {
+        if let Some(name) = line.strip_prefix('-') {
+            return Some(HeaderEdit::remove(name));
+        }
+        let (field, value) = line.split_once(": ")?;
+        match (field.strip_prefix('='), field.strip_prefix('+')) {
+            (Some(name), _) => Some(HeaderEdit::set(name, value)),
+            (_, Some(name)) => Some(HeaderEdit::append(name, value)),
+            _ => None,
+        }
+    })
+}
+
 /// Whether the text is a field name (RFC 9110 §5.1: a token).
 pub fn is_name(text: &str) -> bool {
     !text.is_empty()
@@ -193,5 +225,20 @@ mod tests {
     #[test]
     fn a_list_has_no_empty_members() {
         assert_eq!(list(" a,, B ,c").collect::<Vec<_>>(), ["a", "B", "c"]);
+    }
+
+    #[test]
+    fn edits_cross_as_lines_and_come_back() {
+        let whole = [
+            HeaderEdit::remove("x-a"),
+            HeaderEdit::set("x-b", "c: d"),
+            HeaderEdit::append("x-c", ""),
+            HeaderEdit::set("x-d", "caf\u{e9}"),
+        ];
+        let refused = HeaderEdit::set("x-e", "a\n=x-f: b");
+        let text = lines(&[&whole[..], &[refused]].concat());
+        assert_eq!(edits(&text).collect::<Vec<_>>(), whole);
+        assert_eq!(edits("").count(), 0);
+        assert_eq!(edits("=x\nx: y\n").count(), 0);
     }
 }

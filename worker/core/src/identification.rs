@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::{
     action::RuleAction,
     configuration::Configuration,
-    edge_headers,
+    cors, edge_headers,
     event::Intelligence,
     headers::HeaderEdit,
     json::{Json, JsonError, Object, Read},
@@ -47,6 +47,9 @@ pub enum Failure {
     /// The call carries no signals where the worker looks for them.
     #[error("the call carries no signals")]
     NoSignals,
+    /// The page that sent the signals is of another origin, on which there is no identification page.
+    #[error("the page of the call is on an origin without an identification page")]
+    ForeignPage,
     /// A variable is missing.
     #[error("{0} is not set")]
     NotConfigured(&'static str),
@@ -127,6 +130,9 @@ pub fn request(
     head: &RequestHead,
     signals: &Signals,
 ) -> Result<PlatformRequest, Failure> {
+    if cors::is_foreign(head, &configuration.identification_pages) {
+        return Err(Failure::ForeignPage);
+    }
     let key = configuration
         .secret_key
         .as_ref()
@@ -193,9 +199,11 @@ pub fn judge(
             Vec::new()
         },
     };
+    let pages = &configuration.identification_pages;
     let call = Call {
         method: &head.method,
         origin: head.headers.get("origin"),
+        trusts_page: cors::is_trusted_page(head, pages, &provenance.url),
         addresses: &head.addresses(),
         now,
     };
@@ -338,6 +346,39 @@ mod tests {
             RequestHead::new("POST", "https://a.example/", Headers::from_lines(headers)).unwrap();
         let failure = request(&configuration(&[("FP_SECRET_KEY", "sk")]), &head, &HEADER);
         assert_eq!(failure, Err(Failure::MissingHeader(missing)));
+    }
+
+    #[rstest]
+    #[case("https://shop.example", "shop.example/sign-up", None)]
+    #[case("https://www.shop.example", "*.shop.example/*", None)]
+    #[case(
+        "https://blog.shop.example",
+        "shop.example/*",
+        Some(Failure::ForeignPage)
+    )]
+    #[case("https://evil.example", "shop.example/*", Some(Failure::ForeignPage))]
+    #[case("http://shop.example", "shop.example/*", Some(Failure::ForeignPage))]
+    #[case("http://shop.example", "http://shop.example/*", None)]
+    fn signals_of_a_foreign_page_are_not_even_sent(
+        #[case] origin: &str,
+        #[case] pages: &str,
+        #[case] expected: Option<Failure>,
+    ) {
+        let pages = format!("[\"{pages}\"]");
+        let configuration = configuration(&[
+            ("FP_SECRET_KEY", "sk"),
+            ("IDENTIFICATION_PAGE_URLS", &pages),
+        ]);
+        let lines = format!(
+            "host: shop.example\nuser-agent: Chromium\ncf-connecting-ip: 203.0.113.7\norigin: {origin}"
+        );
+        let head = RequestHead::new(
+            "POST",
+            "https://shop.example/api",
+            Headers::from_lines(lines),
+        );
+        let request = request(&configuration, &head.unwrap(), &HEADER);
+        assert_eq!(request.err(), expected);
     }
 
     #[test]

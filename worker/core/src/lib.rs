@@ -30,6 +30,7 @@ pub mod log;
 pub mod matching;
 pub mod pattern;
 pub mod protection;
+pub mod redirect;
 pub mod request;
 pub mod script;
 pub mod signals;

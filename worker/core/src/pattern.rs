@@ -115,6 +115,11 @@ impl Pattern {
         scheme && self.matches_host(origin)
     }
 
+    /// Whether it says http or https, rather than leaving both open.
+    pub fn names_scheme(&self) -> bool {
+        self.scheme.is_some()
+    }
+
     /// Whether the path of the URL is the pattern's own, with nothing where the wildcard stands.
     pub fn is_own_path(&self, url: &Url) -> bool {
         match &self.path {

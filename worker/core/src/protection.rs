@@ -9,8 +9,9 @@ use crate::{
     identification::{Failure, Identified},
     injection::{self, Scanner, Width},
     log::{LogEntry, LogLevel},
+    redirect::{self, Pass},
     request::RequestHead,
-    signals::{Signals, cookies},
+    signals::{self, Signals, cookies},
     wallarm,
 };
 
@@ -29,6 +30,17 @@ pub struct Protection {
     had_signals: bool,
     /// Whether cookies travel only because the signals need them: the origin neither gets nor sets any.
     hides_cookies: bool,
+    /// Why a redirect after the call may go through, if it may.
+    grant: Option<Grant>,
+}
+
+/// Why a redirect after a call may go through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Grant {
+    /// The ruleset allowed the call, with these additions to the request.
+    Rule(Vec<HeaderEdit>),
+    /// It came with a pass itself.
+    Pass(Pass),
 }
 
 /// Whether a protected call goes on.
@@ -47,17 +59,8 @@ pub fn decide(
     signals: Option<&Signals>,
     identified: Result<Identified, Failure>,
 ) -> Protection {
-    let hides_cookies = head.cross_origin().is_some()
-        && matches!(
-            signals,
-            Some(Signals::Header {
-                app_sends_credentials: false
-            })
-        );
-    let mut request = without_own_headers(head);
-    if hides_cookies {
-        request.push(HeaderEdit::remove("cookie"));
-    }
+    let hides_cookies = hides_cookies(head, signals);
+    let mut request = own_edits(head, hides_cookies);
     let (identified, failure) = match identified {
         Ok(identified) if configuration.is_monitoring() || identified.rule_action.is_some() => {
             (Some(identified), None)
@@ -65,6 +68,7 @@ pub fn decide(
         Ok(identified) => (Some(identified), Some(Failure::NoRuleAction)),
         Err(failure) => (None, Some(failure)),
     };
+    let own = request.len();
     if let Some(identified) = &identified {
         request.extend(identified.known.iter().cloned());
     }
@@ -87,10 +91,14 @@ pub fn decide(
             },
         ),
     };
+    let mut grant = None;
     let step = match action {
         None => Step::Forward(request),
         Some(Action::Allow(edits)) => {
             request.extend(edits.iter().filter(|edit| edit.is_legal()).cloned());
+            if failure.is_none() {
+                grant = request.get(own..).map(|added| Grant::Rule(added.to_vec()));
+            }
             Step::Forward(request)
         }
         Some(Action::Block(block)) => Step::Answer(Answer::of_block(block)),
@@ -105,9 +113,28 @@ pub fn decide(
         cookies,
         had_signals: signals.is_some(),
         hides_cookies,
+        grant,
     };
     protection.finish_answer(configuration, head);
     protection
+}
+
+fn hides_cookies(head: &RequestHead, signals: Option<&Signals>) -> bool {
+    head.cross_origin().is_some()
+        && matches!(
+            signals,
+            Some(Signals::Header {
+                app_sends_credentials: false
+            })
+        )
+}
+
+fn own_edits(head: &RequestHead, hides_cookies: bool) -> Vec<HeaderEdit> {
+    let mut edits = without_own_headers(head);
+    if hides_cookies {
+        edits.push(HeaderEdit::remove("cookie"));
+    }
+    edits
 }
 
 /// The edits every request to the origin undergoes: signals, agent data, the `fp-*` set and the mark of calls to the
@@ -153,7 +180,7 @@ fn failed(failure: &Failure, fallback: &Action) -> LogEntry {
 fn level(failure: &Failure) -> LogLevel {
     match failure {
         Failure::NoSignals => LogLevel::Info,
-        Failure::Tampering(_) | Failure::MissingHeader(_) => LogLevel::Warn,
+        Failure::Tampering(_) | Failure::MissingHeader(_) | Failure::ForeignPage => LogLevel::Warn,
         Failure::NotConfigured(_)
         | Failure::Deadline
         | Failure::Unreachable
@@ -165,14 +192,54 @@ fn level(failure: &Failure) -> LogLevel {
 }
 
 impl Protection {
+    /// What becomes of a redirect after an allowed call: it goes on as that call did.
+    pub fn of_pass(head: &RequestHead, pass: Pass) -> Self {
+        let hides_cookies = hides_cookies(head, signals::find(head, None).as_ref());
+        let mut request = own_edits(head, hides_cookies);
+        request.extend(pass.edits.iter().cloned());
+        let reason = "a redirect after an allowed call";
+        Self {
+            step: Step::Forward(request),
+            agent_data: None,
+            log: LogEntry::new(LogLevel::Info, "allow", reason),
+            cookies: Vec::new(),
+            had_signals: true,
+            hides_cookies,
+            grant: Some(Grant::Pass(pass)),
+        }
+    }
+
+    /// What a redirect after the call is given; nothing where signals are asked for again.
+    pub fn pass(&self, now: i64) -> Option<Pass> {
+        self.grant.as_ref().map(|grant| match grant {
+            Grant::Rule(edits) => Pass::new(edits.clone(), now),
+            Grant::Pass(pass) => pass.clone(),
+        })
+    }
+
     /// What changes about the head of the origin's answer.
-    pub fn answer_edits(&self, head: &RequestHead, answer: &Headers) -> Vec<HeaderEdit> {
+    pub fn answer_edits(
+        &self,
+        configuration: &Configuration,
+        head: &RequestHead,
+        answer: &Headers,
+    ) -> Vec<HeaderEdit> {
+        let pages = &configuration.identification_pages;
         let mut edits = Vec::new();
         if self.hides_cookies && answer.contains("set-cookie") {
             edits.push(HeaderEdit::remove("set-cookie"));
         }
         if self.had_signals {
-            edits.extend(cors::complete(head, answer, self.agent_data.is_some()));
+            edits.extend(cors::complete(
+                head,
+                pages,
+                answer,
+                self.agent_data.is_some(),
+            ));
+        }
+        edits.extend(cookies::expire(head));
+        if matches!(self.grant, Some(Grant::Pass(_))) {
+            edits.push(redirect::take_back(head));
         }
         edits.extend(self.own_fields());
         edits
@@ -214,7 +281,7 @@ impl Protection {
             }
         }
         let fields: Headers = answer.headers.iter().cloned().collect();
-        for edit in self.answer_edits(head, &fields) {
+        for edit in self.answer_edits(configuration, head, &fields) {
             answer.apply(edit);
         }
         let is_html = answer.is_html();
@@ -498,7 +565,7 @@ mod tests {
             identified(&allow()),
         );
         let origin = Headers::from_lines("set-cookie: origin=1");
-        let edits = protection.answer_edits(&head, &origin);
+        let edits = protection.answer_edits(&configuration(&[]), &head, &origin);
         assert_eq!(
             forwarded(&protection).contains(&HeaderEdit::remove("cookie")),
             is_hidden
@@ -576,7 +643,44 @@ mod tests {
         let mut answer = identified(&allow()).unwrap();
         answer.agent_data = "a\r\nset-cookie: b".to_owned();
         let protection = decided(&configuration(&[]), &head(SAME_ORIGIN), Ok(answer));
-        let edits = protection.answer_edits(&head(SAME_ORIGIN), &Headers::default());
+        let edits =
+            protection.answer_edits(&configuration(&[]), &head(SAME_ORIGIN), &Headers::default());
         assert_eq!(edits, [HeaderEdit::append("set-cookie", "_iidt=1; Path=/")]);
+    }
+
+    #[test]
+    fn only_what_a_rule_allowed_gives_a_redirect_a_pass() {
+        let closed = configuration(&[]);
+        let open = configuration(&[("FP_FAILURE_FALLBACK_ACTION", r#"{"type":"allow"}"#)]);
+        let monitoring = configuration(&[("FP_RULESET_ID", "")]);
+        let head = head(SAME_ORIGIN);
+        let pass = |configuration, result| decided(configuration, &head, result).pass(NOW);
+        let allowed = pass(&closed, identified(&allow()));
+        let added = vec![HeaderEdit::set("x-risk", "low")];
+        assert_eq!(allowed, Some(Pass::new(added, NOW)));
+        assert_eq!(pass(&closed, identified(&block())), None);
+        assert_eq!(pass(&open, identified(&Value::Null)), None);
+        assert_eq!(pass(&open, Err(Failure::NoSignals)), None);
+        assert_eq!(pass(&monitoring, identified(&allow())), None);
+    }
+
+    #[rstest]
+    #[case(SAME_ORIGIN, false)]
+    #[case(CROSS_ORIGIN, true)]
+    fn a_redirect_goes_on_as_the_call_before_it(#[case] lines: &str, #[case] hides_cookies: bool) {
+        let head = head(&format!("{lines}\nfp-vpn: ?0"));
+        let pass = Pass::new(vec![HeaderEdit::set("x-risk", "low")], NOW);
+        let protection = Protection::of_pass(&head, pass.clone());
+        let edits = forwarded(&protection);
+        assert_eq!(edits.last(), Some(&HeaderEdit::set("x-risk", "low")));
+        for name in ["fp-vpn", "fp-data"] {
+            assert!(edits.contains(&HeaderEdit::remove(name)), "{name}");
+        }
+        assert_eq!(edits.contains(&HeaderEdit::remove("cookie")), hides_cookies);
+        assert_eq!(
+            protection.pass(NOW + 5000),
+            Some(pass),
+            "it is not made younger"
+        );
     }
 }

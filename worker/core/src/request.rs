@@ -34,11 +34,16 @@ impl RequestHead {
     }
 
     /// The addresses the edge knows the client by, the real one first. Where Cloudflare overwrites an IPv6 address with
-    /// a pseudo IPv4 one, the real one stands in `CF-Connecting-IPv6`.
+    /// a pseudo IPv4 one, the real one stands in `CF-Connecting-IPv6`; everywhere else that header is the visitor's own.
     pub fn addresses(&self) -> Vec<IpAddr> {
-        ["cf-connecting-ipv6", "cf-connecting-ip"]
+        let read = |name: &str| self.headers.get(name)?.trim().parse::<IpAddr>().ok();
+        let Some(address) = read("cf-connecting-ip") else {
+            return Vec::new();
+        };
+        read("cf-connecting-ipv6")
+            .filter(|real| real.is_ipv6() && is_pseudo(&address))
             .into_iter()
-            .filter_map(|name| self.headers.get(name)?.trim().parse().ok())
+            .chain([address])
             .collect()
     }
 
@@ -79,6 +84,21 @@ impl RequestHead {
         let is_bare = matches!(origin, Origin::Tuple(..)) && origin.ascii_serialization() == text;
         (is_bare && origin != self.url.origin()).then_some(CrossOrigin { text, url })
     }
+
+    /// Whether a browser goes to this URL itself, rather than loading something for a page. One that does not say what a
+    /// request is for may be.
+    pub fn is_navigation(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD")
+            && self
+                .headers
+                .get("sec-fetch-mode")
+                .is_none_or(|mode| mode == "navigate")
+    }
+}
+
+/// Whether an address stands for one of IPv6: Cloudflare takes those from class E, which nobody has (240.0.0.0/4).
+fn is_pseudo(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V4(address) if address.octets()[0] >= 240)
 }
 
 /// The origin of a page on another site than the API it calls.
@@ -127,6 +147,12 @@ mod tests {
     #[rstest]
     #[case("cf-connecting-ip: 203.0.113.7", &["203.0.113.7"])]
     #[case("cf-connecting-ip: 240.1.2.3\ncf-connecting-ipv6: 2001:db8::1", &["2001:db8::1", "240.1.2.3"])]
+    #[case("cf-connecting-ip: 255.1.2.3\ncf-connecting-ipv6: 2001:db8::1", &["2001:db8::1", "255.1.2.3"])]
+    #[case("cf-connecting-ip: 203.0.113.7\ncf-connecting-ipv6: 2001:db8::1", &["203.0.113.7"])]
+    #[case("cf-connecting-ip: 239.1.2.3\ncf-connecting-ipv6: 2001:db8::1", &["239.1.2.3"])]
+    #[case("cf-connecting-ip: 2001:db8::7\ncf-connecting-ipv6: 2001:db8::1", &["2001:db8::7"])]
+    #[case("cf-connecting-ip: 240.1.2.3\ncf-connecting-ipv6: 203.0.113.9", &["240.1.2.3"])]
+    #[case("cf-connecting-ipv6: 2001:db8::1", &[])]
     #[case("cf-connecting-ip: elsewhere", &[])]
     #[case("accept: */*", &[])]
     fn the_real_address_comes_before_a_pseudo_one(

@@ -92,7 +92,7 @@ pub fn browser_cache_url(configuration: &Configuration, rest: &str) -> Option<St
         .then(|| url.into())
 }
 
-/// What of a visitor's request does not go on to the platform's CDN and ingress: secrets, and the name of the site.
+/// What of a visitor's request does not go on to the platform's ingress: secrets, and the name of the site.
 pub fn platform_edits() -> Vec<HeaderEdit> {
     [
         "cookie",
@@ -106,8 +106,11 @@ pub fn platform_edits() -> Vec<HeaderEdit> {
 }
 
 /// Shortens the life of a loader in caches, so that a new agent reaches every page: an hour in browsers, a minute in
-/// shared caches. Where the CDN said nothing, nothing is added.
-pub fn loader_cache_control(answer: &Headers) -> Option<HeaderEdit> {
+/// shared caches. Where the CDN said nothing, nothing is added. What is no loader is kept by nobody.
+pub fn loader_cache_control(status: u16, answer: &Headers) -> Option<HeaderEdit> {
+    if !(200..300).contains(&status) {
+        return Some(HeaderEdit::set("cache-control", "no-store"));
+    }
     let value = answer.get("cache-control")?;
     let mut directives: Vec<String> = Vec::new();
     let (mut max_age, mut s_maxage) = (3600, 60);
@@ -216,9 +219,20 @@ mod tests {
     fn a_loader_lives_an_hour_at_most(#[case] value: &str, #[case] expected: &str) {
         let answer = Headers::from_iter([("cache-control", value)]);
         assert_eq!(
-            loader_cache_control(&answer),
+            loader_cache_control(200, &answer),
             Some(HeaderEdit::set("cache-control", expected))
         );
-        assert_eq!(loader_cache_control(&Headers::default()), None);
+        assert_eq!(loader_cache_control(200, &Headers::default()), None);
+    }
+
+    #[rstest]
+    fn an_error_of_the_cdn_is_kept_by_nobody(
+        #[values(302, 304, 400, 404, 503)] status: u16,
+        #[values("", "cache-control: public, max-age=31536000")] lines: &str,
+    ) {
+        assert_eq!(
+            loader_cache_control(status, &Headers::from_lines(lines)),
+            Some(HeaderEdit::set("cache-control", "no-store"))
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 pub mod cookies;
 
-use crate::{form::Form, headers::Headers};
+use crate::{form::Form, request::RequestHead};
 
 /// Where the signals of a call were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub enum Signals {
     Cookies(String),
 }
 
-/// The signals of a call with these headers and this form. The header wins, unless it is empty, then the form, whose field
+/// The signals of a call with this head and this form. The header wins, unless it is empty, then the form, whose field
 /// counts even when it is. The first two characters of the header's value are enough: a flag, and whether something follows it.
-pub fn find(headers: &Headers, form: Option<&Form>) -> Option<Signals> {
-    headers
+pub fn find(head: &RequestHead, form: Option<&Form>) -> Option<Signals> {
+    head.headers
         .get("fp-data")
         .and_then(from_header)
         .or_else(|| form?.data.clone().map(Signals::Form))
-        .or_else(|| cookies::from_cookies(headers.get("cookie")?).map(Signals::Cookies))
+        .or_else(|| cookies::from_cookies(head).map(Signals::Cookies))
 }
 
 fn from_header(value: &str) -> Option<Signals> {
@@ -42,6 +42,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::headers::Headers;
 
     #[rstest]
     #[case("abc", Some(false))]
@@ -60,9 +61,9 @@ mod tests {
     #[case("fp-data: a", Some("b"), Some(Signals::Header { app_sends_credentials: false }))]
     #[case("fp-data: ", Some("b"), Some(Signals::Form("b".to_owned())))]
     #[case("", Some(""), Some(Signals::Form(String::new())))]
-    #[case("cookie: a=b; fp-data-0=1.c", Some("b"), Some(Signals::Form("b".to_owned())))]
-    #[case("cookie: a=b; fp-data-0=1.c", None, Some(Signals::Cookies("c".to_owned())))]
-    #[case("cookie: fp-data-0=1.c\nfp-data: a", None, Some(Signals::Header { app_sends_credentials: false }))]
+    #[case("cookie: __Host-fp-data-key=1; fp-data-1-0=1.c", Some("b"), Some(Signals::Form("b".to_owned())))]
+    #[case("cookie: __Host-fp-data-key=1; fp-data-1-0=1.c", None, Some(Signals::Cookies("c".to_owned())))]
+    #[case("cookie: __Host-fp-data-key=1; fp-data-1-0=1.c\nfp-data: a", None, Some(Signals::Header { app_sends_credentials: false }))]
     #[case("", None, None)]
     fn the_header_wins_over_the_form_and_the_form_over_cookies(
         #[case] headers: &str,
@@ -73,7 +74,11 @@ mod tests {
             data: field.map(str::to_owned),
             cuts: Vec::new(),
         };
-        assert_eq!(find(&Headers::from_lines(headers), Some(&form)), expected);
-        assert_eq!(find(&Headers::default(), None), None);
+        let head = |lines| {
+            let headers = Headers::from_lines(lines);
+            RequestHead::new("GET", "https://shop.example/", headers).unwrap()
+        };
+        assert_eq!(find(&head(headers), Some(&form)), expected);
+        assert_eq!(find(&head(""), None), None);
     }
 }

@@ -44,6 +44,8 @@ pub struct Call<'a> {
     pub method: &'a str,
     /// Its `Origin` header.
     pub origin: Option<&'a str>,
+    /// Whether signals may come from the page of the event at all.
+    pub trusts_page: bool,
     /// The addresses the edge knows its client by: the real one, and a pseudo IPv4 address where Cloudflare made one.
     pub addresses: &'a [IpAddr],
     /// Now, in Unix milliseconds.
@@ -78,7 +80,7 @@ pub fn check(event: &Provenance, call: &Call<'_>) -> Result<(), Tampering> {
     if call.now.saturating_sub(event.timestamp) > MAX_AGE {
         return Err(Tampering::Old);
     }
-    if !is_same_origin(event, call) {
+    if !call.trusts_page || !is_same_origin(event, call) {
         return Err(Tampering::Origin);
     }
     let address = event.ip_address.to_canonical();
@@ -147,6 +149,7 @@ mod tests {
         let call = Call {
             method,
             origin,
+            trusts_page: true,
             addresses: &[address.parse().unwrap()],
             now: NOW,
         };
@@ -234,5 +237,25 @@ mod tests {
     ) {
         let event = event(false, &NOW.to_string(), "https://a.example/", event_address);
         assert_eq!(checked(&event, "GET", None, client), expected);
+    }
+
+    #[test]
+    fn a_page_that_is_not_trusted_is_refused_whatever_the_call_says() {
+        let event = event(
+            false,
+            &NOW.to_string(),
+            "https://a.example/p",
+            "203.0.113.7",
+        );
+        for (method, origin) in [("GET", None), ("POST", Some("https://a.example"))] {
+            let call = Call {
+                method,
+                origin,
+                trusts_page: false,
+                addresses: &["203.0.113.7".parse().unwrap()],
+                now: NOW,
+            };
+            assert_eq!(check(&event, &call), Err(Tampering::Origin));
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use edgeproof_ground::process::ScratchDirectory;
+use edgeproof_ground::process::{ScratchDirectory, write_private};
 use edgeproof_runtime::{self as runtime, Bundle, Runtime, RuntimeError, WorkerConfig};
 
 use super::{account::Code, error::ApiError, upload::Upload};
@@ -70,7 +70,7 @@ pub(super) fn write(code: &Code, directory: &Path) -> io::Result<Bundle> {
     let mut modules = Vec::new();
     for (number, module) in code.modules.iter().enumerate() {
         let path = directory.join(number.to_string());
-        std::fs::write(&path, &module.content)?;
+        write_private(&path, &module.content)?;
         modules.push(runtime::Module {
             name: module.name.clone(),
             path,

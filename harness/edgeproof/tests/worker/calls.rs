@@ -128,6 +128,14 @@ async fn a_rule_that_blocks_answers_and_the_origin_hears_nothing() {
 #[case::mapped("203.0.113.7", "", "::ffff:203.0.113.7", true)]
 #[case::pseudo_v4("240.1.2.3", "cf-connecting-ipv6: 2001:db8::1", "2001:db8::1", true)]
 #[case::pseudo_v4_itself("240.1.2.3", "cf-connecting-ipv6: 2001:db8::1", "240.1.2.3", true)]
+#[case::claimed(VISITOR, "cf-connecting-ipv6: 2001:db8::1", "2001:db8::1", false)]
+#[case::claimed_in_vain(VISITOR, "cf-connecting-ipv6: 2001:db8::1", VISITOR, true)]
+#[case::claimed_by_a_worker_of_another_zone(
+    "2a06:98c0:3600::103",
+    "cf-connecting-ipv6: 2001:db8::1",
+    "2001:db8::1",
+    false
+)]
 #[tokio::test]
 async fn addresses_compare_as_addresses(
     #[case] connecting: &str,

@@ -406,3 +406,32 @@ async fn a_compressed_page_goes_on_uncompressed_for_the_edge_to_compress(
     assert_eq!(got.text().contains(INSTRUMENTOR), is_injected);
     assert_eq!(got.text().replacen(INSTRUMENTOR, "", 1), page);
 }
+
+#[rstest]
+#[case::a_page_that_says_it_is_a_picture("/page", "sec-fetch-dest: image", "", 1)]
+#[case::a_page_that_says_it_is_data("/page/login", "sec-fetch-dest: json", "", 1)]
+#[case::an_asset("/page/logo.png", "sec-fetch-dest: image", "", 0)]
+#[case::an_asset_that_is_to_be_analysed("/page/logo.png", "sec-fetch-dest: image", "true", 1)]
+#[case::an_asset_that_is_opened("/page/logo.png", "sec-fetch-dest: document", "", 1)]
+#[tokio::test]
+async fn a_request_does_not_talk_itself_out_of_the_analysis(
+    #[case] path: &str,
+    #[case] lines: &str,
+    #[case] include_static_assets: &str,
+    #[case] times: usize,
+) {
+    let variables = [
+        ("FP_EDGE_API", "true"),
+        ("FP_EDGE_INCLUDE_STATIC_ASSETS", include_static_assets),
+    ];
+    let world = World::start(&variables, |_| None).await;
+    let lines = format!("{lines}\nfp-data: signals-of-twenty-kilobytes");
+    let url = format!("https://shop.example{path}");
+    world.send("GET", &url, &lines, "").await;
+    let asked = world.asked_of("/v4/edge");
+    assert_eq!(asked.len(), times);
+    for asked in asked {
+        // Whole or not at all: a part would be taken for the signals.
+        assert!(!String::from_utf8_lossy(&asked.body).contains("fp-data"));
+    }
+}

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{ChildStderr, ChildStdout};
 
 pub use family::Family;
-pub use scratch::ScratchDirectory;
+pub use scratch::{ScratchDirectory, write_private};
 use warden::tell_warden;
 
 /// A running child in a process group of its own.

@@ -1,13 +1,16 @@
-//! Directories that go away.
+//! Directories that go away, and whose content is nobody else's business.
 
 use std::{
-    io,
+    fs::{OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use super::tell_warden;
 
-/// A directory that is removed with its handle, and by the warden when no destructor runs.
+/// A directory that is removed with its handle, and by the warden when no destructor runs. Only its owner can look inside:
+/// what is written there, such as the variables of a worker, may be secret.
 #[derive(Debug)]
 pub struct ScratchDirectory(tempfile::TempDir);
 
@@ -18,7 +21,10 @@ impl ScratchDirectory {
     /// Whatever the file system says.
     pub fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
         std::fs::create_dir_all(parent)?;
-        let directory = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+        let directory = tempfile::Builder::new()
+            .prefix(prefix)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(parent)?;
         tell_warden(&format!("remove {}", directory.path().display()));
         Ok(Self(directory))
     }
@@ -26,5 +32,45 @@ impl ScratchDirectory {
     /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.0.path().to_owned()
+    }
+}
+
+/// Writes a new file that only its owner can read, wherever it stands.
+///
+/// # Errors
+/// Whatever the file system says, and that there is a file already.
+pub fn write_private(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(content.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn only_the_owner_can_look_inside() {
+        let directory = ScratchDirectory::create(&std::env::temp_dir(), "scratch-").unwrap();
+        let file = directory.path().join("secret");
+        write_private(&file, "key").unwrap();
+        assert_eq!((mode(&directory.path()), mode(&file)), (0o700, 0o600));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "key");
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_made_is_not_written_to() {
+        let directory = ScratchDirectory::create(&std::env::temp_dir(), "scratch-").unwrap();
+        let file = directory.path().join("secret");
+        std::os::unix::fs::symlink("elsewhere", &file).unwrap();
+        assert!(write_private(&file, "key").is_err());
+        assert!(!directory.path().join("elsewhere").exists());
     }
 }

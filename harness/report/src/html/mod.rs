@@ -14,6 +14,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
 
+/// What the page may do: show itself. Words of a scenario, an app or a visitor stand in it, so no script runs, nothing is
+/// loaded, and nothing is sent, whatever they are.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
 /// The results as one HTML page.
 pub fn text(results: &Results) -> String {
     let summary = &results.summary;
@@ -76,6 +80,7 @@ pub fn page(style: &'static str, body: &Markup) -> Markup {
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width";
                 title { "edgeproof" }
                 link rel="icon" href="data:,";
@@ -84,6 +89,17 @@ pub fn page(style: &'static str, body: &Markup) -> Markup {
             }
             body { (body) }
         }
+    }
+}
+
+/// A reference; a link where it leads to a page of the web. Any other scheme could do something in the reader's name.
+fn linked(reference: &str) -> Markup {
+    let scheme = reference.split_once("://").map(|(scheme, _)| scheme);
+    let is_web = scheme.is_some_and(|scheme| {
+        scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")
+    });
+    html! {
+        @if is_web { a href=(reference) rel="noreferrer" { (reference) } } @else { (reference) }
     }
 }
 
@@ -100,7 +116,7 @@ fn section(case: &CaseRecord) -> Markup {
             }
             @match &case.verdict {
                 Verdict::Passed => {}
-                Verdict::KnownFailure { reason, link } => p { (reason) " " a href=(link) { (link) } },
+                Verdict::KnownFailure { reason, link } => p { (reason) " " (linked(link)) },
                 Verdict::Skipped(reason) => p { (reason) },
                 Verdict::Error(message) => pre { (message) },
                 Verdict::Failed(failures) | Verdict::Observed(failures) => {
@@ -110,7 +126,7 @@ fn section(case: &CaseRecord) -> Markup {
             @if !case.refs.is_empty() {
                 p.refs {
                     "See "
-                    @for reference in &case.refs { a href=(reference) { (reference) } " " }
+                    @for reference in &case.refs { (linked(reference)) " " }
                 }
             }
             @for picture in &case.screenshots {

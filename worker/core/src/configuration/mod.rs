@@ -34,6 +34,8 @@ pub struct Configuration {
     pub ruleset: Option<String>,
     /// Whether requests for pages are analysed for automation.
     pub edge_api: bool,
+    /// Whether requests for the static files that a page's pattern catches are analysed too.
+    pub edge_includes_static_assets: bool,
     /// The calls that must carry signals.
     pub protected_apis: Vec<ProtectedApi>,
     /// The pages that get the instrumentation.
@@ -94,6 +96,11 @@ impl SecretKey {
     pub fn bearer(&self) -> String {
         format!("Bearer {}", self.0)
     }
+
+    /// What the key that seals passes is made from: of no use for anything else.
+    pub fn for_passes(&self) -> String {
+        format!("passes of edgeproof\n{}", self.0)
+    }
 }
 
 impl fmt::Debug for SecretKey {
@@ -132,7 +139,8 @@ impl Configuration {
             public_key: reader.required("FP_PUBLIC_KEY"),
             secret_key: reader.secret_key(),
             ruleset: reader.text("FP_RULESET_ID"),
-            edge_api: reader.text("FP_EDGE_API").as_deref() == Some("true"),
+            edge_api: reader.is_true("FP_EDGE_API"),
+            edge_includes_static_assets: reader.is_true("FP_EDGE_INCLUDE_STATIC_ASSETS"),
             protected_apis: reader.protected_apis(),
             identification_pages: reader.patterns("IDENTIFICATION_PAGE_URLS"),
             fallback: reader.fallback(),

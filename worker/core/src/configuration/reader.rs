@@ -28,6 +28,11 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
             .filter(|text| !text.is_empty())
     }
 
+    /// Whether a switch is on: nothing but `true` turns it.
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        self.text(name).as_deref() == Some("true")
+    }
+
     pub(super) fn required(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name);
         if text.is_none() {
