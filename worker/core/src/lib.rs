@@ -14,6 +14,7 @@
 
 pub mod action;
 pub mod answer;
+mod canonical;
 pub mod configuration;
 pub mod cors;
 mod date;
@@ -21,6 +22,7 @@ pub mod edge;
 pub mod edge_headers;
 mod event;
 pub mod form;
+pub mod guard;
 pub mod headers;
 pub mod identification;
 pub mod injection;

@@ -56,6 +56,21 @@ impl RequestHead {
         (is_bare && origin != self.url.origin()).then_some(CrossOrigin { text, url })
     }
 
+    /// Whether a browser asks whether a page may make a call (Fetch §4.8). Such a request has neither a body nor
+    /// credentials; what has them is a call by the method `OPTIONS`.
+    pub fn is_preflight(&self) -> bool {
+        let has = |name| self.headers.contains(name);
+        let has_body = has("transfer-encoding")
+            || self
+                .headers
+                .get("content-length")
+                .is_some_and(|length| length != "0");
+        self.method == "OPTIONS"
+            && has("origin")
+            && has("access-control-request-method")
+            && !(has_body || has("cookie") || has("authorization"))
+    }
+
     /// Whether the browser will show the answer as a document.
     pub fn is_document_navigation(&self) -> bool {
         self.headers

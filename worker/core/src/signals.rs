@@ -71,7 +71,7 @@ mod tests {
     ) {
         let form = Form {
             data: field.map(str::to_owned),
-            cuts: Vec::new(),
+            ..Form::default()
         };
         assert_eq!(find(&Headers::from_lines(headers), Some(&form)), expected);
         assert_eq!(find(&Headers::default(), None), None);
