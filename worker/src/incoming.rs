@@ -6,6 +6,8 @@ use edgeproof_worker_core::{
     answer::Answer,
     configuration::Configuration,
     cors::{self, Preflight},
+    form::Form,
+    guard,
     headers::HeaderEdit,
     identification::Failure,
     log::{LogEntry, LogLevel},
@@ -18,7 +20,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{
     coroutine::settled,
-    runtime::{self, Request, Response},
+    runtime::{self, Peeked, Request, Response},
     wallarm::{Gate, Inspection, Passed},
 };
 
@@ -42,16 +44,32 @@ impl Incoming {
             Route::Script(script) => self.script(script).await,
             Route::BrowserCache(path) => self.browser_cache(&path).await,
             Route::Protected => self.protected().await,
+            Route::NearMiss(api) => {
+                self.log(&guard::log(api));
+                self.protected().await
+            }
+            Route::Overridable(api) => self.overridable(api).await,
             Route::Preflight => self.preflight().await,
             Route::Page(pattern) => self.page(pattern).await,
-            Route::Other => match self.gate().await? {
-                Gate::Open(passed) => {
-                    let edits = protection::without_own_headers(&self.head);
-                    self.forward(passed, &edits).await
-                }
-                Gate::Shut(answer) => Ok(answer),
-            },
+            Route::Other => self.forward_unprotected(None).await,
         }
+    }
+
+    /// Answers a request that is nothing of the worker's. `form` is its body, where that was looked at. A page may come back
+    /// all the same, as where a form was sent that has to be corrected.
+    pub(crate) async fn forward_unprotected(
+        &self,
+        form: Option<&(Form, Peeked)>,
+    ) -> Result<Response, JsValue> {
+        let passed = match self.gate().await? {
+            Gate::Open(passed) => passed,
+            Gate::Shut(answer) => return Ok(answer),
+        };
+        let edits = protection::without_own_headers(&self.head);
+        let body = self.body_of(form)?;
+        let response = self.forward_with(passed, &edits, &body).await?;
+        let answer = runtime::response_headers(&response);
+        self.inject(response, &answer, None).await
     }
 
     /// Answers the request after a trap, without what may have led to it.
@@ -61,7 +79,10 @@ impl Incoming {
             "recover",
             "the worker broke off and was started anew",
         ));
-        if route(&self.configuration, &self.head) == Route::Protected {
+        if matches!(
+            route(&self.configuration, &self.head),
+            Route::Protected | Route::NearMiss(_) | Route::Overridable(_)
+        ) {
             let protection =
                 protection::decide(&self.configuration, &self.head, None, Err(Failure::Broken));
             if let Step::Answer(answer) = &protection.step {

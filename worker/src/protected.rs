@@ -1,7 +1,9 @@
 //! A protected call: its signals, its identification, and what becomes of it.
 
 use edgeproof_worker_core::{
+    configuration::ProtectedApi,
     form::{Form, FormScanner},
+    guard::{self, Guard},
     identification::{self, Failure, Identified},
     injection,
     protection::{self, Protection, Step},
@@ -25,11 +27,36 @@ impl Incoming {
                 .carry_out(&Protection::of_pass(&self.head, pass), None)
                 .await;
         }
-        let form = match self.form().await {
+        match self.form(FormScanner::new).await {
+            Ok(form) => self.protected_with(form).await,
+            Err(error) => self.bad_request(&error),
+        }
+    }
+
+    /// A call that is protected if its body says that it is by another method.
+    pub(crate) async fn overridable(&self, api: &ProtectedApi) -> Result<Response, JsValue> {
+        let form = match self.form(FormScanner::of_overriding).await {
             Ok(form) => form,
             Err(error) => return self.bad_request(&error),
         };
-        let signals = signals::find(&self.head, form.as_ref().map(|(form, _)| form));
+        let configuration = &self.configuration;
+        let is_overridden = |guard: &Guard| {
+            let found = form.as_ref().map(|(form, _)| form);
+            found.is_some_and(|form| {
+                guard.is_overridden(&configuration.protected_apis, &self.head.url, form)
+            })
+        };
+        if configuration.guard.as_ref().is_some_and(is_overridden) {
+            self.log(&guard::log(api));
+            self.protected_with(form).await
+        } else {
+            self.forward_unprotected(form.as_ref()).await
+        }
+    }
+
+    async fn protected_with(&self, form: Option<(Form, Peeked)>) -> Result<Response, JsValue> {
+        let found = form.as_ref().map(|(form, _)| form);
+        let signals = signals::find(&self.head, found);
         let identified = match &signals {
             Some(signals) => self.identify(signals).await,
             None => Err(Failure::NoSignals),
@@ -63,10 +90,7 @@ impl Incoming {
                     Gate::Open(passed) => passed,
                     Gate::Shut(answer) => return Ok(answer),
                 };
-                let body = match &form {
-                    Some((form, body)) => self.without_field(form, body)?,
-                    None => JsValue::UNDEFINED,
-                };
+                let body = self.body_of(form.as_ref())?;
                 let unconditional = injection::request_edits(&self.configuration, &self.head, true);
                 let edits = [edits.as_slice(), &unconditional].concat();
                 let response = self.forward_with(passed, &edits, &body).await?;
@@ -76,11 +100,14 @@ impl Incoming {
     }
 
     /// What the form of the call holds, and its body; none when the call carries no form.
-    async fn form(&self) -> Result<Option<(Form, Peeked)>, JsValue> {
+    async fn form(
+        &self,
+        scanner: impl Fn(&str) -> Option<FormScanner>,
+    ) -> Result<Option<(Form, Peeked)>, JsValue> {
         let content_type = self.head.headers.get("content-type").unwrap_or_default();
         // A body of a GET goes on as it is: the runtime puts no other in its place.
         let may_change = self.has_body() && !matches!(self.head.method.as_str(), "GET" | "HEAD");
-        let Some(mut scanner) = FormScanner::new(content_type).filter(|_| may_change) else {
+        let Some(mut scanner) = scanner(content_type).filter(|_| may_change) else {
             return Ok(None);
         };
         let body = Peeked::new(&self.message()?, self.length())?;
@@ -92,8 +119,11 @@ impl Incoming {
         Ok(Some((scanner.finish(body.is_ended()), body)))
     }
 
-    /// The body of the call without the field that carried signals.
-    fn without_field(&self, form: &Form, body: &Peeked) -> Result<JsValue, JsValue> {
+    /// The body of the call without the field that carried signals; `undefined`, its own, where it was not looked at.
+    pub(crate) fn body_of(&self, form: Option<&(Form, Peeked)>) -> Result<JsValue, JsValue> {
+        let Some((form, body)) = form else {
+            return Ok(JsValue::UNDEFINED);
+        };
         let cuts: Vec<usize> = form
             .cuts
             .iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Connector, FailureMode, ProtectedApi, RealNode};
+use super::{Connector, Coverage, FailureMode, ProtectedApi, RealNode};
 
 /// A worker in front of pages and APIs, in the words of the vendor's dashboard.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -21,6 +21,11 @@ pub struct Deployment {
     pub failure_mode: FailureMode,
     /// The ruleset that decides; without one the worker monitors and blocks nothing.
     pub ruleset: Option<String>,
+    /// How much of the hosts of its APIs the worker sees; default: the pages and APIs, as their patterns are written.
+    pub coverage: Option<Coverage>,
+    /// The request header that the origin demands of protected calls. An allow rule of the ruleset sets it, to a value that
+    /// only the two know, so what did not pass the worker is refused by the origin.
+    pub origin_secret: Option<String>,
     /// Route patterns; default: derived from the pages, the APIs and the worker's own prefix.
     pub routes: Option<Vec<String>>,
     /// The Wallarm connector of the same worker; without it no traffic goes through a node.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use edgeproof_ground::pattern::Pattern;
 use serde_json::json;
 
-use super::{Deployment, FailureMode, connector_variables};
+use super::{Coverage, Deployment, FailureMode, connector_variables};
 
 /// The first path segment of the worker's own URLs: scripts and browser cache.
 pub const ROUTE_PREFIX: &str = "fp";
@@ -69,12 +69,16 @@ pub fn expand(
     variables.retain(|_, value| !value.is_empty());
     let routes = deployment.routes.clone().unwrap_or_else(|| {
         let connector = deployment.wallarm.iter();
-        let routes = derived_routes(
+        let mut routes = derived_routes(
             deployment.identification_pages.iter(),
             deployment.protected_apis.iter().map(|api| &api.url),
             connector.flat_map(|wallarm| &wallarm.routes),
             variables.get("WORKER_ROUTE_PREFIX"),
         );
+        if deployment.coverage == Some(Coverage::Host) {
+            let apis = deployment.protected_apis.iter();
+            routes.extend(apis.map(|api| format!("{}/*", host(without_scheme(&api.url)))));
+        }
         routes.into_iter().collect()
     });
     let routes = routes.into_iter().map(on_the_wire).collect();
@@ -108,6 +112,11 @@ pub fn derived_routes<'a>(
         routes.extend(pages.map(|page| format!("{}/{prefix}/*", host(page))));
     }
     routes
+}
+
+/// A pattern for both schemes: a near miss comes by either.
+fn without_scheme(pattern: &str) -> &str {
+    pattern.split_once("://").map_or(pattern, |(_, rest)| rest)
 }
 
 /// The host of a pattern, with its scheme where it names one.
@@ -145,6 +154,24 @@ mod tests {
             expand("flow", &deployment(), KEYS, None).routes,
             [
                 "api.shop.example/create*",
+                "shop.example/fp/*",
+                "shop.example/signup"
+            ]
+        );
+    }
+
+    #[test]
+    fn routes_cover_the_hosts_of_the_apis_where_that_is_wanted() {
+        let deployment = Deployment {
+            coverage: Some(Coverage::Host),
+            protected_apis: vec!["POST https://api.shop.example/create*".parse().unwrap()],
+            ..deployment()
+        };
+        assert_eq!(
+            expand("flow", &deployment, KEYS, None).routes,
+            [
+                "api.shop.example/*",
+                "https://api.shop.example/create*",
                 "shop.example/fp/*",
                 "shop.example/signup"
             ]

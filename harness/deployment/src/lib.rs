@@ -11,12 +11,14 @@
 
 mod connector;
 mod connector_variables;
+mod coverage;
 mod description;
 mod expansion;
 mod failure_mode;
 mod protected_api;
 
 pub use connector::{BlockPage, Connector, ConnectorMode, NODE_HOST, RealNode, node_host};
+pub use coverage::Coverage;
 pub use description::Deployment;
 pub use expansion::{Expansion, Keys, ROUTE_PREFIX, derived_routes, expand};
 pub use failure_mode::FailureMode;

@@ -142,7 +142,7 @@ fn below_own(file: &DeploymentFile, content: &YamlNode) -> YamlNode {
     if let Some(worker) = deployment.worker {
         entries.push(("worker", text(&["worker"], worker)));
     }
-    for key in ["failure_mode", "ruleset"] {
+    for key in ["failure_mode", "ruleset", "coverage", "origin_secret"] {
         entries.extend(content.get(key).map(|node| (key, node.clone())));
     }
     if let Some(wallarm) = content.get("wallarm") {

@@ -4,6 +4,7 @@
 
 mod pages;
 mod routing;
+mod ways_around;
 
 use edgeproof_deployment::Deployment;
 use edgeproof_document::problem::Problem;
@@ -55,7 +56,34 @@ const SHARED: Lint = Lint {
 const HEAD: Lint = Lint {
     id: "get-leaves-head-open",
     explanation: "The product protects GET, POST, PUT, PATCH and DELETE. A HEAD request to a GET API goes straight to \
-                  the origin; make the origin refuse it, or protect the call that has the effect.",
+                  the origin, unless the worker of this repository guards a closed deployment; make the origin refuse it, or \
+                  protect the call that has the effect.",
+};
+const COVERAGE: Lint = Lint {
+    id: "host-not-covered",
+    explanation: "Routes are compared letter by letter. A call that is spelt in another way (`/API/login`, `//api/login`, \
+                  `/api%2Flogin`) matches no route of the deployment, does not meet the worker, and may be run by the origin. \
+                  `coverage: host` adds a route for the whole host; URL normalization of type `Cloudflare` leaves fewer \
+                  spellings; with `origin_secret` the origin demands a header that only an allow rule of the ruleset sets. \
+                  `coverage: urls` says that it is meant.",
+};
+const SECRET: Lint = Lint {
+    id: "origin-secret-unset",
+    explanation: "The origin demands a header of protected calls, and no rule that allows a call sets it, so the origin \
+                  refuses the calls that the ruleset allows. Set the header in every rule with the action `allow`, and in the \
+                  default action.",
+};
+const OUTRANKS: Lint = Lint {
+    id: "page-outranks-api",
+    explanation: "An identification page matches URLs of a protected API and is more specific, so the vendor's worker takes \
+                  the calls for requests for the page and lets them pass unchecked. The worker of this repository takes GET \
+                  and HEAD only for such a request. Give the page and the API URLs of their own, or make the API more specific.",
+};
+const PREFIX: Lint = Lint {
+    id: "prefix-outranks-api",
+    explanation: "A protected API matches the worker's own paths, which are more specific. The vendor's worker lets calls to \
+                  them pass to the origin unchecked; the worker of this repository answers GET itself and protects the rest. \
+                  Narrow the pattern, or choose another prefix.",
 };
 const PAGE: Lint = Lint {
     id: "page-as-api",
@@ -97,8 +125,9 @@ const HASHED: Lint = Lint {
 };
 
 /// Every kind of warning.
-pub const LINTS: [Lint; 12] = [
-    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, BUDGET, NO_SCRIPT, HASHED,
+pub const LINTS: [Lint; 16] = [
+    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, OUTRANKS, PREFIX,
+    COVERAGE, SECRET, BUDGET, NO_SCRIPT, HASHED,
 ];
 
 /// What signals take of a request's headers, in bytes: 20 KB, as the vendor's documentation says.
@@ -123,7 +152,7 @@ pub fn lint(case: &Case) -> Vec<Problem> {
                     format!("any query string bypasses `{}`", api.url),
                 ));
             }
-            if api.method == http::Method::GET {
+            if api.method == http::Method::GET && !deployment.is_guarded() {
                 found.push((
                     HEAD,
                     at.clone(),
@@ -169,6 +198,7 @@ pub fn lint(case: &Case) -> Vec<Problem> {
     }
     found.extend(routing::lint(given));
     found.extend(pages::lint(given, &case.scenario.steps));
+    found.extend(ways_around::lint(given));
     found.extend(over_budget(case));
     found
         .into_iter()
@@ -280,7 +310,9 @@ mod tests {
     fn found(deployments: &str, allow: &str) -> Vec<String> {
         let text = format!(
             "scenario: x\nallow: [{allow}]\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}, \
-             b.example: {{hosts: {{b.example: {{site: s}}}}}}}}\n  deployments: {deployments}\nsteps: []\n"
+             b.example: {{hosts: {{b.example: {{site: s}}}}}}}}\n  \
+             rulesets: {{r: {{}}, s: {{default: {{allow: {{set: {{x-secret: '1'}}}}}}}}}}\n  \
+             deployments: {deployments}\nsteps: []\n"
         );
         ids(&text)
     }
@@ -292,6 +324,25 @@ mod tests {
     }
 
     const GOOD: &str = "identification_pages: [a.example/p]";
+
+    const CLOSED: &str = "failure_mode: closed, ruleset: r, protected_apis: [GET a.example/api*]";
+
+    #[rstest]
+    #[case(CLOSED, &["host-not-covered"])]
+    #[case(&format!("{CLOSED}, coverage: host"), &[])]
+    #[case(&format!("{CLOSED}, coverage: urls"), &[])]
+    #[case(&format!("{CLOSED}, routes: ['a.example/*']"), &[])]
+    #[case(&format!("{CLOSED}, coverage: urls, variables: {{FP_GUARD: 'off'}}"), &["get-leaves-head-open"])]
+    #[case(&format!("{CLOSED}, coverage: urls, worker: other"), &["get-leaves-head-open"])]
+    #[case("protected_apis: [POST a.example/*]", &["page-outranks-api", "prefix-outranks-api"])]
+    #[case("protected_apis: [POST a.example/f*], variables: {WORKER_ROUTE_PREFIX: f/p}", &["prefix-outranks-api"])]
+    #[case("protected_apis: [POST a.example/p*]", &[])]
+    #[case("protected_apis: [POST a.example/p/q*]", &[])]
+    #[case("protected_apis: [POST a.example/api*], origin_secret: x-secret, ruleset: r", &["origin-secret-unset"])]
+    #[case("protected_apis: [POST a.example/api*], origin_secret: X-Secret, ruleset: s", &[])]
+    fn ways_around_a_protection_are_warned_of(#[case] more: &str, #[case] expected: &[&str]) {
+        assert_eq!(found(&format!("{{f: {{{GOOD}, {more}}}}}"), ""), expected);
+    }
 
     #[rstest]
     #[case("POST a.example/api*", &[])]

@@ -2,6 +2,8 @@
 interface ProtectedApi {
   method: string
   url: string
+  /** Present where near misses of it carry signals too. */
+  shape?: import('./canonical').Shape
 }
 
 /**

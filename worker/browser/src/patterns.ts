@@ -43,12 +43,17 @@ function capitalEscapes(path: string): string {
   return path.replace(/%[\da-f]{2}/gi, (escape) => escape.toUpperCase())
 }
 
+/** Whether a pattern names a host. */
+export function namesHost({ anySubdomain, host }: Pattern, hostname: string): boolean {
+  return anySubdomain ? hostname.endsWith(host) : hostname === host
+}
+
 /** Whether a pattern catches a URL: ports, userinfo and fragment do not count, the query does. */
 export function catches(pattern: Pattern, url: URL): boolean {
   const path = capitalEscapes(url.pathname) + url.search
   return (
     (!pattern.scheme || pattern.scheme === url.protocol) &&
-    (pattern.anySubdomain ? url.hostname.endsWith(pattern.host) : url.hostname === pattern.host) &&
+    namesHost(pattern, url.hostname) &&
     (pattern.prefix ? path.startsWith(pattern.path) : path === pattern.path)
   )
 }

@@ -137,6 +137,9 @@ pub fn request(
         .secret_key
         .as_ref()
         .ok_or(Failure::NotConfigured("FP_SECRET_KEY"))?;
+    if configuration.ruleset.as_deref() == Some("") {
+        return Err(Failure::NotConfigured("FP_RULESET_ID"));
+    }
     let required = |name| head.headers.get(name).ok_or(Failure::MissingHeader(name));
     let address = head
         .addresses()

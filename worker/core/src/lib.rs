@@ -15,6 +15,7 @@
 pub mod action;
 pub mod answer;
 pub mod audience;
+mod canonical;
 pub mod configuration;
 pub mod cors;
 mod date;
@@ -22,6 +23,7 @@ pub mod edge;
 pub mod edge_headers;
 mod event;
 pub mod form;
+pub mod guard;
 pub mod headers;
 pub mod identification;
 pub mod injection;

@@ -122,8 +122,26 @@ impl Pattern {
 
     /// Whether the path of the URL is the pattern's own, with nothing where the wildcard stands.
     pub fn is_own_path(&self, url: &Url) -> bool {
+        self.path().0 == url.path()
+    }
+
+    /// Whether the host of the URL is one of those the pattern names, whatever the scheme. A dot at its end makes no other
+    /// host of it.
+    pub(crate) fn names_host(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        self.host.matches(host.strip_suffix('.').unwrap_or(host))
+    }
+
+    /// Whether it names more than one path.
+    pub(crate) fn is_wild(&self) -> bool {
+        self.path().1
+    }
+
+    /// Its path, without the wildcard, and whether there was one.
+    pub(crate) fn path(&self) -> (&str, bool) {
         match &self.path {
-            Path::Exact(path) | Path::StartsWith(path) => path == url.path(),
+            Path::Exact(path) => (path, false),
+            Path::StartsWith(path) => (path, true),
         }
     }
 
@@ -138,12 +156,7 @@ impl Pattern {
     }
 
     fn matches_host(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
-        match &self.host {
-            Host::Any => true,
-            Host::Exact(exact) => exact == host,
-            Host::EndsWith(end) => host.ends_with(end.as_str()),
-        }
+        self.host.matches(url.host_str().unwrap_or_default())
     }
 
     fn matches_path(&self, url: &Url) -> bool {
@@ -171,6 +184,16 @@ fn begins_with(path: &str, start: &str) -> bool {
                     byte.is_ascii_hexdigit() && start[at.saturating_sub(2)..at].contains(&b'%');
                 *byte == path[at] || is_digit && byte.eq_ignore_ascii_case(&path[at])
             }))
+}
+
+impl Host {
+    fn matches(&self, host: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => exact == host,
+            Self::EndsWith(end) => host.ends_with(end.as_str()),
+        }
+    }
 }
 
 impl Path {

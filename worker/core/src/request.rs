@@ -94,6 +94,21 @@ impl RequestHead {
                 .get("sec-fetch-mode")
                 .is_none_or(|mode| mode == "navigate")
     }
+
+    /// Whether a browser asks whether a page may make a call (Fetch §4.8). Such a request has neither a body nor
+    /// credentials; what has them is a call by the method `OPTIONS`.
+    pub fn is_preflight(&self) -> bool {
+        let has = |name| self.headers.contains(name);
+        let has_body = has("transfer-encoding")
+            || self
+                .headers
+                .get("content-length")
+                .is_some_and(|length| length != "0");
+        self.method == "OPTIONS"
+            && has("origin")
+            && has("access-control-request-method")
+            && !(has_body || has("cookie") || has("authorization"))
+    }
 }
 
 /// Whether an address stands for one of IPv6: Cloudflare takes those from class E, which nobody has (240.0.0.0/4).

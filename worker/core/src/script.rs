@@ -6,7 +6,9 @@ use serde::Serialize;
 use url::{Url, form_urlencoded};
 
 use crate::{
+    canonical::Shape,
     configuration::Configuration,
+    guard::Guard,
     headers::{HeaderEdit, Headers, list},
     matching::Script,
 };
@@ -36,6 +38,8 @@ struct ScriptConfiguration<'a> {
 struct Api<'a> {
     method: &'static str,
     url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shape: Option<&'a Shape>,
 }
 
 /// The source of one of the worker's own scripts, its configuration in the place of the placeholder.
@@ -45,9 +49,11 @@ pub fn source(
     script: Script,
     bundled: &str,
 ) -> String {
+    let mut shapes = configuration.guard.iter().flat_map(Guard::shapes);
     let apis = configuration.protected_apis.iter().map(|api| Api {
         method: api.method.as_str(),
         url: api.url.as_str(),
+        shape: shapes.next(),
     });
     let values = ScriptConfiguration {
         route_prefix: prefix,

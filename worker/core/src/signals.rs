@@ -72,7 +72,7 @@ mod tests {
     ) {
         let form = Form {
             data: field.map(str::to_owned),
-            cuts: Vec::new(),
+            ..Form::default()
         };
         let head = |lines| {
             let headers = Headers::from_lines(lines);

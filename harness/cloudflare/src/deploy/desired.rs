@@ -26,6 +26,8 @@ pub(super) struct Desired {
     /// The hash of the modules.
     pub(super) bundle: String,
     pub(super) environment: Option<String>,
+    /// Hosts on which near misses of protected calls do not meet the worker.
+    pub(super) uncovered: BTreeSet<String>,
 }
 
 impl Desired {
@@ -36,12 +38,10 @@ impl Desired {
             public: "",
             secret: "",
         };
-        let Expansion { variables, routes } = expand(
-            &file.name,
-            &file.deployment(),
-            keys,
-            file.ruleset.as_deref(),
-        );
+        let deployment = file.deployment();
+        let Expansion { variables, routes } =
+            expand(&file.name, &deployment, keys, file.ruleset.as_deref());
+        let uncovered = deployment.uncovered_hosts();
         let upload = Upload::read(worker)?;
         Ok(Self {
             worker: file.name.clone(),
@@ -52,6 +52,7 @@ impl Desired {
             bundle: upload.hash(),
             upload,
             environment: file.environment.clone(),
+            uncovered: uncovered.into_iter().map(str::to_owned).collect(),
         })
     }
 }

@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use edgeproof_deployment::{BlockPage, Connector, ConnectorMode, Deployment, FailureMode};
+use edgeproof_deployment::{
+    BlockPage, Connector, ConnectorMode, Coverage, Deployment, FailureMode,
+};
 use edgeproof_document::{
     LoadError, Mistake, node::YamlNode, problem::Problem, read, source::Sources, yaml,
 };
@@ -39,6 +41,12 @@ pub struct DeploymentFile {
     pub failure_mode: FailureMode,
     /// The id of the ruleset that decides, such as `rs_…`; without one the worker monitors and blocks nothing.
     pub ruleset: Option<String>,
+    /// How much of the hosts of its APIs the worker sees: `urls`, the pages and APIs as their patterns are written, or `host`,
+    /// which adds a route for all of each host, so that no spelling of a protected URL passes the worker by. Default: `urls`.
+    pub coverage: Option<Coverage>,
+    /// The request header that the origin demands of protected calls. An allow rule of the ruleset sets it, to a value that
+    /// only the two know, so what did not pass the worker is refused by the origin.
+    pub origin_secret: Option<String>,
     /// The environment, by name, that the deployment's keys belong to; default: the whole workspace.
     pub environment: Option<String>,
     /// Where the Fingerprint workspace keeps its data.
@@ -178,6 +186,8 @@ impl DeploymentFile {
             protected_apis: apis.map(|api| api.protected(&self.zone)).collect(),
             failure_mode: self.failure_mode,
             ruleset: self.ruleset.clone(),
+            coverage: self.coverage,
+            origin_secret: self.origin_secret.clone(),
             wallarm: self.wallarm.as_ref().map(Wallarm::connector),
             variables,
             ..Deployment::default()

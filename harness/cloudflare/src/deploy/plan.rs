@@ -24,6 +24,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What was changed by hand since the last deployment, and is overwritten.
     pub by_hand: Vec<String>,
+    /// Ways around the protection that it leaves open, and what closes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<String>,
 }
 
 /// What a plan comes to.
@@ -95,6 +98,7 @@ pub(super) fn plan(desired: &Desired, current: &Current) -> Result<Plan, Vec<Ref
         action: Action::Create,
         changes: Vec::new(),
         by_hand: Vec::new(),
+        advice: desired.uncovered.iter().map(|host| advice(host)).collect(),
     };
     match &current.script {
         None => create(&mut plan, desired, current),
@@ -119,6 +123,16 @@ pub(super) fn plan(desired: &Desired, current: &Current) -> Result<Plan, Vec<Ref
     } else {
         Err(refusals)
     }
+}
+
+/// What closes the ways around the worker on a host that is not covered.
+fn advice(host: &str) -> String {
+    format!(
+        "routes are compared letter by letter: a call to `{host}` that is spelt in another way (/API/…, //api/…, /api%2F…) \
+         does not meet the worker, and the origin may run it. `coverage: host` adds the route `{host}/*`; URL normalization \
+         of type `Cloudflare` leaves fewer spellings; with `origin_secret` the origin demands a header that only an allow \
+         rule of the ruleset sets. `coverage: urls` says that it is meant"
+    )
 }
 
 /// The wanted routes that are somebody else's.
@@ -307,6 +321,9 @@ impl fmt::Display for Plan {
         for hand in &self.by_hand {
             writeln!(f, "  ! {hand} since it was deployed; that is overwritten")?;
         }
+        for advice in &self.advice {
+            writeln!(f, "  ! {advice}")?;
+        }
         Ok(())
     }
 }
@@ -385,6 +402,7 @@ mod tests {
             bundle: upload.hash(),
             upload,
             environment: None,
+            uncovered: BTreeSet::new(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The worker's variables, read once per isolate.
 //!
 //! Nothing here fails: a variable that cannot be used becomes a [`Problem`] for the log, and each request that needs it
-//! follows the failure mode. So a wrong configuration takes no site down.
+//! follows the failure mode. So a wrong configuration takes no site down, and opens none that is to be closed: what cannot
+//! be read of a protected API stands for everything that it could be.
 //!
 //! Where the vendor publishes no format, these are assumed: `PROTECTED_APIS` is a JSON array of objects with `method`
 //! and `url` (a pattern), `IDENTIFICATION_PAGE_URLS` a JSON array of patterns, `FP_FAILURE_FALLBACK_ACTION` a JSON
@@ -15,7 +16,7 @@ use std::{fmt, time::Duration};
 pub use problem::Problem;
 pub(crate) use reader::Reader;
 
-use crate::{action::Action, log::LogLevel, pattern::Pattern, wallarm::Connector};
+use crate::{action::Action, guard::Guard, log::LogLevel, pattern::Pattern, wallarm::Connector};
 
 /// Everything the worker is told.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub struct Configuration {
     pub public_key: Option<String>,
     /// The secret key of the workspace.
     pub secret_key: Option<SecretKey>,
-    /// The ruleset that decides; none is monitoring mode.
+    /// The ruleset that decides; none is monitoring mode, and an empty one a name that could not be read.
     pub ruleset: Option<String>,
     /// Whether requests for pages are analysed for automation.
     pub edge_api: bool,
@@ -38,6 +39,8 @@ pub struct Configuration {
     pub edge_includes_static_assets: bool,
     /// The calls that must carry signals.
     pub protected_apis: Vec<ProtectedApi>,
+    /// What tells near misses of them; none where such calls go on to the origin anyway, and where it is off.
+    pub guard: Option<Guard>,
     /// The pages that get the instrumentation.
     pub identification_pages: Vec<Pattern>,
     /// What happens to a protected call that could not be identified.
@@ -74,6 +77,17 @@ pub enum Method {
 
 impl Method {
     const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
+    /// The methods that change something, as a rule.
+    const WRITING: [Self; 4] = [Self::Post, Self::Put, Self::Patch, Self::Delete];
+
+    /// Reads a method, in any case.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        Self::ALL
+            .into_iter()
+            .find(|method| method.as_str().eq_ignore_ascii_case(text))
+    }
 
     /// The method as it stands in a request line.
     pub fn as_str(self) -> &'static str {
@@ -132,18 +146,24 @@ impl Configuration {
         let wallarm = Connector::read(&mut reader);
         let is_without_flow =
             wallarm.is_some() && FLOW.iter().all(|name| reader.text(name).is_none());
+        let ruleset = reader.ruleset();
+        let fallback = reader.fallback();
+        let is_closed = ruleset.is_some() && !matches!(fallback, Action::Allow(_));
+        let protected_apis = reader.protected_apis(is_closed);
+        let is_guarded = reader.is_guarded() && is_closed;
         let mut configuration = Self {
             ingress: reader.ingress(),
             cdn_host: reader.host("FP_CDN_HOST", DEFAULT_CDN_HOST),
             route_prefix: reader.route_prefix(),
             public_key: reader.required("FP_PUBLIC_KEY"),
             secret_key: reader.secret_key(),
-            ruleset: reader.text("FP_RULESET_ID"),
+            ruleset,
             edge_api: reader.is_true("FP_EDGE_API"),
             edge_includes_static_assets: reader.is_true("FP_EDGE_INCLUDE_STATIC_ASSETS"),
-            protected_apis: reader.protected_apis(),
+            guard: is_guarded.then(|| Guard::new(&protected_apis)),
+            protected_apis,
             identification_pages: reader.patterns("IDENTIFICATION_PAGE_URLS"),
-            fallback: reader.fallback(),
+            fallback,
             log_level: reader.log_level(),
             timeout: Duration::from_millis(
                 reader
@@ -276,6 +296,70 @@ mod tests {
                 "IDENTIFICATION_PAGE_URLS: pattern 1 cannot be used: a pattern starts with a host, such as shop.example/api/*",
             ]
         );
+    }
+
+    /// The APIs that a list protects, where calls must not pass unchecked.
+    fn protected(list: &str) -> Vec<String> {
+        let configuration = read(&[("FP_RULESET_ID", "rs_1"), ("PROTECTED_APIS", list)]);
+        let apis = configuration.protected_apis.iter();
+        apis.map(|api| format!("{} {}", api.method.as_str(), api.url.as_str()))
+            .collect()
+    }
+
+    #[rstest]
+    #[case(r#"[{"method":"post","url":"a.example/x"}]"#, &["POST a.example/x"])]
+    #[case(r#"[{"method":"*","url":"a.example/x"}]"#,
+        &["GET a.example/x", "POST a.example/x", "PUT a.example/x", "PATCH a.example/x", "DELETE a.example/x"])]
+    #[case("not json", EVERY_CALL)]
+    #[case(" ", EVERY_CALL)]
+    #[case("{}", EVERY_CALL)]
+    #[case(r#"["POST a.example/x"]"#, EVERY_CALL)]
+    #[case(r#"[{"method":"POST","url":"a.example/*/x"}]"#, EVERY_CALL)]
+    #[case(r#"[{"method":"POST","url":"/x*"}]"#, EVERY_CALL)]
+    #[case("[]", &[])]
+    #[case("", &[])]
+    fn what_cannot_be_read_of_a_protected_api_stands_for_everything(
+        #[case] list: &str,
+        #[case] expected: &[&str],
+    ) {
+        assert_eq!(protected(list), expected);
+    }
+
+    const EVERY_CALL: &[&str] = &["POST */*", "PUT */*", "PATCH */*", "DELETE */*"];
+
+    #[test]
+    fn where_calls_pass_unchecked_nothing_is_widened_and_nothing_is_guarded() {
+        for open in [
+            ("FP_RULESET_ID", ""),
+            ("FP_FAILURE_FALLBACK_ACTION", r#"{"type":"allow"}"#),
+        ] {
+            let configuration = read(&[("FP_RULESET_ID", "rs_1"), ("PROTECTED_APIS", "{"), open]);
+            assert_eq!(configuration.protected_apis, []);
+            assert_eq!(configuration.guard, None);
+            assert_eq!(configuration.problems.len(), 1);
+        }
+    }
+
+    #[rstest]
+    #[case("", true, 0)]
+    #[case("on", true, 0)]
+    #[case("OFF", false, 0)]
+    #[case("no", true, 1)]
+    fn the_guard_can_be_switched_off(
+        #[case] value: &str,
+        #[case] expected: bool,
+        #[case] problems: usize,
+    ) {
+        let configuration = read(&[("FP_RULESET_ID", "rs_1"), ("FP_GUARD", value)]);
+        assert_eq!(configuration.guard.is_some(), expected);
+        assert_eq!(configuration.problems.len(), problems);
+    }
+
+    #[test]
+    fn a_ruleset_of_blanks_is_no_monitoring() {
+        let configuration = read(&[("FP_RULESET_ID", " ")]);
+        assert!(!configuration.fails_open());
+        assert_eq!(configuration.problems.len(), 1);
     }
 
     #[rstest]

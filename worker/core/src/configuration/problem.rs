@@ -16,6 +16,16 @@ pub enum Problem {
         /// What it should be.
         expected: &'static str,
     },
+    /// A list of protected APIs that cannot be read, or an entry of it, where calls must not pass unchecked.
+    #[error("{variable}: {what} cannot be read, so {so} in closed mode")]
+    Widened {
+        /// The variable it stands in.
+        variable: &'static str,
+        /// What of it.
+        what: String,
+        /// What the worker protects instead.
+        so: &'static str,
+    },
     /// A pattern that cannot be used; the others are.
     #[error("{variable}: pattern {position} cannot be used: {error}")]
     Pattern {

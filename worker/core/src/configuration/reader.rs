@@ -136,26 +136,86 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
             .ok()
     }
 
-    pub(super) fn protected_apis(&mut self) -> Vec<ProtectedApi> {
-        const NAME: &str = "PROTECTED_APIS";
-        const EXPECTED: &str =
-            "a JSON array of objects with method (GET, POST, PUT, PATCH or DELETE) and url";
-        // One unusable entry leaves the others in force.
-        let entries: Vec<Entry> = self
-            .json(NAME, EXPECTED, |json| Read::read(json))
-            .unwrap_or_default();
+    /// The protected APIs. One unusable entry leaves the others in force; where calls must not pass unchecked, it stands
+    /// for everything it could have meant.
+    pub(super) fn protected_apis(&mut self, is_closed: bool) -> Vec<ProtectedApi> {
+        let entries: Option<Vec<Entry>> = if self.is_blank(PROTECTED_APIS) {
+            self.invalid(PROTECTED_APIS, EXPECTED_APIS);
+            None
+        } else if self.text(PROTECTED_APIS).is_none() {
+            return Vec::new();
+        } else {
+            self.json(PROTECTED_APIS, EXPECTED_APIS, |json| Read::read(json))
+        };
+        let Some(entries) = entries else {
+            return self.every_call(is_closed, "the list".to_owned());
+        };
         let mut apis = Vec::with_capacity(entries.len());
-        for (position, Entry(entry)) in entries.into_iter().enumerate() {
-            match entry {
-                Some((method, url)) => {
-                    if let Some(url) = self.pattern(NAME, position, &url) {
-                        apis.push(ProtectedApi { method, url });
-                    }
-                }
-                None => self.invalid(NAME, EXPECTED),
-            }
+        for (position, Entry { method, url }) in entries.into_iter().enumerate() {
+            apis.extend(self.protected_api(is_closed, position, method, url));
         }
         apis
+    }
+
+    fn protected_api(
+        &mut self,
+        is_closed: bool,
+        position: usize,
+        method: Option<Method>,
+        url: Option<String>,
+    ) -> Vec<ProtectedApi> {
+        let what = |of_it| format!("the {of_it} of entry {}", position + 1);
+        if method.is_none() || url.is_none() {
+            self.invalid(PROTECTED_APIS, EXPECTED_APIS);
+        }
+        let url = url.and_then(|url| self.pattern(PROTECTED_APIS, position, &url));
+        match (method, url) {
+            (Some(method), Some(url)) => vec![ProtectedApi { method, url }],
+            (None, Some(url)) if is_closed => {
+                self.widened(what("method"), "every method is protected there");
+                calls(&Method::ALL, &url)
+            }
+            (_, Some(_)) => Vec::new(),
+            (_, None) => self.every_call(is_closed, what("url")),
+        }
+    }
+
+    /// Every call that could be meant, where none may pass. Pages, and what they are made of, are still loaded.
+    fn every_call(&mut self, is_closed: bool, what: String) -> Vec<ProtectedApi> {
+        match Pattern::parse("*/*") {
+            Ok(anywhere) if is_closed => {
+                self.widened(what, "every call but GET and HEAD is protected");
+                calls(&Method::WRITING, &anywhere)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn widened(&mut self, what: String, so: &'static str) {
+        let variable = PROTECTED_APIS;
+        self.problems.push(Problem::Widened { variable, what, so });
+    }
+
+    /// The ruleset; an empty name where the variable holds nothing but blanks, so that nobody takes it for monitoring.
+    pub(super) fn ruleset(&mut self) -> Option<String> {
+        const NAME: &str = "FP_RULESET_ID";
+        if self.is_blank(NAME) {
+            self.invalid(
+                NAME,
+                "the id of a ruleset, or no value at all for monitoring",
+            );
+            return Some(String::new());
+        }
+        self.text(NAME)
+    }
+
+    /// Whether near misses of protected calls are protected too, where calls must not pass unchecked.
+    pub(super) fn is_guarded(&mut self) -> bool {
+        !self.is_second("FP_GUARD", ["on", "off"], "on or off; on is used")
+    }
+
+    fn is_blank(&self, name: &str) -> bool {
+        (self.variable)(name).is_some_and(|text| !text.is_empty() && text.trim().is_empty())
     }
 
     /// A list of patterns; those that cannot be used are left out.
@@ -228,19 +288,31 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
     }
 }
 
-/// Method and pattern of a protected API; none where the entry is something else.
-struct Entry(Option<(Method, String)>);
+const PROTECTED_APIS: &str = "PROTECTED_APIS";
+const EXPECTED_APIS: &str =
+    "a JSON array of objects with method (GET, POST, PUT, PATCH or DELETE) and url";
+
+/// Calls of a URL by these methods.
+fn calls(methods: &[Method], url: &Pattern) -> Vec<ProtectedApi> {
+    let calls = methods.iter().map(|&method| ProtectedApi {
+        method,
+        url: url.clone(),
+    });
+    calls.collect()
+}
+
+/// Method and pattern of a protected API, as far as they are there.
+struct Entry {
+    method: Option<Method>,
+    url: Option<String>,
+}
 
 impl<'a> Read<'a> for Entry {
     fn read(json: &'a Json<'_>) -> Option<Self> {
-        let entry = || {
-            let entry = Object::read(json)?;
-            let method: &str = entry.required("method").ok()?;
-            let method = Method::ALL
-                .into_iter()
-                .find(|known| known.as_str() == method)?;
-            Some((method, entry.required("url").ok()?))
-        };
-        Some(Self(entry()))
+        let member = |name| Object::read(json)?.required::<&str>(name).ok();
+        Some(Self {
+            method: member("method").and_then(Method::parse),
+            url: member("url").map(str::to_owned),
+        })
     }
 }

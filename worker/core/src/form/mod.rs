@@ -1,9 +1,10 @@
 //! Signals in form bodies: finds the field `fp-data` and says which bytes go, so that the origin gets the rest exactly as
-//! it was sent.
+//! it was sent. On the way it finds what origins take for another method of the request, the field `_method`.
 //!
 //! Only the start of a body is looked at, up to [`LIMIT`]; what follows streams to the origin unseen. The instrumentor
 //! puts its field first in a form, so an upload of any size carries it within the limit.
 
+mod json;
 mod multipart;
 mod urlencoded;
 
@@ -11,11 +12,16 @@ use std::ops::Range;
 
 use multipart::Multipart;
 
+use crate::configuration::Method;
+
 /// How many bytes of a body are held and looked at.
 pub const LIMIT: usize = 256 * 1024;
 
 /// The field that carries signals.
 const FIELD: &str = "fp-data";
+
+/// The field that overrides the method of a request.
+pub(crate) const METHOD_FIELD: &str = "_method";
 
 /// What was found in a form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,12 +30,23 @@ pub struct Form {
     pub data: Option<String>,
     /// The bytes that do not go on, in order and apart from each other.
     pub cuts: Vec<Range<usize>>,
+    /// The methods that the form puts in place of the request's own.
+    pub methods: Vec<Method>,
+    /// Whether this is all there is to find.
+    pub is_whole: bool,
 }
 
 impl Form {
     /// How many bytes do not go on.
     pub fn cut_bytes(&self) -> u64 {
         self.cuts.iter().map(|cut| cut.len() as u64).sum()
+    }
+
+    /// Takes note of a field that does not carry signals.
+    fn see(&mut self, name: &str, value: &str) {
+        if name == METHOD_FIELD {
+            self.methods.extend(Method::parse(value));
+        }
     }
 
     fn cut(&mut self, range: Range<usize>, value: impl FnOnce() -> String) {
@@ -55,6 +72,7 @@ pub struct FormScanner {
 enum Kind {
     UrlEncoded,
     Multipart(Multipart),
+    Json,
 }
 
 impl FormScanner {
@@ -75,6 +93,17 @@ impl FormScanner {
         })
     }
 
+    /// A scanner for a body of this `Content-Type` that can override the method of its request; none when it cannot. JSON
+    /// can, at origins that take its members for the fields of a form.
+    pub fn of_overriding(content_type: &str) -> Option<Self> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if json::is_json(essence) {
+            let (kind, bytes) = (Kind::Json, Vec::new());
+            return Some(Self { kind, bytes });
+        }
+        Self::new(content_type)
+    }
+
     /// Takes the next piece of the body. True when enough was read.
     pub fn push(&mut self, piece: &[u8]) -> bool {
         self.bytes.extend_from_slice(piece);
@@ -83,10 +112,18 @@ impl FormScanner {
 
     /// What was found. `is_whole` says that the body has ended.
     pub fn finish(&self, is_whole: bool) -> Form {
-        match &self.kind {
-            Kind::UrlEncoded => urlencoded::find(&self.bytes, is_whole),
-            Kind::Multipart(multipart) => multipart.find(&self.bytes),
-        }
+        let (form, is_whole) = match &self.kind {
+            Kind::UrlEncoded => (urlencoded::find(&self.bytes, is_whole), is_whole),
+            Kind::Multipart(multipart) => {
+                let methods = Multipart::methods(&self.bytes);
+                let is_whole = is_whole && methods.is_some();
+                let mut form = multipart.find(&self.bytes);
+                form.methods = methods.unwrap_or_default();
+                (form, is_whole)
+            }
+            Kind::Json => (json::find(&self.bytes), is_whole),
+        };
+        Form { is_whole, ..form }
     }
 }
 
@@ -181,6 +218,35 @@ mod tests {
         }
     }
 
+    fn methods(content_type: &str, body: &str) -> Vec<Method> {
+        let mut scanner = FormScanner::of_overriding(content_type).unwrap();
+        scanner.push(body.as_bytes());
+        scanner.finish(true).methods
+    }
+
+    #[rstest]
+    #[case(URLENCODED, "a=b&%5fmethod=put&_method=DELETE", &[Method::Put, Method::Delete])]
+    #[case(URLENCODED, "method=PUT&x=_method", &[])]
+    #[case("application/json; charset=utf-8", r#"{"a":1,"\u005fmethod":"patch"}"#, &[Method::Patch])]
+    #[case("application/ld+json", r#"[{"_method":"PATCH"}]"#, &[])]
+    #[case(MULTIPART, "--b-1\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nput\r\n--b-1--", &[Method::Put])]
+    #[case(MULTIPART, "--b-1\nContent-Disposition: form-data; name=_method\nx: y\n\nDELETE", &[Method::Delete])]
+    #[case(MULTIPART, "--b-1\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\n_method PUT\r\n--b-1--", &[])]
+    fn a_body_overrides_the_method(
+        #[case] content_type: &str,
+        #[case] body: &str,
+        #[case] expected: &[Method],
+    ) {
+        assert_eq!(methods(content_type, body), expected);
+    }
+
+    #[test]
+    fn a_form_that_names_the_method_all_the_time_is_not_read_to_its_end() {
+        let mut scanner = FormScanner::of_overriding(MULTIPART).unwrap();
+        scanner.push("=_method".repeat(100).as_bytes());
+        assert!(!scanner.finish(true).is_whole);
+    }
+
     #[test]
     fn a_file_of_that_name_is_not_the_field() {
         let body = part(
@@ -231,6 +297,11 @@ mod tests {
     #[case("application/json")]
     #[case("multipart/form-data")]
     #[case("multipart/form-data; boundary=")]
+    #[case("multipart/form-data; boundary=\"a<b\"")]
+    #[case("multipart/form-data; boundary=\"a \"")]
+    #[case(
+        "multipart/form-data; boundary=0123456789012345678901234567890123456789012345678901234567890123456789x"
+    )]
     #[case("text/plain")]
     fn other_bodies_are_no_forms(#[case] content_type: &str) {
         assert!(FormScanner::new(content_type).is_none());

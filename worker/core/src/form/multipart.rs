@@ -2,7 +2,18 @@
 
 use std::ops::Range;
 
-use super::{FIELD, Form};
+use super::{FIELD, Form, METHOD_FIELD};
+use crate::configuration::Method;
+
+/// The longest boundary (RFC 2046 §5.1.1). With another one a body is no form: no browser sends it, and nobody searches for
+/// thousands of bytes.
+const MAX_BOUNDARY: usize = 70;
+
+/// How far behind the name of a field its value is looked for, so that no byte is looked at again and again.
+const METHOD_PART: usize = 512;
+
+/// How often its name is looked for.
+const MAX_METHODS: usize = 64;
 
 /// A multipart body, known by its boundary.
 #[derive(Clone, Debug)]
@@ -14,7 +25,8 @@ pub(super) struct Multipart {
 impl Multipart {
     /// The parameters of the `Content-Type`; none when they name no boundary.
     pub(super) fn new(parameters: &str) -> Option<Self> {
-        let boundary = parameter(parameters, "boundary").filter(|boundary| !boundary.is_empty())?;
+        let boundary =
+            parameter(parameters, "boundary").filter(|boundary| is_boundary(boundary))?;
         Some(Self {
             delimiter: format!("--{boundary}").into_bytes(),
         })
@@ -42,17 +54,42 @@ impl Multipart {
         form
     }
 
-    /// The delimiter lines: each at the start of a line, followed by blanks and a line break, or by the `--` of the end.
-    fn delimiters<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+    /// The values of the field that overrides the method, read as a lenient server reads: it needs neither `\r` in front of a
+    /// line break nor a delimiter at the end. None where the name stands there more often than in any form.
+    pub(super) fn methods(body: &[u8]) -> Option<Vec<Method>> {
+        let mut methods = Vec::new();
         let mut from = 0;
+        let mut named = 0;
+        while let Some(found) = find(body.get(from..)?, METHOD_FIELD.as_bytes()) {
+            let start = from + found;
+            let behind = start + METHOD_FIELD.len();
+            let before = body.get(from..start)?.trim_ascii_end();
+            if matches!(before, [.., b'='] | [.., b'=', b'"' | b'\'']) {
+                named += 1;
+                let end = body.len().min(behind + METHOD_PART);
+                methods.extend(method(body.get(behind..end)?));
+            }
+            if named > MAX_METHODS {
+                return None;
+            }
+            from = behind;
+        }
+        Some(methods)
+    }
+
+    /// The delimiter lines: each at the start of a line, followed by blanks and a line break, or by the `--` of the end.
+    /// A delimiter holds no line break, so no byte is compared twice.
+    fn delimiters<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut line = Some(0);
         std::iter::from_fn(move || {
             loop {
-                let start = from + find(body.get(from..)?, &self.delimiter)?;
-                let end = start + self.delimiter.len();
-                from = end;
-                let is_at_line_start = start == 0 || body.get(..start)?.ends_with(b"\r\n");
-                if is_at_line_start && let Some(line_end) = line_end(body.get(end..)?) {
-                    return Some(start..end + line_end);
+                let start = line?;
+                let rest = body.get(start..)?;
+                line = find(rest, b"\r\n").map(|end| start + end + 2);
+                if let Some(behind) = rest.strip_prefix(self.delimiter.as_slice())
+                    && let Some(length) = line_end(behind)
+                {
+                    return Some(start..start + self.delimiter.len() + length);
                 }
             }
         })
@@ -71,6 +108,21 @@ fn line_end(rest: &[u8]) -> Option<usize> {
     rest.get(blanks..)?
         .starts_with(b"\r\n")
         .then_some(blanks + 2)
+}
+
+/// Whether the text is a boundary (RFC 2046 §5.1.1): up to 70 of these characters, the last one no blank.
+fn is_boundary(text: &str) -> bool {
+    let is_character = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+    (1..=MAX_BOUNDARY).contains(&text.len())
+        && text.bytes().all(is_character)
+        && !text.ends_with(' ')
+}
+
+/// The method in a part, given from behind its name on.
+fn method(part: &[u8]) -> Option<Method> {
+    let text = String::from_utf8_lossy(part).replace('\r', "");
+    let (_, value) = text.split_once("\n\n")?;
+    Method::parse(value.lines().next()?)
 }
 
 /// The value of a part, if it is the field.

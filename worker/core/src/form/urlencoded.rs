@@ -25,7 +25,12 @@ pub(super) fn find(body: &[u8], is_whole: bool) -> Form {
                 };
                 form.cut(range, || value.into_owned());
             }
-            _ => kept_end = end,
+            field => {
+                if let Some((name, value)) = field {
+                    form.see(&name, &value);
+                }
+                kept_end = end;
+            }
         }
         start = end + 1;
     }

@@ -1,0 +1,31 @@
+//! Every parser of strangers' bytes takes a bounded time for each byte. These builds are instrumented and slow,
+//! so the bound is far above that of the bench `time_per_byte`; what looks at bytes again and again is far above this one.
+#![no_main]
+
+#[path = "../../benches/parsers.rs"]
+mod parsers;
+
+use std::time::Instant;
+
+use libfuzzer_sys::fuzz_target;
+use parsers::PARSERS;
+
+/// Nanoseconds for a byte, and for a call.
+const FOR_A_BYTE: u128 = 40_000;
+const FOR_A_CALL: u128 = 20_000_000;
+
+fuzz_target!(|input: (u8, u8, &[u8])| {
+    let (parser, more, unit) = input;
+    let parser = &PARSERS[usize::from(parser) % PARSERS.len()];
+    // The same bytes again and again are what a parser is slow with, if it is.
+    let mut bytes = unit.repeat(1 + usize::from(more));
+    bytes.truncate(parser.longest);
+    let bound = FOR_A_CALL + FOR_A_BYTE * bytes.len() as u128;
+    // A machine that is busy makes slow what is not.
+    let taken = (0..3).map(|_| {
+        let start = Instant::now();
+        (parser.parse)(&bytes);
+        start.elapsed().as_nanos()
+    });
+    assert!(taken.into_iter().any(|taken| taken <= bound), "{} is slow", parser.name);
+});
