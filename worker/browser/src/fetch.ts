@@ -49,12 +49,12 @@ export function instrumentFetch(win: Realm): void {
   async function depart(departure: Departure, ready: string | null, original: Original): Promise<Response> {
     const { request, target, flag } = departure
     const data = ready ?? (await first(collect(), aborted(signalOf(request)))) ?? null
-    const landed = data && departure.takesCookies ? putCallCookies(data, target.url) : null
-    if (data && !landed) setHeader(headersOf(request), 'fp-data', flag + data)
+    const landed = guarded(() => (data && departure.takesCookies ? putCallCookies(data, target.url) : null))
+    if (data && !landed) guarded(() => setHeader(headersOf(request), 'fp-data', flag + data))
     tell('fetch', departure.method, target.url.href, data)
     try {
       const response = (await original([request])) as Response
-      void learn(getHeader(responseHeaders(response), 'fp-agent-data'))
+      guarded(() => learn(getHeader(responseHeaders(response), 'fp-agent-data')))
       return response
     } finally {
       landed?.()
@@ -109,6 +109,15 @@ export function instrumentFetch(win: Realm): void {
     } catch {
       return null
     }
+  }
+}
+
+/** What fails here for what the page had made of the platform does not fail the page's call. */
+function guarded<T>(act: () => T): T | undefined {
+  try {
+    return act()
+  } catch {
+    return undefined
   }
 }
 

@@ -159,9 +159,11 @@ async function fill(): Promise<void> {
 function isShort(): boolean {
   let young = 0
   for (let at = 0; at < stock.length; at++) if (age(stock[at]!) < RENEWAL_MS) young++
-  const isUnknown = weighed < MEASURES && cost < SLOW_START_MS
-  return !young || (young < SETS && (isUnknown || (young + 1) * cost <= CHEAP_MS))
+  return !young || (young < SETS && (isUnknown() || (young + 1) * cost <= CHEAP_MS))
 }
+
+/** Whether the cost is yet to be told: code that runs for the first time is slow. */
+const isUnknown = (): boolean => weighed < MEASURES && cost < SLOW_START_MS
 
 function isAffordable(): boolean {
   const time = now()
@@ -169,7 +171,7 @@ function isAffordable(): boolean {
   credit += (time - creditAt) * SHARE
   if (credit > limit) credit = limit
   creditAt = time
-  return cost <= CHEAP_MS || weighed < MEASURES || credit >= cost
+  return cost <= CHEAP_MS || isUnknown() || credit >= cost
 }
 
 async function gather(): Promise<Signals | null> {
