@@ -59,9 +59,12 @@ export function putCallCookies(data: string, target: Address): (() => void) | nu
 
 /** Whether this page may set cookies at all: one in a frame of another site may not, and a person may have said no. */
 function keepsCookies(): boolean {
+  if (kept !== undefined) return kept
   const probe = 'fp-data-probe=1; path=/; samesite=strict; max-age='
   jar.cookie = `${probe}5`
-  const kept = indexOf(jar.cookie, 'fp-data-probe=') >= 0
+  kept = indexOf(jar.cookie, 'fp-data-probe=') >= 0
   jar.cookie = `${probe}0`
   return kept
 }
+
+let kept: boolean | undefined

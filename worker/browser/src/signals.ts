@@ -182,7 +182,8 @@ async function gather(): Promise<Signals | null> {
     const at = now()
     const data = await patient(agent.collect(), patience)
     weigh(now() - at)
-    patience = data === undefined ? SHORT_PATIENCE_MS : PATIENCE_MS
+    // An agent that was not waited for was not silent.
+    if (!leaving) patience = data === undefined ? SHORT_PATIENCE_MS : PATIENCE_MS
     // Anything else could not travel in a header, and the page's call would fail for our sake.
     return find(/^[\w-]+$/, data ?? '') ? { data: data!, at } : null
   } catch (reason) {

@@ -28,7 +28,7 @@ export async function visit({ pages, loader = agent(), next = '<!doctype html><t
   const calls = []
   let reported
   const report = new Promise((resolve) => (reported = resolve))
-  const server = createServer(async (request, response) => {
+  const server = createServer({ maxHeaderSize: 512 * 1024 }, async (request, response) => {
     const { pathname } = new URL(request.url, 'http://server')
     const chunks = []
     for await (const chunk of request) chunks.push(chunk)
