@@ -1,26 +1,18 @@
 import { defineProperty } from './language'
 import { getter, listen, NativeObserver, observe, win as own, type Realm } from './platform'
-import { inTheNameOf, replaceGetter, type Holder, type Replacement } from './wrap'
+import { replaceGetter, type Replacement } from './wrap'
 
 /** Marks a realm as instrumented, for the scripts of every window that can reach it. */
 const MARK = Symbol.for('edgeproof.instrumented')
 
 const lengthOf = getter<number>(own, 'length')
 
-/**
- * Instruments a window once, whoever comes first: its own script or that of the page around it. A window that was opened
- * outlives the page that opened it, so there its own script takes over.
- */
+/** Instruments a window once, whoever comes first: its own script or that of the page around it. */
 export function once(win: Realm, instrument: (win: Realm) => void): void {
-  const marked = win.XMLHttpRequest.prototype as { [MARK]?: Holder }
-  const holder = marked[MARK]
-  if (holder) {
-    if (win !== own || own.parent !== own || holder.by === own) return
-    holder.active = false
-  }
-  const mark: Holder = { active: true, by: own }
-  defineProperty(marked, MARK, { value: mark, configurable: true })
-  inTheNameOf(mark, () => instrument(win))
+  const { prototype } = win.XMLHttpRequest
+  if (MARK in prototype) return
+  defineProperty(prototype, MARK, { value: true })
+  instrument(win)
 }
 
 /**

@@ -34,7 +34,6 @@ export function replace(owner: object, name: string, replacement: Replacement): 
   const methods = owner as Record<string, Callable | undefined>
   const method = methods[name]
   if (!method) return
-  const own = holder
   methods[name] = lookalike(method, {
     apply: (target, self, args) => {
       let isCalled = false
@@ -42,7 +41,6 @@ export function replace(owner: object, name: string, replacement: Replacement): 
         isCalled = true
         return apply(target, self, changed)
       }
-      if (!own.active) return original()
       try {
         return replacement(self as never, args, original)
       } catch (error) {
@@ -69,23 +67,6 @@ function replaceAccessor(prototype: object, name: string, accessor: 'get' | 'set
   if (!attribute) return
   replace(attribute, accessor, replacement)
   defineProperty(prototype, name, attribute)
-}
-
-/** Who instruments a realm; one that is released does nothing any more. */
-export interface Holder {
-  active: boolean
-  /** The window whose script it is. */
-  by: Window
-}
-
-let holder: Holder = { active: true, by: window }
-
-/** Instruments a realm in the name of a holder. */
-export function inTheNameOf(named: Holder, instrument: () => void): void {
-  const before = holder
-  holder = named
-  instrument()
-  holder = before
 }
 
 /** Makes `toString` of a realm show what stands behind a replaced function, itself included. */

@@ -92,13 +92,14 @@ function open(url) {
 }
 
 function chromium(profile) {
-  const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--no-sandbox']
+  const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-popup-blocking', '--no-sandbox']
   return [process.env.EDGEPROOF_CHROMIUM ?? 'chromium', ['--headless', `--user-data-dir=${profile}`, ...quiet]]
 }
 
 function firefox(profile) {
   const preferences = {
     'browser.startup.page': 0,
+    'dom.disable_open_during_load': false,
     'browser.shell.checkDefaultBrowser': false,
     'datareporting.policy.dataSubmissionEnabled': false,
     'app.update.enabled': false,
