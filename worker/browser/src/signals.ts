@@ -213,7 +213,8 @@ function keepStocked(): void {
   void restock()
   // What a person does just before a call.
   const touch = (): void => void restock()
-  listenAll(win, ['pointerdown', 'change'], touch)
+  // A click without a pointer is a key's, or that of a program that reads the page aloud.
+  listenAll(win, ['pointerdown', 'click', 'change'], touch)
   // What may come long before. A page gets its signals before its own listener hears that it is hidden, while they are
   // cheap.
   const glance = (): void => void (cost > CHEAP_MS || restock())
