@@ -48,7 +48,7 @@ export function instrumentFetch(win: Realm): void {
   /** An aborted request is handed on at once: the platform rejects it with the signal's own reason. */
   async function depart(departure: Departure, ready: string | null, original: Original): Promise<Response> {
     const { request, target, flag } = departure
-    const data = ready ?? (await first(collect(), aborted(signalOf(request)))) ?? null
+    const data = ready ?? (await first(collect(), aborted(() => signalOf(request)))) ?? null
     const landed = guarded(() => (data && departure.takesCookies ? putCallCookies(data, target.url) : null))
     if (data && !landed) guarded(() => setHeader(headersOf(request), 'fp-data', flag + data))
     tell('fetch', departure.method, target.url.href, data)
@@ -122,10 +122,13 @@ function guarded<T>(act: () => T): T | undefined {
 }
 
 /** Resolves when the signal fires, and not before. */
-function aborted(signal: AbortSignal): Promise<null> {
+function aborted(signalOf: () => AbortSignal): Promise<null> {
   return new NativePromise((resolve) => {
     const end = (): void => resolve(null)
-    if (isAborted(signal)) end()
-    listen(signal, 'abort', end, { once: true })
+    guarded(() => {
+      const signal = signalOf()
+      listen(signal, 'abort', end, { once: true })
+      if (isAborted(signal)) end()
+    })
   })
 }

@@ -194,7 +194,7 @@ async function frames() {
     frame.src = `/before?${at}`
     const said = await new Promise((resolve) => {
       onmessage = ({ data }) => resolve(data)
-      setTimeout(resolve, 5000, ['nothing was heard'])
+      setTimeout(resolve, 20_000, ['nothing was heard'])
       document.body.append(frame)
     })
     for (const what of said) broken.push(`${found[at].map(({ name }) => name)}: ${what}`)
