@@ -13,6 +13,7 @@
     )
 )]
 
+mod agent_cost;
 mod browser_cache;
 mod edge_api;
 pub mod event;
@@ -49,6 +50,7 @@ use edgeproof_ground::clock::Clock;
 use http::{HeaderMap, Method, header};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
+pub use agent_cost::AgentCost;
 pub use event::Event;
 use fault::PlatformFaults;
 pub use fault::{Endpoint, ErrorResponse, PlatformFault, PlatformFaultKind};
@@ -363,7 +365,9 @@ impl Platform {
         }
         ResponseTemplate::new(200)
             .set_body_raw(
-                self.settings.agent.to_vec(),
+                self.settings
+                    .agent
+                    .agent(&String::from_utf8_lossy(&self.settings.agent_bundle)),
                 "text/javascript; charset=utf-8",
             )
             .insert_header("cache-control", AGENT_CACHE)

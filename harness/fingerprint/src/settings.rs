@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    agent_cost::AgentCost,
     event::Event,
     fault::PlatformFault,
     filtering::FilterRule,
@@ -30,7 +31,9 @@ use super::{
 pub struct PlatformSettings {
     /// The bundle that the CDN serves.
     #[serde(skip)]
-    pub agent: Bytes,
+    pub agent_bundle: Bytes,
+    /// What the agent costs a page.
+    pub agent: AgentCost,
     /// The time of the rig.
     #[serde(skip)]
     pub clock: Clock,
@@ -65,7 +68,8 @@ pub struct PlatformSettings {
 impl Default for PlatformSettings {
     fn default() -> Self {
         Self {
-            agent: Bytes::new(),
+            agent_bundle: Bytes::new(),
+            agent: AgentCost::default(),
             clock: Clock::default(),
             region: Region::default(),
             environments: Vec::new(),

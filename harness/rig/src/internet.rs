@@ -66,7 +66,7 @@ pub(super) async fn connect_fingerprint(
     environment: &Environment,
 ) -> Result<Fingerprint, RigError> {
     let mut settings = description.fingerprint.clone();
-    settings.agent = environment.agent.clone();
+    settings.agent_bundle = environment.agent.clone();
     settings.rulesets.clone_from(&description.rulesets);
     let fingerprint = Fingerprint::start(settings).await?;
     for host in Fingerprint::hosts() {

@@ -3,10 +3,16 @@
 import { importLoader } from './loader'
 import { log } from './log'
 
-const data = document.currentScript?.dataset['agentData']
+const script = document.currentScript
+const data = script?.dataset['agentData']
+script?.remove()
 
-if (data) {
-  importLoader()
-    .then((loader) => loader.handleAgentData(data))
-    .catch((reason: unknown) => log('debug', 'the answer of the identification was not taken', reason))
+async function handOver(data: string): Promise<void> {
+  try {
+    ;(await importLoader()).handleAgentData(data)
+  } catch (reason) {
+    log('debug', 'the answer of the identification was not taken', reason)
+  }
 }
+
+if (data) void handOver(data)

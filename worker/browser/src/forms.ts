@@ -2,32 +2,83 @@
 //
 // The field is put into the form's data while the platform gathers it (the `formdata` event), so the document is
 // never changed, every submission has its own signals, and every way to submit passes here. What the platform
-// gathers must be there at once; when the stock is empty the submission is held before it begins, and repeated.
+// gathers must be there at once; when the stock is empty, what it gathered is kept and sent as soon as there are signals:
+// whatever becomes of the form meanwhile, what leaves is what would have left.
 import { prepareNavigation } from './cookies'
+import { address, construct, find, lower, store, text } from './language'
+import { tell } from './log'
+import {
+  append,
+  attribute,
+  baseOf,
+  createElement,
+  dispatch,
+  documentOf,
+  eventTarget,
+  getter,
+  isConnected,
+  later,
+  listen,
+  listenAll,
+  method,
+  nodeType,
+  pathOf,
+  prevent,
+  query,
+  remove,
+  rootElement,
+  rootOf,
+  setAttribute,
+  silence,
+  win as own,
+  type Realm,
+} from './platform'
 import { protectedCall } from './protection'
-import { restock, stocked, take } from './signals'
-import { getter, lookalike, replace, type Realm } from './wrap'
+import { collect, stocked, take, USABLE_MS } from './signals'
+import { lookalike, replace, type Replacement } from './wrap'
 
 type Submitter = HTMLElement | null
 
-// A field named `action` hides the form's own attribute, so the platform's getters are asked.
-const actionOf = getter<string>(HTMLFormElement.prototype, 'action')
-const methodOf = getter<string>(HTMLFormElement.prototype, 'method')
-const enctypeOf = getter<string>(HTMLFormElement.prototype, 'enctype')
-const targetOf = getter<string>(HTMLFormElement.prototype, 'target')
-const rootOf = Node.prototype.getRootNode
-const requestSubmit = HTMLFormElement.prototype.requestSubmit
+/** Where a submission goes and how. */
+interface Destination {
+  action: string
+  method: 'get' | 'post' | 'dialog'
+  enctype: string
+  target: string
+}
+
+/** A submission as it would have left. */
+interface Kept extends Destination {
+  form: HTMLFormElement
+  document: Document
+  charset: string
+  rel: string
+  entries: FormData
+}
+
+const NativeFormData = FormData
+const NativeSubmitEvent = SubmitEvent
+const submit = method<void>(HTMLFormElement.prototype, 'submit')
+const submitterOf = getter<Submitter>(SubmitEvent.prototype, 'submitter')
+const dataOf = getter<FormData>(FormDataEvent.prototype, 'formData')
+const eachEntry = method<void>(FormData.prototype, 'forEach')
+const addEntry = method<void>(FormData.prototype, 'append')
+const dropEntry = method<void>(FormData.prototype, 'delete')
+const urlOf = getter<string>(Document.prototype, 'URL')
+const pairsOf = method<string>(URLSearchParams.prototype, 'toString')
+const NativeSearchParams = URLSearchParams
+const addPair = method<void>(URLSearchParams.prototype, 'append')
 
 /** Submissions under way whose data is yet to be gathered, with their buttons. */
-const begun = new WeakMap<HTMLFormElement, Submitter>()
-/** Submissions held, with the button that was pressed last. */
-const held = new Map<HTMLFormElement, Submitter>()
-/** The form whose submission is being repeated; `heard` if the page's listeners have had it already. */
-let repeated: { form: HTMLFormElement; heard: boolean } | null = null
-/** A form whose data was gathered when there were no signals. */
-let starved: { form: HTMLFormElement; submitter: Submitter } | null = null
-/** Whether the page is gathering a form's data itself. */
+const begun = store<HTMLFormElement, Submitter | undefined>()
+/** The newest submission that each form has waiting: it supersedes the one before, as it does in the browser. */
+const waiting = store<HTMLFormElement, Kept>()
+/** A submission whose data was gathered when there were no signals; listeners of the page may add to the data yet. */
+let starved: { form: HTMLFormElement; to: Destination; entries: FormData } | null = null
+/** Whether data of a form is being gathered that is not about to leave. */
 let gathering = false
+/** What is leaving in the place of the form that it was gathered from. */
+let leaving: { form: HTMLElement; kept: Kept; data: string | null } | null = null
 
 /** Forms of a window, wherever they are and whenever they come. */
 export function instrumentForms(win: Realm): void {
@@ -39,138 +90,208 @@ export function instrumentForms(win: Realm): void {
     return root
   })
   // Roots the parser made show in the path of what leads to a submission.
-  for (const event of ['click', 'keydown']) {
-    win.addEventListener(event, (happened) => happened.composedPath().forEach(watchRoot), true)
+  listenAll(win, ['click', 'keydown'], (event) => {
+    const path = pathOf(event)
+    for (let at = 0; at < path.length; at++) if (!('window' in path[at]!)) watchRoot(path[at] as Node)
+  })
+  // A document that is written anew loses the listeners of its window.
+  const renew: Replacement = (_self, _args, original) => {
+    const result = original()
+    watch(win)
+    return result
   }
-  const prototype = win.HTMLFormElement.prototype
+  const documents = win.Document.prototype
+  replace(documents, 'open', renew)
+  replace(documents, 'write', renew)
+  replace(documents, 'writeln', renew)
+  const { prototype } = win.HTMLFormElement
   replace(prototype, 'requestSubmit', (form: HTMLFormElement, _args, original) => {
-    watchRoot(rootOf.call(form))
+    watchRoot(rootOf(form))
     return original()
   })
   replace(prototype, 'submit', (form: HTMLFormElement, _args, original) => {
-    watchRoot(rootOf.call(form))
-    begun.set(form, null)
+    watchRoot(rootOf(form))
     starved = null
-    if (!carries(form, null) || stocked()) return original()
-    later(() => repeat(form, false, original))
-    return undefined
+    const to = destination(form, null)
+    if (isConnected(form) && isProtected(form, to) && !stocked()) {
+      const entries = gather(form, null)
+      if (entries) return keep(form, to, entries)
+    }
+    begun.set(form, null)
+    return original()
   })
   win.FormData = lookalike(win.FormData, {
-    construct: (target, args, newTarget) => {
-      gathering = true
-      try {
-        return Reflect.construct(target, args, newTarget) as FormData
-      } finally {
-        gathering = false
-      }
-    },
+    construct: (target, args, newTarget) => quietly(() => construct(target, args, newTarget) as FormData),
   })
   win.FormData.prototype.constructor = win.FormData
 }
 
-/** Repeats the submission that is leaving without signals, if there is one; the page has heard of it already. */
-export function resubmitStarved(): boolean {
-  if (!starved) return false
-  const { form, submitter } = starved
+/** Keeps the submission that is leaving without signals, if there is one, until there are some. */
+export function keepStarved(url: string): boolean {
+  if (starved?.to.action !== url) return false
+  const { form, to, entries } = starved
   starved = null
-  later(() => repeat(form, true, () => press(form, submitter)))
+  keep(form, to, entries)
   return true
-}
-
-function watchRoot(target: EventTarget): void {
-  if (target instanceof Node && target.nodeType === Node.DOCUMENT_FRAGMENT_NODE) watch(target)
 }
 
 /** Adding the same listener twice does nothing. */
 function watch(target: EventTarget): void {
-  target.addEventListener('submit', onSubmit as EventListener, true)
-  target.addEventListener('formdata', onFormData as EventListener, true)
+  listen(target, 'submit', onSubmit, true)
+  listen(target, 'formdata', onFormData, true)
+}
+
+const DOCUMENT_FRAGMENT = 11
+
+function watchRoot(node: Node): void {
+  if (nodeType(node) === DOCUMENT_FRAGMENT) watch(node)
 }
 
 /** Comes before the page's own listeners. */
 function onSubmit(event: SubmitEvent): void {
-  const form = event.target as HTMLFormElement
   if (!event.isTrusted) return
-  begun.set(form, event.submitter)
+  const form = eventTarget(event) as HTMLFormElement
+  const submitter = submitterOf(event)
+  begun.set(form, submitter)
   starved = null
-  if (repeated?.form === form) {
-    if (repeated.heard) event.stopImmediatePropagation()
-    return
-  }
-  if (!carries(form, event.submitter) || stocked()) return
-  event.preventDefault()
-  event.stopImmediatePropagation()
-  const waiting = held.has(form)
-  held.set(form, event.submitter)
-  if (waiting) return
-  later(() => {
-    const submitter = held.get(form) ?? null
-    held.delete(form)
-    repeat(form, false, () => press(form, submitter))
-  })
-}
-
-/** Runs a submission when there are signals, and not within the events of the one before, where it would be ignored. */
-function later(act: () => void): void {
-  void restock().then(() => setTimeout(act))
-}
-
-/** Submits a form once more, with signals or without. */
-function repeat(form: HTMLFormElement, heard: boolean, act: () => void): void {
-  repeated = { form, heard }
-  try {
-    act()
-  } finally {
-    repeated = null
-  }
-}
-
-function press(form: HTMLFormElement, submitter: Submitter): void {
-  // A button that has left its form in the meantime would be refused.
-  requestSubmit.call(form, (submitter as HTMLButtonElement | null)?.form === form ? submitter : null)
+  const to = destination(form, submitter)
+  // In this window its navigation can still be held, when the page's own listeners have had their say.
+  if (!isProtected(form, to) || stocked() || (isHere(to) && own.navigation)) return
+  prevent(event)
+  silence(event)
+  const again = new NativeSubmitEvent('submit', { bubbles: true, cancelable: true, submitter })
+  if (!dispatch(form, again) || !isConnected(form)) return
+  const entries = gather(form, submitter)
+  if (entries) keep(form, destination(form, submitter), entries)
 }
 
 function onFormData(event: FormDataEvent): void {
-  const form = event.target as HTMLFormElement
+  if (gathering || !event.isTrusted) return
+  const form = eventTarget(event) as HTMLFormElement
+  const entries = dataOf(event)
+  if (leaving?.form === form) {
+    const { kept, data } = leaving
+    silence(event)
+    if (data) addEntry(entries, 'fp-data', data)
+    return eachEntry(kept.entries, (value: FormDataEntryValue, name: string) => addEntry(entries, name, value))
+  }
   // The browser gathers the data a second time to show it to listeners of the navigation.
   const submitter = begun.get(form)
-  if (gathering || !event.isTrusted || submitter === undefined) return
-  begun.delete(form)
+  if (submitter === undefined) return
+  begun.set(form, undefined)
   const to = destination(form, submitter)
-  if (to.method === 'get' && !/^(_self)?$/.test(to.target)) {
+  if (to.method === 'get' && !isHere(to)) {
     // In this window the navigation itself is seen; another window's is prepared here.
-    const query = new URLSearchParams(event.formData as unknown as URLSearchParams)
-    prepareNavigation(`${to.action.split(/[?#]/)[0]}?${query}`, document.baseURI)
+    prepareNavigation(`${find(/^[^?#]*/, to.action)![0]}?${pairs(entries)}`, baseOf(form))
   }
-  if (!carries(form, submitter)) return
-  const data = take(repeated?.form === form)
-  if (data) putFirst(event.formData, data)
-  else if (repeated?.form !== form) starved = { form, submitter }
+  if (!isProtected(form, to)) return
+  const data = take(USABLE_MS)
+  if (!data) {
+    starved = { form, to, entries }
+    return
+  }
+  tell('form', 'POST', to.action, data)
+  putFirst(entries, data)
 }
 
 /** The worker holds only the start of a body: the field comes before files of any size. */
-function putFirst(formData: FormData, data: string): void {
-  const entries = [...formData].filter(([name]) => name !== 'fp-data')
-  for (const name of [...formData.keys()]) formData.delete(name)
-  formData.append('fp-data', data)
-  for (const [name, value] of entries) formData.append(name, value as string)
+function putFirst(entries: FormData, data: string): void {
+  const names: string[] = []
+  const values: FormDataEntryValue[] = []
+  eachEntry(entries, (value: FormDataEntryValue, name: string) => {
+    names[names.length] = name
+    values[values.length] = value
+  })
+  for (let at = 0; at < names.length; at++) dropEntry(entries, names[at])
+  addEntry(entries, 'fp-data', data)
+  for (let at = 0; at < names.length; at++) if (names[at] !== 'fp-data') addEntry(entries, names[at], values[at])
 }
 
-/** Where a submission goes and how: a button's own attributes come before its form's. */
-function destination(form: HTMLFormElement, submitter: Submitter): Record<'action' | 'method' | 'enctype' | 'target', string> {
-  const button = submitter as HTMLButtonElement | null
-  const of = (attribute: string, own: string | undefined, read: (form: unknown) => string): string =>
-    button?.hasAttribute(attribute) ? own ?? '' : read(form)
-  return {
-    action: of('formaction', button?.formAction, actionOf),
-    method: of('formmethod', button?.formMethod, methodOf),
-    enctype: of('formenctype', button?.formEnctype, enctypeOf),
-    target: of('formtarget', button?.formTarget, targetOf),
+function pairs(entries: FormData): string {
+  const made = new NativeSearchParams()
+  eachEntry(entries, (value: FormDataEntryValue, name: string) => addPair(made, name, text(value)))
+  return pairsOf(made)
+}
+
+/** Runs what makes a browser gather a form's data that is not about to leave. */
+function quietly<T>(act: () => T): T {
+  gathering = true
+  try {
+    return act()
+  } finally {
+    gathering = false
   }
 }
 
+/** What a submission would send, gathered as the platform does; `null` where it would send nothing. */
+function gather(form: HTMLFormElement, submitter: Submitter): FormData | null {
+  try {
+    return quietly(() => new NativeFormData(form, submitter))
+  } catch {
+    return null
+  }
+}
+
+/** Sends a submission when there are signals: not within the events of another, where it would be ignored. */
+function keep(form: HTMLFormElement, to: Destination, entries: FormData): void {
+  const kept: Kept = {
+    ...to,
+    form,
+    document: documentOf(form),
+    charset: attribute(form, 'accept-charset') ?? '',
+    rel: attribute(form, 'rel') ?? '',
+    entries,
+  }
+  waiting.set(form, kept)
+  void sendLater(kept)
+}
+
+async function sendLater(kept: Kept): Promise<void> {
+  const data = await collect()
+  later(() => waiting.get(kept.form) === kept && send(kept, data))
+}
+
+/** Submits another form that sends the same. */
+function send(kept: Kept, data: string | null): void {
+  const { document } = kept
+  const form = createElement(document, 'form')
+  setAttribute(form, 'action', kept.action)
+  setAttribute(form, 'method', kept.method)
+  setAttribute(form, 'enctype', kept.enctype)
+  setAttribute(form, 'target', kept.target)
+  if (kept.charset) setAttribute(form, 'accept-charset', kept.charset)
+  if (kept.rel) setAttribute(form, 'rel', kept.rel)
+  append(rootElement(document), form)
+  leaving = { form, kept, data }
+  tell('form', 'POST', kept.action, data)
+  try {
+    submit(form)
+  } finally {
+    leaving = null
+    remove(form)
+  }
+}
+
+/** Where a submission goes and how: a button's own attributes come before its form's, whatever its fields are called. */
+function destination(form: HTMLFormElement, submitter: Submitter): Destination {
+  const read = (name: string): string | null =>
+    (submitter && attribute(submitter, `form${name}`)) ?? attribute(form, name)
+  const document = documentOf(form)
+  const action = read('action')
+  const method = lower(read('method') ?? '')
+  const target = read('target') ?? attribute(query(document, 'base[target]') ?? form, 'target') ?? ''
+  return {
+    action: (action && address(action, baseOf(form))?.href) || urlOf(document),
+    method: method === 'post' || method === 'dialog' ? method : 'get',
+    enctype: lower(read('enctype') ?? ''),
+    target,
+  }
+}
+
+/** Whether a submission goes to the window it is made in. */
+const isHere = ({ target }: Destination): boolean => !!find(/^(_self)?$/i, target)
+
 /** Whether a submission is protected and of a kind whose field the worker can read. */
-function carries(form: HTMLFormElement, submitter: Submitter): boolean {
-  const { action, method, enctype } = destination(form, submitter)
-  return method === 'post' && enctype !== 'text/plain' && !!protectedCall(action, document.baseURI, 'POST')
+function isProtected(form: HTMLFormElement, { action, method, enctype }: Destination): boolean {
+  return method === 'post' && enctype !== 'text/plain' && !!protectedCall(action, baseOf(form), 'POST')
 }

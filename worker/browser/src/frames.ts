@@ -1,13 +1,17 @@
-import { replaceGetter, type Realm } from './wrap'
+import { defineProperty } from './language'
+import { getter, listen, NativeObserver, observe, win as own, type Realm } from './platform'
+import { replaceGetter, type Replacement } from './wrap'
 
 /** Marks a realm as instrumented, for the scripts of every window that can reach it. */
 const MARK = Symbol.for('edgeproof.instrumented')
 
+const lengthOf = getter<number>(own, 'length')
+
 /** Instruments a window once, whoever comes first: its own script or that of the page around it. */
 export function once(win: Realm, instrument: (win: Realm) => void): void {
-  const prototype = win.XMLHttpRequest.prototype
+  const { prototype } = win.XMLHttpRequest
   if (MARK in prototype) return
-  Object.defineProperty(prototype, MARK, { value: true })
+  defineProperty(prototype, MARK, { value: true })
   instrument(win)
 }
 
@@ -18,18 +22,18 @@ export function once(win: Realm, instrument: (win: Realm) => void): void {
  */
 export function instrumentFrames(win: Realm, instrument: (win: Realm) => void): void {
   const scan = (): void => {
-    for (let at = 0; at < win.length; at++) adopt(win[at], instrument)
+    for (let at = 0; at < lengthOf(win); at++) adopt(win[at], instrument)
   }
-  new MutationObserver(scan).observe(win.document, { childList: true, subtree: true })
+  observe(new NativeObserver(scan), win.document, { childList: true, subtree: true })
   // A frame that has gone on to another page has another window.
-  win.addEventListener('load', scan, true)
+  listen(win, 'load', scan, true)
   // A page may reach into a frame before an observer is told of it.
-  for (const name of ['contentWindow', 'contentDocument']) {
-    replaceGetter(win.HTMLIFrameElement.prototype, name, (_self, _args, original) => {
-      scan()
-      return original()
-    })
+  const reach: Replacement = (_self, _args, original) => {
+    scan()
+    return original()
   }
+  replaceGetter(win.HTMLIFrameElement.prototype, 'contentWindow', reach)
+  replaceGetter(win.HTMLIFrameElement.prototype, 'contentDocument', reach)
 }
 
 /** Instruments a window if it is of this origin. */

@@ -3,25 +3,29 @@
 import { instrumentBeacon } from './beacon'
 import { instrumentFetch } from './fetch'
 import { instrumentForms } from './forms'
-import { instrumentFrames, once } from './frames'
+import { adopt, instrumentFrames, once } from './frames'
 import { instrumentNavigation } from './navigation'
+import { doc, win, type Realm } from './platform'
 import { anyProtected } from './protection'
 import { startAgent } from './signals'
-import { disguise, type Realm } from './wrap'
+import { disguise } from './wrap'
 import { instrumentXhr } from './xhr'
 
+// A framework that renders the whole document takes an element it does not know for a broken page, and throws it away.
+doc.currentScript?.remove()
+
 function instrument(win: Realm): void {
-  disguise(win)
+  disguise(win.Function)
   instrumentFetch(win)
   instrumentXhr(win)
   instrumentBeacon(win)
   instrumentForms(win)
-  instrumentNavigation(win)
+  instrumentNavigation(win, (opened) => adopt(opened, instrument))
   instrumentFrames(win, instrument)
 }
 
 if (anyProtected) {
-  once(window, (win) => {
+  once(win, () => {
     startAgent()
     instrument(win)
   })

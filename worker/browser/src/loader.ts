@@ -1,4 +1,18 @@
 import { config } from './config'
+import { find, NativePromise } from './language'
+import {
+  attribute,
+  disconnect,
+  doc,
+  listen,
+  NativeObserver,
+  nextSibling,
+  observe,
+  pageOrigin,
+  parentNode,
+  query,
+  readyState,
+} from './platform'
 
 /** What the worker's `loader.js` exports: the platform's agent. */
 export interface Loader {
@@ -13,8 +27,49 @@ export interface Agent {
 }
 
 /** Where the worker answers itself, on the page's own origin. */
-export const endpoint = `${self.origin}/${config.routePrefix}`
+export const endpoint = `${pageOrigin}/${config.routePrefix}`
+
+/** The first Chromium that reads an import map although modules were loaded before it. */
+const MERGING_CHROMIUM = 133
 
 /** Loads the agent's module, once a page and attempt however often it is asked for. */
-export const importLoader = (attempt = 0): Promise<Loader> =>
-  import(`${endpoint}/loader.js${attempt ? `?attempt=${attempt}` : ''}`) as Promise<Loader>
+export async function importLoader(attempt = 0): Promise<Loader> {
+  if (!mergesImportMaps) await importMapIsRead()
+  return (await import(`${endpoint}/loader.js${attempt ? `?attempt=${attempt}` : ''}`)) as Loader
+}
+
+/** Chromium alone tells its version; others wait, whatever theirs. */
+const mergesImportMaps = ((): boolean => {
+  const { userAgentData } = navigator as { userAgentData?: { brands: { brand: string; version: string }[] } }
+  const brands = userAgentData?.brands ?? []
+  for (let at = 0; at < brands.length; at++) {
+    if (brands[at]!.brand === 'Chromium') return +brands[at]!.version >= MERGING_CHROMIUM
+  }
+  return false
+})()
+
+/**
+ * Resolves when a module can be loaded without harm. Other browsers ignore an import map that comes after the first
+ * module was loaded, and with it every module of the page is lost.
+ */
+function importMapIsRead(): Promise<void> {
+  return new NativePromise((resolve) => {
+    const look = (): void => {
+      if (readyState(doc) === 'loading' && !hasModules()) return
+      disconnect(observer)
+      resolve()
+    }
+    const observer = new NativeObserver(look)
+    observe(observer, doc, { childList: true, subtree: true })
+    listen(doc, 'readystatechange', look)
+    look()
+  })
+}
+
+/** Whether the parser has read an import map, which counts at its end, or a module, which no map may follow. */
+function hasModules(): boolean {
+  const script = query(doc, 'script[type=importmap i],script[type=module i]')
+  if (!script) return false
+  const isModule = find(/^m/i, attribute(script, 'type') ?? '')
+  return !!(isModule ?? nextSibling(script) ?? nextSibling(parentNode(script)))
+}

@@ -1,9 +1,15 @@
 import { config } from './config'
+import { print } from './platform'
 
-const LEVELS = ['debug', 'info', 'warn', 'error']
+/** Writes to the console: what went wrong at every level, everything at `debug`. A working page stays silent. */
+export function log(level: 'debug' | 'error', what: string, reason?: unknown): void {
+  if (level === 'debug' && config.logLevel !== 'debug') return
+  const line: unknown[] = ['[edgeproof]', what]
+  if (reason !== undefined) line[2] = reason
+  print(level, line)
+}
 
-/** Writes to the console what the configured level lets through; at the default level a working page stays silent. */
-export function log(level: 'debug' | 'error', ...message: unknown[]): void {
-  const lowest = LEVELS.indexOf(config.logLevel)
-  if (LEVELS.indexOf(level) >= (lowest < 0 ? LEVELS.length - 1 : lowest)) console[level]('[edgeproof]', ...message)
+/** Says of a protected call how it leaves. */
+export function tell(way: string, method: string, url: string, data: string | null): void {
+  log('debug', `${way} ${method} ${url} leaves with${data ? '' : 'out'} signals`)
 }

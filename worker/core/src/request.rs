@@ -85,14 +85,19 @@ impl RequestHead {
         (is_bare && origin != self.url.origin()).then_some(CrossOrigin { text, url })
     }
 
-    /// Whether a browser goes to this URL itself, rather than loading something for a page. One that does not say what a
-    /// request is for may be.
-    pub fn is_navigation(&self) -> bool {
+    /// Whether a browser goes to this URL itself, or a script of the same origin reads it, rather than a page loading a part
+    /// of itself. One that does not say what a request is for may do either.
+    pub fn may_have_signals_in_cookies(&self) -> bool {
+        let is_read_by_script = || {
+            self.headers.get("sec-fetch-dest") == Some("empty")
+                && self.headers.get("sec-fetch-site") == Some("same-origin")
+        };
         matches!(self.method.as_str(), "GET" | "HEAD")
-            && self
+            && (self
                 .headers
                 .get("sec-fetch-mode")
                 .is_none_or(|mode| mode == "navigate")
+                || is_read_by_script())
     }
 
     /// Whether a browser asks whether a page may make a call (Fetch §4.8). Such a request has neither a body nor

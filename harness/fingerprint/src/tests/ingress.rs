@@ -16,7 +16,7 @@ use super::{
 #[tokio::test]
 async fn the_cdn_serves_the_agent_for_the_public_key_only() {
     let platform = start(PlatformSettings {
-        agent: Bytes::from_static(b"export {}"),
+        agent_bundle: Bytes::from_static(b"export {}"),
         ..PlatformSettings::default()
     })
     .await;

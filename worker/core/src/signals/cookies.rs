@@ -113,7 +113,7 @@ impl<'a> Parts<'a> {
             && key
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || byte == b'-');
-        (is_key && head.is_navigation()).then_some(Self { cookies, key })
+        (is_key && head.may_have_signals_in_cookies()).then_some(Self { cookies, key })
     }
 
     fn name(&self, index: usize) -> String {
@@ -198,8 +198,18 @@ mod tests {
     #[case("GET", "sec-fetch-mode: no-cors", false)]
     #[case("GET", "sec-fetch-mode: cors", false)]
     #[case("POST", "sec-fetch-mode: navigate", false)]
+    #[case::script(
+        "GET",
+        "sec-fetch-mode: cors\nsec-fetch-dest: empty\nsec-fetch-site: same-origin",
+        true
+    )]
+    #[case::other_host(
+        "GET",
+        "sec-fetch-mode: cors\nsec-fetch-dest: empty\nsec-fetch-site: same-site",
+        false
+    )]
     #[case("OPTIONS", "", false)]
-    fn they_are_for_navigations_alone(
+    fn they_are_for_navigations_and_scripts_of_the_origin(
         #[case] method: &str,
         #[case] lines: &str,
         #[case] is_taken: bool,
