@@ -92,7 +92,12 @@ mod tests {
     #[case(json!({"wallarm": {"routes": ["shop.example/*"]}}), &["api.shop.example"])]
     fn hosts_that_no_route_covers_are_known(#[case] more: Value, #[case] expected: &[&str]) {
         let hosts = deployment(more);
-        assert!(hosts.uncovered_hosts().into_iter().eq(expected.iter().copied()));
+        assert!(
+            hosts
+                .uncovered_hosts()
+                .into_iter()
+                .eq(expected.iter().copied())
+        );
     }
 
     #[rstest]

@@ -110,8 +110,8 @@ const BUDGET: Lint = Lint {
 
 /// Every kind of warning.
 pub const LINTS: [Lint; 14] = [
-    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, OUTRANKS, PREFIX, COVERAGE,
-    SECRET, BUDGET,
+    EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, OUTRANKS, PREFIX,
+    COVERAGE, SECRET, BUDGET,
 ];
 
 /// What signals take of a request's headers, in bytes: 20 KB, as the vendor's documentation says.

@@ -104,10 +104,7 @@ fn content_type(bytes: &[u8]) {
         &format!("multipart/form-data; boundary=\"{boundary}\""),
         body.as_bytes(),
     );
-    form(
-        &format!("multipart/form-data; {boundary}"),
-        body.as_bytes(),
-    );
+    form(&format!("multipart/form-data; {boundary}"), body.as_bytes());
 }
 
 fn head(url: &str, line: &str) -> Option<RequestHead> {
@@ -132,7 +129,13 @@ fn configuration() -> Configuration {
 
 fn answer(bytes: &[u8]) {
     if let Some(head) = head("https://shop.example/", "") {
-        let _ = black_box(identification::judge(&configuration(), &head, 200, bytes, 0));
+        let _ = black_box(identification::judge(
+            &configuration(),
+            &head,
+            200,
+            bytes,
+            0,
+        ));
     }
 }
 
@@ -150,7 +153,10 @@ fn header_fields(bytes: &[u8]) {
     if let Some(head) = RequestHead::new("OPTIONS", "https://shop.example/a/b", headers) {
         black_box((head.addresses(), head.cross_origin(), head.is_preflight()));
         black_box(protection::without_own_headers(&head));
-        black_box(cors::preflight(&head, &configuration().identification_pages));
+        black_box(cors::preflight(
+            &head,
+            &configuration().identification_pages,
+        ));
         black_box(injection::length(&head.headers));
     }
 }

@@ -209,9 +209,7 @@ fn other_paths(head: &RequestHead) -> Vec<Url> {
     let fields = head.headers.iter();
     fields
         .filter(|(name, value)| {
-            name.starts_with('x')
-                && is_one_of(name, &PATH_OVERRIDES)
-                && value.len() <= LONGEST_URL
+            name.starts_with('x') && is_one_of(name, &PATH_OVERRIDES) && value.len() <= LONGEST_URL
         })
         .filter_map(|(_, value)| head.url.join(value).ok())
         .collect()

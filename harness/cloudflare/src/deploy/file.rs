@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use edgeproof_deployment::{BlockPage, Connector, ConnectorMode, Coverage, Deployment, FailureMode};
+use edgeproof_deployment::{
+    BlockPage, Connector, ConnectorMode, Coverage, Deployment, FailureMode,
+};
 use edgeproof_document::{
     LoadError, Mistake, node::Node, problem::Problem, read, source::Sources, yaml,
 };

@@ -61,7 +61,10 @@ fn outranked(deployment: &Deployment, url: &str, api: &Pattern) -> Vec<(Lint, St
         && meet(&own, api)
         && outranks(&own, api)
     {
-        found.push((PREFIX, format!("`/{prefix}/*` is more specific than `{url}`")));
+        found.push((
+            PREFIX,
+            format!("`/{prefix}/*` is more specific than `{url}`"),
+        ));
     }
     found
 }
@@ -70,7 +73,9 @@ fn outranked(deployment: &Deployment, url: &str, api: &Pattern) -> Vec<(Lint, St
 fn meet(one: &Pattern, other: &Pattern) -> bool {
     [one, other].into_iter().any(|pattern| {
         let wire = pattern.on_the_wire().replace("*.", "www.").replace('*', "");
-        let rest = wire.split_once("://").map_or(wire.as_str(), |(_, rest)| rest);
+        let rest = wire
+            .split_once("://")
+            .map_or(wire.as_str(), |(_, rest)| rest);
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let path_and_query = if path.is_empty() { "/" } else { path };
         [Scheme::Http, Scheme::Https].into_iter().any(|scheme| {
@@ -101,7 +106,7 @@ fn unset_secret<'a>(given: &Description, deployment: &'a Deployment) -> Option<&
         }
     };
     let rules = ruleset.rules.iter().filter(|rule| !rule.disabled);
-    let is_set = rules.map(|rule| &rule.action).all(sets)
-        && ruleset.default.as_ref().is_some_and(sets);
+    let is_set =
+        rules.map(|rule| &rule.action).all(sets) && ruleset.default.as_ref().is_some_and(sets);
     (!is_set).then_some(header)
 }
