@@ -22,7 +22,11 @@ fuzz_target!(|input: (&str, &[u8], bool)| {
         assert_eq!(form.data.is_some(), !form.cuts.is_empty());
     }
     // What overrides the method stands in the body, however it is written.
-    for mut scanner in ["application/json"].into_iter().chain(types).filter_map(FormScanner::of_overriding) {
+    for mut scanner in ["application/json"]
+        .into_iter()
+        .chain(types)
+        .filter_map(FormScanner::of_overriding)
+    {
         scanner.push(body);
         let form = scanner.finish(is_whole);
         assert!(form.methods.is_empty() || body.len() > "_method".len());

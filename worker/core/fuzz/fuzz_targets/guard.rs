@@ -24,18 +24,33 @@ fuzz_target!(|input: (&str, &str, &str, u8)| {
     });
     let judged = |url: &str| {
         let head = RequestHead::new("POST", url, Headers::default())?;
-        let is_call = matches!(route(&configuration, &head), Route::Protected | Route::NearMiss(_));
+        let is_call = matches!(
+            route(&configuration, &head),
+            Route::Protected | Route::NearMiss(_)
+        );
         Some((head, is_call))
     };
-    let Some((head, is_call)) = judged(url) else { return };
+    let Some((head, is_call)) = judged(url) else {
+        return;
+    };
     let mut apis = configuration.protected_apis.iter();
     if apis.any(|api| api.method.as_str() == "POST" && api.url.matches(&head.url)) {
         assert!(is_call, "{url}");
         // Escaped bytes are the same path to the guard, wherever they stand.
-        let path: String = head.url.path().bytes().enumerate().map(|(at, byte)| {
-            let is_plain = byte.is_ascii_alphanumeric() && seed.rotate_left(at as u32) & 1 == 1;
-            if is_plain && !is_in_escape(head.url.path(), at) { format!("%{byte:02X}") } else { char::from(byte).to_string() }
-        }).collect();
+        let path: String = head
+            .url
+            .path()
+            .bytes()
+            .enumerate()
+            .map(|(at, byte)| {
+                let is_plain = byte.is_ascii_alphanumeric() && seed.rotate_left(at as u32) & 1 == 1;
+                if is_plain && !is_in_escape(head.url.path(), at) {
+                    format!("%{byte:02X}")
+                } else {
+                    char::from(byte).to_string()
+                }
+            })
+            .collect();
         let escaped = format!("https://{}{path}", head.url.host_str().unwrap_or_default());
         if let Some((_, is_call)) = judged(&escaped) {
             assert!(is_call, "{url} as {escaped}");
