@@ -1,10 +1,6 @@
 //! Steps of visitors without a browser.
 
-use std::{
-    future::Future,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{future::Future, path::Path, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use edgeproof_fingerprint::{
@@ -24,7 +20,7 @@ use edgeproof_scenario::request::{
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header, response::Parts};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{cookies::Jar, decoding::decoded, session::Trouble};
 use crate::observed::ObservedCall;
@@ -64,7 +60,6 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Observ
         .body(sent_body.clone())?;
     *message.headers_mut() = headers.clone();
 
-    let started = Instant::now();
     let name = format!("{} {}", request.method, request.url);
     let client = sender.rig.client(sender.name)?;
     let sent = client.exchange(message.map(Full::new));
@@ -72,8 +67,8 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Observ
         head,
         body,
         broke_off,
+        took,
     } = received(&name, sender.limit, sent).await?;
-    let took = started.elapsed();
     let (body, undecoded) = decoded(&head.headers, body).await;
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.keep(&head.headers, &request.url);
@@ -104,7 +99,6 @@ pub(super) async fn send_raw(
         Some(path) if path.starts_with('/') => format!("{}{path}", raw.to.trim_end_matches('/')),
         _ => raw.to.clone(),
     };
-    let started = Instant::now();
     let client = sender.rig.client(sender.name)?;
     let name = format!("what is sent to {}", raw.to);
     let sent = client.send_raw(&to, method.clone(), bytes.clone());
@@ -112,8 +106,8 @@ pub(super) async fn send_raw(
         head,
         body,
         broke_off,
+        took,
     } = received(&name, sender.limit, sent).await?;
-    let took = started.elapsed();
     let (body, undecoded) = decoded(&head.headers, body).await;
     Ok(ObservedCall {
         method,
@@ -143,6 +137,8 @@ struct Received {
     body: Bytes,
     /// After how many bytes the body broke off.
     broke_off: Option<usize>,
+    /// How long the head took.
+    took: Duration,
 }
 
 /// The response as far as it came, or what came instead of one.
@@ -152,7 +148,8 @@ async fn received(
     response: impl Future<Output = Result<Response<Incoming>, ClientError>>,
 ) -> Result<Received, Trouble> {
     let unmet = |claim: String, actual: String| Err(Trouble::Unmet { claim, actual });
-    let deadline = tokio::time::Instant::now() + limit;
+    let started = Instant::now();
+    let deadline = started + limit;
     let limit = shown(limit);
     let (head, mut body) = match timeout_at(deadline, response).await {
         Ok(Ok(response)) => response.into_parts(),
@@ -165,6 +162,7 @@ async fn received(
             return unmet(claim, "got none".to_owned());
         }
     };
+    let took = started.elapsed();
     let mut came = BytesMut::new();
     let mut broke_off = None;
     loop {
@@ -187,6 +185,7 @@ async fn received(
         head,
         body: came.freeze(),
         broke_off,
+        took,
     })
 }
 
