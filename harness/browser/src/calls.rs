@@ -10,6 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::frames::Frames;
+
 /// A request that a page made, as the browser tells it.
 #[derive(Clone, Debug)]
 pub struct BrowserCall {
@@ -82,6 +84,18 @@ const BROKEN: [&str; 8] = [
     "net::ERR_CONNECTION_RESET",
 ];
 
+/// How often what is known of the frames is looked at where nothing happens.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Who tells of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The page.
+    Page,
+    /// A window that it opened.
+    Window,
+}
+
 /// Everything a page did so far.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
@@ -93,18 +107,77 @@ pub(super) struct Activity {
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<BrowserCall>,
-    current: HashMap<String, usize>,
-    /// Headers of the wire whose request has not been announced yet.
-    early_headers: HashMap<String, HeaderMap>,
+    /// The calls of each request as far as it was redirected, and what went over the wire for them.
+    chains: HashMap<String, Chain>,
     console: Vec<ConsoleLine>,
     loads: usize,
+    frames: Frames,
+}
+
+/// The calls of one request, from redirect to redirect. The headers of the wire come in events of their own, in the order
+/// of the calls, but before or after the events that announce these.
+#[derive(Debug, Default)]
+struct Chain {
+    /// Where the calls are, and whether each has headers of the wire: a response from a cache has none.
+    calls: Vec<(usize, bool)>,
+    requests: Vec<HeaderMap>,
+    responses: Vec<(HeaderMap, Option<u16>)>,
 }
 
 impl Activity {
     /// Takes one event of the browser: its name and its parameters.
-    pub(super) fn observe(&self, event: &str, parameters: &Value) {
-        self.lock().observe(event, parameters);
+    pub(super) fn observe(&self, source: Source, event: &str, parameters: &Value) {
+        self.lock().observe(source, event, parameters);
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// What is known of the frames.
+    pub(super) fn frames<T>(&self, read: impl FnOnce(&mut Frames) -> T) -> T {
+        read(&mut self.lock().frames)
+    }
+
+    /// Waits until something is known of the frames.
+    pub(super) async fn until_frames<T>(&self, mut read: impl FnMut(&Frames) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            if let Some(found) = read(&self.lock().frames) {
+                return found;
+            }
+            // What is known changes by the passing of time as well.
+            let _ = tokio::time::timeout(LOOK_AGAIN, changed.changed()).await;
+        }
+    }
+
+    /// Waits until nothing has been under way for some time.
+    pub(super) async fn quiet(&self, for_some_time: Duration) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            let is_busy = self.lock().calls.iter().any(is_under_way);
+            let next = changed.changed();
+            if is_busy {
+                // The sender is this activity's own.
+                let _ = next.await;
+            } else if tokio::time::timeout(for_some_time, self.next_call())
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Waits until something is asked for, or something that was asked for ends.
+    async fn next_call(&self) {
+        let mut changed = self.changed.subscribe();
+        let state = || {
+            let state = self.lock();
+            let under_way = state.calls.iter().filter(|call| is_under_way(call));
+            (state.calls.len(), under_way.count())
+        };
+        let before = state();
+        while state() == before && changed.changed().await.is_ok() {}
     }
 
     pub(super) fn calls(&self) -> Vec<BrowserCall> {
@@ -113,6 +186,15 @@ impl Activity {
 
     pub(super) fn console(&self) -> Vec<ConsoleLine> {
         self.lock().console.clone()
+    }
+
+    /// What has no answer yet.
+    pub(super) fn under_way(&self) -> Vec<String> {
+        let state = self.lock();
+        let pending = state.calls.iter().filter(|call| is_under_way(call));
+        pending
+            .map(|call| format!("{} {}", call.method, call.url))
+            .collect()
     }
 
     /// How many documents of the main frame have been loaded.
@@ -124,7 +206,7 @@ impl Activity {
     pub(super) async fn wait<T>(
         &self,
         limit: Duration,
-        mut style: impl FnMut(&[BrowserCall], usize) -> Option<T>,
+        mut look: impl FnMut(&[BrowserCall], usize) -> Option<T>,
     ) -> Option<T> {
         let mut changed = self.changed.subscribe();
         let search = async {
@@ -132,7 +214,7 @@ impl Activity {
                 changed.borrow_and_update();
                 let found = {
                     let state = self.lock();
-                    style(&state.calls, state.loads)
+                    look(&state.calls, state.loads)
                 };
                 if found.is_some() {
                     return found;
@@ -149,29 +231,25 @@ impl Activity {
 }
 
 impl State {
-    fn observe(&mut self, event: &str, parameters: &Value) {
+    fn observe(&mut self, source: Source, event: &str, parameters: &Value) {
         let id = parameters["requestId"].as_str().unwrap_or_default();
         match event {
             "Network.requestWillBeSent" => self.begin(id, parameters),
             "Network.requestWillBeSentExtraInfo" => {
                 let headers = header_map(&parameters["headers"]);
-                match self.call(id) {
-                    Some(call) if call.status.is_none() => call.request_headers = headers,
-                    _ => {
-                        self.early_headers.insert(id.to_owned(), headers);
-                    }
-                }
+                self.chain(id).requests.push(headers);
+                self.join(id);
             }
             "Network.responseReceived" => {
-                if let Some(call) = self.call(id) {
-                    answered(call, &parameters["response"]);
-                }
+                let has_headers = parameters["hasExtraInfo"] == true;
+                self.answered(id, &parameters["response"], has_headers);
+                self.join(id);
             }
             "Network.responseReceivedExtraInfo" => {
-                if let Some(call) = self.call(id) {
-                    call.response_headers = header_map(&parameters["headers"]);
-                    call.status = call.status.or_else(|| status(&parameters["statusCode"]));
-                }
+                let headers = header_map(&parameters["headers"]);
+                let status = status(&parameters["statusCode"]);
+                self.chain(id).responses.push((headers, status));
+                self.join(id);
             }
             "Network.dataReceived" => {
                 let bytes = parameters["dataLength"].as_u64().unwrap_or_default();
@@ -180,58 +258,72 @@ impl State {
                 }
             }
             "Network.loadingFinished" => self.end(id, CallOutcome::Finished),
-            "Network.loadingFailed" if parameters["errorText"] == ERROR_WITHOUT_BODY => {
-                self.end(id, CallOutcome::Finished);
-            }
-            // A page that looks at the status and lets go of the body has had its answer.
-            "Network.loadingFailed"
-                if parameters["canceled"] == true
-                    && self.call(id).is_some_and(|call| call.status.is_some()) =>
-            {
-                self.end(id, CallOutcome::Finished);
-            }
-            "Network.loadingFailed"
-                if self.call(id).is_some_and(|call| call.status.is_some())
-                    && BROKEN.contains(&parameters["errorText"].as_str().unwrap_or_default()) =>
-            {
-                self.end(id, CallOutcome::BrokeOff);
-            }
             "Network.loadingFailed" => {
-                self.end(id, CallOutcome::Failed(text(&parameters["errorText"])));
+                let is_answered = self.call(id).is_some_and(|call| call.status.is_some());
+                self.end(id, failed(parameters, is_answered));
             }
-            "Page.loadEventFired" => self.loads += 1,
+            "Page.loadEventFired" if source == Source::Page => self.loads += 1,
             "Runtime.consoleAPICalled" => self.console.push(printed(parameters)),
             "Runtime.exceptionThrown" => self.console.push(thrown(parameters)),
-            _ => {}
+            _ => self.frames.observe(event, parameters),
         }
     }
 
     fn begin(&mut self, id: &str, parameters: &Value) {
-        if parameters["redirectResponse"].is_object()
-            && let Some(call) = self.call(id)
-        {
-            answered(call, &parameters["redirectResponse"]);
-            call.outcome = CallOutcome::Finished;
+        if parameters["redirectResponse"].is_object() {
+            let has_headers = parameters["redirectHasExtraInfo"] == true;
+            self.answered(id, &parameters["redirectResponse"], has_headers);
+            self.end(id, CallOutcome::Finished);
         }
         let request = &parameters["request"];
-        let request_headers = self
-            .early_headers
-            .remove(id)
-            .unwrap_or_else(|| header_map(&request["headers"]));
         self.calls.push(BrowserCall {
             id: id.to_owned(),
             method: text(&request["method"]),
             url: text(&request["url"]),
             kind: text(&parameters["type"]),
             frame: text(&parameters["frameId"]),
-            request_headers,
+            request_headers: header_map(&request["headers"]),
             posted: request["postData"].as_str().map(str::to_owned),
             status: None,
             response_headers: HeaderMap::new(),
             body_bytes: 0,
             outcome: CallOutcome::Pending,
         });
-        self.current.insert(id.to_owned(), self.calls.len() - 1);
+        let index = self.calls.len() - 1;
+        self.chain(id).calls.push((index, true));
+        self.join(id);
+    }
+
+    /// Gives each call of a chain the headers of the wire that are its own.
+    fn join(&mut self, id: &str) {
+        let Some(chain) = self.chains.get(id) else {
+            return;
+        };
+        let on_the_wire = || {
+            let calls = chain.calls.iter().filter(|(_, has_headers)| *has_headers);
+            calls.map(|(index, _)| *index)
+        };
+        for (index, headers) in on_the_wire().zip(&chain.requests) {
+            if let Some(call) = self.calls.get_mut(index) {
+                call.request_headers.clone_from(headers);
+            }
+        }
+        for (index, (headers, status)) in on_the_wire().zip(&chain.responses) {
+            if let Some(call) = self.calls.get_mut(index) {
+                call.response_headers.clone_from(headers);
+                call.status = call.status.or(*status);
+            }
+        }
+    }
+
+    fn answered(&mut self, id: &str, response: &Value, has_headers: bool) {
+        if let Some((_, own)) = self.chain(id).calls.last_mut() {
+            *own = has_headers;
+        }
+        if let Some(call) = self.call(id) {
+            call.status = status(&response["status"]);
+            call.response_headers = header_map(&response["headers"]);
+        }
     }
 
     fn end(&mut self, id: &str, outcome: CallOutcome) {
@@ -240,18 +332,34 @@ impl State {
         }
     }
 
+    fn chain(&mut self, id: &str) -> &mut Chain {
+        self.chains.entry(id.to_owned()).or_default()
+    }
+
+    /// The call that a request has come to.
     fn call(&mut self, id: &str) -> Option<&mut BrowserCall> {
-        let index = *self.current.get(id)?;
+        let (index, _) = *self.chains.get(id)?.calls.last()?;
         self.calls.get_mut(index)
     }
 }
 
-fn answered(call: &mut BrowserCall, response: &Value) {
-    call.status = status(&response["status"]);
-    // The extra event has the headers of the wire; it may have come first.
-    if call.response_headers.is_empty() {
-        call.response_headers = header_map(&response["headers"]);
+/// How a call ended that failed in the browser's words.
+fn failed(parameters: &Value, is_answered: bool) -> CallOutcome {
+    let reason = text(&parameters["errorText"]);
+    let broke_off = is_answered && BROKEN.contains(&reason.as_str());
+    // A page that looks at the status and lets go of the body has had its answer.
+    let let_go = is_answered && parameters["canceled"] == true;
+    match reason.as_str() {
+        ERROR_WITHOUT_BODY => CallOutcome::Finished,
+        _ if let_go => CallOutcome::Finished,
+        _ if broke_off => CallOutcome::BrokeOff,
+        _ => CallOutcome::Failed(reason),
     }
+}
+
+/// Whether a page that is to be idle waits for this call: a stream of events has no end.
+fn is_under_way(call: &BrowserCall) -> bool {
+    call.outcome == CallOutcome::Pending && call.kind != "EventSource"
 }
 
 fn status(value: &Value) -> Option<u16> {
@@ -333,19 +441,95 @@ mod tests {
         let activity = Activity::default();
         let request = json!({"url": "https://shop.example/", "method": "POST", "headers": {}});
         activity.observe(
+            Source::Page,
             "Network.requestWillBeSent",
             &json!({"requestId": "1", "request": request}),
         );
         if is_answered {
             activity.observe(
+                Source::Page,
                 "Network.responseReceived",
                 &json!({"requestId": "1", "response": {"status": 403, "headers": {}}}),
             );
         }
         activity.observe(
+            Source::Page,
             "Network.loadingFailed",
             &json!({"requestId": "1", "errorText": error, "canceled": canceled}),
         );
         assert_eq!(activity.calls()[0].outcome, expected);
+    }
+
+    /// A POST that is redirected with 303, and what the wire had for both; the events of the wire come when they come.
+    const ANNOUNCED: [(&str, &str); 3] = [
+        (
+            "Network.requestWillBeSent",
+            r#"{"request": {"url": "https://shop.example/login", "method": "POST", "headers": {}}}"#,
+        ),
+        (
+            "Network.requestWillBeSent",
+            r#"{"request": {"url": "https://shop.example/account", "method": "GET", "headers": {}},
+                "redirectResponse": {"status": 303, "headers": {}}, "redirectHasExtraInfo": true}"#,
+        ),
+        (
+            "Network.responseReceived",
+            r#"{"response": {"status": 200, "headers": {}}, "hasExtraInfo": true}"#,
+        ),
+    ];
+    const WIRE: [(&str, &str); 4] = [
+        (
+            "Network.requestWillBeSentExtraInfo",
+            r#"{"headers": {"hop": "1"}}"#,
+        ),
+        (
+            "Network.responseReceivedExtraInfo",
+            r#"{"headers": {"hop": "1"}, "statusCode": 303}"#,
+        ),
+        (
+            "Network.requestWillBeSentExtraInfo",
+            r#"{"headers": {"hop": "2"}}"#,
+        ),
+        (
+            "Network.responseReceivedExtraInfo",
+            r#"{"headers": {"hop": "2"}, "statusCode": 200}"#,
+        ),
+    ];
+
+    /// Every order in which the events of the two sources can come together: bits say whose is next.
+    #[test]
+    fn each_call_of_a_redirected_request_has_its_own_headers_in_whatever_order_they_come() {
+        let orders = (0_u32..1 << 7).filter(|bits| bits.count_ones() == 4);
+        for order in orders {
+            let (mut announced, mut wire) = (ANNOUNCED.iter(), WIRE.iter());
+            let activity = Activity::default();
+            for place in 0..7 {
+                let next = if order >> place & 1 == 1 {
+                    wire.next()
+                } else {
+                    announced.next()
+                };
+                let (event, parameters) = next.unwrap();
+                let mut parameters: Value = serde_json::from_str(parameters).unwrap();
+                parameters["requestId"] = "1".into();
+                activity.observe(Source::Page, event, &parameters);
+            }
+            let calls = activity.calls();
+            let seen: Vec<_> = calls
+                .iter()
+                .map(|call| {
+                    (
+                        call.status,
+                        &call.request_headers["hop"],
+                        &call.response_headers["hop"],
+                    )
+                })
+                .collect();
+            let (one, two) = (HeaderValue::from_static("1"), HeaderValue::from_static("2"));
+            assert_eq!(
+                seen,
+                [(Some(303), &one, &one), (Some(200), &two, &two)],
+                "{order:b}"
+            );
+        }
     }
 }

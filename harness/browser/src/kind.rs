@@ -23,7 +23,7 @@ impl From<Profile> for Kind {
 }
 
 /// What every Chromium is started with: no traffic of its own, and no way for a page past the gateway.
-const COMMON: [&str; 15] = [
+const COMMON: [&str; 17] = [
     "--disable-gpu",
     // WebRTC sends to addresses, not to names, so no rule about names stops it.
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
@@ -39,6 +39,9 @@ const COMMON: [&str; 15] = [
     "--metrics-recording-only",
     "--password-store=basic",
     "--remote-debugging-port=0",
+    // Frames of other sites are in the process of their page, so that they are watched and acted in as the page is.
+    "--disable-site-isolation-trials",
+    "--disable-features=IsolateOrigins,site-per-process",
     // A page in the background is throttled otherwise, and its timings say so.
     "--disable-renderer-backgrounding",
 ];

@@ -15,7 +15,9 @@
 
 mod calls;
 mod chromium;
+mod frames;
 mod gateway;
+mod input;
 mod kind;
 mod page;
 mod pool;
@@ -27,7 +29,8 @@ use std::time::Duration;
 pub use calls::{BrowserCall, CallOutcome, ConsoleLine};
 pub use chromium::ChromiumError;
 pub use gateway::{Gateway, GatewayTarget};
-pub use page::{Page, PageError};
+pub use input::{Input, KeyPress, KeyPressError, OptionChoice, Place, Sight};
+pub use page::{Dialog, DialogAnswer, Page, PageError};
 pub use pool::{Lease, Pool};
 pub use profile::Profile;
 

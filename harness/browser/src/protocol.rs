@@ -44,9 +44,15 @@ struct Shared {
 #[derive(Default)]
 struct State {
     last_id: u64,
-    waiting: HashMap<u64, oneshot::Sender<Result<Value, String>>>,
+    waiting: HashMap<u64, Waiting>,
     listeners: HashMap<String, Listener>,
     closed: bool,
+}
+
+/// Who waits for the answer to a command.
+struct Waiting {
+    session: String,
+    response: oneshot::Sender<Result<Value, String>>,
 }
 
 impl Connection {
@@ -89,7 +95,11 @@ impl Connection {
             state.last_id += 1;
             let id = state.last_id;
             message["id"] = id.into();
-            state.waiting.insert(id, response);
+            let waiting = Waiting {
+                session: session.unwrap_or(ROOT).to_owned(),
+                response,
+            };
+            state.waiting.insert(id, waiting);
         }
         self.outgoing
             .send(message.to_string())
@@ -97,7 +107,7 @@ impl Connection {
         let response = answered
             .await
             .map_err(|_| gone())?
-            .map_err(|reason| PageError::Browser(format!("{}: {reason}", C::NAME)))?;
+            .map_err(|reason| refusal(C::NAME, &reason))?;
         serde_json::from_value(response)
             .map_err(|error| PageError::Browser(format!("{}: {error}", C::NAME)))
     }
@@ -112,6 +122,19 @@ impl Connection {
     }
 }
 
+impl State {
+    /// A window has closed: the browser does not answer any more what it was asked.
+    fn end(&mut self, session: &str) {
+        let ended = self
+            .waiting
+            .extract_if(|_, waiting| waiting.session == session);
+        for (_, waiting) in ended {
+            // Whoever asked may have stopped waiting.
+            let _ = waiting.response.send(Err("Target closed".to_owned()));
+        }
+    }
+}
+
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -123,7 +146,7 @@ impl Shared {
         };
         let mut state = self.lock();
         if let Some(id) = message["id"].as_u64() {
-            if let Some(response) = state.waiting.remove(&id) {
+            if let Some(Waiting { response, .. }) = state.waiting.remove(&id) {
                 let result = match message["error"]["message"].as_str() {
                     Some(reason) => Err(reason.to_owned()),
                     None => Ok(message["result"].take()),
@@ -131,11 +154,16 @@ impl Shared {
                 // Whoever asked may have stopped waiting.
                 let _ = response.send(result);
             }
-        } else if let Some(method) = message["method"].as_str()
-            && let session = message["sessionId"].as_str().unwrap_or(ROOT)
-            && let Some(listener) = state.listeners.get(session)
-        {
-            listener(method, &message["params"]);
+        } else if let Some(method) = message["method"].as_str() {
+            let session = message["sessionId"].as_str().unwrap_or(ROOT);
+            if let Some(listener) = state.listeners.get(session) {
+                listener(method, &message["params"]);
+            }
+            if method == "Target.detachedFromTarget"
+                && let Some(session) = message["params"]["sessionId"].as_str()
+            {
+                state.end(session);
+            }
         }
     }
 
@@ -170,6 +198,40 @@ async fn drive(
         }
     }
     shared.close();
+}
+
+/// What the browser says where a document, frame or window has gone in which something was to be done.
+const GONE: [&str; 10] = [
+    "Cannot find context with specified id",
+    "uniqueContextId not found",
+    "Cannot find default execution context",
+    "No frame for given id found",
+    "No frame with given id found",
+    "Frame with the given id was not found",
+    "Could not find object with given id",
+    "Could not find node with given id",
+    "Session with given id not found",
+    "Not attached to an active page",
+];
+
+/// The same, where it had begun.
+const GONE_MEANWHILE: [&str; 4] = [
+    "Inspected target navigated or closed",
+    "Execution context was destroyed",
+    "Promise was collected",
+    "Target closed",
+];
+
+/// Why the browser refuses a command.
+fn refusal(command: &str, reason: &str) -> PageError {
+    let is = |known: &[&str]| known.iter().any(|known| reason.starts_with(known));
+    if is(&GONE) {
+        PageError::Left { begun: false }
+    } else if is(&GONE_MEANWHILE) {
+        PageError::Left { begun: true }
+    } else {
+        PageError::Browser(format!("{command}: {reason}"))
+    }
 }
 
 fn gone() -> PageError {

@@ -74,7 +74,7 @@ async fn serve(stream: TcpStream) -> Option<()> {
             ("200 OK", "text/plain", sent.unwrap_or("none").to_owned())
         } else if head.starts_with("GET /refused ") {
             ("403 Forbidden", "text/plain", String::new())
-        } else if ["GET / ", "GET /not-gzip ", "GET /broken-off "]
+        } else if ["GET / ", "GET /?", "GET /not-gzip ", "GET /broken-off "]
             .iter()
             .any(|line| head.starts_with(line))
         {
@@ -97,7 +97,7 @@ async fn serve(stream: TcpStream) -> Option<()> {
     }
 }
 
-async fn borrow(profile: Profile) -> (Lease, Page) {
+pub(crate) async fn borrow(profile: Profile) -> (Lease, Page) {
     let target = GatewayTarget {
         edge: site().await,
         preamble: b"from ann\n".to_vec(),
@@ -115,8 +115,9 @@ async fn a_visitor_loads_a_page_fills_clicks_and_sees_the_answer() {
         .await
         .unwrap();
     assert_eq!(document.status, Some(200));
-    page.fill("#name", "Ada", DEFAULT_LIMIT).await.unwrap();
-    page.click("#send", DEFAULT_LIMIT).await.unwrap();
+    let hand = page.input(DEFAULT_LIMIT);
+    hand.fill("#name", &["Ada".to_owned()]).await.unwrap();
+    hand.click("#send").await.unwrap();
     let call = page
         .call(0, "the call", DEFAULT_LIMIT, |call| {
             call.url.ends_with("/api/send")
@@ -253,8 +254,8 @@ async fn what_a_page_does_not_do_is_an_error_that_says_what() {
     let (lease, page) = borrow(Profile::Regular).await;
     let late = Duration::from_millis(50);
     assert!(matches!(
-        page.click("#none", late).await,
-        Err(PageError::Late { what, .. }) if what.contains("#none")
+        page.input(late).click("#none").await,
+        Err(PageError::Obstacle { reason, .. }) if reason.contains("#none")
     ));
     assert!(matches!(
         page.run("throw new TypeError('no')").await,
@@ -316,6 +317,9 @@ async fn a_page_that_breaks_off_has_its_status_and_is_known_to_be_incomplete() {
         (document.status, document.outcome),
         (Some(200), CallOutcome::BrokeOff)
     );
+    // What has come of it can be looked at.
+    let title = page.run("return document.title").await.unwrap();
+    assert_eq!(title, json!("site"));
     lease.give_back(page).await.unwrap();
 }
 
@@ -348,5 +352,27 @@ async fn a_wrong_clock_is_wrong_everywhere_and_looks_like_the_browsers(
         page.run(&format!("return {script}")).await.unwrap(),
         expected
     );
+    lease.give_back(page).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_wrong_in_a_frame_of_another_site_too() {
+    let (lease, page) = borrow(Profile::Regular).await;
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    page.wrong_clock(DAY).await.unwrap();
+    page.visit("http://shop.example/", DEFAULT_LIMIT)
+        .await
+        .unwrap();
+    let frame = "document.body.innerHTML = \"<iframe id=f src='http://pay.example/'></iframe>\";
+        await new Promise(done => f.onload = done)";
+    page.run(frame).await.unwrap();
+    let inside = Place {
+        frames: vec!["#f".to_owned()],
+        ..Place::default()
+    };
+    let now = page.run_at(&inside, "return Date.now()").await.unwrap();
+    let machine = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let ahead = now.as_i64().unwrap() - i64::try_from(machine).unwrap();
+    assert!((ahead - DAY).abs() < 60_000, "{ahead}");
     lease.give_back(page).await.unwrap();
 }

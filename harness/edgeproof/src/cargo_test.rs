@@ -111,7 +111,7 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            async move { execute(&case, &environment, None).await }
+            async move { execute(&case, &environment, runner::DEFAULT_LIMIT, None).await }
         },
     )));
     match record.verdict {

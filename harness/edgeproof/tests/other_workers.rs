@@ -1,9 +1,13 @@
 //! The suite tells good from bad: other workers fail what they must fail, with messages that say why.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::{path::Path, process::Command};
 
-use edgeproof_run::{exit, results::Results};
+use edgeproof_run::{exit, record::Verdict, results::Results};
 
 /// Runs scenarios against a worker of `fixtures/workers`, of which some fail; what the terminal showed, and the results.
 fn run(worker: &str, arguments: &[&str]) -> (String, Results) {
@@ -69,5 +73,33 @@ fn a_worker_that_wraps_fetch_alone_misses_every_other_way_to_call() {
         ("instrumentation::beacon", "failed"),
     ] {
         assert_eq!(verdict(&results, name), expected, "{name}:\n{text}");
+    }
+}
+
+#[test]
+fn a_worker_that_blocks_its_pages_fails_and_leaves_no_doubt() {
+    let (text, results) = run("blocks-pages", &["fixtures/blocked/page.yaml"]);
+    for (way, told) in [
+        (
+            "script",
+            "expected the load of https://shop.example/signup within 3s",
+        ),
+        ("late_script", "the page did not respond"),
+        ("dialog", "the page opened a confirm `Leave?`"),
+        ("cover", "<div>Blocked</div> covers it"),
+        (
+            "endless",
+            "expected the load of https://shop.example/signup within 3s",
+        ),
+    ] {
+        let case = results
+            .cases
+            .iter()
+            .find(|case| case.name.ends_with(&format!("::{way}")));
+        let Verdict::Failed(failures) = &case.unwrap().verdict else {
+            panic!("{way} did not fail:\n{text}");
+        };
+        let failure = failures[0].sentence();
+        assert!(failure.contains(told), "{way}: {failure}");
     }
 }

@@ -91,7 +91,7 @@ async fn a_browser_visitor_calls_the_protected_api_with_signals() {
     ann.visit("https://shop.example/signup", DEFAULT_LIMIT)
         .await
         .unwrap();
-    ann.click("#create", DEFAULT_LIMIT).await.unwrap();
+    ann.input(DEFAULT_LIMIT).click("#create").await.unwrap();
     let call = ann
         .call(0, "the protected call", DEFAULT_LIMIT, |call| {
             call.url.contains("/api/create-account") && call.method == "POST"
@@ -121,7 +121,7 @@ async fn sign_up(visitor: &BrowserVisit) {
         .visit("https://shop.example/signup", DEFAULT_LIMIT)
         .await
         .unwrap();
-    visitor.click("#create", DEFAULT_LIMIT).await.unwrap();
+    visitor.input(DEFAULT_LIMIT).click("#create").await.unwrap();
     let call = visitor
         .call(before, "the protected call", DEFAULT_LIMIT, wanted)
         .await

@@ -23,6 +23,9 @@ use super::{
 /// How long a case may take if its file says nothing.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a case may take beyond its time: for its rig to start and stop, and for pictures of what it failed at.
+const GRACE: Duration = Duration::from_secs(45);
+
 /// How cases are run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions {
@@ -163,13 +166,12 @@ where
     F: Future<Output = CaseRecord> + Send + 'static,
 {
     let started = Instant::now();
-    // Whoever leaves no limit at all means the scenario's own too.
-    let limit = match case.scenario.timeout {
-        Some(timeout) if limit != Duration::MAX => timeout.0,
-        _ => limit,
-    };
-    // What its apps need until they are ready is no time of the scenario.
-    let allowed = limit.saturating_add(case.scenario.ready_within());
+    let limit = limit_of(&case, limit);
+    // What its apps need until they are ready is no time of the scenario. Its steps end in time by themselves, with a
+    // verdict; what does not end soon after is no step.
+    let allowed = limit
+        .saturating_add(case.scenario.ready_within())
+        .saturating_add(limit.min(GRACE));
     let mut task = JoinSet::new();
     task.spawn(tokio::time::timeout(allowed, execute(Arc::clone(&case))));
     let verdict = match task.join_next().await {
@@ -184,6 +186,14 @@ where
     let mut record = CaseRecord::without_run(&case, verdict);
     record.took_ms = milliseconds(started.elapsed());
     record
+}
+
+/// How long a case may take. Whoever leaves no limit at all means the scenario's own too.
+pub(super) fn limit_of(case: &Case, limit: Duration) -> Duration {
+    match case.scenario.timeout {
+        Some(timeout) if limit != Duration::MAX => timeout.0,
+        _ => limit,
+    }
 }
 
 fn panic_text(error: tokio::task::JoinError) -> String {

@@ -30,14 +30,16 @@
 //!
 //! | step | who takes it |
 //! |---|---|
-//! | `visit: URL`, `fill: {SELECTOR: TEXT}`, `click: SELECTOR`, `press: {key: Enter, in: SELECTOR}`, `submit: SELECTOR` | a browser |
-//! | `run: SCRIPT`, `wait: POST /api/*` (for a call that the last step has made or will make) | a browser |
+//! | `visit: URL`, `click: SELECTOR`, `hover: SELECTOR`, `press: Control+a`, or `{key: Enter, in: SELECTOR}` | a browser |
+//! | `fill: {SELECTOR: TEXT}` for every kind of field, `select: {SELECTOR: OPTION}`, `check`, `uncheck: SELECTOR`, `upload: {SELECTOR: FILE}`, `submit: SELECTOR` | a browser |
+//! | `run: SCRIPT`, `wait: POST /api/*` (for a call that the last step has made or will make), `wait: {for: SELECTOR}` (see [`input`]) | a browser |
 //! | `request: GET URL`, or `{method, url, headers, body, signals, pad, version}` | an HTTP client |
 //! | `raw: {to: URL, send: BYTES}` | an HTTP client |
 //! | `deploy: {apply: FILE}`, or `plan`, `delete`, `show`, `list`, `delete_ruleset`: the command, against the rig's own APIs | nobody |
 //! | `advance: 60s`, `set: {faults, cloudflare, rulesets, node, signals, deployments}` | nobody: the clock moves, the rig changes |
 //!
-//! `as: NAME` says which visitor; `call: POST /api/*` names the call of the page that the step causes; `timeout: 5s`
+//! `as: NAME` says which visitor; `frame: SELECTOR` and `window: URL` in which document; `dialog: accept`, `dismiss` or a
+//! text how a dialog is answered; `call: POST /api/*` names the call of the page that the step causes; `timeout: 5s`
 //! limits it; `capture: {id: {json: /account}}` keeps a value for later, where `${id}` stands for it. A body is a text,
 //! or `{json: …}`, `{form: …}`, `{file: PATH}`, `{bytes: N}`.
 //!
@@ -74,6 +76,7 @@ pub mod deploying;
 mod deployment_file;
 pub mod expect;
 pub mod file;
+pub mod input;
 pub mod json;
 pub mod layers;
 pub mod lint;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use edgeproof_browser::{DialogAnswer, Place};
 use edgeproof_cloudflare::plane;
 use edgeproof_deployment::Deployment;
 use edgeproof_fingerprint::{Ruleset, Stated};
@@ -15,7 +16,8 @@ use serde::Deserialize;
 use super::{
     deploying::Deploying,
     expect::{Expect, Header},
-    request::{RawRequest, Request},
+    input::{Awaited, FieldValue, Files, Options, Press},
+    request::{OneOrMany, RawRequest, Request},
     text::Pattern,
 };
 
@@ -28,6 +30,10 @@ pub struct Step {
     pub action: Action,
     /// Who does it; the only visitor where it is absent.
     pub visitor: Option<String>,
+    /// The document that it is done in.
+    pub place: Place,
+    /// How the dialogs that it opens are answered.
+    pub dialog: Option<DialogAnswer>,
     /// The call of the page that this action causes; the expectations are about it.
     pub call: Option<CallPattern>,
     /// What must be true of the call.
@@ -43,16 +49,26 @@ pub struct Step {
 pub enum Action {
     /// A browser opens a page.
     Visit(String),
-    /// Texts are typed into fields, by CSS selector.
-    Fill(IndexMap<String, String>),
+    /// Fields are filled, by CSS selector.
+    Fill(IndexMap<String, FieldValue>),
+    /// Options of select boxes are chosen, by CSS selector.
+    Select(IndexMap<String, Options>),
+    /// Files are chosen in file fields, by CSS selector.
+    Upload(IndexMap<String, Files>),
     /// An element is clicked, by CSS selector.
     Click(String),
+    /// The mouse is moved over an element, by CSS selector.
+    Hover(String),
+    /// A checkbox or a radio button is checked, by CSS selector.
+    Check(String),
+    /// A checkbox is unchecked, by CSS selector.
+    Uncheck(String),
     /// A key is pressed.
     Press(Press),
     /// A form is submitted, by CSS selector, as by its first button.
     Submit(String),
-    /// The page makes a call, if it has not yet, and it is answered.
-    Wait(CallPattern),
+    /// A call of the page is waited for, or what it shows.
+    Wait(Awaited),
     /// JavaScript runs in the page.
     Run(String),
     /// An HTTP client sends a request.
@@ -112,24 +128,6 @@ pub enum Capture {
     Matches(Pattern),
 }
 
-/// A key of the keyboard.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Press {
-    /// Which.
-    pub key: Key,
-    /// The field that has the focus, by CSS selector; default: the one that has it already.
-    #[serde(rename = "in")]
-    pub field: Option<String>,
-}
-
-/// The keys that can be pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum Key {
-    /// Submits a form by its first button.
-    Enter,
-}
-
 /// A step as it stands in a file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -138,16 +136,26 @@ struct Written {
     /// A browser opens this page.
     #[serde(default, deserialize_with = "international::optional_url")]
     visit: Option<String>,
-    /// Texts are typed into fields, by CSS selector.
-    fill: Option<IndexMap<String, String>>,
-    /// The element that this CSS selector finds is clicked.
+    /// Fields of any kind are filled, by CSS selector, and have the value then.
+    fill: Option<IndexMap<String, FieldValue>>,
+    /// Options of select boxes are chosen, by CSS selector.
+    select: Option<IndexMap<String, Options>>,
+    /// Files are chosen in file fields, by CSS selector; their paths are relative to the scenario's folder.
+    upload: Option<IndexMap<String, Files>>,
+    /// The element that this CSS selector finds is clicked, once it is visible, enabled, at rest and not covered.
     click: Option<String>,
+    /// The mouse is moved over the element that this CSS selector finds.
+    hover: Option<String>,
+    /// The checkbox or radio button that this CSS selector finds is checked.
+    check: Option<String>,
+    /// The checkbox that this CSS selector finds is unchecked.
+    uncheck: Option<String>,
     /// A key is pressed.
     press: Option<Press>,
     /// The form that this CSS selector finds is submitted, as by its first button.
     submit: Option<String>,
-    /// Waits until this request of the page, made since the last step began, has its response.
-    wait: Option<CallPattern>,
+    /// Waits until this request of the page, made since the last step began, has its response; or for what the page shows.
+    wait: Option<Awaited>,
     /// JavaScript runs in the page, as the body of an async function.
     run: Option<String>,
     /// An HTTP client sends this request.
@@ -163,6 +171,12 @@ struct Written {
     /// The visitor who performs it. Default: the only one.
     #[serde(rename = "as")]
     visitor: Option<String>,
+    /// The frame that it is done in, by CSS selector; a list leads through frames within frames.
+    frame: Option<OneOrMany>,
+    /// The window that it is done in, of those that the page opened, by its URL. Default: the page itself.
+    window: Option<CallPattern>,
+    /// How the dialogs that it opens are answered: `accept`, `dismiss`, or a text for a prompt. One has to open.
+    dialog: Option<DialogAnswer>,
     /// The call of the page that this action causes; the expectations are about it.
     call: Option<CallPattern>,
     /// What must be true afterwards.
@@ -178,11 +192,16 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StepError {
     #[error(
-        "a step does one thing: `visit`, `fill`, `click`, `press`, `submit`, `wait`, `run`, `request`, `raw`, `advance`, `set` or `deploy`; this one does nothing"
+        "a step does one thing: `visit`, `fill`, `select`, `upload`, `click`, `hover`, `check`, `uncheck`, `press`, `submit`, `wait`, `run`, `request`, `raw`, `advance`, `set` or `deploy`; this one does nothing"
     )]
     Nothing,
     #[error("a step does one thing; this one does several: {0}")]
     Several(String),
+    #[error("`{key}` means nothing for `{action}`: it is for steps in a page that is open")]
+    NotInAPage {
+        key: &'static str,
+        action: &'static str,
+    },
 }
 
 impl TryFrom<Written> for Step {
@@ -192,7 +211,20 @@ impl TryFrom<Written> for Step {
         let mut actions = Vec::new();
         actions.extend(written.visit.map(|url| ("visit", Action::Visit(url))));
         actions.extend(written.fill.map(|fields| ("fill", Action::Fill(fields))));
+        actions.extend(
+            written
+                .select
+                .map(|boxes| ("select", Action::Select(boxes))),
+        );
+        actions.extend(
+            written
+                .upload
+                .map(|fields| ("upload", Action::Upload(fields))),
+        );
         actions.extend(written.click.map(|at| ("click", Action::Click(at))));
+        actions.extend(written.hover.map(|at| ("hover", Action::Hover(at))));
+        actions.extend(written.check.map(|at| ("check", Action::Check(at))));
+        actions.extend(written.uncheck.map(|at| ("uncheck", Action::Uncheck(at))));
         actions.extend(written.press.map(|press| ("press", Action::Press(press))));
         actions.extend(written.submit.map(|form| ("submit", Action::Submit(form))));
         actions.extend(written.wait.map(|call| ("wait", Action::Wait(call))));
@@ -222,10 +254,29 @@ impl TryFrom<Written> for Step {
         if names.len() > 1 {
             return Err(StepError::Several(names.join(", ")));
         }
-        let (_, action) = actions.pop().ok_or(StepError::Nothing)?;
+        let (name, action) = actions.pop().ok_or(StepError::Nothing)?;
+        let is_in_a_page = action.actor() == Actor::Browser && !matches!(action, Action::Visit(_));
+        let of_a_page = [
+            ("frame", written.frame.is_some()),
+            ("window", written.window.is_some()),
+        ];
+        if let Some((key, _)) = of_a_page.iter().find(|(_, given)| *given && !is_in_a_page) {
+            return Err(StepError::NotInAPage { key, action: name });
+        }
+        if written.dialog.is_some() && action.actor() != Actor::Browser {
+            return Err(StepError::NotInAPage {
+                key: "dialog",
+                action: name,
+            });
+        }
         Ok(Self {
             action,
             visitor: written.visitor,
+            place: Place {
+                window: written.window,
+                frames: written.frame.map_or_else(Vec::new, |frames| frames.0),
+            },
+            dialog: written.dialog,
             call: written.call,
             expect: written.expect,
             capture: written.capture,
@@ -240,7 +291,12 @@ impl Action {
         match self {
             Self::Visit(_) => "visit",
             Self::Fill(_) => "fill",
+            Self::Select(_) => "select",
+            Self::Upload(_) => "upload",
             Self::Click(_) => "click",
+            Self::Hover(_) => "hover",
+            Self::Check(_) => "check",
+            Self::Uncheck(_) => "uncheck",
             Self::Press(_) => "press",
             Self::Submit(_) => "submit",
             Self::Wait(_) => "wait",
@@ -258,7 +314,12 @@ impl Action {
         match self {
             Self::Visit(_)
             | Self::Fill(_)
+            | Self::Select(_)
+            | Self::Upload(_)
             | Self::Click(_)
+            | Self::Hover(_)
+            | Self::Check(_)
+            | Self::Uncheck(_)
             | Self::Press(_)
             | Self::Submit(_)
             | Self::Wait(_)

@@ -1,8 +1,12 @@
 //! A page that a visitor has open.
 
+mod dialogs;
 mod ending;
-mod input;
+mod engine;
+mod script;
 mod windows;
+
+pub use dialogs::{Dialog, DialogAnswer};
 
 use std::{
     sync::{Arc, Mutex, OnceLock},
@@ -16,16 +20,18 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use dialogs::Dialogs;
 use windows::Window;
 
 use super::{
-    calls::{Activity, BrowserCall, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY},
-    protocol::Connection,
+    calls::{Activity, BrowserCall, CallOutcome, ConsoleLine, ERROR_WITHOUT_BODY, Source},
+    input::{Engine as _, Place},
+    protocol::{Connection, Listener},
 };
 use crate::profile::Profile;
 
-/// How often a page is asked for an element that is not there yet.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often it is asked for a document that is not there yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Chromium has read its certificate settings while a connection was being made and gave that one up, before a request
 /// was sent: it happens once, soon after a browser or a private window was opened, and only on a busy machine.
@@ -47,6 +53,8 @@ pub struct Page {
     windows: Arc<Mutex<Vec<Window>>>,
     /// Counts them.
     opened: watch::Sender<usize>,
+    /// The dialogs that the page and its windows open.
+    dialogs: Dialogs,
     /// What runs first in every document, of its windows too.
     first: Arc<OnceLock<PageDomain::AddScriptToEvaluateOnNewDocument>>,
 }
@@ -73,6 +81,30 @@ pub enum PageError {
         what: String,
         /// For how long.
         limit: Duration,
+    },
+    /// Something could not be done, or what is waited for was not so, until the time was over.
+    #[error("expected {what} within {}: {reason}", edgeproof_ground::time::shown(*limit))]
+    Obstacle {
+        /// What was to be done, such as "`#create` to be clicked".
+        what: String,
+        /// For how long it was tried.
+        limit: Duration,
+        /// What stood in the way, at the end.
+        reason: String,
+    },
+    /// What was tried did not have its effect, or cannot have it.
+    #[error("expected {what}: {reason}")]
+    Refused {
+        /// What was to be done.
+        what: String,
+        /// Why it was not.
+        reason: String,
+    },
+    /// The document is gone in which something was to be done: the page was left, or a frame or a window closed.
+    #[error("the page was left meanwhile")]
+    Left {
+        /// Whether a part of it may have been done before.
+        begun: bool,
     },
     /// The script threw.
     #[error("the page's script threw: {0}")]
@@ -113,12 +145,10 @@ impl Page {
             .await?
             .session_id;
         let activity = Arc::new(Activity::default());
-        let observer = Arc::clone(&activity);
+        let dialogs = Dialogs::answered_over(connection);
         connection.listen(
             &session,
-            Some(Box::new(move |event, parameters| {
-                observer.observe(event, parameters);
-            })),
+            Some(listener(&session, Source::Page, &activity, &dialogs)),
         );
         let page = Self {
             connection: connection.clone(),
@@ -128,13 +158,12 @@ impl Page {
             activity,
             windows: Arc::default(),
             opened: watch::Sender::new(0),
+            dialogs,
             first: Arc::default(),
         };
         tokio::try_join!(
             page.ask(network()),
-            page.ask(PageDomain::Enable {
-                enable_file_chooser_opened_event: None,
-            }),
+            page.ask(page_events()),
             page.ask(Runtime::Enable(None)),
         )?;
         page.follow_windows().await?;
@@ -277,42 +306,6 @@ impl Page {
         }
     }
 
-    /// Runs a script in the page, as the body of an async function, and returns what it returns.
-    ///
-    /// # Errors
-    /// When it throws, or returns what is no JSON.
-    pub async fn run(&self, script: &str) -> Result<Value, PageError> {
-        let response = self
-            .ask(Runtime::Evaluate {
-                expression: format!("(async () => {{ {script}\n}})()"),
-                object_group: None,
-                include_command_line_api: None,
-                silent: None,
-                context_id: None,
-                return_by_value: Some(true),
-                generate_preview: None,
-                user_gesture: Some(true),
-                await_promise: Some(true),
-                throw_on_side_effect: None,
-                timeout: None,
-                disable_breaks: None,
-                repl_mode: None,
-                allow_unsafe_eval_blocked_by_csp: Some(true),
-                unique_context_id: None,
-                serialization_options: None,
-            })
-            .await?;
-        match response.exception_details {
-            Some(details) => Err(PageError::Script(
-                details
-                    .exception
-                    .and_then(|exception| exception.description)
-                    .unwrap_or(details.text),
-            )),
-            None => Ok(response.result.value.unwrap_or(Value::Null)),
-        }
-    }
-
     /// From now on every request of the page carries these headers, and pages are told this language.
     ///
     /// # Errors
@@ -334,7 +327,7 @@ impl Page {
         }
         if let Some(language) = language {
             // The language can only be set together with the user agent, which stays what it is.
-            let user_agent = self.run("return navigator.userAgent").await?;
+            let user_agent = self.act(&self.top(), "userAgent", Value::Null).await?;
             self.ask(Network::SetUserAgentOverride {
                 user_agent: user_agent.as_str().unwrap_or_default().to_owned(),
                 accept_language: Some(language.to_owned()),
@@ -347,7 +340,7 @@ impl Page {
     }
 
     /// From now on every document has a clock that is so many milliseconds ahead, and the windows that the page opens
-    /// too. Web workers, and frames in processes of their own, have the machine's.
+    /// too. Web workers have the machine's.
     ///
     /// # Errors
     /// When the browser does not answer.
@@ -371,14 +364,13 @@ impl Page {
         Ok(())
     }
 
-    /// The document as it stands now, serialised.
+    /// A document as it stands now, serialised. One that is on its way is waited for, and so are frames and windows.
     ///
     /// # Errors
-    /// When the browser does not answer.
-    pub async fn html(&self) -> Result<String, PageError> {
-        let html = self
-            .run("return document.documentElement?.outerHTML ?? \"\"")
-            .await?;
+    /// When the browser does not answer, or the document is left meanwhile.
+    pub async fn html(&self, place: &Place) -> Result<String, PageError> {
+        let (document, _) = self.settled(place).await?;
+        let html = self.act(&document, "html", Value::Null).await?;
         Ok(html.as_str().unwrap_or_default().to_owned())
     }
 
@@ -410,6 +402,27 @@ impl Page {
 
     async fn ask<C: Method + Serialize>(&self, command: C) -> Result<C::ReturnObject, PageError> {
         self.connection.ask(Some(&self.session), command).await
+    }
+}
+
+/// Takes the events of a session.
+fn listener(
+    session: &str,
+    source: Source,
+    activity: &Arc<Activity>,
+    dialogs: &Dialogs,
+) -> Listener {
+    let (session, activity) = (session.to_owned(), Arc::clone(activity));
+    let dialogs = dialogs.clone();
+    Box::new(move |event, parameters| {
+        dialogs.observe(&session, event, parameters);
+        activity.observe(source, event, parameters);
+    })
+}
+
+fn page_events() -> PageDomain::Enable {
+    PageDomain::Enable {
+        enable_file_chooser_opened_event: None,
     }
 }
 

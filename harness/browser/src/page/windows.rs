@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use headless_chrome::protocol::cdp::{Runtime, Target};
 use tokio::sync::mpsc;
 
-use super::{Page, PageError, network};
-use crate::protocol::ROOT;
+use super::{Page, PageError, listener, network, page_events};
+use crate::{calls::Source, protocol::ROOT};
 
 /// A window, as the page is one and those that it opened.
 pub(super) struct Window {
@@ -18,9 +18,14 @@ impl Page {
     /// Windows that are opened from now on are held until their calls are watched too.
     pub(super) async fn follow_windows(&self) -> Result<(), PageError> {
         let (opened, mut openings) = mpsc::unbounded_channel::<(String, String)>();
+        let open = Arc::clone(&self.windows);
         self.connection.listen(
             ROOT,
             Some(Box::new(move |event, parameters| {
+                if event == "Target.detachedFromTarget" {
+                    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                    open.retain(|window| parameters["sessionId"] != *window.session);
+                }
                 let target = &parameters["targetInfo"];
                 if event == "Target.attachedToTarget"
                     && target["type"] == "page"
@@ -35,9 +40,10 @@ impl Page {
                 }
             })),
         );
-        let (connection, activity, windows, opened, first) = (
+        let (connection, activity, dialogs, windows, opened, first) = (
             self.connection.clone(),
             Arc::clone(&self.activity),
+            self.dialogs.clone(),
             Arc::clone(&self.windows),
             self.opened.clone(),
             Arc::clone(&self.first),
@@ -51,12 +57,9 @@ impl Page {
                         target,
                         session: session.clone(),
                     });
-                let observer = Arc::clone(&activity);
                 connection.listen(
                     &session,
-                    Some(Box::new(move |event, parameters| {
-                        observer.observe(event, parameters);
-                    })),
+                    Some(listener(&session, Source::Window, &activity, &dialogs)),
                 );
                 // Sent in this order but not waited for one by one: the browser answers the first only once the window
                 // runs. A window that was closed again at once has nothing to watch.
@@ -72,6 +75,8 @@ impl Page {
                 };
                 let _ = tokio::join!(
                     connection.ask(Some(&session), network()),
+                    connection.ask(Some(&session), page_events()),
+                    connection.ask(Some(&session), Runtime::Enable(None)),
                     first,
                     connection.ask(Some(&session), go)
                 );

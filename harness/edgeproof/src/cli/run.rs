@@ -185,13 +185,15 @@ async fn with_worker(
     let apps = printer.told_of(apps);
     let environment = environment(worker, options.headed).await?;
     let environment = Arc::new(environment.with_apps(apps));
+    let run_options = options.run_options();
+    let limit = run_options.limit;
     let running = runner::run(
         cases,
-        options.run_options(),
+        run_options,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
             let (expected, at_failure) = (expected.clone(), at_failure.clone());
-            async move { expected.judge(execute(&case, &environment, at_failure).await) }
+            async move { expected.judge(execute(&case, &environment, limit, at_failure).await) }
         },
         |event: &Event| printer.take(event),
     );

@@ -83,7 +83,7 @@ impl World {
         let mut records = Vec::new();
         let execute = move |case: Arc<load::Case>| {
             let environment = Arc::clone(&environment);
-            async move { execute(&case, &environment, None).await }
+            async move { execute(&case, &environment, DEFAULT_LIMIT, None).await }
         };
         runner::run(cases, options, execute, |event| {
             if let Event::Finished(record) = event {

@@ -18,7 +18,7 @@ use edgeproof_scenario::{
 use http::HeaderMap;
 
 use self::origin::Side;
-use super::observed::Observed;
+use super::observed::{LivePage, Observed};
 
 pub use end::check_end;
 pub(super) use origin::meant;
@@ -60,6 +60,12 @@ impl Mismatch {
         self.path.insert(0, key.to_owned());
         self
     }
+}
+
+/// Whether a browser shows what is expected of its page and its console.
+pub(super) fn is_shown(expect: &Expect, page: Option<&LivePage>, console: &[String]) -> bool {
+    let page = page.map(|page| (page.html.as_str(), page.unreadable(expect.body_complete)));
+    page::elements(expect, page).is_empty() && page::console(expect, console).is_empty()
 }
 
 /// Everything that does not hold of a step.

@@ -7,56 +7,17 @@ use super::Mismatch;
 use crate::{observed::Observed, redact::shorten};
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
-    let mut mismatches = Vec::new();
     let of_call = observed.call.as_ref();
     let of_call = of_call.and_then(|call| call.unreadable(expect.body_complete));
-    let unreadable = match &observed.live_page {
-        Some(live) => live.unreadable(expect.body_complete),
-        None => of_call.clone(),
+    let body = observed.call.as_ref();
+    let body = body.map(|call| String::from_utf8_lossy(&call.body));
+    let page = match (&observed.live_page, &body) {
+        (Some(live), _) => Some((live.html.as_str(), live.unreadable(expect.body_complete))),
+        (None, Some(body)) => Some((body.as_ref(), of_call.clone())),
+        (None, None) => None,
     };
-    if let Some(unreadable) = unreadable.filter(|_| !expect.page.is_empty()) {
-        mismatches.push(Mismatch::new(&["page"], "expected a page", unreadable));
-    } else if !expect.page.is_empty() {
-        let html = match (&observed.live_page, &observed.call) {
-            (Some(live), _) => live.html.clone(),
-            (None, Some(call)) => String::from_utf8_lossy(&call.body).into_owned(),
-            (None, None) => String::new(),
-        };
-        let page = Html::parse_document(&html);
-        for (index, element) in expect.page.iter().enumerate() {
-            let found = check_element(&page, element, &index.to_string());
-            let message = element.message.as_deref();
-            mismatches.extend(found.into_iter().map(|found| found.saying(message)));
-        }
-    }
-    for (index, line) in expect.console.iter().enumerate() {
-        if !observed
-            .console
-            .iter()
-            .any(|printed| line.holds(Some(printed)))
-        {
-            mismatches.push(
-                Mismatch::new(
-                    &["console", &index.to_string()],
-                    format!("expected a line of the page's console {line}"),
-                    printed(&observed.console),
-                )
-                .saying(line.message()),
-            );
-        }
-    }
-    if let Some(whole) = &expect.whole_console
-        && !whole.holds(Some(&observed.console.join("\n")))
-    {
-        mismatches.push(
-            Mismatch::new(
-                &["whole_console"],
-                format!("expected the page's whole console {whole}"),
-                printed(&observed.console),
-            )
-            .saying(whole.message()),
-        );
-    }
+    let mut mismatches = elements(expect, page);
+    mismatches.extend(console(expect, &observed.console));
     if let Some(selector) = &expect.unchanged_except
         && let Some(call) = &observed.call
         && let Some(original) = &observed.origin_page
@@ -70,6 +31,56 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
             format!("expected the origin's page byte for byte, with one `{selector}` inserted"),
             actual,
         ));
+    }
+    mismatches
+}
+
+/// What a page does not have of the elements it should have; with why it cannot be read, if it cannot.
+pub(super) fn elements(expect: &Expect, page: Option<(&str, Option<String>)>) -> Vec<Mismatch> {
+    if expect.page.is_empty() {
+        return Vec::new();
+    }
+    let (html, unreadable) = page.unwrap_or_default();
+    if let Some(unreadable) = unreadable {
+        return vec![Mismatch::new(&["page"], "expected a page", unreadable)];
+    }
+    let page = Html::parse_document(html);
+    let elements = expect.page.iter().enumerate();
+    elements
+        .flat_map(|(index, element)| {
+            let found = check_element(&page, element, &index.to_string());
+            let message = element.message.as_deref();
+            found.into_iter().map(move |found| found.saying(message))
+        })
+        .collect()
+}
+
+/// What a page has not printed.
+pub(super) fn console(expect: &Expect, console: &[String]) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    for (index, line) in expect.console.iter().enumerate() {
+        if !console.iter().any(|printed| line.holds(Some(printed))) {
+            mismatches.push(
+                Mismatch::new(
+                    &["console", &index.to_string()],
+                    format!("expected a line of the page's console {line}"),
+                    printed(console),
+                )
+                .saying(line.message()),
+            );
+        }
+    }
+    if let Some(whole) = &expect.whole_console
+        && !whole.holds(Some(&console.join("\n")))
+    {
+        mismatches.push(
+            Mismatch::new(
+                &["whole_console"],
+                format!("expected the page's whole console {whole}"),
+                printed(console),
+            )
+            .saying(whole.message()),
+        );
     }
     mismatches
 }

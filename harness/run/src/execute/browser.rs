@@ -1,26 +1,40 @@
 //! Steps of visitors with a browser.
 
 use std::{
+    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
-use edgeproof_browser::{self as browser, CallOutcome, Page, PageError};
-use edgeproof_ground::call::CallPattern;
+use edgeproof_browser::{self as browser, CallOutcome, Page, PageError, Place};
+use edgeproof_ground::{call::CallPattern, time::shown};
 use edgeproof_rig::{BrowserVisit, Cookies, Rig};
-use edgeproof_scenario::step::{Action, Key};
+use edgeproof_scenario::{
+    expect::Expect,
+    input::Awaited,
+    step::{Action, Step},
+};
 use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
     HarnessFault,
     session::{ByVisitor, Outcome, Trouble},
 };
-use crate::observed::{LivePage, ObservedCall};
+use crate::{
+    check,
+    observed::{LivePage, ObservedCall},
+};
 
 /// How long a browser may take to show what it shows, and to be wiped; it takes some milliseconds.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a page may take to show what is expected, where the step does not say.
+const SHOWS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often a page is looked at that does not show yet what is expected.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The browsers of one case: one a visitor, opened when the visitor first needs it.
 #[derive(Default)]
@@ -73,18 +87,51 @@ impl Browsers {
 }
 
 impl Browser {
-    /// Does one thing in the page, waits for the call it causes, and looks at what came of it.
+    /// Does one thing in the page, answers the dialogs it opens, and waits for the call it causes.
     pub(super) async fn act(
         &self,
+        step: &Step,
         action: &Action,
-        call: Option<&CallPattern>,
+        folder: &Path,
         limit: Duration,
-        wants_page: bool,
+    ) -> Result<Outcome, Trouble> {
+        let page: &Page = &self.visit;
+        let deadline = Instant::now() + limit;
+        page.answer_dialogs(step.dialog.clone());
+        let mut outcome = self.act_and_see(step, action, folder, limit).await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if step.dialog.is_some() && outcome.is_ok() && !page.dialog(left).await {
+            outcome = Err(Trouble::Unmet {
+                claim: format!("expected a dialog to open within {}", shown(limit)),
+                actual: "there was none".to_owned(),
+            });
+        }
+        page.answer_dialogs(None);
+        let mut dialogs = page.take_dialogs().into_iter();
+        match dialogs.find(browser::Dialog::needs_an_answer) {
+            // Whatever else went wrong may come of it.
+            Some(dialog) => Err(Trouble::Unmet {
+                claim: "expected no dialog that the step does not answer".to_owned(),
+                actual: format!(
+                    "the page opened a {} `{}`; say in the step `dialog: accept`, `dialog: dismiss` or `dialog: TEXT`",
+                    dialog.kind, dialog.message
+                ),
+            }),
+            None => outcome,
+        }
+    }
+
+    async fn act_and_see(
+        &self,
+        step: &Step,
+        action: &Action,
+        folder: &Path,
+        limit: Duration,
     ) -> Result<Outcome, Trouble> {
         let page: &Page = &self.visit;
         let awaited = match action {
-            Action::Wait(pattern) => Some(pattern),
-            _ => call,
+            Action::Wait(Awaited::Call(pattern)) => Some(pattern),
+            _ => step.call.as_ref(),
         };
         let calls = page.calls();
         if !matches!(action, Action::Wait(_)) {
@@ -95,7 +142,7 @@ impl Browser {
         let skip = awaited.map_or(0, |pattern| {
             before.iter().filter(|call| is_meant(pattern, call)).count()
         });
-        let document = self.do_it(action, limit).await?;
+        let document = self.do_it(action, &step.place, folder, limit).await?;
         let seen = match awaited {
             Some(pattern) => Some(self.caused(pattern, skip, limit).await?),
             None => document,
@@ -104,32 +151,70 @@ impl Browser {
             Some(seen) => Some(self.call(&seen).await?),
             None => None,
         };
-        let console = page.console().into_iter().map(|line| line.text).collect();
-        let live_page = match wants_page {
-            true => Some(LivePage {
-                html: page.html().await.map_err(trouble)?,
-                broke_off: page
-                    .document()
-                    .as_ref()
-                    .and_then(browser::BrowserCall::broke_off),
-            }),
-            false => None,
-        };
         Ok(Outcome {
             call,
-            live_page,
-            console,
             ..Outcome::default()
         })
+    }
+
+    /// Looks at the page until it shows what is expected of it, or the time is over; then it shows what it shows.
+    pub(super) async fn look(
+        &self,
+        step: &Step,
+        expect: &Expect,
+        outcome: &mut Outcome,
+    ) -> Result<(), Trouble> {
+        let page: &Page = &self.visit;
+        let limit = step.timeout.map_or(SHOWS_WITHIN, |limit| limit.0);
+        let deadline = Instant::now() + limit;
+        loop {
+            outcome.console = page.console().into_iter().map(|line| line.text).collect();
+            if !expect.page.is_empty() {
+                match timeout_at(deadline, page.html(&step.place)).await {
+                    Ok(Ok(html)) => {
+                        outcome.live_page = Some(LivePage {
+                            html,
+                            broke_off: self.broke_off(),
+                        });
+                    }
+                    // It is on its way to another page.
+                    Ok(Err(PageError::Left { .. })) => {}
+                    Ok(Err(error)) => return Err(trouble(error)),
+                    Err(_) if outcome.live_page.is_none() => {
+                        return Err(Trouble::Unmet {
+                            claim: format!("expected the page to be there within {}", shown(limit)),
+                            actual:
+                                "it did not respond, or another one was on its way all the time"
+                                    .to_owned(),
+                        });
+                    }
+                    Err(_) => return Ok(()),
+                }
+            }
+            let is_shown = check::is_shown(expect, outcome.live_page.as_ref(), &outcome.console);
+            if is_shown || Instant::now() + LOOK_AGAIN > deadline {
+                return Ok(());
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// After how many bytes the document broke off.
+    fn broke_off(&self) -> Option<usize> {
+        let document = self.visit.document();
+        document.as_ref().and_then(browser::BrowserCall::broke_off)
     }
 
     async fn do_it(
         &self,
         action: &Action,
+        place: &Place,
+        folder: &Path,
         limit: Duration,
     ) -> Result<Option<browser::BrowserCall>, Trouble> {
         let page: &Page = &self.visit;
-        match action {
+        let hand = page.input(limit).at(place);
+        let done = match action {
             Action::Visit(url) => {
                 if self.cookies == Cookies::Cleared {
                     page.clear_cookies().await.map_err(trouble)?;
@@ -137,24 +222,33 @@ impl Browser {
                 return page.visit(url, limit).await.map(Some).map_err(trouble);
             }
             Action::Fill(fields) => {
-                for (selector, text) in fields {
-                    page.fill(selector, text, limit).await.map_err(trouble)?;
+                for (selector, value) in fields {
+                    hand.fill(selector, &value.0).await.map_err(trouble)?;
                 }
+                Ok(())
             }
-            Action::Click(selector) => page.click(selector, limit).await.map_err(trouble)?,
-            Action::Press(press) => {
-                if let Some(field) = &press.field {
-                    page.click(field, limit).await.map_err(trouble)?;
+            Action::Select(boxes) => {
+                for (selector, options) in boxes {
+                    hand.select(selector, &options.0).await.map_err(trouble)?;
                 }
-                match press.key {
-                    Key::Enter => page.press_enter().await.map_err(trouble)?,
+                Ok(())
+            }
+            Action::Upload(fields) => {
+                for (selector, files) in fields {
+                    let files = found(folder, &files.0)?;
+                    hand.upload(selector, &files).await.map_err(trouble)?;
                 }
+                Ok(())
             }
-            Action::Run(script) => {
-                page.run(script).await.map_err(trouble)?;
-            }
-            Action::Submit(form) => page.submit(form, limit).await.map_err(trouble)?,
-            Action::Wait(_) => {}
+            Action::Click(selector) => hand.click(selector).await,
+            Action::Hover(selector) => hand.hover(selector).await,
+            Action::Check(selector) => hand.check(selector, true).await,
+            Action::Uncheck(selector) => hand.check(selector, false).await,
+            Action::Press(press) => hand.press(&press.key, press.field.as_deref()).await,
+            Action::Submit(form) => hand.submit(form).await,
+            Action::Wait(Awaited::Sight(sight)) => hand.wait_for(sight).await,
+            Action::Wait(Awaited::Call(_)) => Ok(()),
+            Action::Run(script) => return self.run(place, script, limit).await,
             Action::Request(_)
             | Action::Raw(_)
             | Action::Advance(_)
@@ -162,8 +256,30 @@ impl Browser {
             | Action::Deploy(_) => {
                 return Err(Trouble::Fault("a browser has no part in this step".into()));
             }
+        };
+        done.map(|()| None).map_err(trouble)
+    }
+
+    async fn run(
+        &self,
+        place: &Place,
+        script: &str,
+        limit: Duration,
+    ) -> Result<Option<browser::BrowserCall>, Trouble> {
+        match timeout(limit, self.visit.run_at(place, script)).await {
+            Ok(Ok(_)) => Ok(None),
+            Ok(Err(PageError::Left { .. })) => Err(Trouble::Unmet {
+                claim: "expected the script to run to its end in the page".to_owned(),
+                actual: "the page was left while it ran; a `wait` before it, for the page that it is meant for, makes \
+                         sure which one that is"
+                    .to_owned(),
+            }),
+            Ok(Err(error)) => Err(trouble(error)),
+            Err(_) => Err(Trouble::Unmet {
+                claim: format!("expected the script to end within {}", shown(limit)),
+                actual: "it did not, or the page did not respond".to_owned(),
+            }),
         }
-        Ok(None)
     }
 
     /// The call of the page that the action caused, once it has been answered.
@@ -210,7 +326,9 @@ impl Browser {
             .ok_or_else(|| unmet("got none".to_owned()))?;
         let method = Method::from_bytes(seen.method.as_bytes())?;
         let broke_off = seen.broke_off();
-        let (body, undecoded) = match self.visit.body(seen).await {
+        let body = timeout(LAST_LIMIT, self.visit.body(seen)).await;
+        let body = body.unwrap_or_else(|_| Err(PageError::Browser("no response".to_owned())));
+        let (body, undecoded) = match body {
             Ok(body) => (Bytes::from(body), None),
             Err(_) if broke_off.is_some() => {
                 let why = "the browser keeps nothing of a body that broke off";
@@ -233,6 +351,16 @@ impl Browser {
             took: Duration::ZERO,
         })
     }
+}
+
+/// The files, as a browser wants to have their paths.
+fn found(folder: &Path, files: &[std::path::PathBuf]) -> Result<Vec<std::path::PathBuf>, Trouble> {
+    let files = files.iter().map(|file| {
+        let path = folder.join(file);
+        path.canonicalize()
+            .map_err(|error| format!("`{}` cannot be read: {error}", path.display()).into())
+    });
+    files.collect()
 }
 
 fn is_meant(pattern: &CallPattern, call: &browser::BrowserCall) -> bool {
@@ -268,11 +396,24 @@ fn trouble(error: PageError) -> Trouble {
             actual: format!("got {reason}"),
         },
         PageError::Late { what, limit } => Trouble::Unmet {
-            claim: format!(
-                "expected {what} within {}",
-                edgeproof_ground::time::shown(limit)
-            ),
+            claim: format!("expected {what} within {}", shown(limit)),
             actual: "there was none".to_owned(),
+        },
+        PageError::Obstacle {
+            what,
+            limit,
+            reason,
+        } => Trouble::Unmet {
+            claim: format!("expected {what} within {}", shown(limit)),
+            actual: reason,
+        },
+        PageError::Refused { what, reason } => Trouble::Unmet {
+            claim: format!("expected {what}"),
+            actual: reason,
+        },
+        PageError::Left { .. } => Trouble::Unmet {
+            claim: "expected the page to stay until the step was done".to_owned(),
+            actual: "it was left for another one".to_owned(),
         },
         PageError::Script(reason) => Trouble::Unmet {
             claim: "expected the script to run in the page".to_owned(),
@@ -322,6 +463,22 @@ mod tests {
     #[case(
         PageError::Late { what: "an element `#a`".to_owned(), limit: Duration::from_secs(2) },
         Some(("expected an element `#a` within 2s", "there was none"))
+    )]
+    #[case(
+        PageError::Obstacle {
+            what: "`#a` to be clicked".to_owned(),
+            limit: Duration::from_secs(2),
+            reason: "<div> covers it".to_owned(),
+        },
+        Some(("expected `#a` to be clicked within 2s", "<div> covers it"))
+    )]
+    #[case(
+        PageError::Refused { what: "`#a` to be filled".to_owned(), reason: "it is no field".to_owned() },
+        Some(("expected `#a` to be filled", "it is no field"))
+    )]
+    #[case(
+        PageError::Left { begun: true },
+        Some(("expected the page to stay until the step was done", "it was left for another one"))
     )]
     #[case(
         PageError::Script("Error: no".to_owned()),

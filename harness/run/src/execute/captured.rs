@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use edgeproof_ground::international;
 use edgeproof_scenario::{
     expect::{Expect, ExpectOrigin},
+    input::FieldValue,
     json,
     request::{OneOrMany, RawRequest, Request, RequestBody},
     step::{Action, Capture},
@@ -70,9 +71,17 @@ impl Captured {
             Action::Fill(fields) => Action::Fill(
                 fields
                     .iter()
-                    .map(|(selector, text)| (selector.clone(), self.text(text)))
+                    .map(|(selector, FieldValue(texts))| {
+                        let texts = texts.iter().map(|text| self.text(text)).collect();
+                        (selector.clone(), FieldValue(texts))
+                    })
                     .collect(),
             ),
+            Action::Select(_)
+            | Action::Upload(_)
+            | Action::Hover(_)
+            | Action::Check(_)
+            | Action::Uncheck(_) => action.clone(),
             Action::Click(selector) => Action::Click(self.text(selector)),
             Action::Press(press) => Action::Press(press.clone()),
             Action::Run(script) => Action::Run(self.text(script)),

@@ -1,10 +1,6 @@
 //! Steps of visitors without a browser.
 
-use std::{
-    future::Future,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{future::Future, path::Path, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use edgeproof_fingerprint::{
@@ -24,7 +20,7 @@ use edgeproof_scenario::request::{
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header, response::Parts};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{cookies::Jar, decoding::decoded, session::Trouble};
 use crate::observed::ObservedCall;
@@ -141,7 +137,7 @@ struct Received {
     body: Bytes,
     /// After how many bytes the body broke off.
     broke_off: Option<usize>,
-    /// The time until the head.
+    /// How long the head took.
     took: Duration,
 }
 
@@ -153,7 +149,7 @@ async fn received(
 ) -> Result<Received, Trouble> {
     let unmet = |claim: String, actual: String| Err(Trouble::Unmet { claim, actual });
     let started = Instant::now();
-    let deadline = tokio::time::Instant::from_std(started) + limit;
+    let deadline = started + limit;
     let limit = shown(limit);
     let (head, mut body) = match timeout_at(deadline, response).await {
         Ok(Ok(response)) => response.into_parts(),

@@ -9,7 +9,14 @@ mod deploying;
 mod http_client;
 mod session;
 
-use std::{env, error::Error, future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    env,
+    error::Error,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use edgeproof_cloudflare::plane::ControlPlane;
@@ -27,7 +34,7 @@ use super::{
     failure, journey,
     record::{AppRecord, CaseRecord, Failure, Screenshot, Verdict},
     redact::Redactor,
-    runner::milliseconds,
+    runner::{limit_of, milliseconds},
 };
 
 /// Lines of the output of an app that a record has.
@@ -43,10 +50,12 @@ pub type AtFailure = Arc<
         + Sync,
 >;
 
-/// Runs a case and says what came of it. It never fails itself: a fault of the harness is a verdict.
+/// Runs a case and says what came of it. It never fails itself: a fault of the harness is a verdict. A step that is not done
+/// when the limit is over has failed; it holds for a case that names none itself.
 pub async fn execute(
     case: &Case,
     environment: &Environment,
+    limit: Duration,
     at_failure: Option<AtFailure>,
 ) -> CaseRecord {
     if let Some(reason) = &case.scenario.skip {
@@ -72,16 +81,23 @@ pub async fn execute(
         given.cloudflare.get_or_insert_default();
     }
     let mut record = match Rig::start(environment, given).await {
-        Ok(rig) => on(rig, &clock, case, at_failure).await,
+        Ok(rig) => on(rig, &clock, case, limit, at_failure).await,
         Err(error) => CaseRecord::without_run(case, Verdict::Error(causes::with_causes(&error))),
     };
     record.took_ms = milliseconds(started.elapsed());
     record
 }
 
-async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
+async fn on(
+    rig: Rig,
+    clock: &Clock,
+    case: &Case,
+    limit: Duration,
+    at_failure: Option<AtFailure>,
+) -> CaseRecord {
     let redactor = Redactor::new(secrets(&rig));
-    let mut session = Session::new(&rig, clock, case, &redactor);
+    let limit = limit_of(case, limit);
+    let mut session = Session::new(&rig, clock, case, &redactor, limit);
     let mut ended = session.run().await;
     if let Ok(failures) = &mut ended {
         // First, as it may be the cause of the others.

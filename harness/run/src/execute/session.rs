@@ -6,6 +6,7 @@ use bytes::Bytes;
 use edgeproof_cloudflare::plane::{ControlPlane, State};
 use edgeproof_ground::{
     clock::Clock,
+    time::shown,
     trace::{Exchange, Party},
 };
 use edgeproof_origin::{Origin, RecordedRequest};
@@ -14,7 +15,7 @@ use edgeproof_scenario::{
     deploying::Deploying,
     expect::{Expect, ExpectAtEnd, ExpectOrigin},
     load::Case,
-    step::{Action, Change, Step},
+    step::{Action, Actor, Change, Step},
 };
 use edgeproof_wallarm::WallarmNode;
 use http_body_util::BodyExt;
@@ -34,6 +35,9 @@ use crate::{
 
 /// How long a step may take if it says nothing: as long as a visitor would wait.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a step may take at most; nobody waits longer, and a clock has an end.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a copy for the filtering node may be on its way.
 const NODE_LIMIT: Duration = Duration::from_secs(5);
@@ -80,7 +84,9 @@ pub(super) struct Session<'a> {
     browsers: Browsers,
     jars: ByVisitor<Jar>,
     captured: Captured,
-    /// When the time that the scenario gives itself is over.
+    /// How long the scenario may take.
+    limit: Duration,
+    /// When that is over.
     end_of_time: Option<Instant>,
 }
 
@@ -90,6 +96,7 @@ impl<'a> Session<'a> {
         clock: &'a Clock,
         case: &'a Case,
         redactor: &'a Redactor,
+        limit: Duration,
     ) -> Self {
         Self {
             rig,
@@ -99,10 +106,8 @@ impl<'a> Session<'a> {
             browsers: Browsers::default(),
             jars: ByVisitor::new(),
             captured: Captured::default(),
-            end_of_time: case
-                .scenario
-                .timeout
-                .map(|timeout| Instant::now() + timeout.0),
+            limit,
+            end_of_time: Instant::now().checked_add(limit),
         }
     }
 
@@ -137,7 +142,7 @@ impl<'a> Session<'a> {
             _ => self.rig.trace().count(),
         };
         let action = self.captured.action(&step.action);
-        let outcome = match self.act_in_time(step, &action).await {
+        let mut outcome = match self.act_in_time(step, &action).await {
             Ok(outcome) => outcome,
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(Trouble::Unmet { claim, actual }) => {
@@ -159,6 +164,13 @@ impl<'a> Session<'a> {
             return Ok(Vec::new());
         };
         let expect = self.captured.expect(expect);
+        match self.look_in_time(step, &expect, &mut outcome).await {
+            Ok(()) => {}
+            Err(Trouble::Fault(fault)) => return Err(fault),
+            Err(Trouble::Unmet { claim, actual }) => {
+                return Ok(vec![self.unmet(index, &action, claim, actual, hops_before)]);
+            }
+        }
         let is_raw = matches!(action, Action::Raw(_));
         let observed = self.observed(outcome, &expect, hops_before, is_raw).await?;
         let failures = check::check(&expect, &observed)
@@ -177,24 +189,35 @@ impl<'a> Session<'a> {
 
     /// Does what the step says; where it is still at it when the scenario's time is over, that is a failure of the step.
     async fn act_in_time(&mut self, step: &Step, action: &Action) -> Result<Outcome, Trouble> {
-        let Some((timeout, end)) = self.case.scenario.timeout.zip(self.end_of_time) else {
-            return self.act(step, action).await;
-        };
-        let acted = tokio::time::timeout_at(end, self.act(step, action)).await;
-        acted.unwrap_or_else(|_| {
-            let timeout = edgeproof_ground::time::shown(timeout.0);
-            Err(Trouble::Unmet {
-                claim: format!("the step is done within the {timeout} of the scenario"),
-                actual: "it was not".to_owned(),
-            })
-        })
+        let (limit, end) = (self.limit, self.end_of_time);
+        in_time(limit, end, self.act(step, action)).await
+    }
+
+    /// Looks at the page of a browser until it shows what is expected.
+    async fn look_in_time(
+        &mut self,
+        step: &Step,
+        expect: &Expect,
+        outcome: &mut Outcome,
+    ) -> Result<(), Trouble> {
+        let looks =
+            !expect.page.is_empty() || !expect.console.is_empty() || expect.whole_console.is_some();
+        if !looks || step.action.actor() != Actor::Browser {
+            return Ok(());
+        }
+        let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
+        let (limit, end) = (self.limit, self.end_of_time);
+        let browser = self.browsers.of(self.rig, visitor).await?;
+        in_time(limit, end, browser.look(step, expect, outcome)).await
     }
 
     /// Does what the step says, as its visitor.
     async fn act(&mut self, step: &Step, action: &Action) -> Result<Outcome, Trouble> {
         // Who takes a step was checked while reading.
         let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
-        let limit = step.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        let limit = step
+            .timeout
+            .map_or(DEFAULT_LIMIT, |limit| limit.0.min(LONGEST));
         match action {
             Action::Advance(by) => {
                 self.clock.advance(by.0);
@@ -229,14 +252,9 @@ impl<'a> Session<'a> {
                 ..Outcome::default()
             });
         }
-        let wants_page = step
-            .expect
-            .as_ref()
-            .is_some_and(|expect| !expect.page.is_empty());
         let browser = self.browsers.of(self.rig, visitor).await?;
-        browser
-            .act(action, step.call.as_ref(), limit, wants_page)
-            .await
+        let folder = self.case.file.parent().unwrap_or(Path::new(""));
+        browser.act(step, action, folder, limit).await
     }
 
     /// Deploys something. Where nothing is expected of it, it must succeed.
@@ -472,6 +490,28 @@ impl<'a> Session<'a> {
     fn failure(&self, base: &[String], mismatch: Mismatch) -> Failure {
         failure::of(self.case, base, mismatch, self.redactor)
     }
+}
+
+/// What is done before the time of the scenario is over; what is not is a verdict on the step that was still at it.
+async fn in_time<T>(
+    limit: Duration,
+    end: Option<Instant>,
+    done: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let Some(end) = end else {
+        return done.await;
+    };
+    tokio::time::timeout_at(end, done)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Trouble::Unmet {
+                claim: format!(
+                    "expected the step to be done within the {} of the scenario",
+                    shown(limit)
+                ),
+                actual: "it was not; `timeout:` gives a scenario more time".to_owned(),
+            })
+        })
 }
 
 /// The hops of a call: the visitor's own, and all that bear the same ray.

@@ -1,0 +1,157 @@
+//! Dialogs that a page opens: its scripts stand still until each is answered.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use headless_chrome::protocol::cdp::Page::HandleJavaScriptDialog;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+
+use super::Page;
+use crate::protocol::Connection;
+
+/// How many dialogs are kept of a page that opens one after the other.
+const KEPT: usize = 100;
+
+/// How a visitor answers dialogs: `accept`, `dismiss`, or any other text for a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "String")]
+#[schemars(with = "String")]
+pub enum DialogAnswer {
+    /// With "OK".
+    Accept,
+    /// With "Cancel".
+    Dismiss,
+    /// With this text, and "OK".
+    Text(String),
+}
+
+impl From<String> for DialogAnswer {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "accept" => Self::Accept,
+            "dismiss" => Self::Dismiss,
+            _ => Self::Text(text),
+        }
+    }
+}
+
+/// A dialog that was open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialog {
+    /// `alert`, `confirm`, `prompt` or `beforeunload`.
+    pub kind: String,
+    /// What it said.
+    pub message: String,
+    /// Whether the visitor had an answer. A dialog that has none is closed all the same, or the page would stand still.
+    pub answered: bool,
+}
+
+impl Dialog {
+    /// Whether the scenario should have said how to answer it. An alert has one answer, and who goes to another page
+    /// wants to leave this one.
+    pub fn needs_an_answer(&self) -> bool {
+        !self.answered && matches!(self.kind.as_str(), "confirm" | "prompt")
+    }
+}
+
+/// The dialogs of a visit. Clones share them.
+#[derive(Clone)]
+pub(super) struct Dialogs {
+    shared: Arc<Shared>,
+    opened: mpsc::UnboundedSender<(String, HandleJavaScriptDialog)>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Counts the dialogs.
+    count: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    answer: Option<DialogAnswer>,
+    seen: Vec<Dialog>,
+}
+
+impl Dialogs {
+    /// Dialogs whose answers are sent over this connection.
+    pub(super) fn answered_over(connection: &Connection) -> Self {
+        let (opened, mut answers) = mpsc::unbounded_channel::<(String, HandleJavaScriptDialog)>();
+        let connection = connection.clone();
+        tokio::spawn(async move {
+            while let Some((session, answer)) = answers.recv().await {
+                // One that is closed already needs no answer.
+                let _ = connection.ask(Some(&session), answer).await;
+            }
+        });
+        Self {
+            shared: Arc::default(),
+            opened,
+        }
+    }
+
+    /// Takes an event of a session; answers a dialog that opens.
+    pub(super) fn observe(&self, session: &str, event: &str, parameters: &Value) {
+        if event != "Page.javascriptDialogOpening" {
+            return;
+        }
+        let text = |key: &str| parameters[key].as_str().unwrap_or_default().to_owned();
+        let mut state = self.shared.lock();
+        let dialog = Dialog {
+            kind: text("type"),
+            message: text("message"),
+            answered: state.answer.is_some(),
+        };
+        let (accept, prompt_text) = match &state.answer {
+            Some(DialogAnswer::Accept) => (true, None),
+            Some(DialogAnswer::Text(text)) => (true, Some(text.clone())),
+            Some(DialogAnswer::Dismiss) => (false, None),
+            None => (!dialog.needs_an_answer(), None),
+        };
+        if state.seen.len() < KEPT {
+            state.seen.push(dialog);
+        }
+        drop(state);
+        let answer = HandleJavaScriptDialog {
+            accept,
+            prompt_text,
+        };
+        // The other end is gone when the visit is over.
+        let _ = self.opened.send((session.to_owned(), answer));
+        self.shared.count.send_modify(|count| *count += 1);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Page {
+    /// How dialogs are answered from now on.
+    pub fn answer_dialogs(&self, answer: Option<DialogAnswer>) {
+        self.dialogs.shared.lock().answer = answer;
+    }
+
+    /// The dialogs that were open since they were taken last.
+    pub fn take_dialogs(&self) -> Vec<Dialog> {
+        mem::take(&mut self.dialogs.shared.lock().seen)
+    }
+
+    /// Waits until a dialog has been open that has not been taken yet. Says whether one has.
+    pub async fn dialog(&self, limit: Duration) -> bool {
+        let mut count = self.dialogs.shared.count.subscribe();
+        let open = async {
+            while self.dialogs.shared.lock().seen.is_empty() && count.changed().await.is_ok() {}
+        };
+        tokio::time::timeout(limit, open).await.is_ok()
+    }
+}
