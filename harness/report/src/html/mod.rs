@@ -87,6 +87,16 @@ pub fn page(style: &'static str, body: &Markup) -> Markup {
     }
 }
 
+/// A link where the address is one of the web; anything else, a script for example, is only shown.
+fn linked(address: &str) -> Markup {
+    let is_of_web = ["https://", "http://"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme));
+    html! {
+        @if is_of_web { a href=(address) { (address) } } @else { (address) }
+    }
+}
+
 fn section(case: &CaseRecord) -> Markup {
     let word = case.verdict.word();
     let open = matches!(case.verdict, Verdict::Failed(_) | Verdict::Error(_));
@@ -100,7 +110,7 @@ fn section(case: &CaseRecord) -> Markup {
             }
             @match &case.verdict {
                 Verdict::Passed => {}
-                Verdict::KnownFailure { reason, link } => p { (reason) " " a href=(link) { (link) } },
+                Verdict::KnownFailure { reason, link } => p { (reason) " " (linked(link)) },
                 Verdict::Skipped(reason) => p { (reason) },
                 Verdict::Error(message) => pre { (message) },
                 Verdict::Failed(failures) | Verdict::Observed(failures) => {
@@ -110,7 +120,7 @@ fn section(case: &CaseRecord) -> Markup {
             @if !case.refs.is_empty() {
                 p.refs {
                     "See "
-                    @for reference in &case.refs { a href=(reference) { (reference) } " " }
+                    @for reference in &case.refs { (linked(reference)) " " }
                 }
             }
             @for picture in &case.screenshots {

@@ -14,10 +14,14 @@ use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use tokio::time::timeout;
 
 use super::{
-    HarnessFault,
+    HarnessFault, notes,
     session::{ByVisitor, Outcome, Trouble},
 };
-use crate::observed::{LivePage, ObservedCall};
+use crate::{
+    observed::{LivePage, ObservedCall},
+    record::Note,
+    redact::Redactor,
+};
 
 /// How long a browser may take to show what it shows, and to be wiped; it takes some milliseconds.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
@@ -62,6 +66,22 @@ impl Browsers {
             }
         }
         pictures
+    }
+
+    /// What the page of a visitor shows and has printed; nothing where none is open.
+    pub(super) async fn notes(&self, visitor: &str, redactor: &Redactor) -> Vec<Note> {
+        let Some(browser) = self.open.get(visitor) else {
+            return Vec::new();
+        };
+        let page: &Page = &browser.visit;
+        let html = timeout(LAST_LIMIT, page.html()).await;
+        // A page that shows nothing any more is told by the failure itself.
+        let shown = html
+            .ok()
+            .and_then(Result::ok)
+            .map(|html| notes::page(&html, redactor));
+        let console = page.console().into_iter().map(|line| line.text).collect();
+        shown.into_iter().chain(notes::console(console)).collect()
     }
 
     pub(super) async fn close(&mut self) {
