@@ -153,7 +153,7 @@ fn check_script(name: &str, expected: &ExpectScript, script: &ScriptState) -> Ve
         let actual = script.variables.get(variable);
         if !matcher.holds(actual.map(String::as_str)) {
             let actual = actual.map_or("it is not set".to_owned(), |actual| {
-                format!("got `{}`", actual)
+                format!("got `{actual}`")
             });
             mismatches.push(
                 Mismatch::new(

@@ -152,7 +152,7 @@ fn content(
             Mismatch::new(
                 &["body"],
                 format!("expected the request body at {side} {matcher}"),
-                format!("got `{}`", body),
+                format!("got `{body}`"),
             )
             .saying(matcher.message()),
         );

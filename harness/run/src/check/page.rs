@@ -143,7 +143,7 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
                     &["page", index, "attributes", name],
                     format!("expected the attribute `{name}` of `{select}` {matcher}"),
                     value.map_or("the attribute is absent".to_owned(), |value| {
-                        format!("got `{}`", value)
+                        format!("got `{value}`")
                     }),
                 )
                 .saying(matcher.message()),
@@ -191,7 +191,7 @@ fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<
     if all == 1 && elements == 1 {
         Ok(())
     } else {
-        Err(format!("but this was inserted: `{}`", inserted))
+        Err(format!("but this was inserted: `{inserted}`"))
     }
 }
 

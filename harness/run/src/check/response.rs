@@ -25,7 +25,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         let text = String::from_utf8_lossy(&call.body);
         let unreadable = call.unreadable(expect.body_complete);
         if unreadable.is_some() || !body.holds(Some(&text)) {
-            let actual = unreadable.unwrap_or_else(|| format!("got `{}`", text));
+            let actual = unreadable.unwrap_or_else(|| format!("got `{text}`"));
             mismatches.push(
                 Mismatch::new(
                     &["body"],
