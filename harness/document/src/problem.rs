@@ -2,6 +2,7 @@
 //!
 //! The same drawing serves a mistake in a file and an expectation that did not hold.
 
+use edgeproof_ground::visible::visible;
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
     MietteSpanContents, SourceCode, SourceSpan, SpanContents,
@@ -65,11 +66,13 @@ pub fn draw(
     } else {
         GraphicalTheme::unicode_nocolor()
     };
+    let excerpt = excerpt.map(Excerpt::visible);
+    let (message, label, help) = (visible(message), label.map(visible), help.map(visible));
     let shown = Shown {
-        message,
-        excerpt,
-        label,
-        help,
+        message: &message,
+        excerpt: excerpt.as_ref(),
+        label: label.as_deref(),
+        help: help.as_deref(),
     };
     let mut text = String::new();
     let drawn = GraphicalReportHandler::new_themed(theme)

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use edgeproof_ground::{redaction::Redactor, visible::visible};
+
 /// The text of every file that was read. A [`Span`] is meaningful with the sources it came from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -70,7 +72,7 @@ impl Sources {
         self.files.get(number as usize)
     }
 
-    /// The lines around a span, to be shown away from the file.
+    /// The lines around a span, to be shown away from the file: with stars in place of what names say is secret.
     pub fn excerpt(&self, span: Span) -> Option<Excerpt> {
         let file = self.file(span.file)?;
         let place = self.place(span)?;
@@ -87,7 +89,7 @@ impl Sources {
         Some(Excerpt {
             first_line: place.line - file.text[first..line_start].matches('\n').count(),
             place,
-            text: file.text[first..last].to_owned(),
+            text: Redactor::default().starred(&file.text[first..last]),
             start: span.start - first,
             length: end - span.start,
         })
@@ -106,6 +108,33 @@ impl Sources {
     }
 }
 
+impl Excerpt {
+    /// The same with symbols in place of control characters, its mark around what it was around before.
+    #[must_use]
+    pub fn visible(&self) -> Self {
+        let end = self.start + self.length;
+        let (Some(before), Some(marked), Some(behind)) = (
+            self.text.get(..self.start),
+            self.text.get(self.start..end),
+            self.text.get(end..),
+        ) else {
+            return Self {
+                text: visible(&self.text),
+                ..self.clone()
+            };
+        };
+        // The last line has its end no more, but the first half of it.
+        let behind = behind.strip_suffix('\r').unwrap_or(behind);
+        let (before, marked, behind) = (visible(before), visible(marked), visible(behind));
+        Self {
+            start: before.len(),
+            length: marked.len(),
+            text: before + &marked + &behind,
+            ..self.clone()
+        }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
@@ -117,6 +146,21 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn an_excerpt_hides_what_names_say_is_secret_and_shows_control_characters() {
+        let mut sources = Sources::default();
+        let text = "token: 'ü1'\r\nbell: \u{7} x\r\n";
+        let file = sources.add(Path::new("a.yaml"), text.to_owned());
+        let span = Span {
+            file,
+            start: text.find('x').unwrap(),
+            length: 1,
+        };
+        let excerpt = sources.excerpt(span).unwrap().visible();
+        assert_eq!(excerpt.text.trim_end(), "token: '***'\nbell: ␇ x");
+        assert_eq!(&excerpt.text[excerpt.start..][..excerpt.length], "x");
+    }
 
     #[rstest]
     #[case(0, (1, 1))]

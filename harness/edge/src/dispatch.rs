@@ -1,6 +1,6 @@
 //! What becomes of a request that was taken in: a worker runs, or it goes to the origin.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgeproof_deployment::FailureMode;
 use edgeproof_ground::{
@@ -225,6 +225,7 @@ impl Front {
         let Some(endpoint) = run.endpoint else {
             return fail("which is not deployed", ErrorCode::WorkerThrew);
         };
+        let began = Instant::now();
         let open = endpoint.in_use.visit();
         let outgoing = hop.clone();
         let request = arrival
@@ -250,6 +251,9 @@ impl Front {
         hop.answered(ResponseHead::of(&answer));
         match workers::failure(answer.status(), answer.headers()) {
             Some(Failure::Threw) => {
+                if let Some(thrown) = endpoint.thrown.since(began).await {
+                    hop.threw(thrown);
+                }
                 fail("which threw or will never answer", ErrorCode::WorkerThrew)
             }
             Some(Failure::Overloaded) => fail("which is overloaded", ErrorCode::WorkerOverLimit),

@@ -1,7 +1,8 @@
 //! Where the runtime serves a worker, and how long the edge needs it there.
 
-use std::net::SocketAddr;
+use std::{fmt, net::SocketAddr, sync::Arc};
 
+use futures_util::future::BoxFuture;
 use tokio::{sync::watch, time::Instant};
 
 /// Where the runtime serves a worker.
@@ -16,6 +17,38 @@ pub struct WorkerEndpoint {
     pub cpu_ms: Option<u64>,
     /// What the edge holds for as long as it may send requests there. Workers of one process share it.
     pub in_use: InUse,
+    /// Why it failed, where the runtime tells.
+    pub thrown: Thrown,
+}
+
+/// What the code of a worker threw that nobody caught, as its runtime tells it.
+#[derive(Clone, Default)]
+pub struct Thrown(Option<Arc<Tell>>);
+
+/// Of a request that began at this time.
+type Tell = dyn Fn(std::time::Instant) -> BoxFuture<'static, Option<String>> + Send + Sync;
+
+impl Thrown {
+    /// Told by this.
+    pub fn by(
+        tell: impl Fn(std::time::Instant) -> BoxFuture<'static, Option<String>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    /// What failed a request that began at this time.
+    pub(super) async fn since(&self, began: std::time::Instant) -> Option<String> {
+        match &self.0 {
+            Some(tell) => tell(began).await,
+            None => None,
+        }
+    }
+}
+
+impl fmt::Debug for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Thrown").field(&self.0.is_some()).finish()
+    }
 }
 
 /// Says that a process is deployed to the edge, or has visits. Clones say it of the same process.

@@ -58,7 +58,7 @@ pub use certificates::{CertificateAuthority, CertificateError};
 pub use door::Outbound;
 use edgeproof_ground::trace::Trace;
 use edgeproof_internet::Internet;
-pub use endpoint::{InUse, LastVisit, WorkerEndpoint};
+pub use endpoint::{InUse, LastVisit, Thrown, WorkerEndpoint};
 pub use normalise::{Normalization, NormalizationType};
 pub use preamble::preamble;
 pub use ray::Ray;

@@ -128,6 +128,7 @@ async fn world() -> World {
         address: runtime().await,
         process: None,
         in_use: InUse::new().0,
+        thrown: Thrown::default(),
     };
     edge.deployer()
         .deploy(routes, [("flow".to_owned(), endpoint)].into())

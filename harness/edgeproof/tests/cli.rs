@@ -11,8 +11,12 @@
 mod app;
 #[path = "cli/deploy.rs"]
 mod deploy;
+#[path = "cli/failures.rs"]
+mod failures;
 #[path = "cli/new.rs"]
 mod new;
+#[path = "cli/secrets.rs"]
+mod secrets;
 
 use std::{
     fs,

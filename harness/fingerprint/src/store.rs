@@ -10,7 +10,7 @@ use super::{
     ids,
     latest::Latest,
     response::{ApiError, Refused},
-    rules::{self, Expression, Outcome, Ruleset},
+    rules::{self, Expression, Ruleset},
     server_api::Limits,
     velocity::History,
     workspace_keys::WorkspaceKeys,
@@ -31,23 +31,23 @@ pub struct Record {
 }
 
 impl Record {
-    /// Which rule blocked the call, and by which values of the event; nothing where it was not blocked.
-    pub fn blocked_by(&self) -> Option<String> {
-        let action = self.event.rule_action.as_ref()?;
-        if !matches!(action.outcome, Outcome::Block { .. }) {
-            return None;
-        }
+    /// The event, and which rule decided about the call by which of its values.
+    pub fn decision(&self) -> String {
+        let mut said = format!("event {}", self.event.event_id);
+        let Some(action) = &self.event.rule_action else {
+            return said;
+        };
         let outcome = &action.outcome;
         let (Some(id), Some(text)) = (&action.rule_id, &action.rule_expression) else {
-            return Some(format!("{outcome}: no rule of {} holds", action.ruleset_id));
+            return format!("{said}: {outcome}: no rule of {} holds", action.ruleset_id);
         };
-        let mut said = format!("{outcome} by rule {id}, `{text}`");
+        said.push_str(&format!(": {outcome} by rule {id}, `{text}`"));
         if let (Ok(condition), Ok(event)) = (text.parse::<Expression>(), self.event.to_json()) {
             for clause in condition.explain(&event).clauses {
                 said.push_str(&format!("; {clause}"));
             }
         }
-        Some(said)
+        said
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use edgeproof_document::source::{Excerpt, Place};
 use edgeproof_origin::launch::{Printed, Stream};
 use edgeproof_run::{
-    record::{AppRecord, CaseRecord, Failure, HopRecord, Verdict},
+    record::{AppRecord, CaseRecord, Failure, HopRecord, Note, Verdict},
     results::Results,
 };
 
@@ -125,6 +125,11 @@ fn failure() -> Failure {
         nearest: None,
         call: Some("POST https://shop.example/api/create-account".to_owned()),
         journey: journey(),
+        notes: vec![Note {
+            title: "the worker's log meanwhile".to_owned(),
+            lines: vec!["allowed <all>".to_owned()],
+        }],
+        way_out: Some("give the deployment a ruleset that blocks private windows".to_owned()),
     }
 }
 
@@ -142,6 +147,7 @@ fn journey() -> Vec<HopRecord> {
             took_us: Some(took_us),
             decision: decision.map(str::to_owned),
             fault: None,
+            exception: None,
             request_headers: vec![("cookie".to_owned(), "[redacted]".to_owned())],
             request_bytes: 42,
             response_headers: vec![("content-type".to_owned(), "application/json".to_owned())],

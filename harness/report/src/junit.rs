@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use edgeproof_document::problem::TextStyle;
+use edgeproof_ground::visible::visible;
 use edgeproof_run::{
     failure_text as failure,
     record::{CaseRecord, Failure, Verdict},
@@ -74,9 +75,10 @@ fn test_case(case: &CaseRecord) -> TestCase {
         .map_or("scenarios", |(folder, _)| folder);
     test_case.set_classname(folder);
     test_case.set_time(Duration::from_millis(case.took_ms));
-    test_case
-        .extra
-        .insert("file".into(), case.file.display().to_string().into());
+    test_case.extra.insert(
+        "file".into(),
+        visible(&case.file.display().to_string()).into(),
+    );
     let mut out = case.log.join("\n");
     for text in failure::printed(&case.apps) {
         out.push_str(&format!("\n{text}"));

@@ -7,8 +7,8 @@ use edgeproof_ground::trace::{Exchange, Party, RequestHead, ResponseHead, Trace}
 use edgeproof_run::{
     event::Event,
     journey,
-    record::{CaseRecord, Failure, Verdict},
-    redact::Redactor,
+    record::{CaseRecord, Failure, Note, Verdict},
+    redact::{self, Redactor},
     results::Results,
 };
 use edgeproof_scenario::load::load_text;
@@ -79,16 +79,24 @@ impl Secrets {
 
 fn secrets() -> impl Strategy<Value = Secrets> {
     // Longer than any word of a report, of characters that HTML and XML leave alone and such that they do not.
-    let text = || "[A-Za-z0-9_.~+/-]{12,40}";
-    (text(), text(), text(), text(), "[A-Za-z0-9_-]{300,400}").prop_map(
-        |(key, authorization, cookie, set_cookie, signals)| Secrets {
-            key,
-            authorization,
-            cookie,
-            set_cookie,
-            signals,
-        },
+    // Such as begin like no word, host or path: those are not hidden wherever they occur.
+    let text = || "[A-Z][0-9][A-Za-z0-9_.~+/-]{10,38}";
+    (
+        text(),
+        text(),
+        text(),
+        text(),
+        "[A-Z][0-9][A-Za-z0-9_-]{300,400}",
     )
+        .prop_map(
+            |(key, authorization, cookie, set_cookie, signals)| Secrets {
+                key,
+                authorization,
+                cookie,
+                set_cookie,
+                signals,
+            },
+        )
 }
 
 /// A failure whose every text repeats every secret.
@@ -101,7 +109,9 @@ fn record(secret: &Secrets) -> CaseRecord {
     let case = &load_text(Path::new("a.yaml"), &file).unwrap()[0];
     let body = case.node.at_path(["steps", "0", "expect", "body"]).unwrap();
     let exchanges = exchanges(secret);
-    let redactor = Redactor::of_trace([secret.key.clone()], &exchanges);
+    let mut secrets = redact::Secrets::default();
+    secrets.add_declared([secret.key.clone()]);
+    secrets.add_heads(&exchanges);
     let hops = journey::records(&exchanges, &Redactor::default());
     let failure = Failure {
         claim: format!("the body is `{repeated}`"),
@@ -111,11 +121,16 @@ fn record(secret: &Secrets) -> CaseRecord {
         nearest: Some(repeated.clone()),
         call: Some(repeated.clone()),
         journey: hops.clone(),
+        notes: vec![Note {
+            title: "the page shows".to_owned(),
+            lines: vec![repeated.clone()],
+        }],
+        way_out: Some(repeated.clone()),
     };
     let mut record = CaseRecord::without_run(case, Verdict::Failed(vec![failure]));
     record.hops = hops;
     record.log = vec![repeated];
-    redactor.record(record)
+    redact::record(record, &secrets.redactor())
 }
 
 fn terminal(record: &CaseRecord) -> String {

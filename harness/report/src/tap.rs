@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use edgeproof_document::problem::TextStyle;
+use edgeproof_ground::visible::in_one_line;
 use edgeproof_run::{
     failure_text as failure,
     record::{CaseRecord, Verdict},
@@ -21,15 +22,15 @@ pub fn text(results: &Results) -> String {
 fn write_case(text: &mut String, number: usize, case: &CaseRecord) {
     let ok = matches!(case.verdict, Verdict::Passed | Verdict::Skipped(_));
     let result = if ok { "ok" } else { "not ok" };
-    let title = format!("{} {}", case.name, case.title).replace('#', "\\#");
+    let title = in_one_line(&format!("{} {}", case.name, case.title)).replace('#', "\\#");
     let _ = write!(text, "{result} {number} - {title}");
     match &case.verdict {
         Verdict::Skipped(reason) => {
-            let _ = writeln!(text, " # SKIP {}", reason.replace('\n', " "));
+            let _ = writeln!(text, " # SKIP {}", in_one_line(reason));
         }
         Verdict::Observed(_) => text.push_str(" # TODO not required\n"),
         Verdict::KnownFailure { reason, link } => {
-            let _ = writeln!(text, " # TODO {} {link}", reason.replace('\n', " "));
+            let _ = writeln!(text, " # TODO {} {link}", in_one_line(reason));
         }
         _ => text.push('\n'),
     }

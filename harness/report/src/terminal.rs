@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use edgeproof_document::problem::TextStyle;
-use edgeproof_ground::time::shown;
+use edgeproof_ground::{shell, time::shown, visible::in_one_line};
 use edgeproof_run::{
     event::Event,
     failure_text as failure,
@@ -17,6 +17,8 @@ pub struct Terminal<W> {
     out: W,
     style: TextStyle,
     failed: Vec<String>,
+    /// The command that runs one case again, without its filter.
+    again: String,
 }
 
 impl<W: Write> Terminal<W> {
@@ -26,7 +28,14 @@ impl<W: Write> Terminal<W> {
             out,
             style,
             failed: Vec::new(),
+            again: "edgeproof run".to_owned(),
         }
+    }
+
+    /// The same for a run of this command, which a failed case is run again with.
+    #[must_use]
+    pub fn of_command(self, again: String) -> Self {
+        Self { again, ..self }
     }
 
     /// Writes what an event reports.
@@ -55,7 +64,7 @@ impl<W: Write> Terminal<W> {
         writeln!(
             self.out,
             "{sign} {}  {name}  {}",
-            record.title,
+            in_one_line(&record.title),
             shown(record.took())
         )?;
         match &record.verdict {
@@ -145,7 +154,14 @@ impl<W: Write> Terminal<W> {
             }
         }
         if let Some(first) = self.failed.first() {
-            writeln!(self.out, "Run one again: edgeproof run --filter {first}")?;
+            // The round of `--repeat` is no part of a name.
+            let name = first.split('#').next().unwrap_or(first);
+            let again = &self.again;
+            writeln!(
+                self.out,
+                "Run one again: {again} --filter {}",
+                shell::quoted(name)
+            )?;
         }
         Ok(())
     }

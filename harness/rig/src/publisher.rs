@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, WorkerEndpoint};
+use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Thrown, WorkerEndpoint};
 use edgeproof_ground::process::ScratchDirectory;
 use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
 use tokio::{task::JoinSet, time::sleep_until};
@@ -117,6 +117,16 @@ impl Publisher {
             .collect()
     }
 
+    /// The same once everything is there that was written before now.
+    pub(super) async fn log_so_far(&self) -> Vec<LogLine> {
+        let logs = lock(&self.logs).clone();
+        let mut lines = Vec::new();
+        for log in logs {
+            lines.extend(log.lines_so_far().await);
+        }
+        lines
+    }
+
     /// The process that runs what is deployed.
     #[cfg(test)]
     pub(super) async fn process(&self) -> Option<u32> {
@@ -161,10 +171,19 @@ fn endpoints(
             process: runtime.process_id(),
             cpu_ms: worker.and_then(DesiredWorker::cpu_ms),
             in_use: in_use.clone(),
+            thrown: thrown(runtime.log_kept(), name.clone()),
         };
         (name.clone(), endpoint)
     };
     runtime.addresses().iter().map(endpoint).collect()
+}
+
+/// What a worker throws, as the log of its runtime tells it.
+fn thrown(log: RuntimeLog, worker: String) -> Thrown {
+    Thrown::by(move |since| {
+        let (log, worker) = (log.clone(), worker.clone());
+        Box::pin(async move { log.failure(&worker, since).await })
+    })
 }
 
 /// A panic elsewhere leaves these whole: each change is one push or take.

@@ -226,6 +226,11 @@ impl Rig {
         self.publisher.log()
     }
 
+    /// The same once everything is there that the runtimes have written before now.
+    pub async fn log_so_far(&self) -> Vec<LogLine> {
+        self.publisher.log_so_far().await
+    }
+
     /// Where the edge listens. Connections must start with [`preamble`].
     pub fn address(&self) -> SocketAddr {
         self.edge.address()

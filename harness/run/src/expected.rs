@@ -67,6 +67,8 @@ impl Expected {
                 nearest: None,
                 call: None,
                 journey: Vec::new(),
+                notes: Vec::new(),
+                way_out: None,
             }]),
             other => other,
         };

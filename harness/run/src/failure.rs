@@ -16,11 +16,13 @@ pub(super) fn of(case: &Case, base: &[String], mismatch: Mismatch, redactor: &Re
         .find_map(|length| case.node.at_path(path[..length].iter().copied()));
     Failure {
         claim: redactor.text(&mismatch.claim),
-        actual: redactor.text(&mismatch.actual),
+        actual: redactor.sentence(&mismatch.actual),
         excerpt: node.and_then(|node| case.sources.excerpt(node.at)),
         message: mismatch.message,
         nearest: mismatch.nearest.map(|nearest| redactor.text(&nearest)),
         call: None,
         journey: Vec::new(),
+        notes: Vec::new(),
+        way_out: None,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use edgeproof_document::problem::{TextStyle, draw};
 use edgeproof_ground::time::shown;
 
-use crate::record::{AppRecord, Failure, HopRecord};
+use crate::record::{AppRecord, Failure, HopRecord, Note};
 
 /// Lines of the output of an app that are shown with a failure.
 const SHOWN_LINES: usize = 20;
@@ -66,9 +66,31 @@ fn text(failure: &Failure, style: TextStyle, with_journey: bool) -> String {
             let mut shown_before = None;
             for hop in &failure.journey {
                 line(&mut text, 4 + 2 * hop.depth, &hop_line(hop, shown_before));
+                for thrown in hop.exception.iter().flat_map(|exception| exception.lines()) {
+                    line(&mut text, 8 + 2 * hop.depth, thrown);
+                }
                 shown_before = hop.decision.as_deref();
             }
         }
+    }
+    for Note { title, lines } in &failure.notes {
+        // What stands at its hop already is not said again.
+        let is_told = |told: &&String| {
+            let mut thrown = failure
+                .journey
+                .iter()
+                .filter_map(|hop| hop.exception.as_ref());
+            thrown.any(|thrown| told.strip_prefix("Uncaught ") == Some(thrown))
+        };
+        let mut shown = lines.iter().filter(|told| !is_told(told)).peekable();
+        if shown.peek().is_some() {
+            line(&mut text, 2, &format!("{title}:"));
+        }
+        let shown = shown.flat_map(|shown| shown.lines());
+        shown.for_each(|shown| line(&mut text, 4, shown));
+    }
+    if let Some(way_out) = &failure.way_out {
+        line(&mut text, 2, &format!("what to do: {way_out}"));
     }
     text
 }
@@ -94,10 +116,22 @@ fn hop_line(hop: &HopRecord, shown_before: Option<&str>) -> String {
     {
         let _ = write!(text, "  {decision}");
     }
+    if let Some(cache) = cache_status(hop) {
+        let _ = write!(text, "  cache {cache}");
+    }
     if let Some(fault) = &hop.fault {
         let _ = write!(text, "  (fault: {fault})");
     }
     text
+}
+
+/// What the cache of the edge had to do with it, where the decision does not say it.
+fn cache_status(hop: &HopRecord) -> Option<&str> {
+    let is_told = |decision: &String| decision.contains("cache");
+    let mut headers = hop.response_headers.iter();
+    let status = headers.find(|(name, _)| name == "cf-cache-status")?;
+    // Only the edge has the header of its own; others pass it on.
+    (hop.to == "edge" && !hop.decision.as_ref().is_some_and(is_told)).then_some(&status.1)
 }
 
 fn line(text: &mut String, indent: usize, content: &str) {

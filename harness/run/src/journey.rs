@@ -3,7 +3,10 @@
 use edgeproof_ground::trace::{Exchange, Party};
 use http::Method;
 
-use super::{record::HopRecord, redact::Redactor};
+use super::{
+    record::HopRecord,
+    redact::{self, Redactor},
+};
 
 /// Every hop as a record, in the order of arrival.
 pub fn records(exchanges: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
@@ -13,7 +16,7 @@ pub fn records(exchanges: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
         .collect()
 }
 
-/// The same, with which rule of the platform's blocked a call, and why, where the platform was asked.
+/// The same, with the event that identified a call, and which rule decided about it, and why, where the platform was asked.
 pub fn explained(
     exchanges: &[Exchange],
     events: &[edgeproof_fingerprint::Record],
@@ -29,7 +32,7 @@ pub fn explained(
             .iter()
             .rev()
             .find(|event| hop.ray.is_some() && event.ray == hop.ray);
-        let reason = asked.and_then(edgeproof_fingerprint::Record::blocked_by);
+        let reason = asked.map(edgeproof_fingerprint::Record::decision);
         hop.decision = reason.map(|reason| redactor.text(&reason));
     }
     hops
@@ -81,11 +84,12 @@ fn record(exchange: &Exchange, redactor: &Redactor) -> HopRecord {
         took_us: exchange.took.map(micros),
         decision: exchange.decision.as_ref().map(|text| redactor.text(text)),
         fault: exchange.fault.clone(),
-        request_headers: redactor.headers(&request.headers),
+        exception: exchange.exception.as_ref().map(|text| redactor.text(text)),
+        request_headers: redact::headers(redactor, &request.headers),
         request_bytes: request.body_bytes,
         response_headers: response
             .as_ref()
-            .map(|response| redactor.headers(&response.headers))
+            .map(|response| redact::headers(redactor, &response.headers))
             .unwrap_or_default(),
         response_bytes: response.as_ref().map_or(0, |response| response.body_bytes),
     }
@@ -124,7 +128,9 @@ mod tests {
     #[rstest]
     #[case(
         "1",
-        Some("block with 403 by rule r_1, `incognito`; incognito is true: incognito is true")
+        Some(
+            "event 1.a: block with 403 by rule r_1, `incognito`; incognito is true: incognito is true"
+        )
     )]
     #[case::of_another_request("2", None)]
     fn a_block_says_its_rule_and_the_values_that_decided(
@@ -149,7 +155,7 @@ mod tests {
             host: "shop.example".to_owned(),
             event: serde_json::from_value(event).unwrap(),
         };
-        let hops = explained(&exchanges, &[asked], &Redactor::new(Vec::new()));
+        let hops = explained(&exchanges, &[asked], &Redactor::default());
         assert_eq!(hops[0].decision.as_deref(), expected);
     }
 }

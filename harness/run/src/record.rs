@@ -5,6 +5,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use edgeproof_document::source::Excerpt;
+use edgeproof_ground::visible::{in_one_line, visible};
 use edgeproof_origin::launch::Printed;
 use edgeproof_scenario::load::Case;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,21 @@ pub struct Failure {
     pub call: Option<String>,
     /// The exchanges it caused.
     pub journey: Vec<HopRecord>,
+    /// What else there is to know: what happened in place of what did not, what the page shows, what workers wrote.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+    /// What to do about it.
+    #[serde(default)]
+    pub way_out: Option<String>,
+}
+
+/// Lines that explain a failure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// What they are, such as `the page's console`.
+    pub title: String,
+    /// The lines.
+    pub lines: Vec<String>,
 }
 
 /// One hop of a request.
@@ -125,6 +141,9 @@ pub struct HopRecord {
     pub decision: Option<String>,
     /// The fault applied here.
     pub fault: Option<String>,
+    /// What the worker threw here that nobody caught, with its stack.
+    #[serde(default)]
+    pub exception: Option<String>,
     /// The request's headers.
     pub request_headers: Vec<(String, String)>,
     /// Bytes of the request's body.
@@ -183,5 +202,79 @@ impl CaseRecord {
     /// How long it took.
     pub fn took(&self) -> Duration {
         Duration::from_millis(self.took_ms)
+    }
+
+    /// Changes every text that tells what happened.
+    pub(crate) fn each_text(&mut self, change: &mut impl FnMut(&mut String)) {
+        if let Verdict::Error(message) = &mut self.verdict {
+            change(message);
+        }
+        self.each_failure(&mut |failure| failure.each_text(change));
+        self.hops.iter_mut().for_each(|hop| hop.each_text(change));
+        self.log.iter_mut().for_each(&mut *change);
+        for app in &mut self.apps {
+            change(&mut app.command);
+            app.printed
+                .iter_mut()
+                .for_each(|line| change(&mut line.text));
+        }
+    }
+
+    /// Changes every text by which the scenario calls itself, other than its name.
+    pub(crate) fn each_name(&mut self, change: &mut impl FnMut(&mut String)) {
+        change(&mut self.title);
+        self.tags.iter_mut().for_each(&mut *change);
+        self.refs.iter_mut().for_each(&mut *change);
+    }
+
+    /// Changes every failure.
+    pub(crate) fn each_failure(&mut self, change: &mut impl FnMut(&mut Failure)) {
+        if let Verdict::Failed(failures) | Verdict::Observed(failures) = &mut self.verdict {
+            failures.iter_mut().for_each(change);
+        }
+    }
+
+    /// The record with symbols in place of control characters, as every record that was made here is; one that was read
+    /// from a file may be anybody's.
+    #[must_use]
+    pub fn visible(mut self) -> Self {
+        let change = &mut |text: &mut String| *text = visible(text);
+        self.each_text(change);
+        self.each_name(change);
+        self.each_failure(&mut |failure| {
+            failure.excerpt = failure.excerpt.as_ref().map(Excerpt::visible);
+        });
+        self.name = in_one_line(&self.name);
+        self
+    }
+}
+
+impl Failure {
+    pub(crate) fn each_text(&mut self, change: &mut impl FnMut(&mut String)) {
+        change(&mut self.claim);
+        change(&mut self.actual);
+        let others = [
+            &mut self.message,
+            &mut self.nearest,
+            &mut self.call,
+            &mut self.way_out,
+        ];
+        others.into_iter().flatten().for_each(&mut *change);
+        self.journey
+            .iter_mut()
+            .for_each(|hop| hop.each_text(change));
+        let lines = self.notes.iter_mut().flat_map(|note| &mut note.lines);
+        lines.for_each(change);
+    }
+}
+
+impl HopRecord {
+    fn each_text(&mut self, change: &mut impl FnMut(&mut String)) {
+        change(&mut self.url);
+        let told = [&mut self.decision, &mut self.fault, &mut self.exception];
+        told.into_iter().flatten().for_each(&mut *change);
+        let headers = self.request_headers.iter_mut();
+        let headers = headers.chain(&mut self.response_headers);
+        headers.for_each(|(_, value)| change(value));
     }
 }

@@ -1,195 +1,202 @@
-//! Keeps secrets out of every report, message and log that leaves a run.
+//! Keeps secrets out of every report, message and log that leaves a run: gathers what a case must not tell, and hides it in
+//! the record of the case.
 
-use edgeproof_ground::trace::Exchange;
-use http::{HeaderMap, HeaderName, header};
+use std::{env, ffi::OsString};
 
-use super::record::{CaseRecord, Failure, HopRecord, Verdict};
+use edgeproof_document::node::{Value, YamlNode};
+pub use edgeproof_ground::redaction::{REDACTED, Redactor};
+use edgeproof_ground::{
+    redaction::{Telling, is_secret, is_secret_variable},
+    trace::Exchange,
+    visible::visible,
+};
+use edgeproof_origin::RecordedRequest;
+use http::HeaderMap;
 
-/// What stands in place of a secret.
-pub const REDACTED: &str = "[redacted]";
+use super::{
+    observed::ObservedCall,
+    record::{CaseRecord, Failure},
+};
 
-/// Values longer than this are shortened: `fp-data` alone is 20 KB.
-const SHOWN_BYTES: usize = 200;
+/// Bytes of a body in which secrets are looked for; a longer one is not shown whole anyway.
+const BODY: usize = 256 * 1024;
 
-/// Texts shorter than this are no secrets but words; replacing them would garble every message.
-const SHORTEST_SECRET: usize = 6;
-
-/// Replaces secrets: the values of headers that carry them, and given texts wherever they occur.
+/// What a case must not tell.
 #[derive(Clone, Debug, Default)]
-pub struct Redactor {
-    secrets: Vec<String>,
+pub struct Secrets(Telling);
+
+impl Secrets {
+    /// What a scenario says, and this process's environment.
+    pub fn of_scenario(scenario: &YamlNode) -> Self {
+        let mut secrets = Self::default();
+        secrets.environment(env::vars_os());
+        secrets.add_node(scenario, false);
+        secrets
+    }
+
+    fn environment(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+        for (name, value) in variables {
+            if is_secret_variable(&name.to_string_lossy()) {
+                self.0.found(&value.to_string_lossy());
+            }
+        }
+    }
+
+    fn add_node(&mut self, node: &YamlNode, named: bool) {
+        match &node.value {
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    if key.text == "variables" {
+                        self.add_variables(value);
+                    }
+                    self.add_node(value, named || is_secret(&key.text));
+                }
+            }
+            Value::List(items) => items.iter().for_each(|item| self.add_node(item, named)),
+            Value::Text(text) if named => self.0.found(text),
+            Value::Text(text) => self.0.found_in(text),
+            Value::Integer(number) if named => self.0.found(&number.to_string()),
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) | Value::Null => {}
+        }
+    }
+
+    fn add_variables(&mut self, variables: &YamlNode) {
+        let Value::Map(variables) = &variables.value else {
+            return;
+        };
+        for (name, value) in variables {
+            if let Value::Text(text) = &value.value {
+                self.0.variable(&name.text, text);
+            }
+        }
+    }
+
+    /// Texts that somebody declared secrets.
+    pub fn add_declared(&mut self, secrets: impl IntoIterator<Item = String>) {
+        for secret in secrets {
+            self.0.declared(&secret);
+        }
+    }
+
+    /// What a value of this name is worth hiding for.
+    pub fn add_named(&mut self, name: &str, value: &str) {
+        if is_secret(name) {
+            self.0.found(value);
+        }
+    }
+
+    /// What names say is secret in the heads of these hops: a page or a log may repeat it.
+    pub fn add_heads(&mut self, exchanges: &[Exchange]) {
+        for exchange in exchanges {
+            self.0.found_in(&exchange.request.url);
+            self.add_headers(&exchange.request.headers);
+            if let Some(response) = &exchange.response {
+                self.add_headers(&response.headers);
+            }
+        }
+    }
+
+    /// The same of what the origin or the node saw, bodies included.
+    pub fn add_requests(&mut self, requests: &[RecordedRequest]) {
+        for request in requests {
+            self.add_headers(&request.headers);
+            self.add_body(&request.body.start);
+        }
+    }
+
+    /// The same of a call and its response.
+    pub fn add_call(&mut self, call: &ObservedCall) {
+        self.0.found_in(&call.url);
+        self.add_headers(&call.sent_headers);
+        self.add_headers(&call.headers);
+        if let Some(sent) = &call.sent_body {
+            self.add_body(sent);
+        }
+        self.add_body(&call.body);
+    }
+
+    fn add_headers(&mut self, headers: &HeaderMap) {
+        for (name, value) in headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            if is_secret(name.as_str()) {
+                self.0.found_in_header(name.as_str(), &value);
+            } else {
+                self.0.found_in(&value);
+            }
+        }
+    }
+
+    fn add_body(&mut self, body: &[u8]) {
+        let start = &body[..body.len().min(BODY)];
+        self.0.found_in(&String::from_utf8_lossy(start));
+    }
+
+    /// What hides them.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::knowing(self.0.texts())
+    }
 }
 
-impl Redactor {
-    /// Hides these texts wherever they occur.
-    pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
-        let mut secrets: Vec<String> = secrets
-            .into_iter()
-            .filter(|secret| secret.len() >= SHORTEST_SECRET)
-            .collect();
-        // A secret that contains another one goes first.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self { secrets }
-    }
+/// The record without secrets, control characters as symbols.
+#[must_use]
+pub fn record(mut record: CaseRecord, redactor: &Redactor) -> CaseRecord {
+    record.each_text(&mut |text| *text = visible(&redactor.text(text)));
+    record.each_name(&mut |name| *name = visible(&redactor.without_known(name)));
+    record.each_failure(&mut |failure| excerpt(failure, redactor));
+    record
+}
 
-    /// Hides these, and the values of every header in the trace that carries a secret: a page or a log may repeat them.
-    pub fn of_trace(secrets: impl IntoIterator<Item = String>, exchanges: &[Exchange]) -> Self {
-        let heads = exchanges.iter().flat_map(|exchange| {
-            let answer = exchange.response.iter().map(|response| &response.headers);
-            std::iter::once(&exchange.request.headers).chain(answer)
-        });
-        let of_headers = heads
-            .flat_map(HeaderMap::iter)
-            .filter(|(name, _)| carries_secrets(name))
-            .flat_map(|(name, value)| secrets_in(name, &String::from_utf8_lossy(value.as_bytes())));
-        let mut all: Vec<String> = secrets.into_iter().chain(of_headers).collect();
-        all.sort();
-        all.dedup();
-        Self::new(all)
-    }
+/// The same of one failure, for those who are told of it before there is a record.
+pub(crate) fn failure(failure: &mut Failure, redactor: &Redactor) {
+    failure.each_text(&mut |text| *text = visible(&redactor.text(text)));
+    excerpt(failure, redactor);
+}
 
-    /// The record without secrets.
-    #[must_use]
-    pub fn record(&self, mut record: CaseRecord) -> CaseRecord {
-        match &mut record.verdict {
-            Verdict::Failed(failures) | Verdict::Observed(failures) => {
-                failures
-                    .iter_mut()
-                    .for_each(|failure| self.failure(failure));
-            }
-            Verdict::Error(message) => *message = self.text(message),
-            Verdict::Passed | Verdict::Skipped(_) | Verdict::KnownFailure { .. } => {}
-        }
-        record.hops.iter_mut().for_each(|hop| self.hop(hop));
-        for line in &mut record.log {
-            *line = self.text(line);
-        }
-        let printed = record.apps.iter_mut().flat_map(|app| &mut app.printed);
-        for line in printed {
-            line.text = self.text(&line.text);
-        }
-        record
-    }
-
-    fn failure(&self, failure: &mut Failure) {
-        for text in [&mut failure.claim, &mut failure.actual] {
-            *text = self.text(text);
-        }
-        for text in [
-            &mut failure.message,
-            &mut failure.nearest,
-            &mut failure.call,
-        ] {
-            *text = text.as_ref().map(|text| self.text(text));
-        }
-        if let Some(excerpt) = &mut failure.excerpt {
-            // As long as before, so that the mark stays where it is.
-            for secret in &self.secrets {
-                let stars = "*".repeat(secret.len());
-                excerpt.text = excerpt.text.replace(secret.as_str(), &stars);
-            }
-        }
-        failure.journey.iter_mut().for_each(|hop| self.hop(hop));
-    }
-
-    fn hop(&self, hop: &mut HopRecord) {
-        hop.url = self.text(&hop.url);
-        hop.decision = hop.decision.as_ref().map(|text| self.text(text));
-        let headers = hop.request_headers.iter_mut();
-        for (_, value) in headers.chain(&mut hop.response_headers) {
-            *value = self.text(value);
-        }
-    }
-
-    /// The text without secrets.
-    pub fn text(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.as_str(), REDACTED)
+/// The headers as they are shown, with their names.
+pub fn headers(redactor: &Redactor, headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (
+                name.as_str().to_owned(),
+                redactor.header(name.as_str(), &value),
+            )
         })
-    }
-
-    /// The headers without secrets, long values shortened.
-    pub fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
-        headers
-            .iter()
-            .map(|(name, value)| {
-                let value = self.header(name, &String::from_utf8_lossy(value.as_bytes()));
-                (name.as_str().to_owned(), value)
-            })
-            .collect()
-    }
-
-    /// One header's value without secrets, shortened.
-    pub fn header(&self, name: &HeaderName, value: &str) -> String {
-        if carries_secrets(name) {
-            return REDACTED.to_owned();
-        }
-        shorten(&self.text(value))
-    }
+        .collect()
 }
 
-/// What is secret in the value of a header that carries secrets: the values of cookies, the token behind a scheme.
-fn secrets_in(name: &HeaderName, value: &str) -> Vec<String> {
-    let value_of = |pair: &str| match pair.split_once('=') {
-        Some((_, value)) => value.trim().trim_matches('"').to_owned(),
-        None => pair.trim().to_owned(),
-    };
-    if *name == header::COOKIE {
-        value.split(';').map(value_of).collect()
-    } else if *name == header::SET_COOKIE {
-        value.split(';').take(1).map(value_of).collect()
-    } else {
-        let token = value.split_once(' ').map(|(_, token)| token.to_owned());
-        token.into_iter().chain([value.to_owned()]).collect()
+fn excerpt(failure: &mut Failure, redactor: &Redactor) {
+    if let Some(excerpt) = &mut failure.excerpt {
+        // As long as before, so that the mark stays where it is.
+        excerpt.text = redactor.starred(&excerpt.text);
+        *excerpt = excerpt.visible();
     }
-}
-
-/// Whether a header of this name is a secret as a whole.
-pub fn carries_secrets(name: &HeaderName) -> bool {
-    *name == header::AUTHORIZATION
-        || *name == header::PROXY_AUTHORIZATION
-        || *name == header::COOKIE
-        || *name == header::SET_COOKIE
-        // The signals of a visitor's browser.
-        || name.as_str() == "fp-data"
-        || name.as_str().contains("api-key")
-        || name.as_str().contains("secret")
-}
-
-/// The start of a long text and its length.
-pub fn shorten(text: &str) -> String {
-    if text.len() <= SHOWN_BYTES {
-        return text.to_owned();
-    }
-    let end = (0..=SHOWN_BYTES)
-        .rev()
-        .find(|&end| text.is_char_boundary(end))
-        .unwrap_or(0);
-    format!("{}… ({} bytes)", &text[..end], text.len())
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use std::path::Path;
+
+    use edgeproof_scenario::load::load_text;
 
     use super::*;
 
-    #[rstest]
-    #[case("authorization", "Bearer abc", REDACTED)]
-    #[case("cookie", "session=1", REDACTED)]
-    #[case("set-cookie", "session=1", REDACTED)]
-    #[case("x-api-key", "k", REDACTED)]
-    #[case("x-note", "the key is sk_12345678!", "the key is [redacted]!")]
-    #[case("x-rule", "r1", "r1")]
-    fn secrets_do_not_leave(#[case] name: &str, #[case] value: &str, #[case] shown: &str) {
-        let redactor = Redactor::new(["sk_12345678".to_owned(), "r1".to_owned()]);
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        assert_eq!(redactor.header(&name, value), shown);
-    }
-
     #[test]
-    fn a_long_value_is_shortened_at_a_character() {
-        let text = "é".repeat(150);
-        assert_eq!(shorten(&text), format!("{}… (300 bytes)", "é".repeat(100)));
+    fn what_a_scenario_and_its_environment_call_secret_is_hidden_everywhere() {
+        let text = "scenario: a\n\
+            given:\n  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }\n  \
+            deployments: { flow: { variables: { UPSTREAM_TOKEN: var-abcdef, GREETING: hello-2-you, MODE: monitoring } } }\n\
+            steps:\n  - request: { method: POST, url: \"https://shop.example/?sig=query-1\", \
+            headers: { x-auth: header-1 }, body: { json: { password: body-123 } } }\n";
+        let case = &load_text(Path::new("a.yaml"), text).unwrap()[0];
+        let mut secrets = Secrets::of_scenario(&case.node);
+        secrets.environment([("A_KEY".into(), "env-12345".into())]);
+        assert_eq!(
+            secrets.redactor().text(
+                "monitoring var-abcdef hello-2-you query-1 header-1 body-123 env-12345 at shop.example"
+            ),
+            "monitoring [redacted] [redacted] [redacted] [redacted] [redacted] [redacted] at shop.example"
+        );
     }
 }

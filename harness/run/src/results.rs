@@ -38,6 +38,13 @@ impl Results {
         }
     }
 
+    /// The same with symbols in place of control characters.
+    #[must_use]
+    pub fn visible(mut self) -> Self {
+        self.cases = self.cases.into_iter().map(CaseRecord::visible).collect();
+        self
+    }
+
     /// One result of several shards, in the order of names. The shards ran side by side, so the longest time counts.
     pub fn merged(shards: impl IntoIterator<Item = Self>) -> Self {
         let mut cases = Vec::new();

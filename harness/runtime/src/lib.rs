@@ -12,12 +12,15 @@
 mod bundle;
 mod config;
 mod log;
+mod runtime_log;
+mod source_maps;
 mod workerd;
 
 pub use bundle::{Bundle, BundleError, Module, ModuleKind, Syntax};
 pub use config::{COMPATIBILITY_DATE, WorkerConfig, WorkerOptions};
-pub use log::{LogLevel, LogLine};
-pub use workerd::{Runtime, RuntimeError, RuntimeLog};
+pub use log::{LogLevel, LogLine, LogSource};
+pub use runtime_log::RuntimeLog;
+pub use workerd::{Runtime, RuntimeError};
 
 #[cfg(test)]
 mod tests;

@@ -128,7 +128,9 @@ async fn the_console_of_a_worker_can_be_read() {
     )
     .await;
     let line = runtime
-        .wait_for_log(Duration::from_secs(5), |line| line.console)
+        .wait_for_log(Duration::from_secs(5), |line| {
+            line.source == LogSource::Console
+        })
         .await
         .unwrap();
     assert_eq!((line.level, line.message.as_str()), (LogLevel::Warn, "odd"));
@@ -145,4 +147,81 @@ async fn a_worker_that_does_not_parse_is_reported_with_the_runtimes_words() {
     )];
     let error = start(&workers).await.unwrap_err();
     assert!(error.to_string().contains("SyntaxError"), "{error}");
+}
+
+/// What the log says after one request, the console's lines first.
+async fn logged(source: &str, mapped: bool) -> (String, Option<String>) {
+    let directory = tempfile::tempdir().unwrap();
+    let workers = [worker("module", source, directory.path(), NOWHERE)];
+    if mapped {
+        let map = r#"{"version":3,"sources":["../src/a.ts"],"names":[],"mappings":"AAAA"}"#;
+        std::fs::write(directory.path().join("module/index.js.map"), map).unwrap();
+    }
+    let runtime = start(&workers).await.unwrap();
+    let began = std::time::Instant::now();
+    let address = runtime.address("module").unwrap();
+    ask(
+        address,
+        "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    let failure = runtime.log_kept().failure("module", began).await;
+    let lines = runtime.log_kept().lines_so_far().await;
+    let lines: Vec<_> = lines.into_iter().map(|line| line.message).collect();
+    (lines.join("\n"), failure)
+}
+
+#[rstest::rstest]
+#[case::module(
+    "export default { fetch() { console.log('says', 1); null.x } }",
+    "says 1\nUncaught TypeError: Cannot read properties of null (reading 'x')\n    at Object.fetch (index.js:1:57)",
+    Some(
+        "TypeError: Cannot read properties of null (reading 'x')\n    at Object.fetch (index.js:1:57)"
+    )
+)]
+#[case::script(
+    "addEventListener('fetch', event => { console.log('says', 1); throw new Error('no') })",
+    "says 1\nUncaught Error: no\n    at module:1:68",
+    Some("Error: no\n    at module:1:68")
+)]
+#[case::a_text(
+    "export default { async fetch() { throw 'just so' } }",
+    "Uncaught just so",
+    Some("just so")
+)]
+#[case::afterwards(
+    "export default { fetch(request, env, context) { context.waitUntil(Promise.reject(new Error('late'))); return new Response() } }",
+    "Uncaught Error: late\n    at Object.fetch (index.js:1:82)",
+    None
+)]
+#[tokio::test]
+async fn what_a_worker_throws_can_be_read_and_belongs_to_the_request_it_failed(
+    #[case] source: &str,
+    #[case] lines: &str,
+    #[case] failure: Option<&str>,
+) {
+    let seen = logged(source, false).await;
+    assert_eq!((seen.0.as_str(), seen.1.as_deref()), (lines, failure));
+}
+
+#[tokio::test]
+async fn a_request_that_hangs_for_ever_says_so() {
+    let (_, failure) = logged(
+        "export default { fetch() { return new Promise(() => {}) } }",
+        false,
+    )
+    .await;
+    let failure = failure.unwrap();
+    assert!(
+        failure.contains("would never generate a response"),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
+async fn a_stack_is_in_the_words_of_the_sources() {
+    let (lines, failure) = logged("export default { fetch() { null.x } }", true).await;
+    for text in [lines, failure.unwrap()] {
+        assert!(text.contains("src/a.ts:1:1)"), "{text}");
+    }
 }

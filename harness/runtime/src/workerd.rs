@@ -6,21 +6,21 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use edgeproof_ground::process::{Child, ScratchDirectory, write_private};
 use serde::Deserialize;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader, Lines},
+    io::{AsyncBufReadExt, BufReader, Lines},
     net::unix::pipe,
-    sync::watch,
 };
 
 use super::{
     config::{self, WorkerConfig},
-    log::{LogLevel, LogLine},
+    log::LogLine,
+    runtime_log::RuntimeLog,
+    source_maps::SourceMaps,
 };
 
 /// How long the runtime may take until it listens; it takes 20 to 60 ms.
@@ -56,14 +56,6 @@ pub enum RuntimeError {
     Silent(Vec<String>),
 }
 
-/// The lines that a runtime has written so far. Clones share them with the tasks that read its pipes, and outlive it.
-#[derive(Clone, Debug)]
-pub struct RuntimeLog {
-    lines: Arc<Mutex<Vec<LogLine>>>,
-    /// Counts the lines, so that a reader can wait for the next.
-    written: Arc<watch::Sender<usize>>,
-}
-
 /// What the runtime reports on its control descriptor.
 #[derive(Deserialize)]
 struct ControlEvent {
@@ -86,12 +78,12 @@ impl Runtime {
         write_private(&file, config::render(workers)).map_err(RuntimeError::Start)?;
 
         let (mut child, control) = spawn(workerd, &file).map_err(RuntimeError::Start)?;
-        let log = RuntimeLog::default();
+        let log = RuntimeLog::new(SourceMaps::of(workers));
         if let Some(stdout) = child.stdout() {
-            tokio::spawn(log.clone().follow(stdout));
+            log.follow(stdout);
         }
         if let Some(stderr) = child.stderr() {
-            tokio::spawn(log.clone().follow(stderr));
+            log.follow(stderr);
         }
 
         let control = BufReader::new(control).lines();
@@ -145,17 +137,7 @@ impl Runtime {
         limit: Duration,
         wanted: impl Fn(&LogLine) -> bool,
     ) -> Option<LogLine> {
-        let mut written = self.log.written.subscribe();
-        let search = async {
-            loop {
-                written.borrow_and_update();
-                if let Some(line) = self.log.lines().into_iter().find(&wanted) {
-                    return Some(line);
-                }
-                written.changed().await.ok()?;
-            }
-        };
-        tokio::time::timeout(limit, search).await.ok().flatten()
+        self.log.wait_for(limit, wanted).await
     }
 
     /// Ends the process and waits until it is gone.
@@ -202,56 +184,6 @@ async fn listening(
     }
     Ok(sockets)
 }
-
-impl Default for RuntimeLog {
-    fn default() -> Self {
-        Self {
-            lines: Arc::default(),
-            written: Arc::new(watch::Sender::new(0)),
-        }
-    }
-}
-
-impl RuntimeLog {
-    async fn follow(self, pipe: impl AsyncRead + Unpin) {
-        let mut lines = BufReader::new(pipe).lines();
-        // A line that is not UTF-8 ends the log of that pipe; the worker runs on.
-        while let Ok(Some(line)) = lines.next_line().await {
-            let line = LogLine::read(&line);
-            self.lines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(line);
-            self.written.send_modify(|count| *count += 1);
-        }
-    }
-
-    /// The lines, in the order in which they were written.
-    pub fn lines(&self) -> Vec<LogLine> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// What the runtime complained of, for an error message.
-    fn texts(&self) -> Vec<String> {
-        self.lines()
-            .into_iter()
-            .filter(|line| line.level >= LogLevel::Warn)
-            .map(|line| line.message)
-            .collect()
-    }
-
-    /// Waits until the pipes of an ended process have been read to their end: their tasks hold the only
-    /// other handles on the lines.
-    async fn settled(&self) {
-        while Arc::strong_count(&self.lines) > 1 {
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};

@@ -8,7 +8,7 @@ use edgeproof_cloudflare::{
     deploy::{DeployError, Reason},
 };
 use edgeproof_document::{LoadError, problem::TextStyle};
-use edgeproof_ground::{causes, tools::ToolError};
+use edgeproof_ground::{causes, tools::ToolError, visible::visible};
 use edgeproof_rig::EnvironmentError;
 use edgeproof_run::exit;
 
@@ -99,9 +99,15 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// Whether whoever read the output has gone, as `head` does: nobody is left to be told.
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// The exit code it ends the command with.
     pub fn exit_code(&self) -> u8 {
         match self {
+            _ if self.is_closed_pipe() => exit::CLOSED_PIPE,
             Self::Load(_)
             | Self::Usage(_)
             | Self::Results { .. }
@@ -135,9 +141,9 @@ impl CliError {
                 let _ = writeln!(text, "{}", mistake.render(style));
             }
         }
-        let _ = writeln!(text, "edgeproof: {self}");
+        let _ = writeln!(text, "edgeproof: {}", visible(&self.to_string()));
         for cause in causes::causes(self) {
-            let _ = writeln!(text, "  because: {cause}");
+            let _ = writeln!(text, "  because: {}", visible(&cause.to_string()));
         }
         text
     }

@@ -109,6 +109,9 @@ pub async fn main(context: &Context) -> u8 {
         Command::Doctor => doctor::doctor(),
     };
     done.unwrap_or_else(|error| {
+        if error.is_closed_pipe() {
+            return error.exit_code();
+        }
         let style = context.style(&anstream::stderr());
         let _ = write!(anstream::stderr(), "{}", error.text(style));
         error.exit_code()

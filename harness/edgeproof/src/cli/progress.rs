@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use edgeproof_ground::visible::in_one_line;
 use edgeproof_origin::launch::Stage;
 use edgeproof_run::event::Event;
 
@@ -60,6 +61,9 @@ impl Progress {
                         ended.at()
                     );
                 }
+                if !self.shown {
+                    let _ = writeln!(anstream::stderr(), "starting `{}`", in_one_line(command));
+                }
                 self.starting.push(command.clone());
             }
             Stage::Started { command } => {
@@ -86,6 +90,7 @@ impl Progress {
                 .map(|command| format!("starting `{command}`"));
             let running = || self.running.last().cloned().unwrap_or_default();
             let now = starting.unwrap_or_else(running);
+            let now = in_one_line(&now);
             let _ = write!(anstream::stderr(), "{}/{} {now}", self.done, self.cases);
             let _ = anstream::stderr().flush();
         }

@@ -39,10 +39,11 @@ pub(super) fn report(command: &Command) -> Result<u8, CliError> {
 }
 
 fn read(path: &Path) -> Result<Results, CliError> {
-    saved::read(path, |results: &Results| results.format, FORMAT).map_err(|reason| {
-        CliError::Results {
+    let read = saved::read(path, |results: &Results| results.format, FORMAT);
+    // A file may be anybody's.
+    read.map(Results::visible)
+        .map_err(|reason| CliError::Results {
             path: path.to_owned(),
             reason,
-        }
-    })
+        })
 }

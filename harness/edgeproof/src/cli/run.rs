@@ -1,6 +1,7 @@
 //! `edgeproof run`: the scenarios.
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use edgeproof_document::problem::TextStyle;
-use edgeproof_ground::{time::Time, tools};
+use edgeproof_ground::{shell, time::Time, tools};
 use edgeproof_origin::launch;
 use edgeproof_report::{compare, target::ReportTarget, terminal::Terminal};
 use edgeproof_rig::Environment;
@@ -30,6 +31,9 @@ use edgeproof_scenario::{
 use super::{
     CliError, Context, interrupt::Interrupt, progress::Progress, up::Doors, watch::Changes,
 };
+
+/// What takes longer is spoken of.
+const AT_ONCE: Duration = Duration::from_millis(700);
 
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
@@ -179,6 +183,11 @@ async fn with_worker(
     cases: Vec<Case>,
     worker: Option<PathBuf>,
 ) -> Result<Results, CliError> {
+    if !options.json {
+        // The first scenario may take its time.
+        let (scenarios, sign) = (cases.len(), if cases.len() == 1 { "" } else { "s" });
+        let _ = writeln!(anstream::stderr(), "running {scenarios} scenario{sign}");
+    }
     let expected = Expected::beside(&options.paths)?;
     let at_failure = options.keep.then(keep_up);
     let mut printer = Printer::new(context, options);
@@ -249,7 +258,8 @@ impl Printer {
         let out = anstream::stdout();
         let style = context.style(&out);
         Self {
-            terminal: (!options.json).then(|| Terminal::new(out, style)),
+            terminal: (!options.json)
+                .then(|| Terminal::new(out, style).of_command(again(&context.arguments))),
             progress: Arc::new(Mutex::new(Progress::new(context.interactive))),
             records: Vec::new(),
             written: Ok(()),
@@ -262,6 +272,11 @@ impl Printer {
             && self.written.is_ok()
         {
             self.written = terminal.report(event);
+        }
+        // Whoever read has gone; reports and the exit code are for others.
+        if matches!(&self.written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+            self.terminal = None;
+            self.written = Ok(());
         }
         if let Event::Finished(record) = event {
             self.records.push(record.as_ref().clone());
@@ -284,6 +299,36 @@ impl Printer {
         self.written?;
         Ok(Results::new(self.records, took_ms))
     }
+}
+
+/// Options of a run that are about all of its scenarios, or about what it writes, with and without a value.
+const NOT_AGAIN: [&str; 8] = [
+    "--filter",
+    "--tag",
+    "--shard",
+    "--jobs",
+    "--repeat",
+    "--retries",
+    "--report",
+    "--against",
+];
+const NOT_AGAIN_ALONE: [&str; 5] = ["--fail-fast", "--watch", "--json", "--list", "--keep"];
+
+/// The command as it was given, without what chose its scenarios: with a filter it runs one of them again.
+fn again(arguments: &[OsString]) -> String {
+    let mut words = Vec::new();
+    let mut arguments = arguments.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = arguments.next() {
+        let name = word.split('=').next().unwrap_or_default();
+        if NOT_AGAIN.contains(&name) {
+            if name == word {
+                arguments.next();
+            }
+        } else if !NOT_AGAIN_ALONE.contains(&name) {
+            words.push(shell::quoted(&word));
+        }
+    }
+    words.join(" ")
 }
 
 /// A panic elsewhere leaves the line whole: at worst it is an old one.
@@ -316,13 +361,25 @@ fn selected(options: &Options) -> Result<Vec<Case>, CliError> {
     Ok(repeated.collect())
 }
 
-/// Finds the tools and builds what is missing, on a thread that may take its time.
+/// Finds the tools and builds what is missing, on a thread that may take its time; where it does, it says so.
 pub(super) async fn environment(
     worker: Option<PathBuf>,
     headed: bool,
 ) -> Result<Environment, CliError> {
-    let prepared = tokio::task::spawn_blocking(move || Environment::prepare(worker.as_deref()));
-    let environment = prepared.await.map_err(io::Error::from)??;
+    let prepare = move || Environment::prepare(worker.as_deref());
+    let mut prepared = tokio::task::spawn_blocking(prepare);
+    let prepared = tokio::select! {
+        prepared = &mut prepared => prepared,
+        () = tokio::time::sleep(AT_ONCE) => {
+            // Where nothing can be written there is nobody to tell.
+            let _ = writeln!(
+                anstream::stderr(),
+                "preparing: the worker and the agent are built, which takes a minute the first time"
+            );
+            prepared.await
+        }
+    };
+    let environment = prepared.map_err(io::Error::from)??;
     Ok(if headed {
         environment.headed()
     } else {
@@ -369,5 +426,23 @@ impl Options {
             // A rig that is kept waits for its user.
             limit: if self.keep { Duration::MAX } else { limit },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&["edgeproof", "run"], "edgeproof run")]
+    #[case(
+        &["target/debug/edgeproof", "run", "my scenarios/", "--worker", "../it's", "--filter", "a", "--fail-fast", "--report=html=a.html", "--jobs", "1"],
+        "target/debug/edgeproof run 'my scenarios/' --worker '../it'\\''s'"
+    )]
+    fn a_command_is_given_again_without_its_choice(#[case] words: &[&str], #[case] expected: &str) {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        assert_eq!(again(&words), expected);
     }
 }

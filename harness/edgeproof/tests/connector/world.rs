@@ -12,7 +12,7 @@ use edgeproof_ground::{
     body::{self, Body, BodyError},
     runtime_headers::FORWARDED_PROTO_HEADER,
 };
-use edgeproof_runtime::LogLine;
+use edgeproof_runtime::{LogLine, LogSource};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
@@ -150,13 +150,14 @@ impl World {
     pub(crate) fn log(&self, reason: &str) -> Vec<LogLine> {
         let lines = self.worker.runtime.log().into_iter();
         lines
-            .filter(|line| line.console && line.message.contains(reason))
+            .filter(|line| line.source == LogSource::Console && line.message.contains(reason))
             .collect()
     }
 
     /// Waits until the worker has written it.
     pub(crate) async fn logged(&self, reason: &str) -> LogLine {
-        let wanted = |line: &LogLine| line.console && line.message.contains(reason);
+        let wanted =
+            |line: &LogLine| line.source == LogSource::Console && line.message.contains(reason);
         match self.worker.runtime.wait_for_log(PATIENCE, wanted).await {
             Some(line) => line,
             None => panic!("`{reason}` is not in {:#?}", self.worker.runtime.log()),

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{
     CertificateAuthority, Edge, EdgeOptions, EdgeSettings, HEAD_TIMEOUT, InUse, Location, Outbound,
-    Route, WorkerEndpoint, Zone, preamble,
+    Route, Thrown, WorkerEndpoint, Zone, preamble,
 };
 use edgeproof_ground::{
     body::{self, Body},
@@ -265,6 +265,7 @@ fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
                 address,
                 process,
                 in_use,
+                thrown: Thrown::default(),
             },
         )
     };

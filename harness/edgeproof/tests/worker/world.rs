@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use edgeproof_ground::runtime_headers::FORWARDED_PROTO_HEADER;
+use edgeproof_runtime::LogSource;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -332,7 +333,8 @@ impl World {
         );
         let mut lines = runtime.log();
         // The runtime tells of connections that end; that is no word of the worker's.
-        lines.retain(|line| line.console && !line.message.contains("sentinel"));
+        lines
+            .retain(|line| line.source == LogSource::Console && !line.message.contains("sentinel"));
         lines.into_iter().map(|line| line.message).collect()
     }
 }

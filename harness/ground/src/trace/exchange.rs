@@ -128,6 +128,8 @@ pub struct Exchange {
     pub decision: Option<String>,
     /// The fault that was applied here.
     pub fault: Option<String>,
+    /// What the worker threw here that nobody caught, with its stack.
+    pub exception: Option<String>,
 }
 
 impl Exchange {
@@ -147,6 +149,7 @@ impl Exchange {
             took: None,
             decision: None,
             fault: None,
+            exception: None,
         }
     }
 }

@@ -136,6 +136,11 @@ impl Hop {
         self.change(|exchange| exchange.fault = Some(fault.into()));
     }
 
+    /// Writes what the worker threw here.
+    pub fn threw(&self, exception: impl Into<String>) {
+        self.change(|exchange| exchange.exception = Some(exception.into()));
+    }
+
     /// Writes the ray id, where it is known only after the hop began.
     pub fn belongs_to(&self, ray: impl Into<String>) {
         self.change(|exchange| exchange.ray = Some(ray.into()));

@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use edgeproof_ground::visible::visible;
 use rustix::io::ioctl_fionread;
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -188,7 +189,7 @@ impl Output {
         } else {
             line.trim_end_matches('\r').len()
         };
-        let mut text = shown(&self.secrets.hidden_in(&line[..end]));
+        let mut text = visible(&self.secrets.hidden_in(&line[..end]));
         if is_cut {
             text.push_str(&format!("… ({} bytes)", bytes.len() + left_out));
         }
@@ -238,23 +239,6 @@ impl Line {
             std::mem::take(&mut self.left_out),
         )
     }
-}
-
-/// The text with symbols in place of control characters: a terminal would obey them.
-fn shown(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            '\t' => '\t',
-            '\u{0}'..='\u{1f}' => {
-                char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}')
-            }
-            '\u{7f}' => '\u{2421}',
-            control if control.is_control() => '\u{fffd}',
-            // They turn the direction of what follows.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            other => other,
-        })
-        .collect()
 }
 
 #[cfg(test)]

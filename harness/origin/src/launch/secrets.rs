@@ -2,29 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use edgeproof_ground::redaction::{Redactor, is_secret_variable};
 use url::Url;
-
-/// What stands in place of a secret.
-const REDACTED: &str = "[redacted]";
 
 /// Values shorter than this are words; replacing them would garble every line.
 const SHORTEST: usize = 6;
 
-/// Words in the names of variables whose values are secret.
-const NAMES: [&str; 8] = [
-    "KEY",
-    "SECRET",
-    "TOKEN",
-    "PASS",
-    "CREDENTIAL",
-    "AUTH",
-    "PRIVATE",
-    "COOKIE",
-];
-
 /// Texts that no report may show.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets {
+    /// The longest first.
+    texts: Vec<String>,
+    redactor: Redactor,
+}
 
 impl Secrets {
     /// The values of the variables whose names say that they are secret, and the passwords in URLs.
@@ -32,8 +22,7 @@ impl Secrets {
         let mut secrets: Vec<String> = env
             .iter()
             .flat_map(|(name, value)| {
-                let name = name.to_ascii_uppercase();
-                let whole = NAMES.iter().any(|word| name.contains(word));
+                let whole = is_secret_variable(name);
                 let password = Url::parse(value)
                     .ok()
                     .and_then(|url| url.password().map(str::to_owned));
@@ -42,24 +31,24 @@ impl Secrets {
             })
             .filter(|secret| secret.len() >= SHORTEST)
             .collect();
-        // A secret that contains another one goes first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
-        Self(secrets)
+        Self {
+            redactor: Redactor::knowing(secrets.iter().map(String::as_str)),
+            texts: secrets,
+        }
     }
 
     /// The text without them.
     pub(super) fn hidden_in(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.as_str(), REDACTED)
-        })
+        self.redactor.text(text)
     }
 
     /// The last place up to `at` where the text can be cut without leaving a part of a secret.
     pub(super) fn cut(&self, text: &str, at: usize) -> usize {
         let mut at = text.floor_char_boundary(at);
         while let Some(start) = self
-            .0
+            .texts
             .iter()
             .filter_map(|secret| across(text, at, secret))
             .min()
@@ -71,12 +60,12 @@ impl Secrets {
 
     /// All of them.
     pub(super) fn texts(&self) -> &[String] {
-        &self.0
+        &self.texts
     }
 
     /// Bytes of the longest.
     pub(super) fn longest(&self) -> usize {
-        self.0.first().map_or(0, String::len)
+        self.texts.first().map_or(0, String::len)
     }
 }
 

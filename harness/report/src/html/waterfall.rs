@@ -49,6 +49,7 @@ fn bar(hop: &HopRecord, start: u64, whole: u64) -> Markup {
                 }
             }
             @if let Some(decision) = &hop.decision { p.decision { (decision) } }
+            @if let Some(exception) = &hop.exception { pre.exception { (exception) } }
             @if let Some(fault) = &hop.fault { p.fault { "fault: " (fault) } }
             div.heads {
                 (head("Request", &hop.request_headers, hop.request_bytes))

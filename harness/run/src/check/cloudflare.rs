@@ -8,7 +8,7 @@ use edgeproof_ground::{
 use edgeproof_scenario::cloudflare::{ApiRequests, ExpectCloudflare, ExpectScript};
 
 use super::{Mismatch, requests};
-use crate::{observed::OnControlPlane, redact::shorten};
+use crate::observed::OnControlPlane;
 
 pub(super) fn check(expect: &ExpectCloudflare, observed: &OnControlPlane) -> Vec<Mismatch> {
     let Some(state) = &observed.state else {
@@ -92,7 +92,7 @@ fn check_names(what: &str, mut expected: Vec<String>, actual: &[String]) -> Opti
                 "expected the {what} of the account to be: {}",
                 list(&expected)
             ),
-            format!("got: {}", shorten(&list(actual))),
+            format!("got: {}", list(actual)),
         )
     })
 }
@@ -153,7 +153,7 @@ fn check_script(name: &str, expected: &ExpectScript, script: &ScriptState) -> Ve
         let actual = script.variables.get(variable);
         if !matcher.holds(actual.map(String::as_str)) {
             let actual = actual.map_or("it is not set".to_owned(), |actual| {
-                format!("got `{}`", shorten(actual))
+                format!("got `{actual}`")
             });
             mismatches.push(
                 Mismatch::new(

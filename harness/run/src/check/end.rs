@@ -7,10 +7,7 @@ use super::{
     origin::{Side, check_seen, meant},
     timing, worker,
 };
-use crate::{
-    observed::{ObservedAtEnd, OnControlPlane},
-    redact::shorten,
-};
+use crate::observed::{ObservedAtEnd, OnControlPlane};
 
 /// Everything that does not hold at the end.
 pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch> {
@@ -84,7 +81,7 @@ fn check_list(
     if expected.len() != actual.len() {
         let found = match actual {
             [] => "there is none".to_owned(),
-            [one] => format!("there is 1: {}", shorten(&one.to_string())),
+            [one] => format!("there is 1: `{one}`"),
             more => format!("there are {}", more.len()),
         };
         return vec![Mismatch::new(

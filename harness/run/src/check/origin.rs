@@ -9,7 +9,7 @@ use edgeproof_origin::RecordedRequest;
 use edgeproof_scenario::expect::ExpectOrigin;
 
 use super::{Mismatch, check_headers, count, timing};
-use crate::{observed::Observed, redact::shorten};
+use crate::observed::Observed;
 
 /// Who saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +152,7 @@ fn content(
             Mismatch::new(
                 &["body"],
                 format!("expected the request body at {side} {matcher}"),
-                format!("got `{}`", shorten(&body)),
+                format!("got `{body}`"),
             )
             .saying(matcher.message()),
         );
@@ -168,7 +168,7 @@ fn content(
                     "the visitor sent {} bytes, {side} got {}: `{}`",
                     sent.len(),
                     request.body.length,
-                    shorten(&body)
+                    body
                 ),
             )),
             None => mismatches.push(Mismatch::new(

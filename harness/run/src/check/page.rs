@@ -4,7 +4,7 @@ use edgeproof_scenario::expect::{Element, Expect};
 use scraper::{Html, Selector};
 
 use super::Mismatch;
-use crate::{observed::Observed, redact::shorten};
+use crate::observed::Observed;
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let of_call = observed.call.as_ref();
@@ -88,7 +88,7 @@ pub(super) fn console(expect: &Expect, console: &[String]) -> Vec<Mismatch> {
 fn printed(console: &[String]) -> String {
     match console {
         [] => "it is empty".to_owned(),
-        lines => format!("got `{}`", shorten(&lines.join("\n"))),
+        lines => format!("got `{}`", lines.join("\n")),
     }
 }
 
@@ -140,7 +140,7 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
                 Mismatch::new(
                     &["page", index, "text"],
                     format!("expected the text of `{select}` {matcher}"),
-                    format!("got `{}`", shorten(text.trim())),
+                    format!("got `{}`", text.trim()),
                 )
                 .saying(matcher.message()),
             );
@@ -154,7 +154,7 @@ fn check_element(page: &Html, element: &Element, index: &str) -> Vec<Mismatch> {
                     &["page", index, "attributes", name],
                     format!("expected the attribute `{name}` of `{select}` {matcher}"),
                     value.map_or("the attribute is absent".to_owned(), |value| {
-                        format!("got `{}`", shorten(value))
+                        format!("got `{value}`")
                     }),
                 )
                 .saying(matcher.message()),
@@ -202,7 +202,7 @@ fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<
     if all == 1 && elements == 1 {
         Ok(())
     } else {
-        Err(format!("but this was inserted: `{}`", shorten(&inserted)))
+        Err(format!("but this was inserted: `{inserted}`"))
     }
 }
 

@@ -4,10 +4,7 @@ use edgeproof_ground::time::shown;
 use edgeproof_scenario::expect::Expect;
 
 use super::{Mismatch, check_headers};
-use crate::{
-    observed::{Observed, ObservedCall},
-    redact::shorten,
-};
+use crate::observed::{Observed, ObservedCall};
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
@@ -28,7 +25,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         let text = String::from_utf8_lossy(&call.body);
         let unreadable = call.unreadable(expect.body_complete);
         if unreadable.is_some() || !body.holds(Some(&text)) {
-            let actual = unreadable.unwrap_or_else(|| format!("got `{}`", shorten(&text)));
+            let actual = unreadable.unwrap_or_else(|| format!("got `{text}`"));
             mismatches.push(
                 Mismatch::new(
                     &["body"],

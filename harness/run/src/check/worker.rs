@@ -4,7 +4,6 @@ use edgeproof_ground::trace::{Exchange, Party};
 use edgeproof_scenario::expect::{Asked, ExpectWorker};
 
 use super::{Mismatch, check_headers, count, requests};
-use crate::redact::shorten;
 
 pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
@@ -56,7 +55,7 @@ fn written(log: &[String]) -> String {
     if log.is_empty() {
         return "it is empty".to_owned();
     }
-    format!("got `{}`", shorten(&log.join("\n")))
+    format!("got `{}`", log.join("\n"))
 }
 
 fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {

@@ -19,12 +19,14 @@ use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
-    HarnessFault,
+    HarnessFault, notes,
     session::{ByVisitor, Outcome, Trouble},
 };
 use crate::{
     check,
     observed::{LivePage, ObservedCall},
+    record::Note,
+    redact::Redactor,
 };
 
 /// How long a browser may take to show what it shows, and to be wiped; it takes some milliseconds.
@@ -76,6 +78,22 @@ impl Browsers {
             }
         }
         pictures
+    }
+
+    /// What the page of a visitor shows and has printed; nothing where none is open.
+    pub(super) async fn notes(&self, visitor: &str, redactor: &Redactor) -> Vec<Note> {
+        let Some(browser) = self.open.get(visitor) else {
+            return Vec::new();
+        };
+        let page: &Page = &browser.visit;
+        let html = timeout(LAST_LIMIT, page.html(&Place::default())).await;
+        // A page that shows nothing any more is told by the failure itself.
+        let shown = html
+            .ok()
+            .and_then(Result::ok)
+            .map(|html| notes::page(&html, redactor));
+        let console = page.console().into_iter().map(|line| line.text).collect();
+        shown.into_iter().chain(notes::console(console)).collect()
     }
 
     pub(super) async fn close(&mut self) {

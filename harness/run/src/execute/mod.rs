@@ -7,6 +7,7 @@ mod cookies;
 mod decoding;
 mod deploying;
 mod http_client;
+mod notes;
 mod session;
 
 use std::{
@@ -28,13 +29,14 @@ use edgeproof_scenario::{
     step::{Action, Step},
 };
 
-use self::session::Session;
+use self::session::{Session, journey_on};
 use super::{
     check::Mismatch,
-    failure, journey,
+    failure,
     record::{AppRecord, CaseRecord, Failure, Screenshot, Verdict},
-    redact::Redactor,
+    redact::{self, Redactor, Secrets},
     runner::{limit_of, milliseconds},
+    way_out,
 };
 
 /// Lines of the output of an app that a record has.
@@ -80,9 +82,13 @@ pub async fn execute(
         // Somewhere to deploy to.
         given.cloudflare.get_or_insert_default();
     }
+    let secrets = Secrets::of_scenario(&case.node);
     let mut record = match Rig::start(environment, given).await {
-        Ok(rig) => on(rig, &clock, case, limit, at_failure).await,
-        Err(error) => CaseRecord::without_run(case, Verdict::Error(causes::with_causes(&error))),
+        Ok(rig) => on(rig, &clock, case, secrets, limit, at_failure).await,
+        Err(error) => {
+            let error = Verdict::Error(causes::with_causes(&error));
+            redact::record(CaseRecord::without_run(case, error), &secrets.redactor())
+        }
     };
     record.took_ms = milliseconds(started.elapsed());
     record
@@ -92,16 +98,21 @@ async fn on(
     rig: Rig,
     clock: &Clock,
     case: &Case,
+    secrets: Secrets,
     limit: Duration,
     at_failure: Option<AtFailure>,
 ) -> CaseRecord {
-    let redactor = Redactor::new(secrets(&rig));
     let limit = limit_of(case, limit);
-    let mut session = Session::new(&rig, clock, case, &redactor, limit);
+    let mut session = Session::new(&rig, clock, case, secrets, limit);
     let mut ended = session.run().await;
+    let redactor = session.redactor();
     if let Ok(failures) = &mut ended {
         // First, as it may be the cause of the others.
         failures.splice(0..0, ended_apps(&rig, case, &redactor).await);
+        for failure in failures {
+            redact::failure(failure, &redactor);
+            failure.way_out = way_out::of(failure);
+        }
     }
     let mut screenshots = Vec::new();
     if !matches!(&ended, Ok(failures) if failures.is_empty()) {
@@ -116,9 +127,11 @@ async fn on(
         Ok(failures) if failures.is_empty() => Verdict::Passed,
         Ok(failures) if case.scenario.kind == Kind::Required => Verdict::Failed(failures),
         Ok(failures) => Verdict::Observed(failures),
-        Err(fault) => Verdict::Error(redactor.text(&causes::with_causes(fault.as_ref()))),
+        Err(fault) => Verdict::Error(causes::with_causes(fault.as_ref())),
     };
     session.close().await;
+    // The last step may have led to further ones.
+    let redactor = session.redactor();
     let mut record = CaseRecord::without_run(case, verdict);
     record.screenshots = screenshots
         .into_iter()
@@ -127,18 +140,15 @@ async fn on(
             jpeg: STANDARD.encode(picture),
         })
         .collect();
-    let events = rig.fingerprint().events();
-    record.hops = journey::explained(&rig.trace().exchanges(), &events, &redactor);
-    record.log = log(&rig);
+    record.hops = journey_on(&rig, &rig.trace().exchanges(), &redactor);
+    record.log = log(&rig).await;
     record.apps = apps(&rig).await;
-    // Steps may have made further ones.
-    let redactor = Redactor::of_trace(secrets(&rig), &rig.trace().exchanges());
     rig.stop().await;
-    redactor.record(record)
+    redact::record(record, &redactor)
 }
 
-/// What no report may show.
-fn secrets(rig: &Rig) -> Vec<String> {
+/// What was declared secret: keys of the emulated services, and what apps were given.
+fn declared(rig: &Rig) -> Vec<String> {
     let mut secrets = rig
         .control_plane()
         .map(ControlPlane::secrets)
@@ -186,11 +196,8 @@ async fn apps(rig: &Rig) -> Vec<AppRecord> {
     records
 }
 
-/// What the workers wrote to their console.
-fn log(rig: &Rig) -> Vec<String> {
-    rig.log()
-        .into_iter()
-        .filter(|line| line.console)
-        .map(|line| line.message)
-        .collect()
+/// What the workers wrote to their console, what they threw, and what their runtime complained of.
+async fn log(rig: &Rig) -> Vec<String> {
+    let lines = rig.log_so_far().await.into_iter();
+    lines.map(|line| line.message).collect()
 }

@@ -14,6 +14,7 @@ use edgeproof_rig::Rig;
 use edgeproof_scenario::{
     deploying::Deploying,
     expect::{Expect, ExpectAtEnd, ExpectOrigin},
+    input::Awaited,
     load::Case,
     step::{Action, Actor, Change, Step},
 };
@@ -22,15 +23,16 @@ use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use super::{
-    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, decoding::decoded,
-    deploying, http_client, http_client::Sender, log,
+    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, declared, decoding::decoded,
+    deploying, http_client, http_client::Sender, log, notes,
 };
 use crate::{
     check::{self, Mismatch},
     failure, journey,
     observed::{Deployment, LivePage, Observed, ObservedAtEnd, ObservedCall, OnControlPlane},
-    record::{Failure, HopRecord},
-    redact::Redactor,
+    protection,
+    record::{Failure, HopRecord, Note},
+    redact::{Redactor, Secrets},
 };
 
 /// How long a step may take if it says nothing: as long as a visitor would wait.
@@ -80,7 +82,8 @@ pub(super) struct Session<'a> {
     rig: &'a Rig,
     clock: &'a Clock,
     case: &'a Case,
-    redactor: &'a Redactor,
+    /// What no report may show, as far as it is known by now.
+    secrets: Secrets,
     browsers: Browsers,
     jars: ByVisitor<Jar>,
     captured: Captured,
@@ -95,14 +98,14 @@ impl<'a> Session<'a> {
         rig: &'a Rig,
         clock: &'a Clock,
         case: &'a Case,
-        redactor: &'a Redactor,
+        secrets: Secrets,
         limit: Duration,
     ) -> Self {
         Self {
             rig,
             clock,
             case,
-            redactor,
+            secrets,
             browsers: Browsers::default(),
             jars: ByVisitor::new(),
             captured: Captured::default(),
@@ -128,6 +131,16 @@ impl<'a> Session<'a> {
         self.browsers.screenshots().await
     }
 
+    /// Hides what no report may show.
+    pub(super) fn redactor(&self) -> Redactor {
+        let mut secrets = self.secrets.clone();
+        secrets.add_declared(declared(self.rig));
+        secrets.add_heads(&self.rig.trace().exchanges());
+        secrets.add_requests(&self.rig.origin_requests());
+        secrets.add_requests(&self.rig.wallarm().requests());
+        secrets.redactor()
+    }
+
     /// Gives back the browsers.
     pub(super) async fn close(&mut self) {
         self.browsers.close().await;
@@ -136,6 +149,7 @@ impl<'a> Session<'a> {
     async fn step(&mut self, index: usize, step: &Step) -> Result<Vec<Failure>, HarnessFault> {
         // What was deployed, or became due by the step before, is at the edge.
         self.rig.settled().await?;
+        let began = Instant::now();
         let hops_before = match step.action {
             // The call may have been made long before it is waited for.
             Action::Wait(_) => 0,
@@ -146,18 +160,21 @@ impl<'a> Session<'a> {
             Ok(outcome) => outcome,
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(Trouble::Unmet { claim, actual }) => {
-                return Ok(vec![self.unmet(index, &action, claim, actual, hops_before)]);
+                let unmet = (claim, actual);
+                let failure = self.unmet(index, step, &action, unmet, hops_before, began);
+                return Ok(vec![failure.await]);
             }
         };
         if let Some(call) = &outcome.call {
+            self.secrets.add_call(call);
             let complete = step.expect.as_ref().and_then(|expect| expect.body_complete);
             let missing = self.captured.keep(&step.capture, call, complete);
+            for (name, value) in &self.captured.0 {
+                self.secrets.add_named(name, value);
+            }
             if !missing.is_empty() {
                 let path = ["steps".to_owned(), index.to_string()];
-                return Ok(missing
-                    .into_iter()
-                    .map(|mismatch| self.failure(&path, mismatch))
-                    .collect());
+                return Ok(self.failures(&path, missing));
             }
         }
         let Some(expect) = &step.expect else {
@@ -168,22 +185,30 @@ impl<'a> Session<'a> {
             Ok(()) => {}
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(Trouble::Unmet { claim, actual }) => {
-                return Ok(vec![self.unmet(index, &action, claim, actual, hops_before)]);
+                let unmet = (claim, actual);
+                let failure = self.unmet(index, step, &action, unmet, hops_before, began);
+                return Ok(vec![failure.await]);
             }
         }
         let is_raw = matches!(action, Action::Raw(_));
         let observed = self.observed(outcome, &expect, hops_before, is_raw).await?;
-        let failures = check::check(&expect, &observed)
-            .into_iter()
-            .map(|mismatch| {
-                let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
-                let mut failure = self.failure(&path, mismatch);
-                failure.message = failure.message.or_else(|| expect.message.clone());
-                failure.call = observed.call.as_ref().map(ObservedCall::name);
-                failure.journey = self.journey(&observed.hops);
-                failure
-            })
-            .collect();
+        let mismatches = check::check(&expect, &observed);
+        if mismatches.is_empty() {
+            return Ok(Vec::new());
+        }
+        let around = notes::around(&expect, &observed, &mismatches, &self.redactor());
+        let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
+        let mut failures = self.failures(&path, mismatches);
+        let journey = self.journey(&observed.hops);
+        for (failure, around) in failures.iter_mut().zip(around) {
+            failure.message = failure.message.take().or_else(|| expect.message.clone());
+            failure.call = observed.call.as_ref().map(ObservedCall::name);
+            failure.journey.clone_from(&journey);
+            failure.notes = around;
+        }
+        if let Some(last) = failures.last_mut() {
+            last.notes.extend(notes::log(self.rig, began).await);
+        }
         Ok(failures)
     }
 
@@ -357,7 +382,7 @@ impl<'a> Session<'a> {
             origin_all,
             node,
             node_all: self.rig.wallarm().requests(),
-            log: log(self.rig),
+            log: log(self.rig).await,
             control_plane: OnControlPlane {
                 hops: since,
                 state: self.account(),
@@ -444,52 +469,89 @@ impl<'a> Session<'a> {
             node: self.rig.wallarm().requests(),
             attacks: self.attacks()?,
             events: self.events()?,
-            log: log(self.rig),
+            log: log(self.rig).await,
             account: self.account(),
         };
-        let failures = check::check_end(expect, &observed)
-            .into_iter()
-            .map(|mismatch| {
-                let mut failure = self.failure(&["expect".to_owned()], mismatch);
-                failure.message = failure.message.or_else(|| expect.message.clone());
-                failure
-            });
-        Ok(failures.collect())
+        let mut failures =
+            self.failures(&["expect".to_owned()], check::check_end(expect, &observed));
+        for failure in &mut failures {
+            failure.message = failure.message.take().or_else(|| expect.message.clone());
+        }
+        Ok(failures)
     }
 
-    /// A failure of the step's own action.
-    fn unmet(
+    /// A failure of the step's own action: what it claimed, what happened instead, and what else happened meanwhile.
+    async fn unmet(
         &self,
         index: usize,
+        step: &Step,
         action: &Action,
-        claim: String,
-        actual: String,
+        (claim, actual): (String, String),
         hops_before: usize,
+        began: Instant,
     ) -> Failure {
-        let path = ["steps".to_owned(), index.to_string()];
-        let mismatch = Mismatch {
+        let unmet = Mismatch {
             path: vec![action.name().to_owned()],
             claim,
             actual,
             nearest: None,
             message: None,
         };
-        let mut failure = self.failure(&path, mismatch);
+        let path = ["steps".to_owned(), index.to_string()];
+        let mut failure = failure::of(self.case, &path, unmet, &self.redactor());
         if let Action::Request(request) = action {
             failure.call = Some(format!("{} {}", request.method, request.url));
         }
         let since = self.rig.trace().since(hops_before);
         failure.journey = self.journey(&since);
+        failure.notes = self.notes_of_unmet(step, action, hops_before, began).await;
         failure
     }
 
-    fn journey(&self, hops: &[Exchange]) -> Vec<HopRecord> {
-        journey::explained(hops, &self.rig.fingerprint().events(), self.redactor)
+    /// What happened in place of what the step wanted.
+    async fn notes_of_unmet(
+        &self,
+        step: &Step,
+        action: &Action,
+        hops_before: usize,
+        began: Instant,
+    ) -> Vec<Note> {
+        let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
+        let wanted = match action {
+            Action::Wait(Awaited::Call(pattern)) => Some(pattern),
+            _ => step.call.as_ref(),
+        };
+        let mut notes = Vec::new();
+        if let Some(wanted) = wanted {
+            let hops = self.rig.trace().since(hops_before);
+            notes.push(notes::calls(&wanted.to_string(), &hops));
+        }
+        notes.extend(self.browsers.notes(visitor, &self.redactor()).await);
+        notes.extend(notes::log(self.rig, began).await);
+        notes
     }
 
-    fn failure(&self, base: &[String], mismatch: Mismatch) -> Failure {
-        failure::of(self.case, base, mismatch, self.redactor)
+    fn journey(&self, hops: &[Exchange]) -> Vec<HopRecord> {
+        journey_on(self.rig, hops, &self.redactor())
     }
+
+    fn failures(&self, base: &[String], mismatches: Vec<Mismatch>) -> Vec<Failure> {
+        if mismatches.is_empty() {
+            return Vec::new();
+        }
+        let redactor = self.redactor();
+        let mismatches = mismatches.into_iter();
+        mismatches
+            .map(|mismatch| failure::of(self.case, base, mismatch, &redactor))
+            .collect()
+    }
+}
+
+/// The way of requests, with what decided at each hop.
+pub(super) fn journey_on(rig: &Rig, hops: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
+    let mut journey = journey::explained(hops, &rig.fingerprint().events(), redactor);
+    protection::explain(&mut journey, hops, &rig.description().deployments);
+    journey
 }
 
 /// What is done before the time of the scenario is over; what is not is a verdict on the step that was still at it.

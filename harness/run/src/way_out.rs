@@ -1,0 +1,214 @@
+//! What to do about a failure, as far as the path of its request tells the cause.
+
+use super::record::{Failure, HopRecord};
+
+/// What to do; nothing where the failure itself says all there is to know.
+pub(super) fn of(failure: &Failure) -> Option<String> {
+    let journey = &failure.journey;
+    thrown(journey)
+        .or_else(|| unreachable_app(journey))
+        .or_else(|| fault(journey))
+        .or_else(|| rule(journey))
+        .or_else(|| node(journey))
+        .or_else(|| failure_mode(journey))
+        .or_else(|| cached(journey))
+        .or_else(|| no_route(journey))
+        .or_else(|| missing_call(failure))
+        .or_else(|| page(failure))
+}
+
+fn thrown(journey: &[HopRecord]) -> Option<String> {
+    let exception = journey.iter().find_map(|hop| hop.exception.as_ref())?;
+    if exception.contains("would never generate a response") {
+        return Some(
+            "the worker awaits what never comes: a promise that nothing resolves, or a body that was read already"
+                .to_owned(),
+        );
+    }
+    let frame = exception
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("at "));
+    Some(match frame {
+        Some(frame) => format!("the worker threw this and caught it nowhere; look at {frame}"),
+        None => {
+            "the worker threw this and caught it nowhere; look for what it awaits or throws last"
+                .to_owned()
+        }
+    })
+}
+
+fn unreachable_app(journey: &[HopRecord]) -> Option<String> {
+    let hop = decided(journey, &["origin"], "did not respond")?;
+    let mut words = hop.decision.as_ref()?.split_whitespace();
+    let address = words.find(|word| word.contains("://"));
+    let asked = address.map(|address| format!("; `curl {address}` must get a response"));
+    Some(format!(
+        "start the app, or give its right address in the scenario{}",
+        asked.unwrap_or_default()
+    ))
+}
+
+fn fault(journey: &[HopRecord]) -> Option<String> {
+    let fault = journey.iter().find_map(|hop| hop.fault.as_ref())?;
+    Some(format!(
+        "the scenario has asked for this fault ({fault}): remove it from `faults`, or expect what it leads to"
+    ))
+}
+
+fn rule(journey: &[HopRecord]) -> Option<String> {
+    let hop = decided(journey, &["Fingerprint"], "block with")?;
+    let decision = hop.decision.as_ref()?;
+    let rule = decision.split_once("by rule ")?.1.split(',').next()?;
+    Some(format!(
+        "change rule {rule}, or the signals of the visitor that it is about; `edgeproof rules test` tries a ruleset with an event"
+    ))
+}
+
+fn failure_mode(journey: &[HopRecord]) -> Option<String> {
+    let hop = decided(journey, &["worker"], "not identified")?;
+    let is_closed = hop.decision.as_ref()?.contains("failure mode closed");
+    Some(match is_closed {
+        true => "make the call from an identification page, whose script adds signals; or let calls without them pass with `failure_mode: open`",
+        false => "block calls without signals with `failure_mode: closed`",
+    }
+    .to_owned())
+}
+
+fn node(journey: &[HopRecord]) -> Option<String> {
+    decided(journey, &["Wallarm node"], "blocked in mode")?;
+    Some(
+        "if this is no attack, change the request, or the node's mode or lists under `node`"
+            .to_owned(),
+    )
+}
+
+fn no_route(journey: &[HopRecord]) -> Option<String> {
+    let hop = decided(journey, &["edge"], "no route matches")?;
+    Some(format!(
+        "give the deployment a route that matches, if a worker is to run; `edgeproof route` explains {}",
+        hop.url
+    ))
+}
+
+fn cached(journey: &[HopRecord]) -> Option<String> {
+    let is_hit = |hop: &&HopRecord| {
+        let mut headers = hop.response_headers.iter();
+        headers.any(|(name, value)| name == "cf-cache-status" && value == "HIT")
+    };
+    journey.iter().find(is_hit)?;
+    Some(
+        "the response is from the cache of an earlier request; if it may not be, have the origin send `cache-control: no-store`"
+            .to_owned(),
+    )
+}
+
+fn missing_call(failure: &Failure) -> Option<String> {
+    let has = |title: &str| {
+        failure
+            .notes
+            .iter()
+            .any(|note| note.title.starts_with(title))
+    };
+    has("the requests that were made").then(|| {
+        "compare the method and the path with the requests that were made; a call that comes later needs a longer `timeout`"
+            .to_owned()
+    })
+}
+
+fn page(failure: &Failure) -> Option<String> {
+    let has = |title: &str| {
+        failure
+            .notes
+            .iter()
+            .any(|note| note.title.starts_with(title))
+    };
+    (has("the page has") || has("the page shows")).then(|| {
+        "compare the selector with what the page has; its picture is in the report that `--report html=FILE` writes"
+            .to_owned()
+    })
+}
+
+/// The hop to one of these at which this was decided.
+fn decided<'a>(journey: &'a [HopRecord], to: &[&str], what: &str) -> Option<&'a HopRecord> {
+    journey.iter().find(|hop| {
+        let decision = hop.decision.as_deref().unwrap_or_default();
+        to.contains(&hop.to.as_str()) && decision.contains(what)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn hop(to: &str, decision: Option<&str>, exception: Option<&str>) -> HopRecord {
+        HopRecord {
+            ray: None,
+            from: String::new(),
+            to: to.to_owned(),
+            depth: 0,
+            method: "GET".to_owned(),
+            url: "https://shop.example/".to_owned(),
+            status: None,
+            started_us: 0,
+            took_us: None,
+            decision: decision.map(str::to_owned),
+            fault: None,
+            exception: exception.map(str::to_owned),
+            request_headers: Vec::new(),
+            request_bytes: 0,
+            response_headers: Vec::new(),
+            response_bytes: 0,
+        }
+    }
+
+    #[rstest]
+    #[case::thrown(
+        hop("worker", None, Some("Error: no\n    at f (a.js:1:2)")),
+        "look at f (a.js:1:2)"
+    )]
+    #[case::app(
+        hop(
+            "origin",
+            Some("the application at http://127.0.0.1:9 did not respond: refused"),
+            None
+        ),
+        "`curl http://127.0.0.1:9`"
+    )]
+    #[case::rule(
+        hop(
+            "Fingerprint",
+            Some("event 1.a: block with 403 by rule r_1, `x`"),
+            None
+        ),
+        "change rule r_1,"
+    )]
+    #[case::node(
+        hop("Wallarm node", Some("blocked in mode block: an attack"), None),
+        "the node's mode or lists"
+    )]
+    #[case::closed(
+        hop("worker", Some("not identified: x; failure mode closed: y"), None),
+        "`failure_mode: open`"
+    )]
+    #[case::no_route(
+        hop("edge", Some("no route matches: straight to the origin"), None),
+        "`edgeproof route`"
+    )]
+    fn what_decided_says_what_to_do(#[case] hop: HopRecord, #[case] expected: &str) {
+        let failure = Failure {
+            claim: String::new(),
+            actual: String::new(),
+            excerpt: None,
+            message: None,
+            nearest: None,
+            call: None,
+            journey: vec![hop],
+            notes: Vec::new(),
+            way_out: None,
+        };
+        let told = of(&failure).unwrap();
+        assert!(told.contains(expected), "{told}");
+    }
+}
