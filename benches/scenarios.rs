@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|command| command == "run") {
         return ExitCode::from(runtime.block_on(cli::main(&context(arguments))));
     }
-    // Scenarios name their workers from the root of the repository.
+    // The scenarios are named as seen from the root of the repository.
     env::set_current_dir(tools::home()).unwrap();
     let environment = Environment::prepare(None).unwrap();
     let is_wanted = |name: &str| {

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::{
     deploying::Deploying,
     expect::{Expect, Header},
+    file::WorkedIn,
     request::{RawRequest, Request},
     text::Pattern,
 };
@@ -172,6 +173,11 @@ struct Written {
     capture: BTreeMap<String, Capture>,
     /// How long it may take.
     timeout: Option<Time>,
+    /// A file of steps in place of this one, worked in before it is read.
+    #[serde(default)]
+    #[schemars(skip)]
+    #[expect(dead_code, reason = "it is known so that one who mistypes it is told")]
+    include: WorkedIn,
 }
 
 /// Why a step could not be read.

@@ -22,6 +22,11 @@ const NAMES: [&str; 8] = [
     "COOKIE",
 ];
 
+/// The values of variables whose names say that they are secret, and the passwords in URLs.
+pub fn secret_texts(env: &BTreeMap<String, String>) -> Vec<String> {
+    Secrets::of(env).0
+}
+
 /// Texts that no report may show.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Secrets(Vec<String>);

@@ -58,6 +58,7 @@ pub async fn execute(
     {
         return CaseRecord::without_run(case, Verdict::Skipped(missing.to_string()));
     }
+    let case = &case.anew();
     let started = Instant::now();
     // A clock of its own: what one case waits out must not pass in another.
     let clock = Clock::default();
@@ -73,14 +74,18 @@ pub async fn execute(
     }
     let mut record = match Rig::start(environment, given).await {
         Ok(rig) => on(rig, &clock, case, at_failure).await,
-        Err(error) => CaseRecord::without_run(case, Verdict::Error(causes::with_causes(&error))),
+        Err(error) => {
+            let redactor = Redactor::new(case.secrets.iter().cloned());
+            let message = redactor.text(&causes::with_causes(&error));
+            CaseRecord::without_run(case, Verdict::Error(message))
+        }
     };
     record.took_ms = milliseconds(started.elapsed());
     record
 }
 
 async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>) -> CaseRecord {
-    let redactor = Redactor::new(secrets(&rig));
+    let redactor = Redactor::new(secrets(&rig, case));
     let mut session = Session::new(&rig, clock, case, &redactor);
     let mut ended = session.run().await;
     if let Ok(failures) = &mut ended {
@@ -116,17 +121,19 @@ async fn on(rig: Rig, clock: &Clock, case: &Case, at_failure: Option<AtFailure>)
     record.log = log(&rig);
     record.apps = apps(&rig).await;
     // Steps may have made further ones.
-    let redactor = Redactor::of_trace(secrets(&rig), &rig.trace().exchanges());
+    let redactor = Redactor::of_trace(secrets(&rig, case), &rig.trace().exchanges());
     rig.stop().await;
     redactor.record(record)
 }
 
 /// What no report may show.
-fn secrets(rig: &Rig) -> Vec<String> {
-    let mut secrets = rig
+fn secrets(rig: &Rig, case: &Case) -> Vec<String> {
+    let mut secrets = case.secrets.clone();
+    let of_plane = rig
         .control_plane()
         .map(ControlPlane::secrets)
         .unwrap_or_default();
+    secrets.extend(of_plane);
     secrets.extend(rig.fingerprint().secrets());
     secrets.extend(rig.apps().iter().flat_map(BorrowedApp::secrets));
     secrets

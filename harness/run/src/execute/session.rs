@@ -1,9 +1,10 @@
 //! The steps of one case, in order.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use edgeproof_cloudflare::plane::{ControlPlane, State};
+use edgeproof_document::problem::Problem;
 use edgeproof_ground::{
     clock::Clock,
     trace::{Exchange, Party},
@@ -109,8 +110,12 @@ impl<'a> Session<'a> {
     /// Takes all steps and judges them. After a step that does not hold the later ones mean nothing, so they are not
     /// taken.
     pub(super) async fn run(&mut self) -> Result<Vec<Failure>, HarnessFault> {
-        for (index, step) in self.case.scenario.steps.iter().enumerate() {
-            let failures = self.step(index, step).await?;
+        for index in 0..self.case.scenario.steps.len() {
+            let step = match self.case.step(index, &self.captured) {
+                Ok(step) => step,
+                Err(problems) => return Ok(self.misfits(&problems)),
+            };
+            let failures = self.step(index, &step).await?;
             if !failures.is_empty() {
                 return Ok(failures);
             }
@@ -136,12 +141,12 @@ impl<'a> Session<'a> {
             Action::Wait(_) => 0,
             _ => self.rig.trace().count(),
         };
-        let action = self.captured.action(&step.action);
-        let outcome = match self.act_in_time(step, &action).await {
+        let action = &step.action;
+        let outcome = match self.act_in_time(step, action).await {
             Ok(outcome) => outcome,
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(Trouble::Unmet { claim, actual }) => {
-                return Ok(vec![self.unmet(index, &action, claim, actual, hops_before)]);
+                return Ok(vec![self.unmet(index, action, claim, actual, hops_before)]);
             }
         };
         if let Some(call) = &outcome.call {
@@ -158,10 +163,9 @@ impl<'a> Session<'a> {
         let Some(expect) = &step.expect else {
             return Ok(Vec::new());
         };
-        let expect = self.captured.expect(expect);
         let is_raw = matches!(action, Action::Raw(_));
-        let observed = self.observed(outcome, &expect, hops_before, is_raw).await?;
-        let failures = check::check(&expect, &observed)
+        let observed = self.observed(outcome, expect, hops_before, is_raw).await?;
+        let failures = check::check(expect, &observed)
             .into_iter()
             .map(|mismatch| {
                 let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
@@ -216,7 +220,6 @@ impl<'a> Session<'a> {
                 name: visitor,
                 visitor: self.rig.visitor(visitor)?,
                 jar: self.jars.entry(visitor.to_owned()).or_default(),
-                folder: self.case.file.parent().unwrap_or(Path::new("")),
                 limit,
             };
             let call = match action {
@@ -418,8 +421,11 @@ impl<'a> Session<'a> {
     }
 
     async fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
-        let expect = &self.case.scenario.expect;
-        self.node_has_seen(expect).await;
+        let expect = match self.case.end(&self.captured) {
+            Ok(expect) => expect,
+            Err(problems) => return Ok(self.misfits(&problems)),
+        };
+        self.node_has_seen(&expect).await;
         let observed = ObservedAtEnd {
             hops: self.rig.trace().exchanges(),
             origin: self.rig.origin_requests(),
@@ -429,7 +435,7 @@ impl<'a> Session<'a> {
             log: log(self.rig),
             account: self.account(),
         };
-        let failures = check::check_end(expect, &observed)
+        let failures = check::check_end(&expect, &observed)
             .into_iter()
             .map(|mismatch| {
                 let mut failure = self.failure(&["expect".to_owned()], mismatch);
@@ -467,6 +473,25 @@ impl<'a> Session<'a> {
 
     fn journey(&self, hops: &[Exchange]) -> Vec<HopRecord> {
         journey::explained(hops, &self.rig.fingerprint().events(), self.redactor)
+    }
+
+    /// Captured values that do not fit where they stand.
+    fn misfits(&self, problems: &[Problem]) -> Vec<Failure> {
+        problems
+            .iter()
+            .map(|problem| {
+                let mismatch = Mismatch {
+                    path: Vec::new(),
+                    claim: "expected the captured value to fit here".to_owned(),
+                    actual: problem.message.clone(),
+                    nearest: None,
+                    message: None,
+                };
+                let mut failure = self.failure(&[], mismatch);
+                failure.excerpt = self.case.sources.excerpt(problem.at);
+                failure
+            })
+            .collect()
     }
 
     fn failure(&self, base: &[String], mismatch: Mismatch) -> Failure {
