@@ -179,7 +179,7 @@ impl Existing<'_> {
             if !rig::PARTS.contains(&part) {
                 let index = index.to_string();
                 let help = format!(
-                    "{}; or a URL pattern, such as `shop.example/login*`",
+                    "{} (or write a URL pattern, such as `shop.example/login*`)",
                     nearest(part, &rig::PARTS)
                 );
                 self.problem(

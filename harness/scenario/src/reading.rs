@@ -16,9 +16,9 @@ use serde::de::DeserializeOwned;
 
 /// What the values of the language look like. Each place takes one of these.
 const SAMPLES: [&str; 14] = [
+    "500",
     "1",
     "true",
-    "200",
     "1s",
     "GET /",
     "GET https://sample.example/",
@@ -73,7 +73,7 @@ pub(super) fn read_around<T: DeserializeOwned>(
 
 /// Puts a value where another one stands, or a text in place of a key.
 fn replace(node: &mut YamlNode, at: Span, value: &Value) {
-    if node.at == at && !matches!(node.value, Value::List(_) | Value::Map(_)) {
+    if node.at == at {
         node.value = value.clone();
         return;
     }

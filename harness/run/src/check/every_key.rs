@@ -25,7 +25,7 @@ const NO_CLAIMS: [&str; 4] = [
     "Budget.percent",
 ];
 
-/// For each type of the schema, its keys with a false claim about a step. `@` in it stands for the place.
+/// For each type of the schema, its keys with a false claim about a step.
 const OF_A_STEP: &[(&str, &str)] = &[
     ("Expect.status", "{status: 200}"),
     ("Expect.headers", "{headers: {x-rule: r2}}"),
