@@ -46,11 +46,7 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
             }
         }
     }
-    if let Some(missing) = found
-        .into_iter()
-        .filter_map(|(_, found)| found.err())
-        .last()
-    {
+    if let Some(missing) = found.into_iter().find_map(|(_, found)| found.err()) {
         return Err(missing.into());
     }
     if !options.json {

@@ -124,7 +124,8 @@ impl Watched {
             let is_filled = FILLED.iter().any(|name| entry.file_name() == *name);
             // A link may lead back up.
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            if !is_filled && !(is_link && entry.path().is_dir()) {
+            let leads_elsewhere = is_link && entry.path().is_dir();
+            if !(is_filled || leads_elsewhere) {
                 self.look(&entry.path(), files);
             }
         }
