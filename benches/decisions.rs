@@ -85,7 +85,7 @@ fn routes(criterion: &mut Criterion) {
 fn found_signals(criterion: &mut Criterion) {
     let head = call("/api/0/x");
     criterion.bench_function("worker/signals/header", |bencher| {
-        bencher.iter(|| signals::find(black_box(&head.headers), None))
+        bencher.iter(|| signals::find(black_box(&head), None))
     });
     let data: String = noise(SIGNALS)
         .chars()
@@ -142,7 +142,7 @@ fn responses(criterion: &mut Criterion) {
     .to_string();
     let configuration = Configuration::read(variables(2));
     let head = call("/api/0/x");
-    let signals = signals::find(&head.headers, None).unwrap();
+    let signals = signals::find(&head, None).unwrap();
     criterion.bench_function("worker/send/request", |bencher| {
         bencher.iter(|| identification::request(&configuration, black_box(&head), &signals))
     });

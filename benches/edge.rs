@@ -41,7 +41,7 @@ use edgeproof_bench::processor_time;
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{
     CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, InUse, Location, Outbound, Protocol,
-    Route, WorkerEndpoint, Zone, blob, preamble, request_cf,
+    Route, Thrown, WorkerEndpoint, Zone, blob, preamble, request_cf,
 };
 use edgeproof_ground::{
     body::{self, Body},
@@ -164,6 +164,8 @@ async fn rig() -> Rig {
         over_daily_limit: FailureMode::Open,
     };
     let endpoint = WorkerEndpoint {
+        cpu_ms: None,
+        thrown: Thrown::default(),
         address: runtime.address("pass").unwrap(),
         process: runtime.process_id(),
         in_use: InUse::new().0,

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|command| command == "run") {
         return ExitCode::from(runtime.block_on(cli::main(&context(arguments))));
     }
-    // Scenarios name their workers from the root of the repository.
+    // The scenarios are named as seen from the root of the repository.
     env::set_current_dir(tools::home()).unwrap();
     let environment = Environment::prepare(None).unwrap();
     let is_wanted = |name: &str| {
@@ -138,7 +138,7 @@ async fn many(environment: &Environment) -> Duration {
         options,
         move |case: Arc<Case>| {
             let environment = environment.clone();
-            async move { execute(&case, &environment, None).await }
+            async move { execute(&case, &environment, DEFAULT_LIMIT, None).await }
         },
         |_| {},
     );
@@ -149,7 +149,7 @@ async fn many(environment: &Environment) -> Duration {
 /// A scenario from the start of its rig to its verdict.
 async fn passed(case: &Case, environment: &Environment) -> Duration {
     let start = Instant::now();
-    let record = execute(case, environment, None).await;
+    let record = execute(case, environment, DEFAULT_LIMIT, None).await;
     assert!(matches!(record.verdict, Verdict::Passed), "{record:?}");
     start.elapsed()
 }

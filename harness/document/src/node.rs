@@ -19,6 +19,29 @@ pub struct YamlNode {
 /// What a node holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// A word without quotes that YAML takes for something else than a text.
+    Plain(PlainScalar),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<YamlNode>),
+    /// A mapping in the order it was written; keys may repeat until it has been read.
+    Map(Vec<(Key, YamlNode)>),
+}
+
+/// A word without quotes that YAML takes for something else than a text. Where a text is wanted it is what stands in the
+/// file: `0049123` is no phone number any more once it was a number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlainScalar {
+    /// What YAML takes it for.
+    pub meaning: Meaning,
+    /// What stands in the file; empty where nothing does.
+    pub written: String,
+}
+
+/// What a word without quotes means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Meaning {
     /// Nothing: an empty value, `~` or `null`.
     Null,
     /// `true` or `false`.
@@ -27,12 +50,33 @@ pub enum Value {
     Integer(i64),
     /// Any other number.
     Float(f64),
-    /// A text.
-    Text(String),
-    /// A list.
-    List(Vec<YamlNode>),
-    /// A mapping in the order it was written; keys may repeat until it has been read.
-    Map(Vec<(Key, YamlNode)>),
+}
+
+impl Meaning {
+    /// The word as the value is usually written.
+    pub fn usual(self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Integer(value) => value.to_string(),
+            Self::Float(value) => value.to_string(),
+        }
+    }
+}
+
+impl PlainScalar {
+    /// Whether the value, written again, is what stands in the file: nothing is lost where it is taken for a number.
+    pub fn is_kept(&self) -> bool {
+        match self.meaning {
+            Meaning::Null | Meaning::Bool(_) => true,
+            Meaning::Integer(value) => value.to_string() == self.written,
+            // `1.0` is written so by some and as `1` by others; it is the same number to all of them.
+            Meaning::Float(value) => {
+                value.is_finite()
+                    && [value.to_string(), format!("{value:?}")].contains(&self.written)
+            }
+        }
+    }
 }
 
 /// A key of a mapping and where it stands.
@@ -45,6 +89,28 @@ pub struct Key {
 }
 
 impl Value {
+    /// Nothing at all.
+    pub fn null() -> Self {
+        Self::Plain(PlainScalar {
+            meaning: Meaning::Null,
+            written: String::new(),
+        })
+    }
+
+    /// Whether it is nothing.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Plain(plain) if plain.meaning == Meaning::Null)
+    }
+
+    /// The text of a word, as it stands in the file; none for lists, mappings and where nothing stands.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Plain(plain) if !plain.written.is_empty() => Some(&plain.written),
+            Self::Plain(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
     /// The value of a key, to be changed.
     pub fn value_mut(&mut self, key: &str) -> Option<&mut Self> {
         match self {
@@ -103,10 +169,13 @@ impl YamlNode {
     /// What kind of value this is, in the words of a message.
     pub fn kind(&self) -> String {
         match &self.value {
-            Value::Null => "nothing".to_owned(),
-            Value::Bool(value) => format!("the boolean `{value}`"),
-            Value::Integer(value) => format!("the number `{value}`"),
-            Value::Float(value) => format!("the number `{value}`"),
+            Value::Plain(plain) => match plain.meaning {
+                Meaning::Null => "nothing".to_owned(),
+                Meaning::Bool(_) => format!("the boolean `{}`", plain.written),
+                Meaning::Integer(_) | Meaning::Float(_) => {
+                    format!("the number `{}`", plain.written)
+                }
+            },
             Value::Text(text) => format!("the text `{text}`"),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a mapping".to_owned(),

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
 
 use crate::schema;
@@ -81,6 +81,14 @@ impl<'de> Deserialize<'de> for Range {
 
             fn visit_f64<E>(self, number: f64) -> Result<Range, E> {
                 Ok(Range::exactly(number))
+            }
+
+            /// A value that was filled in is a text.
+            fn visit_str<E: Error>(self, text: &str) -> Result<Range, E> {
+                let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+                number
+                    .map(Range::exactly)
+                    .ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Range, A::Error> {

@@ -72,6 +72,11 @@ impl Sources {
         self.files.get(number as usize)
     }
 
+    /// Where the files are.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+
     /// The lines around a span, to be shown away from the file: with stars in place of what names say is secret.
     pub fn excerpt(&self, span: Span) -> Option<Excerpt> {
         let file = self.file(span.file)?;
@@ -86,12 +91,18 @@ impl Sources {
             .get(end..)?
             .find('\n')
             .map_or(file.text.len(), |at| end + at);
+        // Lines end as they do in every other text, so that whoever draws them counts them right.
+        let lines = |from: usize, to: usize| file.text[from..to].replace("\r\n", "\n");
+        let (before, marked) = (lines(first, span.start), lines(span.start, end));
         Some(Excerpt {
-            first_line: place.line - file.text[first..line_start].matches('\n').count(),
+            first_line: place.line - before.matches('\n').count(),
             place,
-            text: Redactor::default().starred(&file.text[first..last]),
-            start: span.start - first,
-            length: end - span.start,
+            start: before.len(),
+            length: marked.len(),
+            text: Redactor::default()
+                .starred(&(before + &marked + &lines(end, last)))
+                .trim_end_matches('\r')
+                .to_owned(),
         })
     }
 
@@ -160,6 +171,28 @@ mod tests {
         let excerpt = sources.excerpt(span).unwrap().visible();
         assert_eq!(excerpt.text.trim_end(), "token: '***'\nbell: ␇ x");
         assert_eq!(&excerpt.text[excerpt.start..][..excerpt.length], "x");
+    }
+
+    #[test]
+    fn lines_that_end_as_on_windows_are_cut_out_and_counted_like_others() {
+        let text = "a: 1\nb: 2\nc: 3\nd: [\n  e]\nf: 4\n";
+        let excerpt = |text: &str, marked: &str| {
+            let mut sources = Sources::default();
+            let file = sources.add(Path::new("a.yaml"), text.to_owned());
+            let start = text.find(marked).unwrap();
+            let length = marked.len();
+            sources
+                .excerpt(Span {
+                    file,
+                    start,
+                    length,
+                })
+                .unwrap()
+        };
+        let windows = text.replace('\n', "\r\n");
+        for (marked, theirs) in [("c", "c"), ("[\n  e]", "[\r\n  e]")] {
+            assert_eq!(excerpt(text, marked), excerpt(&windows, theirs));
+        }
     }
 
     #[rstest]

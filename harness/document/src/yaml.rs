@@ -6,10 +6,10 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
-use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, Location, NonFiniteFloatPolicy, Spanned};
 
 use super::{
-    node::{Key, Value, YamlNode},
+    node::{Key, Meaning, PlainScalar, Value, YamlNode},
     problem::Problem,
     source::Span,
 };
@@ -21,34 +21,45 @@ pub fn parse(file: u32, text: &str) -> Result<YamlNode, Problem> {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         // `y`, `no` and `on` are words.
         strict_booleans: true,
+        // `.inf` is a text where a text is wanted.
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
     };
     if text.trim().is_empty() {
         return Ok(YamlNode {
             at: Span::default(),
-            value: Value::Null,
+            value: Value::null(),
         });
     }
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
-        Ok(raw) => Ok(node(file, raw)),
+        Ok(raw) => Ok(node(file, text, raw)),
         Err(error) => {
-            let message = error.without_snippet().to_string();
             let start = error.location().map_or(0, |place| offset(text, place));
+            let (message, help) = words(&error);
             Err(Problem {
-                // The place is shown, so it need not be said.
-                message: format!(
-                    "not valid YAML: {}",
-                    message.split(" at line ").next().unwrap_or(&message)
-                ),
+                message,
                 at: Span {
                     file,
                     start,
                     length: text[start..].chars().next().map_or(0, char::len_utf8),
                 },
                 label: "here".to_owned(),
-                help: None,
+                help,
             })
         }
     }
+}
+
+/// What is wrong with a file that is no YAML, and the way out where there is one.
+fn words(error: &serde_saphyr::Error) -> (String, Option<String>) {
+    let message = error.without_snippet().to_string();
+    if message.contains("multiple YAML documents") {
+        let message = "a second document begins here, but a file is one";
+        let help = "put what stands behind `---` into a file of its own";
+        return (message.to_owned(), Some(help.to_owned()));
+    }
+    // The place is shown, so it need not be said.
+    let what = message.split(" at line ").next().unwrap_or(&message);
+    (format!("not valid YAML: {what}"), None)
 }
 
 /// The byte at a line and a column, both counted from one.
@@ -74,16 +85,26 @@ fn offset(text: &str, place: Location) -> usize {
 }
 
 enum Raw {
-    Scalar(Value),
+    Text(String),
+    Plain(Meaning),
     List(Vec<Spanned<Raw>>),
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),
 }
 
-fn node(file: u32, raw: Spanned<Raw>) -> YamlNode {
+fn node(file: u32, text: &str, raw: Spanned<Raw>) -> YamlNode {
     let at = span(file, raw.referenced);
     let value = match raw.value {
-        Raw::Scalar(value) => value,
-        Raw::List(items) => Value::List(items.into_iter().map(|item| node(file, item)).collect()),
+        Raw::Text(text) => Value::Text(text),
+        Raw::Plain(meaning) => Value::Plain(PlainScalar {
+            meaning,
+            written: written(text, span(file, raw.defined)),
+        }),
+        Raw::List(items) => Value::List(
+            items
+                .into_iter()
+                .map(|item| node(file, text, item))
+                .collect(),
+        ),
         Raw::Map(entries) => Value::Map(
             entries
                 .into_iter()
@@ -92,12 +113,18 @@ fn node(file: u32, raw: Spanned<Raw>) -> YamlNode {
                         at: span(file, key.referenced),
                         text: key.value,
                     };
-                    (key, node(file, value))
+                    (key, node(file, text, value))
                 })
                 .collect(),
         ),
     };
     YamlNode { at, value }
+}
+
+/// The word that stands at a place; a tag such as `!!int` may have made a number of a quoted one.
+fn written(text: &str, at: Span) -> String {
+    let word = text.get(at.start..at.start + at.length).unwrap_or_default();
+    word.trim_matches(['"', '\'']).trim().to_owned()
 }
 
 fn span(file: u32, location: Location) -> Span {
@@ -126,11 +153,11 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Value::Null))
+        Ok(Raw::Plain(Meaning::Null))
     }
 
     fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Value::Null))
+        Ok(Raw::Plain(Meaning::Null))
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
@@ -138,26 +165,26 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Value::Bool(value)))
+        Ok(Raw::Plain(Meaning::Bool(value)))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Value::Integer(value)))
+        Ok(Raw::Plain(Meaning::Integer(value)))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(match i64::try_from(value) {
-            Ok(value) => Value::Integer(value),
-            Err(_) => Value::Text(value.to_string()),
-        }))
+        // One that is larger is not kept exactly, which whoever wants a number says.
+        Ok(Raw::Plain(
+            i64::try_from(value).map_or(Meaning::Float(value as f64), Meaning::Integer),
+        ))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Value::Float(value)))
+        Ok(Raw::Plain(Meaning::Float(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Value::Text(value.to_owned())))
+        Ok(Raw::Text(value.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
@@ -209,6 +236,31 @@ mod tests {
                 "the boolean `true`"
             ]
         );
+    }
+
+    #[rstest::rstest]
+    #[case("0049123")]
+    #[case("+49")]
+    #[case("1e10")]
+    #[case("1.10")]
+    #[case("0x1F")]
+    #[case("0o17")]
+    #[case("1_000")]
+    #[case("12345678901234567890123")]
+    #[case("18446744073709551615")]
+    #[case(".inf")]
+    #[case("~")]
+    #[case("True")]
+    #[case("12:30:45")]
+    #[case("2026-01-02")]
+    #[case("no")]
+    fn a_word_without_quotes_keeps_its_spelling(#[case] word: &str) {
+        let text = format!("a: &word {word}\nb: [{word}, *word]\n");
+        let node = parse(0, &text).unwrap();
+        for path in [&["a"][..], &["b", "0"], &["b", "1"]] {
+            let found = node.at_path(path.iter().copied()).unwrap();
+            assert_eq!(found.value.as_text(), Some(word));
+        }
     }
 
     proptest! {

@@ -39,8 +39,8 @@ struct Shared {
     runtime: OnceLock<Option<Runtime>>,
 }
 
-/// Runs the scenario files in `folder` as the tests that the command line asks for. Relative paths, of the folder and
-/// in the files, are seen from the directory that the test runs in: its package's, with `cargo test`.
+/// Runs the scenario files in `folder` as the tests that the command line asks for. A relative folder is seen from the
+/// directory that the test runs in: its package's, with `cargo test`.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = trials(&arguments, folder.as_ref());

@@ -96,6 +96,38 @@ given:
 steps: []
 ";
 
+/// What a file names and that is not there, one of every kind.
+const NOT_THERE: &str = "\
+scenario: Not there
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: sign-up } } } }
+  deployments: { flow: { worker: none, routes: ['shop.example/a*b'] } }
+  faults: [{ on: orgin, fault: refuse }]
+steps:
+  - request: { method: POST, url: 'https://shop.example/${PATH}', body: { file: none.json } }
+    expect: { page: [{ select: 'p[' }] }
+  - request: { url: 'https://shop.example/${pth}', body: { json: { phone: 0049123 } } }
+    capture: { id: { json: id } }
+";
+
+/// Files of which lines may be shown to nobody.
+const FOREIGN: &str = "\
+scenario: Foreign files
+include: [/proc/self/environ, /etc/passwd, ../other.yaml]
+steps: []
+";
+
+/// More cases than anybody runs.
+const MANY: &str = "\
+scenario: Many
+matrix: { a: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], b: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], c: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], \
+d: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], e: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], f: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], \
+g: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], h: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], i: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] }
+steps: []
+";
+
+const TWO: &str = "scenario: One\nsteps: []\n---\nscenario: Two\nsteps: []\n";
+
 fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_edgeproof"))
         .args(arguments)
@@ -112,6 +144,20 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[case::apps("apps", &["check", "apps.yaml"], exit::USAGE)]
 #[case::app_places("app_places", &["check", "places.yaml"], exit::USAGE)]
 #[case::not_yaml("not_yaml", &["run", "not_yaml.yaml"], exit::USAGE)]
+#[case::not_there("not_there", &["check", "not_there.yaml"], exit::USAGE)]
+#[case::not_there_run("not_there_run", &["run", "not_there.yaml"], exit::USAGE)]
+#[case::foreign("foreign", &["check", "foreign.yaml"], exit::USAGE)]
+#[case::many("many", &["check", "many.yaml"], exit::USAGE)]
+#[case::two_documents("two_documents", &["check", "two.yaml"], exit::USAGE)]
+#[case::crlf("crlf", &["check", "crlf.yaml"], exit::USAGE)]
+#[case::mistyped("mistyped", &["check", "mistyped.yaml"], exit::USAGE)]
+#[case::check_json("check_json", &["check", "--json", "good.yaml", "names.yaml"], exit::USAGE)]
+#[case::list_beside_mistakes("list_beside_mistakes", &["run", "--list", "good.yaml", "names.yaml"], exit::USAGE)]
+#[case::list_of_others("list_of_others", &["run", "--list", "--tag", "good", "good.yaml", "names.yaml"], exit::PASSED)]
+#[case::new_without_a_zone("new_without_a_zone", &["new", "https://co.uk/signup", "POST /api"], exit::USAGE)]
+#[case::route_of_a_scenario("route_of_a_scenario", &["route", "https://shop.example/signup", "good.yaml"], exit::PASSED)]
+#[case::route_without_a_host("route_without_a_host", &["route", "/signup", "good.yaml"], exit::USAGE)]
+#[case::no_such_env_file("no_such_env_file", &["check", "--env-file", "none.env", "good.yaml"], exit::USAGE)]
 #[case::no_such_path("no_such_path", &["run", "none.yaml"], exit::USAGE)]
 #[case::nothing_selected("nothing_selected", &["run", "--tag", "other", "good.yaml"], exit::NOTHING)]
 #[case::wrong_tag("wrong_tag", &["run", "--tag", "a b", "good.yaml"], exit::USAGE)]
@@ -144,6 +190,18 @@ fn a_command_answers_as_its_golden_text(
         ("places.yaml", PLACES),
         ("good.yaml", GOOD),
         ("not_yaml.yaml", "scenario: a: b\n"),
+        ("not_there.yaml", NOT_THERE),
+        ("foreign.yaml", FOREIGN),
+        ("many.yaml", MANY),
+        ("two.yaml", TWO),
+        (
+            "crlf.yaml",
+            "scenario: CRLF\r\nsteps:\r\n  - request: GET https://shop.example/\r\n    expct: {}\r\n",
+        ),
+        (
+            "mistyped.yaml",
+            "scenario: Mistyped\ninlcude: a.yaml\nmatirx: {}\nsteps: [{ inclde: b.yaml }]\n",
+        ),
     ] {
         fs::write(folder.path().join(file), text).unwrap();
     }
@@ -174,6 +232,104 @@ fn golden(name: &str, text: &str) {
         "{}",
         path.display()
     );
+}
+
+#[test]
+fn a_scenario_comes_by_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_edgeproof"))
+        .args(["run", "--list", "-"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, GOOD.as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "stdin  A good one\n"
+    );
+}
+
+#[test]
+fn a_scenario_reads_the_same_from_every_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenarios = folder.path().join("scenarios/flow");
+    fs::create_dir_all(&scenarios).unwrap();
+    fs::create_dir(folder.path().join("worker")).unwrap();
+    fs::write(folder.path().join("worker/index.js"), "export default {}").unwrap();
+    fs::write(
+        folder.path().join("scenarios/_defaults.yaml"),
+        "given: { deployments: { flow: { worker: ../worker, routes: ['shop.example/*'] } } }\n",
+    )
+    .unwrap();
+    let text = "scenario: x\ngiven: { zones: { shop.example: { hosts: { shop.example: { site: signup } } } } }\n\
+                allow: [nothing-protected]\nsteps: []\n";
+    fs::write(scenarios.join("a.yaml"), text).unwrap();
+    for (from, path) in [
+        (folder.path(), "scenarios/flow/a.yaml"),
+        (scenarios.as_path(), "a.yaml"),
+        (Path::new("/"), scenarios.join("a.yaml").to_str().unwrap()),
+    ] {
+        let output = edgeproof(from, &["check", path]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            output.status.code(),
+            Some(i32::from(exit::PASSED)),
+            "{told}"
+        );
+        let list = edgeproof(from, &["run", "--list", path]);
+        assert_eq!(String::from_utf8_lossy(&list.stdout), "flow::a  x\n");
+    }
+}
+
+#[test]
+fn a_secret_of_the_environment_is_in_no_output() {
+    const SECRET: &str = "sk-4711-4711-4711";
+    let folder = tempfile::tempdir().unwrap();
+    let text = "scenario: 'Title ${env.SHOP_TOKEN}'\ngiven:\n  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }\n\
+                  visitors: { ann: { profile: '${env.SHOP_TOKEN}' } }\nsteps:\n  - request: GET https://${env.SHOP_TOKEN}.shop.example/\n";
+    fs::write(folder.path().join("a.yaml"), text).unwrap();
+    fs::write(
+        folder.path().join("b.yaml"),
+        text.replace("profile: '${env.SHOP_TOKEN}'", "ip: 192.0.2.1"),
+    )
+    .unwrap();
+    fs::write(folder.path().join(".env"), format!("SHOP_TOKEN={SECRET}\n")).unwrap();
+    for arguments in [
+        &["check", "."][..],
+        &["check", "--json", "."],
+        &["run", "--list", "."],
+        &["run", "b.yaml"],
+    ] {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--env-file", ".env"]);
+        let output = edgeproof(folder.path(), &arguments);
+        for told in [output.stdout, output.stderr] {
+            let told = String::from_utf8_lossy(&told).into_owned();
+            assert!(!told.contains(SECRET), "{arguments:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_shell_and_a_manual_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["man"][..],
+        &["completions", "bash"],
+        &["completions", "fish"],
+    ] {
+        let output = edgeproof(folder.path(), arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        for command in ["run", "check", "route", "doctor", "schema"] {
+            let found = text.to_lowercase().contains(command);
+            assert!(found, "{arguments:?} does not know {command}");
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ const FOLDER: &str = "scenarios";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    // Scenarios name workers relative to where the command is started: the root of the repository.
+    // The tests are named and shown as seen from the root of the repository.
     if let Err(error) = std::env::set_current_dir(edgeproof_ground::tools::home()) {
         let trial = Trial::test("scenarios", move || Err(Failed::from(error)));
         return libtest_mimic::run(&arguments, vec![trial]).exit_code();

@@ -102,7 +102,7 @@ pub enum FaultTargetError {
 
 impl FaultTarget {
     /// The name of the part, where it names one.
-    pub(super) fn peer_name(&self) -> Option<&str> {
+    pub fn peer_name(&self) -> Option<&str> {
         match self {
             Self::Peer(name) => Some(name),
             Self::Url(_) => None,

@@ -39,6 +39,11 @@ pub struct ReportError {
 }
 
 impl ReportTarget {
+    /// The file that is written.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Writes the report.
     ///
     /// # Errors

@@ -47,6 +47,25 @@ pub enum EnvironmentError {
     },
 }
 
+fn folder_of_sites() -> PathBuf {
+    tools::home().join("fixtures/sites")
+}
+
+/// The names of the sites that a host can have.
+pub fn sites() -> Vec<String> {
+    let entries = std::fs::read_dir(folder_of_sites());
+    let is_site = |folder: &PathBuf| folder.join("site.json").is_file();
+    let name = |folder: PathBuf| Some(folder.file_name()?.to_string_lossy().into_owned());
+    let folders = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let mut names: Vec<String> = folders.filter(is_site).filter_map(name).collect();
+    names.sort();
+    names
+}
+
 impl Environment {
     /// Finds the tools, builds the worker of this repository unless `worker` names another one, and bundles the
     /// agent. What is built already is taken as it is.
@@ -68,7 +87,7 @@ impl Environment {
         Ok(Self {
             workerd: tools::find(Tool::Workerd)?,
             agent: agent.into(),
-            sites: tools::home().join("fixtures/sites"),
+            sites: folder_of_sites(),
             worker,
             browsers: tools::find(Tool::Chromium)
                 .ok()

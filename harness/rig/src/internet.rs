@@ -11,6 +11,14 @@ use edgeproof_wallarm::{self as wallarm, WallarmNode};
 
 use super::{BorrowedApp, Description, Environment, Host, RigError};
 
+/// The parts that a fault can be about, by name.
+pub const PARTS: [&str; 4] = [ORIGIN, INGRESS, CDN, NODE];
+
+const ORIGIN: &str = "origin";
+const INGRESS: &str = "ingress";
+const CDN: &str = "cdn";
+const NODE: &str = "wallarm";
+
 /// The sites and apps, each under its name.
 pub(super) fn connect_origins(
     internet: &Internet,
@@ -24,7 +32,7 @@ pub(super) fn connect_origins(
         internet.connect(
             name,
             Peer {
-                name: "origin".to_owned(),
+                name: ORIGIN.to_owned(),
                 party: Party::Origin,
                 destination: Destination::Handler(Arc::new(origin.clone())),
             },
@@ -71,9 +79,9 @@ pub(super) async fn connect_fingerprint(
     let fingerprint = Fingerprint::start(settings).await?;
     for host in Fingerprint::hosts() {
         let name = if host == edgeproof_fingerprint::CDN_HOST {
-            "cdn"
+            CDN
         } else {
-            "ingress"
+            INGRESS
         };
         internet.connect(
             host,
@@ -114,7 +122,7 @@ pub(super) fn connect_real_nodes(internet: &Internet, description: &Description)
 
 fn node_at(destination: Destination) -> Peer {
     Peer {
-        name: "wallarm".to_owned(),
+        name: NODE.to_owned(),
         party: Party::Wallarm,
         destination,
     }

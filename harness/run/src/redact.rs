@@ -3,7 +3,7 @@
 
 use std::{env, ffi::OsString};
 
-use edgeproof_document::node::{Value, YamlNode};
+use edgeproof_document::node::{Meaning, Value, YamlNode};
 pub use edgeproof_ground::redaction::{REDACTED, Redactor};
 use edgeproof_ground::{
     redaction::{Telling, is_secret, is_secret_variable},
@@ -53,10 +53,12 @@ impl Secrets {
                 }
             }
             Value::List(items) => items.iter().for_each(|item| self.add_node(item, named)),
+            Value::Plain(scalar) if named && matches!(scalar.meaning, Meaning::Integer(_)) => {
+                self.0.found(&scalar.written);
+            }
+            Value::Plain(_) => {}
             Value::Text(text) if named => self.0.found(text),
             Value::Text(text) => self.0.found_in(text),
-            Value::Integer(number) if named => self.0.found(&number.to_string()),
-            Value::Integer(_) | Value::Float(_) | Value::Bool(_) | Value::Null => {}
         }
     }
 

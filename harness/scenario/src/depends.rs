@@ -18,6 +18,9 @@ pub fn is_meant(dependency: &str, name: &str) -> bool {
 /// The cases that each case waits for, by index.
 pub fn of_all(cases: &[Case]) -> Vec<Vec<usize>> {
     let waits_for = |index: usize, case: &Case| {
+        if case.scenario.depends_on.is_empty() {
+            return Vec::new();
+        }
         let others = cases.iter().enumerate().filter(|(other, known)| {
             *other != index
                 && case
@@ -67,9 +70,27 @@ fn root(path: &Path) -> PathBuf {
         .to_owned()
 }
 
+fn on_itself(case: &Case) -> Mistake {
+    Mistake {
+        problem: Problem {
+            message: format!("`{}` depends on itself", case.name),
+            at: case
+                .node
+                .get("depends_on")
+                .map_or(case.node.at, |node| node.at),
+            label: "through these".to_owned(),
+            help: Some("remove one of these dependencies".to_owned()),
+        },
+        sources: std::sync::Arc::clone(&case.sources),
+    }
+}
+
 /// Cases that would wait for each other for ever.
-pub(super) fn circles(cases: &[Case]) -> Vec<Mistake> {
+pub(super) fn circles(cases: &[Case]) -> Vec<(usize, Mistake)> {
     let waits_for = of_all(cases);
+    if waits_for.iter().all(Vec::is_empty) {
+        return Vec::new();
+    }
     let mut done = vec![false; cases.len()];
     // What waits for nothing that is not done can be done; what is left in the end goes round in circles.
     while let Some(next) = (0..cases.len())
@@ -77,20 +98,10 @@ pub(super) fn circles(cases: &[Case]) -> Vec<Mistake> {
     {
         done[next] = true;
     }
-    let stuck = cases.iter().zip(done).filter(|(_, done)| !done);
+    let stuck = cases.iter().zip(done).enumerate();
     stuck
-        .map(|(case, _)| Mistake {
-            problem: Problem {
-                message: format!("`{}` depends on itself", case.name),
-                at: case
-                    .node
-                    .get("depends_on")
-                    .map_or(case.node.at, |node| node.at),
-                label: "through these".to_owned(),
-                help: Some("remove one of these dependencies".to_owned()),
-            },
-            sources: std::sync::Arc::clone(&case.sources),
-        })
+        .filter(|(_, (_, done))| !done)
+        .map(|(index, (case, _))| (index, on_itself(case)))
         .collect()
 }
 

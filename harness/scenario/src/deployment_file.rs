@@ -2,81 +2,79 @@
 //!
 //! The file stands below what the scenario says itself, as an included file would.
 
-use std::path::{Path, PathBuf};
-
 use edgeproof_cloudflare::deploy::DeploymentFile;
 use edgeproof_document::{
     node::{Key, Value, YamlNode},
     problem::Problem,
-    source::Sources,
-    yaml,
 };
 
-use super::layers::{lexical, over};
+use super::{
+    files::{Files, Purpose, text_of},
+    layers::over,
+};
 
 /// Works the files in: of what is given, and of what steps deploy anew.
-pub(super) fn work_in(node: &mut YamlNode, sources: &mut Sources) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub(super) fn work_in(node: &mut YamlNode, files: &mut Files<'_>) {
     if let Some(given) = node.value_mut("given") {
-        below(given, sources, &mut problems);
+        below(given, files);
     }
     if let Some(Value::List(steps)) = node.value_mut("steps") {
         for step in steps {
             if let Some(change) = step.value_mut("set") {
-                below(change, sources, &mut problems);
+                below(change, files);
             }
             if let Some(Value::Map(deploying)) = step.value_mut("deploy") {
-                let files = deploying
+                let named = deploying
                     .iter_mut()
                     .filter(|(key, _)| matches!(key.text.as_str(), "plan" | "apply"));
-                for (_, file) in files {
-                    if let Err(problem) = in_place(file, sources) {
-                        problems.push(problem);
+                for (_, file) in named {
+                    if let Err(problem) = in_place(file, files) {
+                        files.problems.push(problem);
                     }
                 }
             }
         }
     }
-    problems
 }
 
 /// What is in the file in place of its path, and the path of its worker seen from where edgeproof runs.
-fn in_place(node: &mut YamlNode, sources: &mut Sources) -> Result<(), Problem> {
-    if matches!(node.value, Value::Text(_)) {
-        let path = path_of(node, sources)?;
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let message = format!("`{}` cannot be read: {error}", path.display());
-            problem(node, message)
-        })?;
-        let source = sources.add(&path, text.clone());
-        *node = yaml::parse(source, &text)?;
+fn in_place(node: &mut YamlNode, files: &mut Files<'_>) -> Result<(), Problem> {
+    if !matches!(node.value, Value::Text(_)) {
+        return Ok(());
     }
+    (_, *node) = files.named(node, Purpose::Project)?;
     let worker = match node.get("worker") {
-        Some(worker) => path_of(worker, sources)?,
+        Some(worker) => files.path_of(worker)?,
         None => return Ok(()),
     };
     if let Some(value) = node.value_mut("worker") {
-        *value = Value::Text(worker.to_string_lossy().into_owned());
+        *value = text_of(&worker);
     }
     Ok(())
 }
 
 /// The deployments of a mapping that has some.
-fn below(value: &mut Value, sources: &mut Sources, problems: &mut Vec<Problem>) {
+fn below(value: &mut Value, files: &mut Files<'_>) {
     let Some(Value::Map(deployments)) = value.value_mut("deployments") else {
         return;
     };
     for (_, deployment) in deployments {
-        match whole(deployment, sources) {
+        match whole(deployment, files) {
             Ok(Some(whole)) => *deployment = whole,
             Ok(None) => {}
-            Err(more) => problems.extend(more),
+            Err(more) => {
+                files.problems.extend(more);
+                // What it says itself is looked at all the same.
+                if let Value::Map(own) = &mut deployment.value {
+                    own.retain(|(key, _)| key.text != "file");
+                }
+            }
         }
     }
 }
 
 /// A deployment above the file that it names; nothing where it names none.
-fn whole(deployment: &YamlNode, sources: &mut Sources) -> Result<Option<YamlNode>, Vec<Problem>> {
+fn whole(deployment: &YamlNode, files: &mut Files<'_>) -> Result<Option<YamlNode>, Vec<Problem>> {
     let Value::Map(entries) = &deployment.value else {
         return Ok(None);
     };
@@ -85,30 +83,14 @@ fn whole(deployment: &YamlNode, sources: &mut Sources) -> Result<Option<YamlNode
     };
     let mut own = entries.clone();
     own.retain(|(key, _)| key.text != "file");
-    let path = path_of(name, sources).map_err(|problem| vec![problem])?;
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        let message = format!("`{}` cannot be read: {error}", path.display());
-        vec![problem(name, message)]
-    })?;
-    let source = sources.add(&path, text.clone());
-    let content = yaml::parse(source, &text).map_err(|problem| vec![problem])?;
+    let named = files.named(name, Purpose::Project);
+    let (path, content) = named.map_err(|problem| vec![problem])?;
     let file = DeploymentFile::of_node(&path, &content)?;
     let own = YamlNode {
         at: deployment.at,
         value: Value::Map(own),
     };
     Ok(Some(over(Some(below_own(&file, &content)), own)))
-}
-
-/// The file that a node names, seen from the file that the node stands in.
-pub(super) fn path_of(name: &YamlNode, sources: &Sources) -> Result<PathBuf, Problem> {
-    let Value::Text(text) = &name.value else {
-        let message = "a file or folder must be named by its path".to_owned();
-        return Err(problem(name, message));
-    };
-    let stands_in = sources.file(name.at.file).map(|file| file.path.as_path());
-    let folder = stands_in.and_then(Path::parent).unwrap_or(Path::new(""));
-    Ok(lexical(&folder.join(text)))
 }
 
 /// What the file says, in the words of a scenario; each value where the file has it.
@@ -175,15 +157,6 @@ fn key(name: &str, content: &YamlNode) -> Key {
     Key {
         at: own.unwrap_or(content.at),
         text: name.to_owned(),
-    }
-}
-
-fn problem(node: &YamlNode, message: String) -> Problem {
-    Problem {
-        message,
-        at: node.at,
-        label: "here".to_owned(),
-        help: None,
     }
 }
 

@@ -128,7 +128,7 @@ pub struct Budget {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectOrigin {
-    /// The request. Default: the step's own.
+    /// The request. Default: the step's own. With nothing else said of it, it got there.
     pub call: Option<CallPattern>,
     /// Whether it got there.
     pub reached: Option<bool>,
@@ -178,10 +178,28 @@ pub struct Asked {
 }
 
 impl ExpectOrigin {
+    /// Whether it names a call and says nothing of it: then the call must have come.
+    pub fn says_nothing(&self) -> bool {
+        let Self {
+            call,
+            reached: None,
+            times: None,
+            headers,
+            body: None,
+            body_as_sent: false,
+            after: None,
+            message: _,
+        } = self
+        else {
+            return false;
+        };
+        call.is_some() && headers.is_empty()
+    }
+
     /// How many requests it takes for this to hold; 0 where none is expected.
     pub fn at_least(&self) -> f64 {
         let wants_content = !self.headers.is_empty() || self.body.is_some() || self.body_as_sent;
-        let wanted = self.reached == Some(true) || wants_content;
+        let wanted = self.reached == Some(true) || wants_content || self.says_nothing();
         let times = self.times.as_ref().and_then(|times| times.min);
         times.unwrap_or(f64::from(u8::from(wanted)))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use edgeproof_ground::time::Time;
 use edgeproof_rig::{Description, Visitor};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::{expect::ExpectAtEnd, step::Step};
 
@@ -43,6 +43,28 @@ pub struct Scenario {
     /// What must be true when all steps are done.
     #[serde(default)]
     pub expect: ExpectAtEnd,
+    /// Files that this one builds on, worked in before it is read.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub include: WorkedIn,
+    /// The values it is multiplied by, worked in before it is read.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub matrix: WorkedIn,
+    /// The schema that an editor checks this file with, such as `./schema.json`.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
+}
+
+/// A key that is worked in before its mapping is read. It is among the keys that are known, so that one who mistypes it is
+/// told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WorkedIn;
+
+impl<'de> Deserialize<'de> for WorkedIn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 /// The name of the visitor that is there when none is described: one HTTP client.

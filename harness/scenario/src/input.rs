@@ -19,7 +19,7 @@ pub struct FieldValue(pub Vec<String>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options(pub Vec<OptionChoice>);
 
-/// Files, by their paths relative to the scenario's folder.
+/// Files, by their paths relative to the file they stand in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files(pub Vec<PathBuf>);
 
@@ -107,14 +107,6 @@ impl<'de> Deserialize<'de> for FieldValue {
                 Ok(FieldValue(vec![text.to_owned()]))
             }
 
-            fn visit_bool<E>(self, value: bool) -> Result<FieldValue, E> {
-                Ok(FieldValue(vec![value.to_string()]))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<FieldValue, E> {
-                Ok(FieldValue(vec![number.to_string()]))
-            }
-
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<FieldValue, A::Error> {
                 let mut values = Vec::new();
                 while let Some(FieldValue(more)) = items.next_element()? {
@@ -123,7 +115,8 @@ impl<'de> Deserialize<'de> for FieldValue {
                 Ok(FieldValue(values))
             }
         }
-        deserializer.deserialize_any(Either)
+        // A text is what stands in the file, whatever YAML takes it for.
+        deserializer.deserialize_str(Either)
     }
 }
 
@@ -139,10 +132,6 @@ impl<'de> Deserialize<'de> for Options {
 
             fn visit_str<E>(self, text: &str) -> Result<Options, E> {
                 Ok(Options(vec![OptionChoice::Any(text.to_owned())]))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Options, E> {
-                Ok(Options(vec![OptionChoice::Any(number.to_string())]))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Options, A::Error> {
@@ -162,7 +151,8 @@ impl<'de> Deserialize<'de> for Options {
                 Ok(Options(options))
             }
         }
-        deserializer.deserialize_any(Either)
+        // A text is what stands in the file, whatever YAML takes it for.
+        deserializer.deserialize_str(Either)
     }
 }
 
@@ -207,10 +197,6 @@ impl<'de> Deserialize<'de> for Press {
                 Ok(Press { key, field: None })
             }
 
-            fn visit_i64<E: Error>(self, digit: i64) -> Result<Press, E> {
-                self.visit_str(&digit.to_string())
-            }
-
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Press, A::Error> {
                 let written = WrittenPress::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(Press {
@@ -219,7 +205,8 @@ impl<'de> Deserialize<'de> for Press {
                 })
             }
         }
-        deserializer.deserialize_any(Either)
+        // A text is what stands in the file, whatever YAML takes it for.
+        deserializer.deserialize_str(Either)
     }
 }
 

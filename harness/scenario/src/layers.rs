@@ -3,16 +3,11 @@
 //! A layer says what holds unless the file says otherwise. Mappings are merged key by key; everything else is replaced.
 //! The order, weakest first: defaults of the outermost folder, of the inner ones, the included files, the file itself.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use edgeproof_document::{
-    node::{Key, Value, YamlNode},
-    problem::Problem,
-    source::Sources,
-    yaml,
-};
+use edgeproof_document::node::{Key, Value, YamlNode};
 
-use super::deployment_file;
+use super::files::{self, Files, Purpose};
 
 /// The name of a folder's defaults.
 pub const DEFAULTS: &str = "_defaults.yaml";
@@ -20,45 +15,38 @@ pub const DEFAULTS: &str = "_defaults.yaml";
 /// Included files may include others this deep.
 const DEPTH: usize = 8;
 
-/// The file at `path` with everything it builds on worked in.
-pub fn assemble(
-    path: &Path,
-    node: YamlNode,
-    sources: &mut Sources,
-) -> Result<YamlNode, Vec<Problem>> {
-    let mut problems = Vec::new();
+/// The text of the file at `path`, with everything it builds on worked in. What is wrong with that is told in `files`;
+/// nothing is left where the file itself cannot be read.
+pub(super) fn assemble(path: &Path, text: &str, files: &mut Files<'_>) -> Option<YamlNode> {
+    // The file itself comes first: it is the one that is shown as the others' reason.
+    let node = match files.parse(path, text) {
+        Ok(node) => node,
+        Err(problem) => {
+            files.problems.push(problem);
+            return None;
+        }
+    };
     let mut base: Option<YamlNode> = None;
     for defaults in defaults_above(path) {
-        let Ok(text) = std::fs::read_to_string(&defaults) else {
+        // Where none lies there is none.
+        let Ok(text) = files::read(&defaults) else {
             continue;
         };
-        let file = sources.add(&defaults, text.clone());
-        match yaml::parse(file, &text) {
+        match files.parse(&defaults, &text) {
             Ok(layer) => base = Some(over(base, layer)),
-            Err(problem) => problems.push(problem),
+            Err(problem) => files.problems.push(problem),
         }
     }
-    let node = includes(path, node, sources, DEPTH).map_err(|more| {
-        problems.extend(more);
-        problems.clone()
-    })?;
+    let node = includes(node, files, DEPTH);
     let mut node = over(base, node);
     if let Value::Map(entries) = &mut node.value {
         for (key, value) in entries {
             if key.text == "steps" {
-                match steps(path, value.clone(), sources, DEPTH) {
-                    Ok(steps) => *value = steps,
-                    Err(more) => problems.extend(more),
-                }
+                *value = steps(value.clone(), files, DEPTH);
             }
         }
     }
-    problems.extend(deployment_file::work_in(&mut node, sources));
-    if problems.is_empty() {
-        Ok(node)
-    } else {
-        Err(problems)
-    }
+    Some(node)
 }
 
 /// Completes what steps deploy anew: what `set: { deployments: … }` does not say is as it was before.
@@ -88,38 +76,32 @@ pub(super) fn redeployments(node: &mut YamlNode) {
     }
 }
 
-/// Where defaults may lie: the folders from `scenarios` down to the file's own.
-fn defaults_above(path: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for folder in path.ancestors().skip(1) {
-        folders.push(folder.join(DEFAULTS));
-        if folder.file_name().is_some_and(|name| name == "scenarios") {
-            break;
-        }
+/// Where defaults may lie: the folders above a file, from the nearest one that is called `scenarios` where there is one,
+/// the outermost first. It is the same wherever edgeproof runs.
+pub fn defaults_above(path: &Path) -> Vec<PathBuf> {
+    let path = files::absolute(path);
+    let is_last = |folder: &&Path| folder.ends_with("scenarios");
+    let mut folders: Vec<&Path> = path.ancestors().skip(1).collect();
+    if let Some(last) = folders.iter().position(is_last) {
+        folders.truncate(last + 1);
     }
-    if !folders.last().is_some_and(|last| {
-        last.parent()
-            .is_some_and(|folder| folder.ends_with("scenarios"))
-    }) {
-        // Outside of a folder called `scenarios` only the file's own folder counts.
-        folders.truncate(1);
-    }
-    folders.reverse();
-    folders
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = |folder: &Path| {
+        let file = folder.join(DEFAULTS);
+        // As people write it.
+        file.strip_prefix(&here)
+            .map_or(file.clone(), Path::to_owned)
+    };
+    folders.into_iter().rev().map(shown).collect()
 }
 
 /// The node above what it includes.
-fn includes(
-    path: &Path,
-    mut node: YamlNode,
-    sources: &mut Sources,
-    depth: usize,
-) -> Result<YamlNode, Vec<Problem>> {
+fn includes(mut node: YamlNode, files: &mut Files<'_>, depth: usize) -> YamlNode {
     let Value::Map(entries) = &mut node.value else {
-        return Ok(node);
+        return node;
     };
     let Some(position) = entries.iter().position(|(key, _)| key.text == "include") else {
-        return Ok(node);
+        return node;
     };
     let (_, include) = entries.remove(position);
     let names = match include.value {
@@ -127,112 +109,58 @@ fn includes(
         _ => vec![include],
     };
     let mut base = None;
-    let mut problems = Vec::new();
     for name in names {
-        match included(path, &name, sources, depth) {
-            Ok((path, layer)) => match includes(&path, layer, sources, depth - 1) {
-                Ok(layer) => base = Some(over(base, layer)),
-                Err(more) => problems.extend(more),
-            },
-            Err(problem) => problems.push(problem),
+        if let Some(layer) = included(&name, files, depth) {
+            base = Some(over(base, includes(layer, files, depth - 1)));
         }
     }
-    if problems.is_empty() {
-        Ok(over(base, node))
-    } else {
-        Err(problems)
-    }
+    over(base, node)
 }
 
 /// The steps, with the steps of other files in place of `- include: file`.
-fn steps(
-    path: &Path,
-    node: YamlNode,
-    sources: &mut Sources,
-    depth: usize,
-) -> Result<YamlNode, Vec<Problem>> {
+fn steps(node: YamlNode, files: &mut Files<'_>, depth: usize) -> YamlNode {
     let Value::List(items) = node.value else {
-        return Ok(node);
+        return node;
     };
     let mut all = Vec::new();
-    let mut problems = Vec::new();
     for item in items {
         let Some(name) = item.get("include") else {
             all.push(item);
             continue;
         };
-        let more = included(path, name, sources, depth)
-            .map_err(|problem| vec![problem])
-            .and_then(|(path, node)| steps(&path, node, sources, depth - 1));
-        match more {
-            Ok(YamlNode {
-                value: Value::List(more),
-                ..
-            }) => all.extend(more),
-            Ok(other) => problems.push(problem(
-                &other,
-                "an included file of steps must be a list of steps",
+        let Some(more) = included(name, files, depth) else {
+            continue;
+        };
+        let more = steps(more, files, depth - 1);
+        match more.value {
+            Value::List(more) => all.extend(more),
+            _ => files.problems.push(files::at(
+                name,
+                "an included file of steps must be a list of steps".to_owned(),
+                None,
             )),
-            Err(more) => problems.extend(more),
         }
     }
-    if problems.is_empty() {
-        Ok(YamlNode {
-            at: node.at,
-            value: Value::List(all),
-        })
-    } else {
-        Err(problems)
-    }
-}
-
-/// The file that a node names, seen from the file at `path`.
-fn included(
-    path: &Path,
-    name: &YamlNode,
-    sources: &mut Sources,
-    depth: usize,
-) -> Result<(PathBuf, YamlNode), Problem> {
-    let Value::Text(text) = &name.value else {
-        return Err(problem(name, "an included file must be named by its path"));
-    };
-    if depth == 0 {
-        return Err(problem(name, "files include each other too deeply"));
-    }
-    let target = lexical(&path.parent().unwrap_or(Path::new("")).join(text));
-    let content = std::fs::read_to_string(&target).map_err(|error| {
-        problem(
-            name,
-            &format!("`{}` cannot be read: {error}", target.display()),
-        )
-    })?;
-    let file = sources.add(&target, content.clone());
-    Ok((target, yaml::parse(file, &content)?))
-}
-
-/// The path without `a/..`, for people; the files of a suite are not behind links.
-pub(super) fn lexical(path: &Path) -> PathBuf {
-    let mut short = PathBuf::new();
-    for part in path.components() {
-        let above = matches!(short.components().next_back(), Some(Component::Normal(_)));
-        match part {
-            Component::ParentDir if above => {
-                short.pop();
-            }
-            Component::CurDir => {}
-            other => short.push(other),
-        }
-    }
-    short
-}
-
-fn problem(node: &YamlNode, message: &str) -> Problem {
-    Problem {
-        message: message.to_owned(),
+    YamlNode {
         at: node.at,
-        label: "here".to_owned(),
-        help: None,
+        value: Value::List(all),
     }
+}
+
+/// The file that a node names. Why there is none is told in `files`.
+fn included(name: &YamlNode, files: &mut Files<'_>, depth: usize) -> Option<YamlNode> {
+    let found = match depth {
+        0 => Err(files::at(
+            name,
+            "files include each other too deeply".to_owned(),
+            None,
+        )),
+        _ => files.named(name, Purpose::Part),
+    };
+    found
+        .map_err(|problem| files.problems.push(problem))
+        .ok()
+        .map(|(_, node)| node)
 }
 
 /// A layer above another one.
@@ -253,7 +181,7 @@ pub(super) fn over(base: Option<YamlNode>, node: YamlNode) -> YamlNode {
                 value: Value::Map(above),
             }
         }
-        (below, Value::Null) => YamlNode {
+        (below, above) if above.is_null() => YamlNode {
             at: base.at,
             value: below,
         },
@@ -266,6 +194,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::files::Outside;
 
     fn assembled(files: &[(&str, &str)], path: &str) -> Result<YamlNode, Vec<String>> {
         let folder = tempfile::tempdir().unwrap();
@@ -276,13 +205,15 @@ mod tests {
         }
         let path = folder.path().join(path);
         let text = fs::read_to_string(&path).unwrap();
-        let mut sources = Sources::default();
-        let file = sources.add(&path, text.clone());
-        assemble(&path, yaml::parse(file, &text).unwrap(), &mut sources).map_err(|problems| {
+        let outside = Outside::default();
+        let mut files = Files::of(&path, &outside);
+        let node = assemble(&path, &text, &mut files);
+        node.filter(|_| files.problems.is_empty()).ok_or_else(|| {
+            let problems = std::mem::take(&mut files.problems);
             problems
                 .into_iter()
                 .map(|problem| {
-                    let place = sources.place(problem.at).unwrap();
+                    let place = files.sources.place(problem.at).unwrap();
                     let name = place
                         .file
                         .file_name()
@@ -297,10 +228,8 @@ mod tests {
     }
 
     fn text(node: &YamlNode, path: &str) -> Option<String> {
-        match &node.at_path(path.split('.'))?.value {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        }
+        let found = node.at_path(path.split('.'))?;
+        found.value.as_text().map(str::to_owned)
     }
 
     #[test]
@@ -334,6 +263,18 @@ mod tests {
     }
 
     #[test]
+    fn defaults_hold_for_their_folder_and_below_whatever_it_is_called() {
+        let files = [
+            ("_defaults.yaml", "given: {a: outer, b: outer}\n"),
+            ("checks/_defaults.yaml", "given: {b: inner}\n"),
+            ("checks/flow/a.yaml", "given: {c: own}\n"),
+        ];
+        let node = assembled(&files, "checks/flow/a.yaml").unwrap();
+        let found = ["a", "b", "c"].map(|key| text(&node, &format!("given.{key}")).unwrap());
+        assert_eq!(found, ["outer", "inner", "own"]);
+    }
+
+    #[test]
     fn steps_of_another_file_stand_where_they_are_included() {
         let node = assembled(
             &[
@@ -362,7 +303,10 @@ mod tests {
             "a.yaml",
         )
         .unwrap_err();
-        assert!(problems[0].starts_with("a.yaml:2 `/_none.yaml` cannot be read"));
+        assert!(
+            problems[0].starts_with("a.yaml:2 `/_none.yaml` cannot be read"),
+            "{problems:?}"
+        );
         assert_eq!(
             problems[1],
             "_loop.yaml:1 files include each other too deeply"

@@ -54,6 +54,10 @@
 //!
 //! # Sharing
 //!
+//! Values: `${name}` stands for a value of the matrix, a captured one, `${env.NAME}` or `${unique}`, wherever a value can
+//! stand; see [`filling`]. It is filled into the tree before that is read into types, so no type knows of it. Paths are
+//! relative to the file they stand in. A text is what stands in the file, with or without quotes.
+//!
 //! `_defaults.yaml` holds for every scenario in its folder and below; `include: FILE` takes over what a file says, and
 //! `- include: FILE` the steps in it. See [`layers`]. `matrix` multiplies a scenario; see [`matrix`]. `depends_on` names
 //! those that must pass first; see [`depends`].
@@ -69,13 +73,17 @@
     )
 )]
 
-mod app_folder;
+pub mod case;
 pub mod cloudflare;
 pub mod depends;
 pub mod deploying;
 mod deployment_file;
+pub mod environment;
+mod existing;
 pub mod expect;
 pub mod file;
+mod files;
+pub mod filling;
 pub mod input;
 pub mod json;
 pub mod layers;
@@ -83,6 +91,8 @@ pub mod lint;
 pub mod load;
 pub mod matrix;
 pub mod names;
+mod paths;
+mod reading;
 pub mod request;
 pub mod schema;
 pub mod select;

@@ -87,8 +87,9 @@ const PREFIX: Lint = Lint {
 };
 const PAGE: Lint = Lint {
     id: "page-as-api",
-    explanation: "A page is protected as if it were an API. A visitor's first request for it cannot carry signals, so \
-                  it is refused or passes unchecked. Protect the API that the page calls.",
+    explanation: "A page is protected as if it were an API: a GET of the same URL. A visitor's first request for it cannot \
+                  carry signals, so it is refused or passes unchecked. Protect the API that the page calls. Another method \
+                  on the page's URL is a call of its own, such as a form that is sent back to its page.",
 };
 
 const SHADOWED: Lint = Lint {
@@ -159,7 +160,8 @@ pub fn lint(case: &Case) -> Vec<Problem> {
                     format!("`HEAD {}` is not protected", api.url),
                 ));
             }
-            if deployment.identification_pages.contains(&api.url) {
+            let is_page = deployment.identification_pages.contains(&api.url);
+            if api.method == http::Method::GET && is_page {
                 found.push((
                     PAGE,
                     at.clone(),
@@ -309,8 +311,8 @@ mod tests {
 
     fn found(deployments: &str, allow: &str) -> Vec<String> {
         let text = format!(
-            "scenario: x\nallow: [{allow}]\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}, \
-             b.example: {{hosts: {{b.example: {{site: s}}}}}}}}\n  \
+            "scenario: x\nallow: [{allow}]\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: signup}}}}}}, \
+             b.example: {{hosts: {{b.example: {{site: signup}}}}}}}}\n  \
              rulesets: {{r: {{}}, s: {{default: {{allow: {{set: {{x-secret: '1'}}}}}}}}}}\n  \
              deployments: {deployments}\nsteps: []\n"
         );
@@ -349,7 +351,8 @@ mod tests {
     #[case("POST a.example/api", &["exact-pattern"])]
     #[case("GET a.example/api*", &["get-leaves-head-open"])]
     #[case("POST b.example/api*", &["different-zones"])]
-    #[case("POST a.example/p", &["exact-pattern", "page-as-api"])]
+    #[case("POST a.example/p", &["exact-pattern"])]
+    #[case("GET a.example/p", &["exact-pattern", "get-leaves-head-open", "page-as-api"])]
     fn an_api_that_bites_is_warned_of(#[case] api: &str, #[case] expected: &[&str]) {
         let deployment = format!("{{f: {{{GOOD}, protected_apis: [{api}]}}}}");
         assert_eq!(found(&deployment, ""), expected);
@@ -422,7 +425,7 @@ mod tests {
     fn headers_that_leave_no_room_for_signals_are_warned_of() {
         let text = |bytes: usize| {
             format!(
-                "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}}}\n  visitors: {{v: {{headers: {{cookie: {}}}}}}}\nsteps: []\n",
+                "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: signup}}}}}}}}\n  visitors: {{v: {{headers: {{cookie: {}}}}}}}\nsteps: []\n",
                 "c".repeat(bytes)
             )
         };

@@ -6,25 +6,29 @@ use std::{
 };
 
 use edgeproof_document::{
-    LoadError, Mistake, node::YamlNode, problem::Problem, read, source::Sources, yaml,
+    LoadError, Mistake,
+    node::{Value, YamlNode},
+    problem::Problem,
+    read::read_partly,
+    source::Sources,
 };
 
-use super::{app_folder, depends, file::Scenario, layers, matrix, names::unknown_names};
+use super::{
+    case::{self, Unique},
+    depends, deployment_file, existing,
+    file::Scenario,
+    files::{self, Files},
+    filling, layers, matrix,
+    names::{unknown_names, without_value},
+    paths,
+    reading::read_around,
+};
 
-/// One scenario that can be run.
-#[derive(Clone, Debug)]
-pub struct Case {
-    /// Its name: the path below `scenarios`, and the values of the matrix, joined with `::`.
-    pub name: String,
-    /// The file it was read from.
-    pub file: PathBuf,
-    /// What it says.
-    pub scenario: Scenario,
-    /// Where it says it.
-    pub node: YamlNode,
-    /// The files behind the places in `node`.
-    pub sources: Arc<Sources>,
-}
+pub use super::{
+    case::Case,
+    environment::{Variables, VariablesError},
+    files::Outside,
+};
 
 /// All scenario files at or below the paths, sorted. Files whose name begins with `_` are parts of others.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LoadError> {
@@ -68,23 +72,279 @@ fn is_scenario(path: &Path) -> bool {
     !name.starts_with('_') && (name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
-/// Reads all of these files; one that has a mistake does not hide the mistakes of the others.
-pub fn load(files: &[PathBuf]) -> Result<Vec<Case>, LoadError> {
-    let mut cases = Vec::new();
-    let mut mistakes = Vec::new();
-    for file in files {
-        match load_file(file) {
-            Ok(more) => cases.extend(more),
-            Err(LoadError::Mistakes(more)) => mistakes.extend(more),
-            Err(unreadable) => return Err(unreadable),
+/// What files say, and the files of which nobody knows because of a mistake.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The cases of the files that could be read.
+    pub cases: Vec<Case>,
+    /// The other files.
+    pub broken: Vec<Broken>,
+}
+
+/// A file with mistakes, and what is known of it all the same.
+#[derive(Debug)]
+pub struct Broken {
+    /// The file.
+    pub file: PathBuf,
+    /// What its case would be called.
+    pub name: String,
+    /// What it proves, where it says so.
+    pub title: Option<String>,
+    /// Its tags, where they can be read.
+    pub tags: Vec<String>,
+    /// What is wrong.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Loaded {
+    /// The cases, where there is no mistake anywhere.
+    ///
+    /// # Errors
+    /// Every mistake of every file.
+    pub fn whole(self) -> Result<Vec<Case>, LoadError> {
+        let mistakes: Vec<Mistake> = self
+            .broken
+            .into_iter()
+            .flat_map(|broken| broken.mistakes)
+            .collect();
+        match mistakes.is_empty() {
+            true => Ok(self.cases),
+            false => Err(LoadError::Mistakes(mistakes)),
         }
     }
-    mistakes.extend(depends::circles(&cases));
-    if mistakes.is_empty() {
-        Ok(cases)
-    } else {
-        Err(LoadError::Mistakes(mistakes))
+}
+
+impl Outside {
+    /// Reads all of these files; one that has a mistake hides neither the mistakes of the others nor what they say.
+    pub fn load(&self, files: &[PathBuf]) -> Loaded {
+        let mut loaded = Loaded::default();
+        for file in files {
+            match self.load_file(file) {
+                Ok(cases) => loaded.cases.extend(cases),
+                Err(broken) => loaded.broken.push(*broken),
+            }
+        }
+        let circles = depends::circles(&loaded.cases);
+        let stuck: Vec<usize> = circles.iter().map(|(index, _)| *index).collect();
+        for (index, mistake) in circles {
+            let case = &loaded.cases[index];
+            loaded.broken.push(Broken {
+                file: case.file.clone(),
+                name: case.name.clone(),
+                title: Some(case.scenario.title.clone()),
+                tags: case.scenario.tags.clone(),
+                mistakes: vec![mistake],
+            });
+        }
+        let mut index = 0..;
+        loaded
+            .cases
+            .retain(|_| !index.next().is_some_and(|index| stuck.contains(&index)));
+        loaded
     }
+
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn load_file(&self, path: &Path) -> Result<Vec<Case>, Box<Broken>> {
+        let read = match files::is_yaml(path) {
+            true => files::read(path).map_err(|error| format!("cannot be read: {error}")),
+            false => Err("is no scenario: its name does not end in `.yaml` or `.yml`".to_owned()),
+        };
+        match read {
+            Ok(text) => self.load_text(path, &text),
+            Err(why) => Err(Box::new(Broken {
+                file: path.to_owned(),
+                name: name(path),
+                title: None,
+                tags: Vec::new(),
+                mistakes: mistakes(
+                    vec![Problem {
+                        message: format!("`{}` {why}", path.display()),
+                        at: edgeproof_document::source::Span::default(),
+                        label: String::new(),
+                        help: None,
+                    }],
+                    &Arc::default(),
+                ),
+            })),
+        }
+    }
+
+    /// Reads the text of a file that is, or is as if it were, at `path`.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn load_text(&self, path: &Path, text: &str) -> Result<Vec<Case>, Box<Broken>> {
+        let mut files = Files::of(path, self);
+        let node = layers::assemble(path, text, &mut files);
+        let mut read = Vec::new();
+        if let Some(node) = &node {
+            match matrix::expand(node) {
+                Ok(combinations) => {
+                    for combination in combinations {
+                        let (node, scenario) = combined(path, combination.node, &mut files);
+                        if let Some(scenario) = scenario {
+                            read.push((combination.labels, node, scenario));
+                        }
+                    }
+                }
+                Err(problems) => files.problems.extend(problems),
+            }
+        }
+        let Files {
+            sources,
+            problems,
+            mut secrets,
+            ..
+        } = files;
+        secrets.sort();
+        secrets.dedup();
+        let sources = Arc::new(sources);
+        if !problems.is_empty() {
+            let known = |key: &str| node.as_ref().and_then(|node| node.get(key));
+            let title = known("scenario").and_then(|title| title.value.as_text());
+            return Err(Box::new(Broken {
+                file: path.to_owned(),
+                name: name(path),
+                title: title.map(|title| without(&secrets, title)),
+                tags: texts(known("tags")),
+                mistakes: mistakes(in_order(problems, &secrets), &sources),
+            }));
+        }
+        let case = |(labels, node, mut scenario): (Vec<String>, YamlNode, Scenario)| {
+            let parts: Vec<String> = std::iter::once(name(path)).chain(labels).collect();
+            scenario.title = without(&secrets, &scenario.title);
+            Case {
+                name: without(&secrets, &parts.join("::")),
+                file: path.to_owned(),
+                scenario,
+                node,
+                sources: Arc::clone(&sources),
+                secrets: secrets.clone(),
+                unique: Unique::new(),
+            }
+        };
+        Ok(read.into_iter().map(case).collect())
+    }
+}
+
+/// Reads all of these files as [`Outside::load`] does, with the variables of this process.
+///
+/// # Errors
+/// Every mistake of every file.
+pub fn load(files: &[PathBuf]) -> Result<Vec<Case>, LoadError> {
+    of_process().load(files).whole()
+}
+
+/// Reads one file, with the variables of this process.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn load_file(path: &Path) -> Result<Vec<Case>, LoadError> {
+    let read = of_process().load_file(path);
+    read.map_err(|broken| LoadError::Mistakes(broken.mistakes))
+}
+
+/// Reads the text of a file that is, or is as if it were, at `path`, with the variables of this process.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
+    let read = of_process().load_text(path, text);
+    read.map_err(|broken| LoadError::Mistakes(broken.mistakes))
+}
+
+fn of_process() -> Outside {
+    Outside {
+        variables: Variables::of_process(),
+        folders: Vec::new(),
+    }
+}
+
+/// What one combination says, with everything worked in that it names; what is wrong with it is told in `files`.
+fn combined(
+    path: &Path,
+    mut node: YamlNode,
+    files: &mut Files<'_>,
+) -> (YamlNode, Option<Scenario>) {
+    paths::work_in(&mut node, files);
+    deployment_file::work_in(&mut node, files);
+    layers::redeployments(&mut node);
+    let unknown = case::unknown(&node);
+    let finished = filling::finish(&node, &Unique::new());
+    let (scenario, mut problems) = read_around::<Scenario>(&finished, &unknown);
+    let scenario = scenario.map(Scenario::with_a_visitor);
+    // A value without which a step cannot be read takes the step with it, and every later one would be another.
+    let steps = |node: &YamlNode| match node.get("steps").map(|steps| &steps.value) {
+        Some(Value::List(steps)) => steps.len(),
+        _ => 0,
+    };
+    if let Some(scenario) = &scenario
+        && problems.is_empty()
+        && scenario.steps.len() != steps(&node)
+    {
+        let (_, all) = read_partly::<Scenario>(&finished);
+        problems = all;
+    }
+    let unnamed = without_value(&node);
+    let is_read = problems.is_empty() && unnamed.is_empty();
+    files.problems.extend(unnamed);
+    // What stands where a value is missing is no mistake of its own.
+    problems.retain(|problem| files.problems.iter().all(|told| told.at != problem.at));
+    if let Some(scenario) = &scenario {
+        // Names can be looked up where everything that has one could be read.
+        if is_read {
+            problems.extend(unknown_names(scenario, &finished));
+            problems.extend(depends::unknown(path, scenario, &finished));
+        }
+        problems.extend(existing::missing(scenario, &finished, &mut files.workers));
+    }
+    files.problems.extend(problems);
+    (node, scenario)
+}
+
+/// Each mistake once, in the order of the files; one outside the matrix is in every combination.
+fn in_order(mut problems: Vec<Problem>, secrets: &[String]) -> Vec<Problem> {
+    for problem in &mut problems {
+        problem.message = without(secrets, &problem.message);
+        problem.help = problem.help.as_ref().map(|help| without(secrets, help));
+    }
+    problems.sort_by_key(|problem| (problem.at.file, problem.at.start));
+    let mut once: Vec<Problem> = Vec::new();
+    for problem in problems {
+        let same_place = once.iter().rev().take_while(|other| other.at == problem.at);
+        if !same_place.into_iter().any(|other| *other == problem) {
+            once.push(problem);
+        }
+    }
+    once
+}
+
+/// The text without values that nobody may read.
+fn without(secrets: &[String], text: &str) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| {
+        text.replace(secret.as_str(), "[redacted]")
+    })
+}
+
+fn texts(node: Option<&YamlNode>) -> Vec<String> {
+    match node.map(|node| &node.value) {
+        Some(Value::List(items)) => items
+            .iter()
+            .filter_map(|item| item.value.as_text().map(str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn mistakes(problems: Vec<Problem>, sources: &Arc<Sources>) -> Vec<Mistake> {
+    let mistake = |problem| Mistake {
+        problem,
+        sources: Arc::clone(sources),
+    };
+    problems.into_iter().map(mistake).collect()
 }
 
 /// The file of a case below `folder`: the longest beginning of its name that is one.
@@ -99,79 +359,18 @@ pub fn file_of(folder: &Path, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Reads one file.
-pub fn load_file(path: &Path) -> Result<Vec<Case>, LoadError> {
-    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    load_text(path, &text)
-}
-
-/// Reads the text of a file that is, or is as if it were, at `path`.
-pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
-    let mut sources = Sources::default();
-    let file = sources.add(path, text.to_owned());
-    let assembled = yaml::parse(file, text)
-        .map_err(|problem| vec![problem])
-        .and_then(|node| layers::assemble(path, node, &mut sources))
-        .and_then(|node| matrix::expand(&node));
-    let sources = Arc::new(sources);
-    let combinations = assembled.map_err(|problems| mistakes(problems, &sources))?;
-    let mut cases = Vec::new();
-    let mut problems = Vec::new();
-    for mut combination in combinations {
-        layers::redeployments(&mut combination.node);
-        let folders = app_folder::work_in(&mut combination.node, &sources);
-        if !folders.is_empty() {
-            problems.extend(folders);
-            continue;
-        }
-        match scenario(path, &combination.node) {
-            Ok(scenario) => cases.push(Case {
-                name: std::iter::once(name(path))
-                    .chain(combination.labels)
-                    .collect::<Vec<_>>()
-                    .join("::"),
-                file: path.to_owned(),
-                scenario,
-                node: combination.node,
-                sources: Arc::clone(&sources),
-            }),
-            Err(more) => problems.extend(more),
-        }
-    }
-    if problems.is_empty() {
-        return Ok(cases);
-    }
-    // A mistake outside the matrix is in every combination.
-    problems.sort_by_key(|problem| (problem.at.file, problem.at.start));
-    problems.dedup();
-    Err(mistakes(problems, &sources))
-}
-
-/// Reads what one combination says, names included.
-fn scenario(path: &Path, node: &YamlNode) -> Result<Scenario, Vec<Problem>> {
-    let scenario = read::read::<Scenario>(node)?.with_a_visitor();
-    let mut unknown = unknown_names(&scenario, node);
-    unknown.extend(depends::unknown(path, &scenario, node));
-    if unknown.is_empty() {
-        Ok(scenario)
-    } else {
-        Err(unknown)
-    }
-}
-
-fn mistakes(problems: Vec<Problem>, sources: &Arc<Sources>) -> LoadError {
-    let mistake = |problem| Mistake {
-        problem,
-        sources: Arc::clone(sources),
-    };
-    LoadError::Mistakes(problems.into_iter().map(mistake).collect())
-}
-
 /// The name of a file: its path below the last folder called `scenarios`, without the ending, joined with `::`.
 pub fn name(path: &Path) -> String {
+    let whole = files::absolute(path);
+    let is_below = |path: &Path| {
+        path.components()
+            .any(|part| part.as_os_str() == "scenarios")
+    };
+    // A file is called the same from wherever it is named.
+    let path = match !is_below(path) && is_below(&whole) {
+        true => &whole,
+        false => path,
+    };
     let parts: Vec<String> = path
         .with_extension("")
         .components()

@@ -16,7 +16,11 @@ use edgeproof_document::{
     problem::Problem,
 };
 
-use super::template;
+use super::filling::{self, Values};
+
+/// Cases of the largest matrix, and values that all of them hold together. A suite that takes minutes has some hundreds.
+const MOST_CASES: usize = 10_000;
+const MOST_VALUES: usize = 5_000_000;
 
 /// One combination.
 #[derive(Clone, Debug)]
@@ -50,35 +54,68 @@ pub fn expand(node: &YamlNode) -> Result<Vec<Combination>, Vec<Problem>> {
             "write `mode: [open, closed]` below it",
         )]);
     };
-    let mut combinations: Vec<Vec<Choice<'_>>> = vec![Vec::new()];
+    let mut chosen_of = Vec::new();
     let mut problems = Vec::new();
     for (name, values) in dimensions {
         match choices(name, values) {
-            Ok(choices) => {
-                combinations = combinations
-                    .iter()
-                    .flat_map(|chosen| {
-                        choices.iter().map(move |choice| {
-                            let mut chosen = chosen.clone();
-                            chosen.push(choice.clone());
-                            chosen
-                        })
-                    })
-                    .collect();
-            }
+            Ok(choices) => chosen_of.push(choices),
             Err(problem) => problems.push(problem),
         }
     }
+    problems.extend(too_many(node, matrix, &chosen_of));
     if !problems.is_empty() {
         return Err(problems);
+    }
+    let mut combinations: Vec<Vec<Choice<'_>>> = vec![Vec::new()];
+    for choices in chosen_of {
+        combinations = combinations
+            .iter()
+            .flat_map(|chosen| {
+                choices.iter().map(move |choice| {
+                    let mut chosen = chosen.clone();
+                    chosen.push(choice.clone());
+                    chosen
+                })
+            })
+            .collect();
     }
     Ok(combinations
         .iter()
         .map(|chosen| Combination {
             labels: chosen.iter().map(|choice| choice.label.clone()).collect(),
-            node: without_matrix(fill(node, chosen)),
+            node: without_matrix(filling::fill(node, &Chosen(chosen))),
         })
         .collect())
+}
+
+/// Says so where there are more cases than anybody runs, before they are made.
+fn too_many(node: &YamlNode, matrix: &YamlNode, choices: &[Vec<Choice<'_>>]) -> Option<Problem> {
+    let cases = choices.iter().fold(1_usize, |cases, choices| {
+        cases.saturating_mul(choices.len())
+    });
+    let allowed = (MOST_VALUES / values(node).max(1)).clamp(1, MOST_CASES);
+    (cases > allowed).then(|| {
+        problem(
+            matrix,
+            &format!("this matrix makes {cases} cases; at most {allowed} are possible here"),
+            "give it fewer values, or name the combinations that matter as one mapping",
+        )
+    })
+}
+
+/// How many values a tree has.
+fn values(node: &YamlNode) -> usize {
+    match &node.value {
+        Value::List(items) => items.iter().map(values).sum::<usize>() + 1,
+        Value::Map(entries) => {
+            entries
+                .iter()
+                .map(|(_, value)| values(value))
+                .sum::<usize>()
+                + 1
+        }
+        Value::Plain(_) | Value::Text(_) => 1,
+    }
 }
 
 /// The values of one name: a list of words and numbers, or a mapping from labels to anything.
@@ -92,8 +129,8 @@ fn choices<'a>(name: &'a Key, values: &'a YamlNode) -> Result<Vec<Choice<'a>>, P
     let choices: Vec<_> = match &values.value {
         Value::List(items) => items
             .iter()
-            .map(|item| match scalar_text(item) {
-                Some(text) => Ok(choice(text, item)),
+            .map(|item| match item.value.as_text() {
+                Some(text) => Ok(choice(text.to_owned(), item)),
                 None => Err(problem(
                     item,
                     "a value in a list must be a word or a number",
@@ -129,62 +166,33 @@ fn without_matrix(mut node: YamlNode) -> YamlNode {
     node
 }
 
-/// The node with every reference to a chosen value filled in; a place stays the place of the reference.
-fn fill(node: &YamlNode, chosen: &[Choice<'_>]) -> YamlNode {
-    let value = match &node.value {
-        Value::Text(text) => match template::whole(text).and_then(|name| look_up(name, chosen)) {
-            Some(value) => value.value,
-            None => Value::Text(fill_text(text, chosen)),
-        },
-        Value::List(items) => Value::List(items.iter().map(|item| fill(item, chosen)).collect()),
-        Value::Map(entries) => Value::Map(
-            entries
-                .iter()
-                .map(|(key, value)| {
-                    let key = Key {
-                        at: key.at,
-                        text: fill_text(&key.text, chosen),
-                    };
-                    (key, fill(value, chosen))
-                })
-                .collect(),
-        ),
-        other => other.clone(),
-    };
-    YamlNode { at: node.at, value }
-}
+/// The values of one combination, by name.
+struct Chosen<'a>(&'a [Choice<'a>]);
 
-fn fill_text(text: &str, chosen: &[Choice<'_>]) -> String {
-    template::fill(
-        text,
-        &|name| match chosen.iter().find(|choice| choice.name == name) {
+impl Values for Chosen<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        look_up(name, self.0).map(|node| node.value.clone())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        match self.0.iter().find(|choice| choice.name == name) {
             Some(choice) => Some(choice.label.clone()),
-            None => look_up(name, chosen).and_then(|value| scalar_text(&value)),
-        },
-    )
+            None => look_up(name, self.0)?.value.as_text().map(str::to_owned),
+        }
+    }
 }
 
 /// What a name stands for: a value, or something below it.
-fn look_up(name: &str, chosen: &[Choice<'_>]) -> Option<YamlNode> {
+fn look_up<'a>(name: &str, chosen: &'a [Choice<'a>]) -> Option<&'a YamlNode> {
     let mut segments = name.split('.');
     let first = segments.next()?;
     let choice = chosen.iter().find(|choice| choice.name == first)?;
-    choice.value.at_path(segments).cloned()
-}
-
-fn scalar_text(node: &YamlNode) -> Option<String> {
-    match &node.value {
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Integer(value) => Some(value.to_string()),
-        Value::Float(value) => Some(value.to_string()),
-        Value::Text(text) => Some(text.clone()),
-        Value::Null | Value::List(_) | Value::Map(_) => None,
-    }
+    choice.value.at_path(segments)
 }
 
 #[cfg(test)]
 mod tests {
-    use edgeproof_document::yaml;
+    use edgeproof_document::{node::Meaning, yaml};
 
     use super::*;
 
@@ -210,22 +218,44 @@ mod tests {
         let text = "matrix: {mode: {closed: {status: 403, on: true}}}\n\
                     a: ${mode.status}\nb: in ${mode}\nc: is ${mode.status}\nd: ${mode.on}\n${mode}: ${other}\ne: ${mode}\n";
         let (_, node) = &expanded(text)[0];
-        assert_eq!(node.get("a").unwrap().value, Value::Integer(403));
+        let meaning = |path: &[&str]| match &node.at_path(path.iter().copied()).unwrap().value {
+            Value::Plain(plain) => plain.meaning,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(meaning(&["a"]), Meaning::Integer(403));
         assert_eq!(
             node.get("b").unwrap().value,
             Value::Text("in closed".into())
         );
         assert_eq!(node.get("c").unwrap().value, Value::Text("is 403".into()));
-        assert_eq!(node.get("d").unwrap().value, Value::Bool(true));
+        assert_eq!(meaning(&["d"]), Meaning::Bool(true));
         assert_eq!(
             node.get("closed").unwrap().value,
             Value::Text("${other}".into())
         );
-        assert_eq!(
-            node.at_path(["e", "status"]).unwrap().value,
-            Value::Integer(403)
-        );
+        assert_eq!(meaning(&["e", "status"]), Meaning::Integer(403));
         assert_eq!(node.get("matrix"), None);
+    }
+
+    #[test]
+    fn a_number_is_the_label_that_stands_in_the_file() {
+        let (labels, node) = &expanded("matrix: {a: [1.10]}\nb: v${a}\n")[0];
+        assert_eq!(labels, "1.10");
+        assert_eq!(node.get("b").unwrap().value.as_text(), Some("v1.10"));
+    }
+
+    #[test]
+    fn a_matrix_of_more_cases_than_anybody_runs_is_refused_before_they_are_made() {
+        let values = (0..1000)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let text = format!("matrix: {{a: [{values}], b: [{values}], c: [{values}]}}\n");
+        let problems = expand(&yaml::parse(0, &text).unwrap()).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        let message = &problems[0].message;
+        let expected = "this matrix makes 1000000000 cases; at most ";
+        assert!(message.starts_with(expected), "{message}");
     }
 
     #[test]

@@ -8,14 +8,14 @@ use edgeproof_document::{
     read::nearest,
     source::Span,
 };
-use edgeproof_ground::pattern::{Pattern, PatternError};
 use edgeproof_origin::launch::Launch;
 use url::Url;
 
 use super::{
+    case::UNIQUE,
     file::Scenario,
+    filling::{self, Reference},
     step::{Action, Actor, Step},
-    template,
 };
 
 /// Every name in the scenario that refers to nothing.
@@ -26,14 +26,12 @@ pub fn unknown_names(scenario: &Scenario, node: &YamlNode) -> Vec<Problem> {
         problems: Vec::new(),
     };
     names.rulesets();
-    names.patterns();
     names.hosts_of_zones();
     names.apps();
     names.zones_of_account();
     for (index, step) in scenario.steps.iter().enumerate() {
         names.visitor(index, step);
         names.host(index, step);
-        names.captured(index);
         names.rulesets_of_change(index, step);
         names.deployment(index, step);
     }
@@ -48,10 +46,12 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn problem(&mut self, path: &[&str], message: String, help: String) {
-        let at = self
-            .node
-            .at_path(path.iter().copied())
-            .map_or(self.node.at, |node| node.at);
+        let found = self.node.at_path(path.iter().copied());
+        // A name that a captured value completes is looked up when it is known.
+        if found.is_some_and(|node| node.value.as_text().is_some_and(|name| name.contains("${"))) {
+            return;
+        }
+        let at = found.map_or(self.node.at, |node| node.at);
         self.problems.push(Problem {
             message,
             at,
@@ -72,32 +72,6 @@ impl Names<'_> {
                     format!("there is no ruleset `{ruleset}`"),
                     nearest(ruleset, &known),
                 );
-            }
-        }
-    }
-
-    /// A worker may be given patterns that it cannot read; a host that is no name is nobody's wish.
-    fn patterns(&mut self) {
-        for (worker, deployment) in &self.scenario.given.deployments {
-            let apis = deployment.protected_apis.iter().map(|api| &api.url);
-            let written: [(&str, Vec<&String>); 3] = [
-                (
-                    "identification_pages",
-                    deployment.identification_pages.iter().collect(),
-                ),
-                ("protected_apis", apis.collect()),
-                ("routes", deployment.routes.iter().flatten().collect()),
-            ];
-            for (key, patterns) in written {
-                for (index, pattern) in patterns.into_iter().enumerate() {
-                    if let Err(error @ PatternError::HostName(_)) = pattern.parse::<Pattern>() {
-                        self.problem(
-                            &["given", "deployments", worker, key, &index.to_string()],
-                            error.to_string(),
-                            "write the name as the browser's address bar shows it".to_owned(),
-                        );
-                    }
-                }
             }
         }
     }
@@ -293,32 +267,6 @@ impl Names<'_> {
         }
     }
 
-    /// `${name}` in a step must have been captured before; those of the matrix are filled in already.
-    fn captured(&mut self, index: usize) {
-        let known: Vec<&String> = self.scenario.steps[..index]
-            .iter()
-            .flat_map(|step| step.capture.keys())
-            .collect();
-        let Some(step) = self.node.at_path(["steps", &index.to_string()]) else {
-            return;
-        };
-        let mut unknown = Vec::new();
-        references(step, &mut |name, at| {
-            if !known.iter().any(|captured| *captured == name) {
-                unknown.push(Problem {
-                    message: format!("`${name}` has no value"),
-                    at,
-                    label: "here".to_owned(),
-                    help: Some(format!(
-                        "give it a value under `matrix`, or `capture` it in an earlier step; {}",
-                        nearest(name, &known)
-                    )),
-                });
-            }
-        });
-        self.problems.extend(unknown);
-    }
-
     fn host(&mut self, index: usize, step: &Step) {
         let (url, path) = match &step.action {
             Action::Visit(url) => (url, "visit"),
@@ -349,22 +297,62 @@ impl Names<'_> {
     }
 }
 
-/// Every `${name}` below a node, but for scripts, whose own templates look the same.
-fn references(node: &YamlNode, found: &mut dyn FnMut(&str, Span)) {
-    match &node.value {
-        Value::Text(text) => {
-            for name in template::names(text) {
-                found(name, node.at);
+/// Every `${name}` that has no value where it stands: those of the matrix and of the environment are filled in already, and
+/// a step must have been taken to have captured something.
+pub(super) fn without_value(node: &YamlNode) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut captured: Vec<&str> = Vec::new();
+    let mut look = |node: &YamlNode, captured: &[&str]| {
+        filling::references(node, &mut |reference| {
+            let Reference { name, at, .. } = reference;
+            let is_known = captured.contains(&name) || name == UNIQUE;
+            // A variable of the environment that is not set has been told.
+            if !(is_known || reference.in_program || name.starts_with("env.")) {
+                problems.push(nameless(name, at, captured));
+            }
+        });
+    };
+    let Value::Map(entries) = &node.value else {
+        return Vec::new();
+    };
+    for (_, given) in entries.iter().filter(|(key, _)| !is_later(&key.text)) {
+        look(given, &[]);
+    }
+    if let Some(Value::List(steps)) = node.get("steps").map(|steps| &steps.value) {
+        for step in steps {
+            look(step, &captured);
+            if let Some(Value::Map(kept)) = step.get("capture").map(|kept| &kept.value) {
+                captured.extend(kept.iter().map(|(key, _)| key.text.as_str()));
             }
         }
-        Value::List(items) => items.iter().for_each(|item| references(item, found)),
-        Value::Map(entries) => {
-            for (key, value) in entries {
-                if key.text != "run" {
-                    references(value, found);
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
+    }
+    if let Some(expect) = node.get("expect") {
+        look(expect, &captured);
+    }
+    problems
+}
+
+/// Whether a part of a scenario is about what happens when it runs.
+fn is_later(key: &str) -> bool {
+    matches!(key, "steps" | "expect")
+}
+
+fn nameless(name: &str, at: Span, captured: &[&str]) -> Problem {
+    let is_variable = !name.is_empty()
+        && name
+            .chars()
+            .all(|letter| letter == '_' || letter.is_ascii_uppercase() || letter.is_ascii_digit());
+    let help = match is_variable {
+        true => format!("for a variable of the environment write `${{env.{name}}}`"),
+        false => format!(
+            "give it a value under `matrix`, or `capture` it in an earlier step ({}); for these very letters write `$${{{name}}}`",
+            nearest(name, captured)
+        ),
+    };
+    Problem {
+        message: format!("`${{{name}}}` has no value"),
+        at,
+        label: "here".to_owned(),
+        help: Some(help),
     }
 }

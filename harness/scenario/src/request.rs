@@ -262,7 +262,7 @@ impl<'de> Deserialize<'de> for RequestBody {
                 )
             }
         }
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_str(Either)
     }
 }
 
@@ -280,10 +280,6 @@ impl<'de> Deserialize<'de> for OneOrMany {
                 Ok(OneOrMany(vec![text.to_owned()]))
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<OneOrMany, E> {
-                Ok(OneOrMany(vec![number.to_string()]))
-            }
-
             fn visit_seq<A: serde::de::SeqAccess<'de>>(
                 self,
                 mut items: A,
@@ -295,7 +291,8 @@ impl<'de> Deserialize<'de> for OneOrMany {
                 Ok(OneOrMany(values))
             }
         }
-        deserializer.deserialize_any(Either)
+        // A text is what stands in the file, whatever YAML takes it for.
+        deserializer.deserialize_str(Either)
     }
 }
 
@@ -327,7 +324,7 @@ impl JsonSchema for OneOrMany {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let one = json_schema!({ "type": ["string", "integer"] });
+        let one = json_schema!({ "type": ["string", "number", "boolean", "null"] });
         json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 }

@@ -125,6 +125,10 @@ impl Transform for Written {
             && !object.contains_key("enum")
             && !object.contains_key("pattern")
         {
+            // A text is what stands in the file, whatever YAML takes it for.
+            if kinds == ["string"] && !object.contains_key("const") {
+                object.insert("type".to_owned(), json!(["string", "number", "boolean"]));
+            }
             return;
         }
         // `ann:` with nothing behind it is a mapping with everything at its default.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::load::Case;
+use super::load::{Broken, Case};
 
 /// What `--filter` and `--tag` ask for. Empty asks for everything.
 #[derive(Clone, Debug, Default)]
@@ -16,14 +16,27 @@ pub struct Selection {
 impl Selection {
     /// Whether this case is meant.
     pub fn includes(&self, case: &Case) -> bool {
-        let named = self.filter.as_ref().is_none_or(|part| {
-            case.name.contains(part.as_str()) || case.scenario.title.contains(part.as_str())
-        });
-        let tagged = self
-            .tags
-            .as_ref()
-            .is_none_or(|tags| tags.holds(&case.scenario.tags));
-        named && tagged
+        let title = &case.scenario.title;
+        self.is_named(&case.name, Some(title)) && self.is_tagged(&case.scenario.tags)
+    }
+
+    /// Whether a case of this file, whose mistakes hide what it says, may be meant.
+    pub fn may_include(&self, broken: &Broken) -> bool {
+        // Of a matrix only the beginning of the names is known.
+        let may_begin = |filter: &String| filter.starts_with(&broken.name);
+        let is_named = self.is_named(&broken.name, broken.title.as_deref())
+            || self.filter.as_ref().is_some_and(may_begin);
+        is_named && self.is_tagged(&broken.tags)
+    }
+
+    fn is_named(&self, name: &str, title: Option<&str>) -> bool {
+        self.filter.as_deref().is_none_or(|part| {
+            name.contains(part) || title.is_some_and(|title| title.contains(part))
+        })
+    }
+
+    fn is_tagged(&self, tags: &[String]) -> bool {
+        self.tags.as_ref().is_none_or(|wanted| wanted.holds(tags))
     }
 }
 

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::{
     deploying::Deploying,
     expect::{Expect, Header},
+    file::WorkedIn,
     input::{Awaited, FieldValue, Files, Options, Press},
     request::{OneOrMany, RawRequest, Request},
     text::Pattern,
@@ -140,7 +141,7 @@ struct Written {
     fill: Option<IndexMap<String, FieldValue>>,
     /// Options of select boxes are chosen, by CSS selector.
     select: Option<IndexMap<String, Options>>,
-    /// Files are chosen in file fields, by CSS selector; their paths are relative to the scenario's folder.
+    /// Files are chosen in file fields, by CSS selector; their paths are relative to the file they stand in.
     upload: Option<IndexMap<String, Files>>,
     /// The element that this CSS selector finds is clicked, once it is visible, enabled, at rest and not covered.
     click: Option<String>,
@@ -186,6 +187,11 @@ struct Written {
     capture: BTreeMap<String, Capture>,
     /// How long it may take.
     timeout: Option<Time>,
+    /// A file of steps in place of this one, worked in before it is read.
+    #[serde(default)]
+    #[schemars(skip)]
+    #[expect(dead_code, reason = "it is known so that one who mistypes it is told")]
+    include: WorkedIn,
 }
 
 /// Why a step could not be read.

@@ -1,4 +1,6 @@
-//! `${name}` in texts: values of the matrix while reading, captured values while running.
+//! `${name}` in texts: values of the matrix and of the environment while reading, captured values while running.
+//!
+//! `$${` is a literal `${`. It stays as it is while values are filled in, and is written out last ([`finish`]).
 
 /// Replaces every `${name}` for which `lookup` knows a value; others stay as they are.
 pub fn fill(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
@@ -18,6 +20,35 @@ pub fn fill(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
     }
     filled.push_str(rest);
     filled
+}
+
+/// The same, for the last time: what is written as `$${` is `${` from now on.
+pub fn finish(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut finished = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, name, after)) = next(rest) {
+        finished.push_str(&literal(before));
+        match lookup(name) {
+            Some(value) => finished.push_str(&value),
+            None => {
+                finished.push_str("${");
+                finished.push_str(name);
+                finished.push('}');
+            }
+        }
+        rest = after;
+    }
+    finished.push_str(&literal(rest));
+    finished
+}
+
+/// A value that is filled in and must stay what it is, whatever is filled in later.
+pub fn escape(value: &str) -> String {
+    value.replace("${", "$${")
+}
+
+fn literal(text: &str) -> String {
+    text.replace("$${", "${")
 }
 
 /// The names that a text refers to.
@@ -41,10 +72,17 @@ pub fn whole(text: &str) -> Option<&str> {
 
 /// What stands before the first reference, its name, and what stands behind it.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
-    let start = text.find("${")?;
-    let inner = &text[start + 2..];
-    let end = inner.find('}')?;
-    Some((&text[..start], &inner[..end], &inner[end + 1..]))
+    let mut from = 0;
+    loop {
+        let start = from + text[from..].find("${")?;
+        if text[..start].ends_with('$') {
+            from = start + 2;
+            continue;
+        }
+        let inner = &text[start + 2..];
+        let end = inner.find('}')?;
+        return Some((&text[..start], &inner[..end], &inner[end + 1..]));
+    }
 }
 
 #[cfg(test)]
@@ -53,24 +91,38 @@ mod tests {
 
     use super::*;
 
+    fn known(name: &str) -> Option<String> {
+        match name {
+            "x" => Some("1".to_owned()),
+            "y" => Some("2".to_owned()),
+            _ => None,
+        }
+    }
+
     #[rstest]
     #[case("a ${x} b ${x}${y}", "a 1 b 12")]
     #[case("${unknown} ${x}", "${unknown} 1")]
     #[case("${x", "${x")]
     #[case("$x }", "$x }")]
+    #[case("$${x} ${x}", "$${x} 1")]
     fn known_names_are_filled_in(#[case] text: &str, #[case] filled: &str) {
-        let lookup = |name: &str| match name {
-            "x" => Some("1".to_owned()),
-            "y" => Some("2".to_owned()),
-            _ => None,
-        };
-        assert_eq!(fill(text, &lookup), filled);
+        assert_eq!(fill(text, &known), filled);
+    }
+
+    #[rstest]
+    #[case("$${jndi:ldap://a/${x}}", "${jndi:ldap://a/1}")]
+    #[case("$${{7*7}} ${y}", "${{7*7}} 2")]
+    #[case("$${x}$${x}", "${x}${x}")]
+    #[case("$$ $x", "$$ $x")]
+    fn a_doubled_dollar_writes_a_literal_reference(#[case] text: &str, #[case] finished: &str) {
+        assert_eq!(finish(text, &known), finished);
     }
 
     #[rstest]
     #[case("${x}", Some("x"))]
     #[case("a${x}", None)]
     #[case("${x}${y}", None)]
+    #[case("$${x}", None)]
     fn a_text_may_be_one_reference_and_nothing_else(
         #[case] text: &str,
         #[case] name: Option<&str>,
@@ -82,6 +134,13 @@ mod tests {
         #[test]
         fn filling_with_nothing_known_changes_nothing(text in ".{0,40}") {
             proptest::prop_assert_eq!(fill(&text, &|_| None), text);
+        }
+
+        #[test]
+        fn what_is_escaped_comes_out_as_it_was(text in "[a${}x]{0,20}") {
+            // Dollars in front of a reference are the one thing that has no escape.
+            proptest::prop_assume!(!text.contains("$${"));
+            proptest::prop_assert_eq!(finish(&escape(&text), &known), text);
         }
     }
 }

@@ -253,23 +253,12 @@ impl<'de> Deserialize<'de> for TextMatcher {
                 Ok(TextMatcher::equals(text))
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<TextMatcher, E> {
-                Ok(TextMatcher::equals(number.to_string()))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<TextMatcher, E> {
-                Ok(TextMatcher::equals(number.to_string()))
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<TextMatcher, E> {
-                Ok(TextMatcher::equals(value.to_string()))
-            }
-
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextMatcher, A::Error> {
                 Written::deserialize(MapAccessDeserializer::new(map)).map(TextMatcher::from)
             }
         }
-        deserializer.deserialize_any(Either)
+        // A text is what stands in the file, whatever YAML takes it for.
+        deserializer.deserialize_str(Either)
     }
 }
 
@@ -295,37 +284,8 @@ impl JsonSchema for Scalar {
 }
 
 /// A text, also where YAML reads the word as a number or a boolean.
+#[derive(Deserialize)]
 struct Scalar(String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl Visitor<'_> for Any {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(text.to_owned()))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar(value.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
-}
 
 /// A regular expression.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -52,7 +52,7 @@ pub(crate) const PARSERS: [Parser; 16] = [
     parser("origin", HEADERS, origin),
     parser("cache control", HEADERS, |bytes| {
         let answer = Headers::from_iter([("cache-control", text(bytes))]);
-        black_box(script::loader_cache_control(&answer));
+        black_box(script::loader_cache_control(200, &answer));
     }),
     parser("URL, by its path", URL, |bytes| {
         route(&format!("https://shop.example/{}", url_safe(bytes)), "");
@@ -142,15 +142,18 @@ fn answer(bytes: &[u8]) {
 fn cookie(bytes: &[u8]) {
     let text = text(bytes);
     black_box(identification_cookie(&text));
-    black_box(cookies::from_cookies(&text));
+    if let Some(head) = head("https://shop.example/", &format!("cookie: {text}")) {
+        black_box(cookies::from_cookies(&head));
+        black_box(cookies::expire(&head));
+    }
     black_box(cookies::strip(&Headers::from_iter([("cookie", text)])));
 }
 
 fn header_fields(bytes: &[u8]) {
     let headers = Headers::from_lines(String::from_utf8_lossy(bytes));
-    black_box(signals::find(&headers, None));
     black_box(edge_headers::strip(&headers));
     if let Some(head) = RequestHead::new("OPTIONS", "https://shop.example/a/b", headers) {
+        black_box(signals::find(&head, None));
         black_box((head.addresses(), head.cross_origin(), head.is_preflight()));
         black_box(protection::without_own_headers(&head));
         black_box(cors::preflight(
@@ -197,5 +200,8 @@ fn page(bytes: &[u8]) {
 fn policy(bytes: &[u8]) {
     let fields = [("content-security-policy", text(bytes))];
     let found = injection::Found::default();
-    black_box(injection::verdict(&Headers::from_iter(fields), &found));
+    if let Some(head) = head("https://shop.example/", "") {
+        let answer = Headers::from_iter(fields);
+        black_box(injection::verdict(&head, "fp", &answer, &found));
+    }
 }

@@ -64,7 +64,7 @@ const TOKENS: [&str; 52] = [
     "<meta ",
     "<title>",
     "fp-data=",
-    "fp-data-0=9.",
+    "fp-data-7-9-0=9.",
     "=_method",
     "'nonce-a'",
     "script-src ",
@@ -78,7 +78,7 @@ const TOKENS: [&str; 52] = [
 
 const STARTS: [&str; 5] = [
     "",
-    "fp-data-0=16.a; ",
+    "__Host-fp-data-key=7-9; fp-data-7-9-0=16.a; ",
     "--b\r\n",
     "{\"_method\":\"",
     "<head><title>",

@@ -14,7 +14,7 @@ mod marks;
 mod place;
 mod plan;
 mod rules;
-mod schema;
+pub mod schema;
 mod show;
 mod site;
 mod undo;

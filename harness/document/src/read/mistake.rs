@@ -145,6 +145,7 @@ fn expected_in_words(expected: &dyn de::Expected) -> String {
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
         "a boolean" => "`true` or `false`".to_owned(),
+        "a string" => "a text".to_owned(),
         _ => text,
     }
 }

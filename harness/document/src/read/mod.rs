@@ -18,15 +18,21 @@ const ATTEMPTS: usize = 100;
 
 /// The value, where the whole node could be read, and otherwise every mistake in it, in the order of the file.
 pub fn read<T: DeserializeOwned>(node: &YamlNode) -> Result<T, Vec<Problem>> {
+    match read_partly(node) {
+        (Some(value), problems) if problems.is_empty() => Ok(value),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// What could be read without the values that do not fit, and every mistake, in the order of the file.
+pub fn read_partly<T: DeserializeOwned>(node: &YamlNode) -> (Option<T>, Vec<Problem>) {
     let context = Context::default();
     let mut problems = Vec::new();
+    let mut value = None;
     for _ in 0..ATTEMPTS {
         match T::deserialize(Reader::new(node, &context)) {
-            Ok(value) => {
-                problems.extend(context.keys());
-                if problems.is_empty() {
-                    return Ok(value);
-                }
+            Ok(read) => {
+                value = Some(read);
                 break;
             }
             Err(mistake) => {
@@ -37,15 +43,15 @@ pub fn read<T: DeserializeOwned>(node: &YamlNode) -> Result<T, Vec<Problem>> {
                     problems.push(mistake.problem());
                 }
                 if !set_aside {
-                    problems.extend(context.keys());
                     break;
                 }
             }
         }
     }
+    problems.extend(context.keys());
     problems.sort_by_key(|problem| (problem.at.file, problem.at.start));
     problems.dedup();
-    Err(problems)
+    (value, problems)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde::{
 
 use super::{mistake::Mistake, nearest};
 use crate::{
-    node::{Key, Value, YamlNode},
+    node::{Key, Meaning, PlainScalar, Value, YamlNode},
     problem::Problem,
 };
 
@@ -97,11 +97,24 @@ impl<'a> Reader<'a> {
         )))
     }
 
+    fn not_kept(self, plain: &PlainScalar) -> Mistake {
+        let PlainScalar { meaning, written } = plain;
+        let usual = meaning.usual();
+        let mut mistake = Mistake::new(format!("`{written}` would become the number `{usual}`"));
+        mistake.help = Some(match meaning {
+            Meaning::Float(value) if !value.is_finite() => {
+                "for a text, put it in quotes".to_owned()
+            }
+            _ => format!("for a text, put it in quotes; for the number, write `{usual}`"),
+        });
+        mistake
+    }
+
     fn entries(self, fields: Option<&'static [&'static str]>) -> Result<Entries<'a>, Mistake> {
         let entries = match &self.node.value {
             Value::Map(entries) => entries.as_slice(),
             // `ann:` with nothing behind it: everything at its default.
-            Value::Null => &[],
+            value if value.is_null() => &[],
             _ => {
                 let mut mistake = self.expected("a mapping");
                 mistake.help = fields.map(|fields| format!("its keys: {}", fields.join(", ")));
@@ -155,15 +168,51 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Gives a visitor what a word means.
+fn visit<'de, V: Visitor<'de>>(meaning: Meaning, visitor: V) -> Result<V::Value, Mistake> {
+    match meaning {
+        Meaning::Null => visitor.visit_unit(),
+        Meaning::Bool(value) => visitor.visit_bool(value),
+        Meaning::Integer(value) => visitor.visit_i64(value),
+        Meaning::Float(value) => visitor.visit_f64(value),
+    }
+}
+
+/// Where a number or a boolean is wanted, `1_000` is a thousand, and a text that spells one will do: a value that was
+/// filled in is a text.
+macro_rules! number_wanted {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+            match &self.node.value {
+                Value::Plain(plain) => visit(plain.meaning, visitor),
+                Value::Text(text) => match spelled(text) {
+                    Some(meaning) => visit(meaning, visitor),
+                    None => visitor.visit_borrowed_str(text),
+                },
+                Value::List(_) | Value::Map(_) => return self.deserialize_any(visitor),
+            }
+            .map_err(|mistake| self.place(mistake))
+        })*
+    };
+}
+
+/// The number or boolean that a text spells.
+fn spelled(text: &str) -> Option<Meaning> {
+    let integer = || text.parse().ok().map(Meaning::Integer);
+    let float = || text.parse().ok().map(Meaning::Float);
+    let boolean = || text.parse().ok().map(Meaning::Bool);
+    integer().or_else(float).or_else(boolean)
+}
+
 impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Mistake;
 
+    /// Whoever takes anything takes a number for what it is, so one that cannot be written again as it stands in the file
+    /// is refused: it would silently become another.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         match &self.node.value {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Integer(value) => visitor.visit_i64(*value),
-            Value::Float(value) => visitor.visit_f64(*value),
+            Value::Plain(plain) if !plain.is_kept() => Err(self.not_kept(plain)),
+            Value::Plain(plain) => visit(plain.meaning, visitor),
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(_) => return self.deserialize_seq(visitor),
             Value::Map(_) => return self.deserialize_map(visitor),
@@ -172,23 +221,25 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.node.value {
-            Value::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+        match self.node.value.is_null() {
+            true => visitor.visit_none(),
+            false => visitor.visit_some(self),
         }
     }
 
+    /// A text is what stands in the file. Types that are written as a text or as something else ask for a text too.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        match &self.node.value {
-            Value::Text(text) => visitor
+        match self.node.value.as_text() {
+            Some(text) => visitor
                 .visit_borrowed_str(text)
                 .map_err(|mistake| self.place(mistake)),
-            Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {
-                let mut mistake = self.expected("a text");
-                mistake.help = Some("put it in quotes".to_owned());
-                Err(mistake)
-            }
-            _ => Err(self.expected("a text")),
+            None => self.deserialize_any(visitor).map_err(|mut mistake| {
+                if self.node.value.is_null() {
+                    let empty = || "for an empty text write `\"\"`".to_owned();
+                    mistake.help.get_or_insert_with(empty);
+                }
+                mistake
+            }),
         }
     }
 
@@ -282,9 +333,14 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor.visit_unit()
     }
 
+    number_wanted! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_f32 deserialize_f64 deserialize_bool
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple_struct
-        identifier
+        char bytes byte_buf unit unit_struct tuple_struct identifier
     }
 }
 

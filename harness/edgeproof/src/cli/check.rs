@@ -1,18 +1,25 @@
 //! `edgeproof check` reads scenarios, runs none, and warns of what bites in production; `edgeproof explain` says why.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
+use edgeproof_document::{problem::Problem, source::Sources};
 use edgeproof_run::exit;
-use edgeproof_scenario::{lint, load};
+use edgeproof_scenario::{lint, load::Loaded};
+use serde_json::{Value as Json, json};
 
-use super::{CliError, Context};
+use super::{CliError, Context, reading::Reading};
 
 /// The options of `check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Scenario files, or folders of them.
+    /// Scenario files, or folders of them; `-` is standard input.
     #[arg(value_name = "PATH", default_value = "scenarios")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// Prints JSON: the mistakes and the warnings, each with its place.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The options of `explain`.
@@ -24,31 +31,38 @@ pub(super) struct Explain {
 }
 
 pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError> {
-    let cases = load::load(&load::find(&options.paths)?)?;
-    let mut out = anstream::stdout();
-    let style = context.style(&out);
-    let mut warnings: Vec<String> = Vec::new();
-    for case in &cases {
+    let loaded = options.reading.load(&options.paths)?;
+    let mut found: Vec<(Problem, Arc<Sources>)> = Vec::new();
+    for case in &loaded.cases {
         for warning in lint::lint(case) {
-            let text = warning.render(&case.sources, style);
             // The combinations of a matrix share most of what is wrong with them.
-            if !warnings.contains(&text) {
-                warnings.push(text);
+            let is_known = |(known, sources): &(Problem, Arc<Sources>)| {
+                *known == warning && Arc::ptr_eq(sources, &case.sources)
+            };
+            if !found.iter().any(is_known) {
+                found.push((warning, Arc::clone(&case.sources)));
             }
         }
     }
-    for warning in &warnings {
-        writeln!(out, "{warning}")?;
+    if options.json {
+        return as_json(&loaded, &found);
     }
-    let cases = match cases.len() {
+    let mut out = anstream::stdout();
+    let style = context.style(&out);
+    let count = loaded.cases.len();
+    for (warning, sources) in &found {
+        writeln!(out, "{}", warning.render(sources, style))?;
+    }
+    loaded.whole()?;
+    let cases = match count {
         1 => "1 scenario".to_owned(),
         more => format!("{more} scenarios"),
     };
-    if warnings.is_empty() {
+    if found.is_empty() {
         writeln!(out, "checked {cases}: no warnings")?;
         return Ok(exit::PASSED);
     }
-    let warned = match warnings.len() {
+    let warned = match found.len() {
         1 => "1 warning".to_owned(),
         more => format!("{more} warnings"),
     };
@@ -57,6 +71,37 @@ pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError
         "checked {cases}: {warned}. `edgeproof explain ID` explains a warning; `allow: [ID]` in the scenario accepts it."
     )?;
     Ok(exit::FAILED)
+}
+
+/// For programs: everything at once, and the exit code says the worst of it.
+fn as_json(loaded: &Loaded, warnings: &[(Problem, Arc<Sources>)]) -> Result<u8, CliError> {
+    let broken = loaded.broken.iter().flat_map(|broken| &broken.mistakes);
+    let mistakes: Vec<Json> = broken
+        .map(|mistake| told(&mistake.problem, &mistake.sources))
+        .collect();
+    let warned: Vec<Json> = warnings
+        .iter()
+        .map(|(warning, sources)| told(warning, sources))
+        .collect();
+    let code = match (mistakes.is_empty(), warned.is_empty()) {
+        (false, _) => exit::USAGE,
+        (true, false) => exit::FAILED,
+        (true, true) => exit::PASSED,
+    };
+    let all = json!({ "scenarios": loaded.cases.len(), "mistakes": mistakes, "warnings": warned });
+    writeln!(anstream::stdout(), "{all:#}")?;
+    Ok(code)
+}
+
+fn told(problem: &Problem, sources: &Sources) -> Json {
+    let place = sources.place(problem.at);
+    json!({
+        "message": problem.message,
+        "file": place.as_ref().map(|place| &place.file),
+        "line": place.as_ref().map(|place| place.line),
+        "column": place.as_ref().map(|place| place.column),
+        "help": problem.help,
+    })
 }
 
 pub(super) fn explain(options: &Explain) -> Result<u8, CliError> {

@@ -1,37 +1,66 @@
 //! `edgeproof doctor`: what is installed, which versions, and what is missing.
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
-use edgeproof_ground::tools::{self, Tool};
+use edgeproof_ground::tools::{self, Tool, ToolError};
 use edgeproof_run::exit;
+use serde_json::{Value as Json, json};
 
 use super::CliError;
 
-pub(super) fn doctor() -> Result<u8, CliError> {
-    let mut out = anstream::stdout();
-    let mut missing = None;
-    writeln!(out, "edgeproof  {}", env!("CARGO_PKG_VERSION"))?;
-    for tool in Tool::ALL {
-        let name = tool.name();
-        match tools::find(tool) {
-            Ok(path) => {
-                let version = tools::version(&path).unwrap_or_else(|| "unknown version".to_owned());
-                writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
-            }
-            Err(error) => {
-                writeln!(out, "{name:<9}  missing: {error}")?;
-                missing = Some(error);
+/// The options of `doctor`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A tool that is there, and its version where it says one.
+type Found = (PathBuf, Option<String>);
+
+pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
+    let found = Tool::ALL.map(|tool| {
+        let path = tools::find(tool);
+        let found = path.map(|path| {
+            let version = tools::version(&path);
+            (path, version)
+        });
+        (tool, found)
+    });
+    if options.json {
+        let tools: Vec<Json> = found.iter().map(as_json).collect();
+        let all = json!({ "edgeproof": env!("CARGO_PKG_VERSION"), "tools": tools });
+        writeln!(anstream::stdout(), "{all:#}")?;
+    } else {
+        let mut out = anstream::stdout();
+        writeln!(out, "edgeproof  {}", env!("CARGO_PKG_VERSION"))?;
+        for (tool, found) in &found {
+            let name = tool.name();
+            match found {
+                Ok((path, version)) => {
+                    let version = version.as_deref().unwrap_or("unknown version");
+                    writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
+                }
+                Err(error) => writeln!(out, "{name:<9}  missing: {error}")?,
             }
         }
     }
-    match missing {
-        None => {
-            writeln!(
-                out,
-                "Everything is installed. Next: edgeproof run scenarios/"
-            )?;
-            Ok(exit::PASSED)
-        }
-        Some(error) => Err(error.into()),
+    if let Some(missing) = found.into_iter().find_map(|(_, found)| found.err()) {
+        return Err(missing.into());
+    }
+    if !options.json {
+        writeln!(
+            anstream::stdout(),
+            "Everything is installed. Next: edgeproof run scenarios/"
+        )?;
+    }
+    Ok(exit::PASSED)
+}
+
+fn as_json((tool, found): &(Tool, Result<Found, ToolError>)) -> Json {
+    match found {
+        Ok((path, version)) => json!({ "name": tool.name(), "path": path, "version": version }),
+        Err(error) => json!({ "name": tool.name(), "missing": error.to_string() }),
     }
 }

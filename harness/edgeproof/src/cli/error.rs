@@ -59,9 +59,6 @@ pub enum CliError {
     /// A rig did not start.
     #[error(transparent)]
     Rig(#[from] edgeproof_rig::RigError),
-    /// Files cannot be watched.
-    #[error("files cannot be watched for changes")]
-    Watch(#[from] notify::Error),
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -126,7 +123,6 @@ impl CliError {
             | Self::Build(_)
             | Self::Rig(_)
             | Self::Bench(_)
-            | Self::Watch(_)
             | Self::Output(_)
             | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,

@@ -10,11 +10,14 @@ mod error;
 mod interrupt;
 mod new;
 mod progress;
+mod reading;
 mod report;
 mod route;
 mod rules;
 mod run;
 mod saved;
+mod schema;
+mod shell;
 mod up;
 mod watch;
 
@@ -77,7 +80,13 @@ enum Command {
     #[command(subcommand)]
     Deploy(deploy::Command),
     /// Shows which tools are installed, in which versions, and which are missing.
-    Doctor,
+    Doctor(doctor::Options),
+    /// Prints the JSON Schema of scenario files or deployment files, for editors.
+    Schema(schema::Options),
+    /// Prints what a shell needs to complete this command.
+    Completions(shell::Completions),
+    /// Prints the manual page of this command.
+    Man,
 }
 
 /// Runs the command and returns its exit code, one of [`edgeproof_run::exit`].
@@ -106,7 +115,10 @@ pub async fn main(context: &Context) -> u8 {
         Command::Route(options) => route::route(options),
         Command::Rules(options) => rules::rules(options),
         Command::Deploy(command) => deploy::deploy(context, command).await,
-        Command::Doctor => doctor::doctor(),
+        Command::Doctor(options) => doctor::doctor(options),
+        Command::Schema(options) => schema::schema(options),
+        Command::Completions(options) => shell::completions(options),
+        Command::Man => shell::man(),
     };
     done.unwrap_or_else(|error| {
         if error.is_closed_pipe() {

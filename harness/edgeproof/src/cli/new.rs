@@ -1,6 +1,11 @@
 //! `edgeproof new`: a first scenario, from a page and the API it calls.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write},
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use edgeproof_deployment::ProtectedApi;
 use edgeproof_ground::international;
@@ -41,6 +46,16 @@ enum NewError {
         /// Why.
         reason: String,
     },
+    /// The host is in no zone that somebody could have.
+    #[error(
+        "`{host}` is no host of a zone: {reason}; write a page such as https://shop.example/signup"
+    )]
+    Zone {
+        /// The host.
+        host: String,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The file is there already; nothing is overwritten.
     #[error("`{}` already exists; choose another file with --out", .0.display())]
     Exists(PathBuf),
@@ -59,6 +74,14 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
         .filter(|_| options.page.scheme().starts_with("http"))
         .ok_or_else(|| NewError::Page(options.page.clone()))?;
     let api = api(&options.api, host)?;
+    let site = Site {
+        page: &options.page,
+        host,
+        zone: &zone(host)?,
+        api: &api,
+        api_zone: &zone(api.url.split('/').next().unwrap_or(host))?,
+        app: &options.app,
+    };
     let file = match &options.out {
         Some(file) => file.clone(),
         None => PathBuf::from("scenarios").join(format!("{}.yaml", name(&options.page))),
@@ -66,10 +89,17 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
     if file.exists() {
         return Err(NewError::Exists(file).into());
     }
-    if let Some(folder) = file.parent() {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    if !folder.as_os_str().is_empty() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(&file, text(&options.page, host, &api, &options.app))?;
+    fs::write(&file, site.scenario())?;
+    // What the first line of the scenario names.
+    let schema = folder.join("schema.json");
+    if !schema.exists() {
+        let text = edgeproof_scenario::schema::text().map_err(io::Error::from)?;
+        fs::write(&schema, text)?;
+    }
     let mut out = anstream::stdout();
     writeln!(out, "{} is written. Next:", file.display())?;
     writeln!(
@@ -117,32 +147,108 @@ fn name(page: &Url) -> String {
     }
 }
 
-fn text(page: &Url, host: &str, api: &ProtectedApi, app: &Address) -> String {
-    let labels: Vec<&str> = host.split('.').collect();
-    // The zone is what was bought: in most cases the last two labels.
-    let zone = labels[labels.len().saturating_sub(2)..].join(".");
-    let api_host = api.url.split('/').next().unwrap_or(host);
-    let app = match app.is_loopback() {
-        true => format!("\"{app}\""),
-        false => format!("{{ address: \"{app}\", allow: \"{}\" }}", app.host()),
+/// The zone of a host: the name that was bought, below a public suffix such as `example` or `co.uk`.
+fn zone(host: &str) -> Result<String, NewError> {
+    let wrong = |reason| NewError::Zone {
+        host: host.to_owned(),
+        reason,
     };
-    let mut hosts = format!("        {host}: {{ app: {app} }}");
-    if api_host != host {
-        hosts.push_str(&format!("\n        {api_host}: {{ app: {app} }}"));
+    if host.parse::<IpAddr>().is_ok() || host.starts_with('[') {
+        return Err(wrong("it is an address"));
     }
-    let (method, api) = (&api.method, &api.url);
-    let page_pattern = format!("{host}{}", page.path());
-    format!(
-        "# yaml-language-server: $schema=schema.json
+    if !host.contains('.') {
+        return Err(wrong("it has no name below a suffix"));
+    }
+    match psl::domain_str(host) {
+        Some(zone) => Ok(zone.to_owned()),
+        None => Err(wrong("nobody can have it, as others have names below it")),
+    }
+}
+
+/// What a scenario is written from.
+struct Site<'a> {
+    page: &'a Url,
+    host: &'a str,
+    zone: &'a str,
+    api: &'a ProtectedApi,
+    api_zone: &'a str,
+    app: &'a Address,
+}
+
+impl Site<'_> {
+    /// The hosts of the page and the API, by zone.
+    fn zones(&self) -> String {
+        let app = match self.app.is_loopback() {
+            true => format!("\"{}\"", self.app),
+            false => format!(
+                "{{ address: \"{}\", allow: \"{}\" }}",
+                self.app,
+                self.app.host()
+            ),
+        };
+        let host = |host: &str| format!("        {host}: {{ app: {app} }}\n");
+        let zone = |zone: &str| format!("    {zone}:\n      hosts:\n");
+        let about = "        # `app: { run: npm start, in: ../shop }` starts it as well; it listens at the PORT it is given.\n";
+        let mut zones = zone(self.zone) + about + &host(self.host);
+        if self.api_zone != self.zone {
+            zones += &zone(self.api_zone);
+        }
+        if self.api_host() != self.host {
+            zones += &host(self.api_host());
+        }
+        zones
+    }
+
+    fn api_host(&self) -> &str {
+        self.api.url.split('/').next().unwrap_or(self.host)
+    }
+
+    /// What a browser does. A page may call an API of another origin only with the application's consent, which nobody
+    /// knows here.
+    fn browser(&self) -> String {
+        let page = self.page;
+        let visit = format!(
+            "  # A person's browser loads the page, which has the instrumentation.
+  - visit: {page}
+    as: ann
+    expect:
+      status: 200
+      page: [{{ select: \"head script\", count: {{ min: 1 }} }}]
+"
+        );
+        let (method, api) = (&self.api.method, &self.api.url);
+        let Some(path) = api.strip_prefix(self.host) else {
+            return visit;
+        };
+        let body = match method.as_str() {
+            "GET" => "",
+            _ => ", headers: { 'content-type': 'application/json' }, body: '{}'",
+        };
+        format!(
+            "{visit}  # The page calls the API. Write what a person does there instead, such as:
+  # - fill: {{ \"#email\": ann@shop.example }}
+  # - click: \"#create\"
+  - run: \"await fetch('{path}', {{ method: '{method}'{body} }})\"
+    as: ann
+    call: {method} {path}
+    expect:
+      request: {{ headers: {{ fp-data: {{ present: true }} }} }}
+      origin: {{ reached: true, headers: {{ fp-data: {{ present: false }} }} }}
+"
+        )
+    }
+
+    fn scenario(&self) -> String {
+        let (method, api, page) = (&self.api.method, &self.api.url, self.page);
+        let (zones, browser) = (self.zones(), self.browser());
+        let page_pattern = format!("{}{}", self.host, page.path());
+        format!(
+            "# yaml-language-server: $schema=schema.json
 scenario: A call of {method} {api} without signals never reaches the application
-tags: [http]
+tags: [browser]
 given:
   zones:
-    {zone}:
-      hosts:
-        # `app: {{ run: npm start, in: ../shop }}` starts it as well; it listens at the PORT it is given.
-{hosts}
-  deployments:
+{zones}  deployments:
     flow:
       identification_pages: [\"{page_pattern}\"]
       # The star at the end takes query strings too: without it, any of them evades the protection.
@@ -153,29 +259,27 @@ given:
     sign-up:
       rules:
         - {{ if: incognito, block: {{ status: 403 }} }}
+  visitors:
+    ann: {{ profile: regular }}
+    program: {{ profile: http }}
 steps:
-  # The page has the instrumentation, and is otherwise as your application sent it.
-  - request: GET {page}
-    expect:
-      status: 200
-      page: [{{ select: \"head script\", count: {{ min: 1 }} }}]
-  # A program that never loaded the page has no signals.
+{browser}  # A program that never loaded the page has no signals.
   - request:
       method: {method}
       url: https://{api}
       headers: {{ content-type: application/json }}
       body: '{{}}'
+    as: program
     expect:
       status: 403
       origin: {{ reached: false }}
 "
-    )
+        )
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use edgeproof_scenario::{lint, load};
     use rstest::rstest;
 
@@ -186,6 +290,8 @@ mod tests {
     #[case("https://www.shop.example/", "POST https://api.shop.example/login*")]
     #[case("https://shop.example/a/b?c=d", "PUT shop.example/api")]
     #[case("https://smörgås.example/å b", "POST https://SMÖRGÅS.example/api/å")]
+    #[case("https://www.shop.co.uk/signup", "POST /api/create-account")]
+    #[case("https://shop.github.io/signup", "PUT /api/account")]
     fn what_is_written_reads_and_has_nothing_to_warn_of(
         #[case] page: &str,
         #[case] call: &str,
@@ -198,8 +304,16 @@ mod tests {
     ) {
         let page: Url = page.parse().unwrap();
         let host = page.host_str().unwrap();
-        let app = app.parse().unwrap();
-        let text = text(&page, host, &api(call, host).unwrap(), &app);
+        let api = api(call, host).unwrap();
+        let text = Site {
+            page: &page,
+            host,
+            zone: &zone(host).unwrap(),
+            api: &api,
+            api_zone: &zone(api.url.split('/').next().unwrap()).unwrap(),
+            app: &app.parse().unwrap(),
+        }
+        .scenario();
         let cases = load::load_text(Path::new("new.yaml"), &text)
             .unwrap_or_else(|error| panic!("{error:?}\n{text}"));
         assert!(
@@ -217,6 +331,25 @@ mod tests {
         let (what, why) = error.split_once(" is not an API: ").unwrap();
         assert_eq!(what, format!("`{call}`"));
         assert!(why.contains(reason), "{error}");
+    }
+
+    #[rstest]
+    #[case("www.shop.example", Ok("shop.example"))]
+    #[case("www.shop.co.uk", Ok("shop.co.uk"))]
+    #[case("shop.github.io", Ok("shop.github.io"))]
+    #[case("co.uk", Err("nobody can have it"))]
+    #[case("localhost", Err("it has no name below a suffix"))]
+    #[case("127.0.0.1", Err("it is an address"))]
+    #[case("[::1]", Err("it is an address"))]
+    fn the_zone_is_the_name_that_was_bought(
+        #[case] host: &str,
+        #[case] expected: Result<&str, &str>,
+    ) {
+        match (zone(host), expected) {
+            (Ok(zone), Ok(expected)) => assert_eq!(zone, expected),
+            (Err(error), Err(reason)) => assert!(error.to_string().contains(reason), "{error}"),
+            (found, _) => panic!("{found:?}"),
+        }
     }
 
     #[rstest]

@@ -1,29 +1,44 @@
 //! `edgeproof route`: which route wins for a URL, and why.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use edgeproof_cloudflare::deploy::DeploymentFile;
 use edgeproof_deployment::Keys;
+use edgeproof_document::{LoadError, Mistake, read, source::Sources, yaml};
 use edgeproof_edge::{Explanation, Route, RouteTable, Zones, explain};
 use edgeproof_ground::pattern::{PatternError, Scheme, Target};
-use edgeproof_rig::{self as rig, Description};
+use edgeproof_rig::{self as rig, Description, Host, Zone};
 use edgeproof_run::exit;
 use http::Method;
 use serde::Serialize;
 use serde_json::json;
 
-use super::CliError;
+use super::{
+    CliError,
+    reading::{Reading, STANDARD_INPUT},
+};
 
 /// The options of `route`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The URL, such as `https://shop.example/account?a=b`.
+    /// The URL with its host, such as `https://shop.example/account?a=b`; in quotes, as a shell takes `?` and `&` for itself.
     url: String,
     /// The method of the request. Routes ignore it; a deployment's protected APIs do not.
     #[arg(long, value_name = "METHOD", default_value_t = Method::GET)]
     method: Method,
-    /// A file with `zones` and `deployments`, as the `given` part of a scenario has them.
-    #[arg(long, value_name = "FILE")]
-    deployment: PathBuf,
+    /// A scenario, a deployment file, or a file with `zones` and `deployments` as the `given` part of a scenario has them.
+    #[arg(value_name = "FILE", required_unless_present = "deployment")]
+    file: Option<PathBuf>,
+    /// The same, by name.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    deployment: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -32,27 +47,19 @@ pub(super) struct Options {
 /// Why a URL could not be explained.
 #[derive(Debug, thiserror::Error)]
 enum RouteCommandError {
-    /// The file cannot be read.
-    #[error("{} could not be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file does not describe zones and deployments.
-    #[error("{} does not describe zones and deployments:\n{problem}", path.display())]
-    Description {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and where.
-        problem: String,
-    },
+    /// No file was named.
+    #[error("name a scenario or a deployment file")]
+    NoFile,
     /// A route pattern is not one.
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    /// A path alone could be on any host.
+    #[error(
+        "`{0}` names no host; write it with its host, as `\"https://shop.example/account?a=b\"`"
+    )]
+    NoHost(String),
     /// What is given is no URL.
-    #[error(transparent)]
+    #[error("{0}; write it with its host, as `\"https://shop.example/account?a=b\"`")]
     Url(#[from] edgeproof_edge::ExplainError),
 }
 
@@ -83,23 +90,84 @@ pub(super) fn route(options: &Options) -> Result<u8, CliError> {
     Ok(exit::PASSED)
 }
 
-fn response(options: &Options) -> Result<Answer, RouteCommandError> {
-    let path = &options.deployment;
-    let file = std::fs::read_to_string(path).map_err(|source| RouteCommandError::Read {
-        path: path.clone(),
+fn response(options: &Options) -> Result<Answer, CliError> {
+    let file = options.file.as_ref().or(options.deployment.as_ref());
+    let description = description(file.ok_or(RouteCommandError::NoFile)?, &options.reading)?;
+    Ok(explained(&description, &options.url, &options.method)?)
+}
+
+/// What a file describes, whichever of the three kinds it is.
+fn description(path: &Path, reading: &Reading) -> Result<Description, CliError> {
+    if path.as_os_str() == STANDARD_INPUT {
+        return given(path, reading);
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
+        path: path.to_owned(),
         source,
     })?;
-    let description: Description =
-        serde_saphyr::from_str(&file).map_err(|error| RouteCommandError::Description {
-            path: path.clone(),
-            problem: error.to_string(),
-        })?;
-    let table = RouteTable::new(routes(&description)?);
-    let zones = Zones::new(rig::zones(&description));
-    let explanation = explain(&zones, &table, &options.url)?;
-    let protected_api = protected_api(&description, &explanation, &options.method)?;
+    let mut sources = Sources::default();
+    let number = sources.add(path, text.clone());
+    let node = yaml::parse(number, &text);
+    let has = |key| node.as_ref().is_ok_and(|node| node.get(key).is_some());
+    if has("zone") && has("name") {
+        return Ok(deployed(&DeploymentFile::load(path)?));
+    }
+    if !(has("zones") || has("deployments")) {
+        return given(path, reading);
+    }
+    let sources = Arc::new(sources);
+    let read = node
+        .map_err(|problem| vec![problem])
+        .and_then(|node| read::read(&node));
+    Ok(read.map_err(|problems| {
+        let mistake = |problem| Mistake {
+            problem,
+            sources: Arc::clone(&sources),
+        };
+        LoadError::Mistakes(problems.into_iter().map(mistake).collect())
+    })?)
+}
+
+/// What a scenario starts from, the first combination of one with a matrix.
+fn given(path: &Path, reading: &Reading) -> Result<Description, CliError> {
+    let first = reading.load_one(path)?.into_iter().next();
+    Ok(first.ok_or(CliError::NothingSelected)?.scenario.given)
+}
+
+/// The zone of a deployment file, with the hosts that its patterns name.
+fn deployed(file: &DeploymentFile) -> Description {
+    let deployment = file.deployment();
+    let apis = deployment.protected_apis.iter().map(|api| &api.url);
+    let patterns = deployment.identification_pages.iter().chain(apis);
+    let hosts = patterns.filter_map(|pattern| pattern.split('/').next());
+    let hosts = hosts.chain([file.zone.as_str()]);
+    let zone = Zone {
+        hosts: hosts
+            .map(|host| (host.to_owned(), Host::default()))
+            .collect(),
+        ..Zone::default()
+    };
+    Description {
+        zones: BTreeMap::from([(file.zone.clone(), zone)]),
+        deployments: BTreeMap::from([(file.name.clone(), deployment)]),
+        ..Description::default()
+    }
+}
+
+fn explained(
+    description: &Description,
+    url: &str,
+    method: &Method,
+) -> Result<Answer, RouteCommandError> {
+    if url.starts_with('/') {
+        return Err(RouteCommandError::NoHost(url.to_owned()));
+    }
+    let table = RouteTable::new(routes(description)?);
+    let zones = Zones::new(rig::zones(description));
+    let explanation = explain(&zones, &table, url)?;
+    let protected_api = protected_api(description, &explanation, method)?;
     Ok(Answer {
-        method: options.method.to_string(),
+        method: method.to_string(),
         explanation,
         protected_api,
     })
@@ -207,16 +275,57 @@ deployments:
     routes: ['shop.example/api*', 'shop.example/*']
 ";
 
-    fn ask(url: &str, method: Method) -> Result<Answer, RouteCommandError> {
+    /// What is said of a URL for the text of a file.
+    fn ask_of(file: &str, url: &str, method: Method) -> Result<Answer, CliError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deployment.yaml");
-        std::fs::write(&path, FILE).unwrap();
+        std::fs::write(&path, file).unwrap();
         response(&Options {
             url: url.to_owned(),
             method,
-            deployment: path,
+            file: Some(path),
+            deployment: None,
+            reading: Reading::default(),
             json: false,
         })
+    }
+
+    fn ask(url: &str, method: Method) -> Result<Answer, CliError> {
+        ask_of(FILE, url, method)
+    }
+
+    const SCENARIO: &str = "
+scenario: x
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+  deployments: { flow: { identification_pages: [shop.example/signup], protected_apis: [POST shop.example/api*] } }
+steps: []
+";
+
+    const DEPLOYMENT: &str = "
+name: flow
+zone: shop.example
+identification_pages: [shop.example/signup]
+protected_apis: [{ method: POST, path: /api, prefix: true }]
+";
+
+    #[rstest]
+    #[case(SCENARIO)]
+    #[case(DEPLOYMENT)]
+    fn a_scenario_and_a_deployment_file_are_explained_alike(#[case] file: &str) {
+        let answer = ask_of(file, "https://shop.example/api/x", Method::POST).unwrap();
+        assert_eq!(answer.explanation.worker.as_deref(), Some("flow"));
+        assert_eq!(
+            answer.protected_api.as_deref(),
+            Some("POST shop.example/api*")
+        );
+    }
+
+    #[test]
+    fn what_is_no_url_is_answered_with_how_one_is_written() {
+        let error = ask("/account?a=b", Method::GET).unwrap_err().to_string();
+        let way_out = "write it with its host, as `\"https://shop.example/account?a=b\"`";
+        assert!(error.ends_with(way_out), "{error}");
     }
 
     #[test]

@@ -23,13 +23,18 @@ use edgeproof_run::{
     runner::{self, DEFAULT_LIMIT, RunOptions},
 };
 use edgeproof_scenario::{
-    load::{self, Case},
+    load::{Broken, Case, Loaded},
     select::{Selection, TagExpression},
     shard::Shard,
 };
 
 use super::{
-    CliError, Context, interrupt::Interrupt, progress::Progress, up::Doors, watch::Changes,
+    CliError, Context,
+    interrupt::Interrupt,
+    progress::Progress,
+    reading::{self, Reading, STANDARD_INPUT},
+    up::Doors,
+    watch::Watched,
 };
 
 /// What takes longer is spoken of.
@@ -38,9 +43,11 @@ const AT_ONCE: Duration = Duration::from_millis(700);
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Scenario files, or folders of them.
+    /// Scenario files, or folders of them; `-` is standard input.
     #[arg(value_name = "PATH", default_value = "scenarios")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Tests another worker: a directory with its main module. Deployments that name a worker keep theirs.
     #[arg(long, value_name = "DIR")]
     worker: Option<PathBuf>,
@@ -72,7 +79,7 @@ pub(super) struct Options {
     #[arg(long, conflicts_with = "list")]
     watch: bool,
     /// Runs each scenario N times.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
     /// Runs a failed scenario again, up to N times; one that then passes is reported as flaky.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -93,10 +100,14 @@ pub(super) struct Options {
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliError> {
     let apps = launch::Pool::default();
+    if options.list {
+        return list(options);
+    }
     let done = if options.watch {
         watch(context, options, &apps).await
     } else {
-        once(context, options, &apps).await
+        let loaded = options.reading.load(&options.paths)?;
+        once(context, options, &apps, loaded).await
     };
     apps.end().await;
     done
@@ -104,16 +115,26 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliE
 
 /// Runs again and again; a mistake in a file is shown and waited out like a failure.
 async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Result<u8, CliError> {
-    let mut watched = options.paths.clone();
-    watched.push(tools::home().join("fixtures"));
-    match &options.worker {
-        Some(worker) => watched.push(worker.clone()),
-        None => watched.push(tools::home().join("worker")),
+    if options
+        .paths
+        .iter()
+        .any(|path| path.as_os_str() == STANDARD_INPUT)
+    {
+        return Err(RunError::WatchedInput.into());
     }
-    watched.extend(options.against.clone());
-    let mut changes = Changes::of(&watched)?;
     loop {
-        match once(context, options, apps).await {
+        let mut watched = options.watched();
+        let loaded = options.reading.load(&options.paths);
+        if let Ok(loaded) = &loaded {
+            watched.add(loaded);
+        }
+        // A save from now on is a change, also in the middle of the run.
+        let before = watched.snapshot();
+        let done = match loaded {
+            Ok(loaded) => once(context, options, apps, loaded).await,
+            Err(error) => Err(error),
+        };
+        match done {
             Err(CliError::Interrupted) => return Err(CliError::Interrupted),
             Err(error) => {
                 let style = context.style(&anstream::stderr());
@@ -123,28 +144,25 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
         }
         // Apps stay up between runs, but for those that are described otherwise by now.
         apps.end_unused().await;
-        // A run writes reports and builds; what it touched is no change of the user's.
-        changes.forget();
         let mut interrupt = Interrupt::listen()?;
         writeln!(
             anstream::stderr(),
             "\nwaiting for a change; press Ctrl-C to stop"
         )?;
         tokio::select! {
-            changed = changes.next() => match changed {
-                Some(path) => writeln!(anstream::stderr(), "{} changed\n", path.display())?,
-                None => return Err(CliError::Interrupted),
-            },
+            path = watched.change(&before) => writeln!(anstream::stderr(), "{} changed\n", path.display())?,
             () = interrupt.pressed() => return Err(CliError::Interrupted),
         }
     }
 }
 
-async fn once(context: &Context, options: &Options, apps: &launch::Pool) -> Result<u8, CliError> {
-    let cases = selected(options)?;
-    if options.list {
-        return list(options, &cases);
-    }
+async fn once(
+    context: &Context,
+    options: &Options,
+    apps: &launch::Pool,
+    loaded: Loaded,
+) -> Result<u8, CliError> {
+    let cases = selected(options, loaded)?;
     let results = with_worker(
         context,
         options,
@@ -336,13 +354,32 @@ fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
     progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn selected(options: &Options) -> Result<Vec<Case>, CliError> {
-    let files = load::find(&options.paths)?;
-    let selection = Selection {
-        filter: options.filter.clone(),
-        tags: options.tag.clone(),
-    };
-    let mut cases = load::load(&files)?;
+/// Why a run was not begun.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    /// Nobody can save standard input.
+    #[error("standard input does not change; give --watch a file or a folder")]
+    WatchedInput,
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        Self::Usage(Box::new(error))
+    }
+}
+
+/// The cases that are meant. A file with mistakes among them is an error; others are left out, and told.
+fn selected(options: &Options, loaded: Loaded) -> Result<Vec<Case>, CliError> {
+    let selection = options.selection();
+    let (meant, others): (Vec<Broken>, Vec<Broken>) = loaded
+        .broken
+        .into_iter()
+        .partition(|broken| selection.may_include(broken));
+    if !meant.is_empty() {
+        return Err(reading::mistakes(meant));
+    }
+    left_out(&others)?;
+    let mut cases = loaded.cases;
     cases.retain(|case| {
         selection.includes(case) && options.shard.is_none_or(|shard| shard.includes(&case.name))
     });
@@ -359,6 +396,18 @@ fn selected(options: &Options) -> Result<Vec<Case>, CliError> {
         })
     });
     Ok(repeated.collect())
+}
+
+/// Says which files nobody will hear of.
+fn left_out(broken: &[Broken]) -> io::Result<()> {
+    for broken in broken {
+        let file = broken.file.display();
+        writeln!(
+            anstream::stderr(),
+            "edgeproof: {file} has mistakes and is left out; `edgeproof check {file}` shows them"
+        )?;
+    }
+    Ok(())
 }
 
 /// Finds the tools and builds what is missing, on a thread that may take its time; where it does, it says so.
@@ -387,7 +436,14 @@ pub(super) async fn environment(
     })
 }
 
-fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
+/// Lists the cases that are meant, and then what is wrong with files that may be meant as well.
+fn list(options: &Options) -> Result<u8, CliError> {
+    let loaded = options.reading.load(&options.paths)?;
+    let selection = options.selection();
+    let is_meant = |case: &&Case| {
+        selection.includes(case) && options.shard.is_none_or(|shard| shard.includes(&case.name))
+    };
+    let cases: Vec<&Case> = loaded.cases.iter().filter(is_meant).collect();
     let mut out = anstream::stdout().lock();
     if options.json {
         let cases: Vec<_> = cases
@@ -403,14 +459,43 @@ fn list(options: &Options, cases: &[Case]) -> Result<u8, CliError> {
             .collect();
         writeln!(out, "{:#}", serde_json::Value::from(cases))?;
     } else {
-        for case in cases {
+        for case in &cases {
             writeln!(out, "{}  {}", case.name, case.scenario.title)?;
         }
+    }
+    let (meant, others): (Vec<Broken>, Vec<Broken>) = loaded
+        .broken
+        .into_iter()
+        .partition(|broken| selection.may_include(broken));
+    left_out(&others)?;
+    if !meant.is_empty() {
+        return Err(reading::mistakes(meant));
+    }
+    if cases.is_empty() {
+        return Err(CliError::NothingSelected);
     }
     Ok(edgeproof_run::exit::PASSED)
 }
 
 impl Options {
+    fn selection(&self) -> Selection {
+        Selection {
+            filter: self.filter.clone(),
+            tags: self.tag.clone(),
+        }
+    }
+
+    /// Where a save matters, besides the files that scenarios are read from.
+    fn watched(&self) -> Watched {
+        let worker = self.worker.clone();
+        let worker = worker.unwrap_or_else(|| tools::home().join("worker"));
+        let paths = self.paths.iter().cloned();
+        let given = self.reading.env_files().iter().cloned();
+        let workers = self.against.iter().cloned().chain([worker]);
+        Watched::new(paths.chain(given).chain(workers))
+            .without(self.reports.iter().map(|report| report.file().to_owned()))
+    }
+
     fn run_options(&self) -> RunOptions {
         // Scenarios wait for clocks, timers and pages now and then; one more a core fills the gaps.
         let places = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);

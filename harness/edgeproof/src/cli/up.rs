@@ -12,13 +12,10 @@ use edgeproof_ground::process::ScratchDirectory;
 use edgeproof_origin::launch::{self, Stage};
 use edgeproof_rig::{Door, Environment, Rig};
 use edgeproof_run::exit;
-use edgeproof_scenario::{
-    load::{self, Case},
-    select::Selection,
-};
+use edgeproof_scenario::{load::Case, select::Selection};
 use edgeproof_wallarm::{Attack, WallarmNode};
 
-use super::{CliError, interrupt::Interrupt};
+use super::{CliError, interrupt::Interrupt, reading::Reading};
 
 /// The options of `up`.
 #[derive(Debug, clap::Args)]
@@ -26,6 +23,8 @@ pub(super) struct Options {
     /// The scenario whose `given` part is started; its steps are not run.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// The combination of a matrix whose name contains this [default: the first].
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -42,7 +41,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         filter: options.filter.clone(),
         tags: None,
     };
-    let cases = load::load_file(&options.file)?;
+    let cases = options.reading.load_one(&options.file)?;
     let case = cases
         .into_iter()
         .find(|case| selection.includes(case))

@@ -1,78 +1,234 @@
 //! Waits until something that scenarios are made of changes.
+//!
+//! Files are compared with what they were when the run began, so a save in the middle of a run counts, however the editor
+//! writes it, and what a run itself writes elsewhere does not.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+use edgeproof_ground::tools;
+use edgeproof_scenario::{
+    layers,
+    load::{Case, Loaded},
+    request::RequestBody,
+    step::Action,
+};
 
-/// Editors write a file in several steps; what comes this soon after a change belongs to it.
-const SETTLE: Duration = Duration::from_millis(100);
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_millis(150);
 
-/// Watches files and folders, those below included.
-pub(super) struct Changes {
-    changed: mpsc::UnboundedReceiver<PathBuf>,
-    _watcher: RecommendedWatcher,
+/// Folders that programs fill, in which nobody edits.
+const FILLED: [&str; 3] = ["node_modules", "target", ".git"];
+
+/// Files of a folder that are compared; a folder of more is no source of anything.
+const MOST_FILES: usize = 50_000;
+
+/// What is watched: files that are there or may turn up, and folders with everything below.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    paths: Vec<PathBuf>,
+    /// What a run writes.
+    written: Vec<PathBuf>,
 }
 
-impl Changes {
-    /// Starts to watch these; one that is not there is passed over.
-    ///
-    /// # Errors
-    /// When the system cannot watch files.
-    pub(super) fn of(paths: &[PathBuf]) -> notify::Result<Self> {
-        let (sender, changed) = mpsc::unbounded_channel();
-        let mut watcher =
-            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                let Ok(event) = event else { return };
-                if matches!(
-                    event.kind,
-                    EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
-                ) {
-                    for path in event.paths {
-                        // Nobody waits any more when the receiver is gone.
-                        let _ = sender.send(path);
+/// How the files were at one moment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Snapshot(BTreeMap<PathBuf, Version>);
+
+/// What tells one version of a file from the next.
+type Version = (u64, i64, i64, u64);
+
+impl Watched {
+    /// These, and the fixtures of this repository.
+    pub(super) fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let mut watched = Self::default();
+        watched.paths.push(tools::home().join("fixtures"));
+        watched.paths.extend(paths);
+        watched
+    }
+
+    /// Leaves out what a run writes.
+    pub(super) fn without(mut self, written: impl IntoIterator<Item = PathBuf>) -> Self {
+        let absolute = |path| std::path::absolute(&path).unwrap_or(path);
+        self.written.extend(written.into_iter().map(absolute));
+        self
+    }
+
+    /// Adds everything that the scenarios were read from and run with.
+    pub(super) fn add(&mut self, loaded: &Loaded) {
+        for case in &loaded.cases {
+            self.add_file(&case.file);
+            self.paths.extend(case.sources.paths().map(Path::to_owned));
+            self.add_case(case);
+        }
+        for broken in &loaded.broken {
+            self.add_file(&broken.file);
+            let sources = broken.mistakes.iter().map(|mistake| &mistake.sources);
+            let paths = sources.flat_map(|sources| sources.paths().map(Path::to_owned));
+            self.paths.extend(paths);
+        }
+    }
+
+    fn add_file(&mut self, file: &Path) {
+        self.paths.push(file.to_owned());
+        self.paths.extend(layers::defaults_above(file));
+    }
+
+    fn add_case(&mut self, case: &Case) {
+        let scenario = &case.scenario;
+        let mut deployments: Vec<_> = scenario.given.deployments.values().collect();
+        for step in &scenario.steps {
+            match &step.action {
+                Action::Set(change) => deployments.extend(change.deployments.values()),
+                Action::Request(request) => {
+                    if let Some(RequestBody::File(file)) = &request.body {
+                        self.paths.push(file.clone());
                     }
                 }
-            })?;
-        for path in paths.iter().filter(|path| path.exists()) {
-            watcher.watch(path, RecursiveMode::Recursive)?;
+                _ => {}
+            }
         }
-        Ok(Self {
-            changed,
-            _watcher: watcher,
+        let workers = deployments
+            .into_iter()
+            .filter_map(|deployment| deployment.worker.as_ref());
+        self.paths.extend(workers.map(PathBuf::from));
+    }
+
+    /// How everything is now.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let mut files = BTreeMap::new();
+        for path in &self.paths {
+            self.look(path, &mut files);
+        }
+        Snapshot(files)
+    }
+
+    fn look(&self, path: &Path, files: &mut BTreeMap<PathBuf, Version>) {
+        // What is not there, or may not be read, is told by the run.
+        let Ok(found) = path.metadata() else { return };
+        if files.len() >= MOST_FILES || files.contains_key(path) {
+            return;
+        }
+        if !found.is_dir() {
+            if !self.is_written(path) {
+                files.insert(path.to_owned(), version(&found));
+            }
+            return;
+        }
+        for entry in path.read_dir().into_iter().flatten().flatten() {
+            let is_filled = FILLED.iter().any(|name| entry.file_name() == *name);
+            // A link may lead back up.
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let leads_elsewhere = is_link && entry.path().is_dir();
+            if !(is_filled || leads_elsewhere) {
+                self.look(&entry.path(), files);
+            }
+        }
+    }
+
+    fn is_written(&self, path: &Path) -> bool {
+        std::path::absolute(path).is_ok_and(|path| self.written.contains(&path))
+    }
+
+    /// The first file that is not as it was, once nothing changes any more: editors write a file in several steps.
+    pub(super) async fn change(&self, before: &Snapshot) -> PathBuf {
+        let mut last = self.snapshot();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = self.snapshot();
+            if now == last
+                && let Some(changed) = before.difference(&now)
+            {
+                return changed;
+            }
+            last = now;
+        }
+    }
+}
+
+impl Snapshot {
+    fn difference(&self, now: &Self) -> Option<PathBuf> {
+        let changed = |(path, version): (&PathBuf, &Version)| {
+            (now.0.get(path) != Some(version)).then(|| path.clone())
+        };
+        let gone_or_other = self.0.iter().find_map(changed);
+        gone_or_other.or_else(|| {
+            now.0
+                .keys()
+                .find(|path| !self.0.contains_key(*path))
+                .cloned()
         })
     }
+}
 
-    /// The first thing that changes, once everything has settled. None where the system stopped watching.
-    pub(super) async fn next(&mut self) -> Option<PathBuf> {
-        let first = self.changed.recv().await?;
-        while let Ok(Some(_)) = tokio::time::timeout(SETTLE, self.changed.recv()).await {}
-        Some(first)
-    }
-
-    /// Forgets what has changed so far.
-    pub(super) fn forget(&mut self) {
-        while self.changed.try_recv().is_ok() {}
-    }
+fn version(found: &Metadata) -> Version {
+    (found.ino(), found.mtime(), found.mtime_nsec(), found.len())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use rstest::rstest;
+
     use super::*;
 
+    fn written(path: &Path) {
+        fs::write(path, "2").unwrap();
+    }
+
+    fn renamed_over(path: &Path) {
+        let other = path.with_extension("new");
+        fs::write(&other, "1").unwrap();
+        fs::rename(&other, path).unwrap();
+    }
+
+    fn removed(path: &Path) {
+        fs::remove_file(path).unwrap();
+    }
+
+    fn joined_by_another(path: &Path) {
+        fs::write(path.with_file_name("_defaults.yaml"), "").unwrap();
+    }
+
+    #[rstest]
+    #[case::in_place(written, "a.yaml")]
+    #[case::atomically(renamed_over, "a.yaml")]
+    #[case::gone(removed, "a.yaml")]
+    #[case::new(joined_by_another, "_defaults.yaml")]
     #[tokio::test]
-    async fn a_written_file_is_one_change_however_often_it_is_written() {
+    async fn every_way_to_save_is_a_change(#[case] save: fn(&Path), #[case] changed: &str) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.yaml");
         fs::write(&file, "1").unwrap();
-        let absent = folder.path().join("absent");
-        let mut changes = Changes::of(&[folder.path().to_owned(), absent]).unwrap();
-        fs::write(&file, "2").unwrap();
-        fs::write(&file, "3").unwrap();
-        assert_eq!(changes.next().await.as_deref(), Some(file.as_path()));
-        let again = tokio::time::timeout(SETTLE, changes.next()).await;
-        assert!(again.is_err(), "{again:?}");
+        let watched = Watched {
+            paths: vec![file.clone(), folder.path().join("_defaults.yaml")],
+            written: Vec::new(),
+        };
+        let before = watched.snapshot();
+        assert_eq!(watched.snapshot(), before);
+        save(&file);
+        assert_eq!(watched.change(&before).await, folder.path().join(changed));
+    }
+
+    #[test]
+    fn what_a_run_writes_and_programs_fill_is_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("node_modules")).unwrap();
+        let report = folder.path().join("report.html");
+        let watched = Watched {
+            paths: vec![folder.path().to_owned()],
+            written: Vec::new(),
+        }
+        .without([report.clone()]);
+        let before = watched.snapshot();
+        fs::write(&report, "1").unwrap();
+        fs::write(folder.path().join("node_modules/a.js"), "1").unwrap();
+        assert_eq!(watched.snapshot(), before);
     }
 }

@@ -18,3 +18,4 @@ pub use needs::Missing;
 pub use output::{Printed, Stream};
 pub use pool::{Pool, Stage};
 pub use running::{Ended, RunningApp};
+pub use secrets::secret_texts;

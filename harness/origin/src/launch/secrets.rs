@@ -8,6 +8,11 @@ use url::Url;
 /// Values shorter than this are words; replacing them would garble every line.
 const SHORTEST: usize = 6;
 
+/// The values of variables whose names say that they are secret, and the passwords in URLs.
+pub fn secret_texts(env: &BTreeMap<String, String>) -> Vec<String> {
+    Secrets::of(env).texts
+}
+
 /// Texts that no report may show.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Secrets {

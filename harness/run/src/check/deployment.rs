@@ -56,6 +56,7 @@ pub(super) fn check(expect: &ExpectDeployment, seen: Option<&Deployment>) -> Vec
 
 #[cfg(test)]
 mod tests {
+    use edgeproof_document::{read::read, yaml};
     use edgeproof_scenario::deploying::DeployOutcome;
     use rstest::rstest;
 
@@ -82,7 +83,7 @@ mod tests {
         #[case] outcome: DeployOutcome,
         #[case] wrong: &[&str],
     ) {
-        let expect: ExpectDeployment = serde_saphyr::from_str(expect).unwrap();
+        let expect: ExpectDeployment = read(&yaml::parse(0, expect).unwrap()).unwrap();
         let found = check(&expect, Some(&seen(outcome)));
         let paths: Vec<String> = found.iter().map(|found| found.path.join("/")).collect();
         assert_eq!(paths, wrong);

@@ -183,4 +183,6 @@ fn check_headers<'a>(
 }
 
 #[cfg(test)]
+mod every_key;
+#[cfg(test)]
 mod tests;

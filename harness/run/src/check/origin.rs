@@ -91,7 +91,9 @@ pub(super) fn check_seen(
     if seen.is_empty() {
         let wants_content =
             !expect.headers.is_empty() || expect.body.is_some() || expect.body_as_sent;
-        if mismatches.is_empty() && wants_content {
+        // To name a call and to say nothing of it is to say that it came.
+        let says_nothing = expect.says_nothing();
+        if mismatches.is_empty() && (wants_content || says_nothing) {
             let claim = format!("expected {side} to get {what}");
             mismatches.push(Mismatch::new(&[], claim, "it got no such request"));
         }

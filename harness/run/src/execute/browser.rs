@@ -1,7 +1,6 @@
 //! Steps of visitors with a browser.
 
 use std::{
-    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -110,13 +109,12 @@ impl Browser {
         &self,
         step: &Step,
         action: &Action,
-        folder: &Path,
         limit: Duration,
     ) -> Result<Outcome, Trouble> {
         let page: &Page = &self.visit;
         let deadline = Instant::now() + limit;
         page.answer_dialogs(step.dialog.clone());
-        let mut outcome = self.act_and_see(step, action, folder, limit).await;
+        let mut outcome = self.act_and_see(step, action, limit).await;
         let left = deadline.saturating_duration_since(Instant::now());
         if step.dialog.is_some() && outcome.is_ok() && !page.dialog(left).await {
             outcome = Err(Trouble::Unmet {
@@ -143,7 +141,6 @@ impl Browser {
         &self,
         step: &Step,
         action: &Action,
-        folder: &Path,
         limit: Duration,
     ) -> Result<Outcome, Trouble> {
         let page: &Page = &self.visit;
@@ -160,7 +157,7 @@ impl Browser {
         let skip = awaited.map_or(0, |pattern| {
             before.iter().filter(|call| is_meant(pattern, call)).count()
         });
-        let document = self.do_it(action, &step.place, folder, limit).await?;
+        let document = self.do_it(action, &step.place, limit).await?;
         let seen = match awaited {
             Some(pattern) => Some(self.caused(pattern, skip, limit).await?),
             None => document,
@@ -227,7 +224,6 @@ impl Browser {
         &self,
         action: &Action,
         place: &Place,
-        folder: &Path,
         limit: Duration,
     ) -> Result<Option<browser::BrowserCall>, Trouble> {
         let page: &Page = &self.visit;
@@ -253,7 +249,7 @@ impl Browser {
             }
             Action::Upload(fields) => {
                 for (selector, files) in fields {
-                    let files = found(folder, &files.0)?;
+                    let files = found(&files.0)?;
                     hand.upload(selector, &files).await.map_err(trouble)?;
                 }
                 Ok(())
@@ -372,11 +368,10 @@ impl Browser {
 }
 
 /// The files, as a browser wants to have their paths.
-fn found(folder: &Path, files: &[std::path::PathBuf]) -> Result<Vec<std::path::PathBuf>, Trouble> {
+fn found(files: &[std::path::PathBuf]) -> Result<Vec<std::path::PathBuf>, Trouble> {
     let files = files.iter().map(|file| {
-        let path = folder.join(file);
-        path.canonicalize()
-            .map_err(|error| format!("`{}` cannot be read: {error}", path.display()).into())
+        file.canonicalize()
+            .map_err(|error| format!("`{}` cannot be read: {error}", file.display()).into())
     });
     files.collect()
 }

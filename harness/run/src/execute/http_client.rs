@@ -1,6 +1,6 @@
 //! Steps of visitors without a browser.
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{future::Future, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use edgeproof_fingerprint::{
@@ -33,14 +33,12 @@ pub(super) struct Sender<'a> {
     pub(super) name: &'a str,
     pub(super) visitor: &'a Visitor,
     pub(super) jar: &'a mut Jar,
-    /// The folder of the scenario, from which files are seen.
-    pub(super) folder: &'a Path,
     pub(super) limit: Duration,
 }
 
 /// Sends the request and waits for the answer.
 pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<ObservedCall, Trouble> {
-    let (sent_body, content_type) = body(request.body.as_ref(), sender.folder)?;
+    let (sent_body, content_type) = body(request.body.as_ref())?;
     let mut headers = headers(request, content_type, sender.visitor)?;
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.add_to(&mut headers, &request.url);
@@ -198,10 +196,7 @@ fn version(version: HttpVersion) -> Version {
 }
 
 /// The bytes of a body and the content type they are of.
-fn body(
-    body: Option<&RequestBody>,
-    folder: &Path,
-) -> Result<(Bytes, Option<&'static str>), Trouble> {
+fn body(body: Option<&RequestBody>) -> Result<(Bytes, Option<&'static str>), Trouble> {
     Ok(match body {
         None => (Bytes::new(), None),
         Some(RequestBody::Text(text)) => (Bytes::from(text.clone()), None),
@@ -214,8 +209,7 @@ fn body(
         }
         Some(RequestBody::Bytes(count)) => (Bytes::from(vec![b'a'; *count]), None),
         Some(RequestBody::File(path)) => {
-            let path = folder.join(path);
-            let content = std::fs::read(&path)
+            let content = std::fs::read(path)
                 .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
             (Bytes::from(content), None)
         }

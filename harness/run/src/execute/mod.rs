@@ -69,6 +69,7 @@ pub async fn execute(
     {
         return CaseRecord::without_run(case, Verdict::Skipped(missing.to_string()));
     }
+    let case = &case.anew();
     let started = Instant::now();
     // A clock of its own: what one case waits out must not pass in another.
     let clock = Clock::default();
@@ -82,7 +83,8 @@ pub async fn execute(
         // Somewhere to deploy to.
         given.cloudflare.get_or_insert_default();
     }
-    let secrets = Secrets::of_scenario(&case.node);
+    let mut secrets = Secrets::of_scenario(&case.node);
+    secrets.add_declared(case.secrets.iter().cloned());
     let mut record = match Rig::start(environment, given).await {
         Ok(rig) => on(rig, &clock, case, secrets, limit, at_failure).await,
         Err(error) => {

@@ -1,9 +1,10 @@
 //! The steps of one case, in order.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use edgeproof_cloudflare::plane::{ControlPlane, State};
+use edgeproof_document::problem::Problem;
 use edgeproof_ground::{
     clock::Clock,
     time::shown,
@@ -117,8 +118,12 @@ impl<'a> Session<'a> {
     /// Takes all steps and judges them. After a step that does not hold the later ones mean nothing, so they are not
     /// taken.
     pub(super) async fn run(&mut self) -> Result<Vec<Failure>, HarnessFault> {
-        for (index, step) in self.case.scenario.steps.iter().enumerate() {
-            let failures = self.step(index, step).await?;
+        for index in 0..self.case.scenario.steps.len() {
+            let step = match self.case.step(index, &self.captured) {
+                Ok(step) => step,
+                Err(problems) => return Ok(self.misfits(&problems)),
+            };
+            let failures = self.step(index, &step).await?;
             if !failures.is_empty() {
                 return Ok(failures);
             }
@@ -155,13 +160,13 @@ impl<'a> Session<'a> {
             Action::Wait(_) => 0,
             _ => self.rig.trace().count(),
         };
-        let action = self.captured.action(&step.action);
-        let mut outcome = match self.act_in_time(step, &action).await {
+        let action = &step.action;
+        let mut outcome = match self.act_in_time(step, action).await {
             Ok(outcome) => outcome,
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(Trouble::Unmet { claim, actual }) => {
                 let unmet = (claim, actual);
-                let failure = self.unmet(index, step, &action, unmet, hops_before, began);
+                let failure = self.unmet(index, step, action, unmet, hops_before, began);
                 return Ok(vec![failure.await]);
             }
         };
@@ -170,7 +175,8 @@ impl<'a> Session<'a> {
             let complete = step.expect.as_ref().and_then(|expect| expect.body_complete);
             let missing = self.captured.keep(&step.capture, call, complete);
             for (name, value) in &self.captured.0 {
-                self.secrets.add_named(name, value);
+                self.secrets
+                    .add_named(name, value.as_text().unwrap_or_default());
             }
             if !missing.is_empty() {
                 let path = ["steps".to_owned(), index.to_string()];
@@ -180,23 +186,22 @@ impl<'a> Session<'a> {
         let Some(expect) = &step.expect else {
             return Ok(Vec::new());
         };
-        let expect = self.captured.expect(expect);
-        match self.look_in_time(step, &expect, &mut outcome).await {
+        match self.look_in_time(step, expect, &mut outcome).await {
             Ok(()) => {}
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(Trouble::Unmet { claim, actual }) => {
                 let unmet = (claim, actual);
-                let failure = self.unmet(index, step, &action, unmet, hops_before, began);
+                let failure = self.unmet(index, step, action, unmet, hops_before, began);
                 return Ok(vec![failure.await]);
             }
         }
         let is_raw = matches!(action, Action::Raw(_));
-        let observed = self.observed(outcome, &expect, hops_before, is_raw).await?;
-        let mismatches = check::check(&expect, &observed);
+        let observed = self.observed(outcome, expect, hops_before, is_raw).await?;
+        let mismatches = check::check(expect, &observed);
         if mismatches.is_empty() {
             return Ok(Vec::new());
         }
-        let around = notes::around(&expect, &observed, &mismatches, &self.redactor());
+        let around = notes::around(expect, &observed, &mismatches, &self.redactor());
         let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
         let mut failures = self.failures(&path, mismatches);
         let journey = self.journey(&observed.hops);
@@ -264,7 +269,6 @@ impl<'a> Session<'a> {
                 name: visitor,
                 visitor: self.rig.visitor(visitor)?,
                 jar: self.jars.entry(visitor.to_owned()).or_default(),
-                folder: self.case.file.parent().unwrap_or(Path::new("")),
                 limit,
             };
             let call = match action {
@@ -278,8 +282,7 @@ impl<'a> Session<'a> {
             });
         }
         let browser = self.browsers.of(self.rig, visitor).await?;
-        let folder = self.case.file.parent().unwrap_or(Path::new(""));
-        browser.act(step, action, folder, limit).await
+        browser.act(step, action, limit).await
     }
 
     /// Deploys something. Where nothing is expected of it, it must succeed.
@@ -461,8 +464,11 @@ impl<'a> Session<'a> {
     }
 
     async fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
-        let expect = &self.case.scenario.expect;
-        self.node_has_seen(expect).await;
+        let expect = match self.case.end(&self.captured) {
+            Ok(expect) => expect,
+            Err(problems) => return Ok(self.misfits(&problems)),
+        };
+        self.node_has_seen(&expect).await;
         let observed = ObservedAtEnd {
             hops: self.rig.trace().exchanges(),
             origin: self.rig.origin_requests(),
@@ -473,7 +479,7 @@ impl<'a> Session<'a> {
             account: self.account(),
         };
         let mut failures =
-            self.failures(&["expect".to_owned()], check::check_end(expect, &observed));
+            self.failures(&["expect".to_owned()], check::check_end(&expect, &observed));
         for failure in &mut failures {
             failure.message = failure.message.take().or_else(|| expect.message.clone());
         }
@@ -529,6 +535,26 @@ impl<'a> Session<'a> {
         notes.extend(self.browsers.notes(visitor, &self.redactor()).await);
         notes.extend(notes::log(self.rig, began).await);
         notes
+    }
+
+    /// Captured values that do not fit where they stand.
+    fn misfits(&self, problems: &[Problem]) -> Vec<Failure> {
+        let redactor = self.redactor();
+        problems
+            .iter()
+            .map(|problem| {
+                let mismatch = Mismatch {
+                    path: Vec::new(),
+                    claim: "expected the captured value to fit here".to_owned(),
+                    actual: problem.message.clone(),
+                    nearest: None,
+                    message: None,
+                };
+                let mut failure = failure::of(self.case, &[], mismatch, &redactor);
+                failure.excerpt = self.case.sources.excerpt(problem.at);
+                failure
+            })
+            .collect()
     }
 
     fn journey(&self, hops: &[Exchange]) -> Vec<HopRecord> {

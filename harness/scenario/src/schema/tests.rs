@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use edgeproof_document::{
     LoadError,
-    node::{Value, YamlNode},
+    node::{Meaning, Value, YamlNode},
     problem::Problem,
     yaml,
 };
@@ -17,10 +17,12 @@ use crate::load;
 /// A file as the editor's validator sees it.
 fn json_of(node: &YamlNode) -> Json {
     match &node.value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => json!(value),
-        Value::Integer(value) => json!(value),
-        Value::Float(value) => json!(value),
+        Value::Plain(plain) => match plain.meaning {
+            Meaning::Null => Json::Null,
+            Meaning::Bool(value) => json!(value),
+            Meaning::Integer(value) => json!(value),
+            Meaning::Float(value) => json!(value),
+        },
         Value::Text(text) => json!(text),
         Value::List(items) => items.iter().map(json_of).collect(),
         Value::Map(entries) => Json::Object(

@@ -1,0 +1,112 @@
+//! What the commands that read scenarios have in common: from where, and with which values.
+
+use std::{
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use edgeproof_document::LoadError;
+use edgeproof_scenario::load::{self, Loaded, Outside, Variables, VariablesError};
+
+use super::CliError;
+
+/// The path that means standard input, and what its scenario is called.
+pub(super) const STANDARD_INPUT: &str = "-";
+const NAME_OF_INPUT: &str = "stdin";
+
+/// Bytes of the largest standard input.
+const LARGEST: u64 = 4 << 20;
+
+/// The options of commands that read scenarios.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Reading {
+    /// Reads variables for `${env.NAME}` from a file such as `.env`; those of the environment win. Can be given several
+    /// times.
+    #[arg(long = "env-file", value_name = "FILE")]
+    env_files: Vec<PathBuf>,
+    /// Allows scenarios to include and send files of a folder outside their own. Can be given several times.
+    #[arg(long = "allow-path", value_name = "DIR")]
+    allowed: Vec<PathBuf>,
+}
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+enum ReadingError {
+    /// A file of variables cannot be read.
+    #[error(transparent)]
+    Variables(#[from] VariablesError),
+    /// A folder that is allowed is none.
+    #[error("`{}` is not a folder; `--allow-path` allows the files of a folder", .0.display())]
+    Folder(PathBuf),
+    /// What comes in is no scenario.
+    #[error("standard input cannot be read: {0}")]
+    Input(String),
+}
+
+impl From<ReadingError> for CliError {
+    fn from(error: ReadingError) -> Self {
+        Self::Usage(Box::new(error))
+    }
+}
+
+impl Reading {
+    /// What is outside of the files.
+    fn outside(&self) -> Result<Outside, ReadingError> {
+        let mut variables = Variables::of_process();
+        for file in &self.env_files {
+            variables.add_file(file)?;
+        }
+        if let Some(other) = self.allowed.iter().find(|folder| !folder.is_dir()) {
+            return Err(ReadingError::Folder(other.clone()));
+        }
+        Ok(Outside {
+            variables,
+            folders: self.allowed.clone(),
+        })
+    }
+
+    /// The files that variables come from.
+    pub(super) fn env_files(&self) -> &[PathBuf] {
+        &self.env_files
+    }
+
+    /// Reads the scenarios at or below the paths; `-` is the one that comes by standard input.
+    pub(super) fn load(&self, paths: &[PathBuf]) -> Result<Loaded, CliError> {
+        let outside = self.outside()?;
+        let (input, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths
+            .iter()
+            .partition(|path| path.as_os_str() == STANDARD_INPUT);
+        let files: Vec<PathBuf> = files.into_iter().cloned().collect();
+        let mut loaded = outside.load(&load::find(&files)?);
+        if !input.is_empty() {
+            match outside.load_text(Path::new(NAME_OF_INPUT), &standard_input()?) {
+                Ok(cases) => loaded.cases.extend(cases),
+                Err(broken) => loaded.broken.push(*broken),
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Reads one file, or the scenario that comes by standard input.
+    pub(super) fn load_one(&self, path: &Path) -> Result<Vec<load::Case>, CliError> {
+        let loaded = self.load(&[path.to_owned()])?;
+        Ok(loaded.whole()?)
+    }
+}
+
+fn standard_input() -> Result<String, ReadingError> {
+    let wrong = |why: &str| ReadingError::Input(why.to_owned());
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| ReadingError::Input(error.to_string()))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(wrong("it has more than 4 MB"));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text"))
+}
+
+/// The mistakes of files, as an error.
+pub(super) fn mistakes(broken: Vec<load::Broken>) -> CliError {
+    let all = broken.into_iter().flat_map(|broken| broken.mistakes);
+    CliError::Load(LoadError::Mistakes(all.collect()))
+}
