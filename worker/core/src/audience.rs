@@ -14,7 +14,7 @@ pub enum Audience {
 }
 
 /// What browsers load for a page and never show as one (values of `Sec-Fetch-Dest`).
-const RESOURCES: [&str; 17] = [
+pub(crate) const RESOURCES: [&str; 17] = [
     "script",
     "style",
     "image",

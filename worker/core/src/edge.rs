@@ -232,7 +232,7 @@ mod tests {
         )]
         path: &str,
     ) {
-        for destination in STATIC_DESTINATIONS {
+        for destination in audience::RESOURCES {
             let headers = format!("sec-fetch-dest: {destination}");
             assert!(
                 wanted("", &headers, path, "shop.example/*"),

@@ -2,7 +2,7 @@
 //! so the bound is far above that of the bench `time_per_byte`; what looks at bytes again and again is far above this one.
 #![no_main]
 
-#[path = "../../benches/parsers.rs"]
+#[path = "../../benches/time_per_byte/parsers.rs"]
 mod parsers;
 
 use std::time::Duration;

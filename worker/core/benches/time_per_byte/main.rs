@@ -8,7 +8,6 @@
     reason = "a bench is a program, and says what it found"
 )]
 
-#[path = "parsers.rs"]
 mod parsers;
 
 use std::{process::ExitCode, time::Duration};
