@@ -325,6 +325,12 @@ mod tests {
         lint(case).iter().map(id).collect()
     }
 
+    /// A worker that is not edgeproof's own.
+    fn worker() -> String {
+        let folder = edgeproof_ground::tools::home().join("fixtures/workers/pass-through");
+        folder.display().to_string()
+    }
+
     const GOOD: &str = "identification_pages: [a.example/p]";
 
     const CLOSED: &str = "failure_mode: closed, ruleset: r, protected_apis: [GET a.example/api*]";
@@ -335,7 +341,7 @@ mod tests {
     #[case(&format!("{CLOSED}, coverage: urls"), &[])]
     #[case(&format!("{CLOSED}, routes: ['a.example/*']"), &[])]
     #[case(&format!("{CLOSED}, coverage: urls, variables: {{FP_GUARD: 'off'}}"), &["get-leaves-head-open"])]
-    #[case(&format!("{CLOSED}, coverage: urls, worker: other"), &["get-leaves-head-open"])]
+    #[case(&format!("{CLOSED}, coverage: urls, worker: {}", worker()), &["get-leaves-head-open"])]
     #[case("protected_apis: [POST a.example/*]", &["page-outranks-api", "prefix-outranks-api"])]
     #[case("protected_apis: [POST a.example/f*], variables: {WORKER_ROUTE_PREFIX: f/p}", &["prefix-outranks-api"])]
     #[case("protected_apis: [POST a.example/p*]", &[])]
@@ -402,7 +408,7 @@ mod tests {
     ) {
         let steps = steps.replace('\n', "\n  ");
         let text = format!(
-            "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: s}}}}}}}}\n  visitors: {{v: {{profile: \
+            "scenario: x\ngiven:\n  zones: {{a.example: {{hosts: {{a.example: {{site: signup}}}}}}}}\n  visitors: {{v: {{profile: \
              regular}}}}\n  deployments: {{f: {{{GOOD}, protected_apis: [POST a.example/api*]}}}}\nsteps:\n  {steps}\n"
         );
         assert_eq!(ids(&text), expected);

@@ -151,11 +151,19 @@ impl Values for Code {
 
 /// Names the visitor, where somebody takes the step.
 fn with_an_action(step: &Json) -> Json {
-    const ABOUT: [&str; 5] = ["as", "call", "expect", "capture", "timeout"];
+    const ABOUT: [&str; 8] = [
+        "as", "call", "capture", "dialog", "expect", "frame", "timeout", "window",
+    ];
     let mut step = step.clone();
     let object = step.as_object_mut().unwrap();
     if object.keys().all(|key| ABOUT.contains(&key.as_str())) {
-        object.insert("request".to_owned(), json!("GET https://shop.example/"));
+        let is_of_page = ["dialog", "frame", "window"]
+            .iter()
+            .any(|key| object.contains_key(*key));
+        match is_of_page {
+            true => object.insert("click".to_owned(), json!("#send")),
+            false => object.insert("request".to_owned(), json!("GET https://shop.example/")),
+        };
     }
     step
 }
