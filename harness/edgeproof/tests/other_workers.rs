@@ -87,10 +87,6 @@ fn a_worker_that_blocks_its_pages_fails_and_leaves_no_doubt() {
         ("late_script", "the page did not respond"),
         ("dialog", "the page opened a confirm `Leave?`"),
         ("cover", "<div>Blocked</div> covers it"),
-        (
-            "endless",
-            "expected the load of https://shop.example/signup within 3s",
-        ),
     ] {
         let case = results
             .cases

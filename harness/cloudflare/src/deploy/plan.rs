@@ -128,10 +128,8 @@ pub(super) fn plan(desired: &Desired, current: &Current) -> Result<Plan, Vec<Ref
 /// What closes the ways around the worker on a host that is not covered.
 fn advice(host: &str) -> String {
     format!(
-        "routes are compared letter by letter: a call to `{host}` that is spelt in another way (/API/…, //api/…, /api%2F…) \
-         does not meet the worker, and the origin may run it. `coverage: host` adds the route `{host}/*`; URL normalization \
-         of type `Cloudflare` leaves fewer spellings; with `origin_secret` the origin demands a header that only an allow \
-         rule of the ruleset sets. `coverage: urls` says that it is meant"
+        "a call to `{host}` in a spelling that no route matches (/API/…, //api/…) passes the worker by: `coverage: host` \
+         adds the route `{host}/*`, `coverage: urls` says that it is meant; see `edgeproof explain host-not-covered`"
     )
 }
 
