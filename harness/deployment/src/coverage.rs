@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    fn deployment(more: Value) -> Deployment {
+    fn deployment(more: &Value) -> Deployment {
         let mut whole = json!({
             "identification_pages": ["shop.example/signup"],
             "protected_apis": ["POST https://api.shop.example/login*", "PUT shop.example/account"],
@@ -91,7 +91,7 @@ mod tests {
     #[case(json!({"protected_apis": ["POST shop.example/*"]}), &[])]
     #[case(json!({"wallarm": {"routes": ["shop.example/*"]}}), &["api.shop.example"])]
     fn hosts_that_no_route_covers_are_known(#[case] more: Value, #[case] expected: &[&str]) {
-        let hosts = deployment(more);
+        let hosts = deployment(&more);
         assert!(
             hosts
                 .uncovered_hosts()
@@ -110,6 +110,6 @@ mod tests {
         #[case] more: Value,
         #[case] expected: bool,
     ) {
-        assert_eq!(deployment(more).is_guarded(), expected);
+        assert_eq!(deployment(&more).is_guarded(), expected);
     }
 }

@@ -95,11 +95,11 @@ impl Project {
 
     /// Writes the worker and its configuration, whose variable `TEXT` says this.
     fn say(&self, text: &str) {
-        self.configure(text, json!({}));
+        self.configure(text, &json!({}));
     }
 
     /// The same with more in the configuration.
-    fn configure(&self, text: &str, more: Value) {
+    fn configure(&self, text: &str, more: &Value) {
         self.write(
             "index.js",
             "export default { fetch: (request, env) => \
@@ -304,7 +304,7 @@ async fn wrangler_deploys_lists_changes_and_deletes_a_worker(
 async fn wrangler_shows_what_is_not_emulated(#[case] more: Value, #[case] named: &str) {
     let rig = rig(Token::default()).await;
     let project = Project::new(Wrangler::Newest, &rig);
-    project.configure("one", more);
+    project.configure("one", &more);
     let printed = project.fail(&["deploy"]).await;
     assert!(printed.contains("edgeproof does not emulate"), "{printed}");
     assert!(printed.contains(named), "{printed}");

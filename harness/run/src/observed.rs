@@ -88,6 +88,8 @@ pub struct ObservedCall {
     pub body: Bytes,
     /// After how many bytes the body broke off; nothing where it is complete.
     pub broke_off: Option<usize>,
+    /// Whether a fault of the scenario was applied on its way: then it broke off because the scenario says so.
+    pub is_faulty: bool,
     /// Why the body still has its content codings, or is not known; nothing where it was decoded, or had none.
     pub undecoded: Option<String>,
     /// How long the head of the answer took.
@@ -119,8 +121,10 @@ impl ObservedCall {
         format!("{} {}", self.method, self.url)
     }
 
-    /// Why no check can read the body: a part of it does for one that is expected to be incomplete only.
+    /// Why no check can read the body: a part of it does only for one that is expected to be incomplete, or that a fault of
+    /// the scenario cut.
     pub fn unreadable(&self, complete: Option<bool>) -> Option<String> {
+        let complete = complete.or(self.is_faulty.then_some(false));
         broken(self.broke_off, complete).or_else(|| self.undecoded.clone())
     }
 }

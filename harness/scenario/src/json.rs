@@ -1,11 +1,15 @@
 //! JSON that must include other JSON.
 
+use serde::Deserialize as _;
 use serde_json::Value;
+
+use super::text::TextMatcher;
 
 /// Where `actual` does not include `expected`: a path such as `$.error.code`, what was expected there and what is there.
 ///
 /// An object includes another when it has at least its members; a list must have as many items, each including its
-/// counterpart; anything else must be equal, numbers by value.
+/// counterpart; anything else must be equal, numbers by value. Where a text, a number or nothing stands, an object of
+/// conditions such as `{not: …}` is what a text has to meet.
 pub fn difference(expected: &Value, actual: &Value) -> Option<Difference> {
     differ("$", expected, actual)
 }
@@ -15,7 +19,7 @@ pub fn difference(expected: &Value, actual: &Value) -> Option<Difference> {
 pub struct Difference {
     /// Where, as a JSONPath.
     pub path: String,
-    /// What was expected there.
+    /// What was expected there, such as `to be 1`.
     pub expected: String,
     /// What is there.
     pub actual: String,
@@ -27,11 +31,14 @@ fn differ(path: &str, expected: &Value, actual: &Value) -> Option<Difference> {
             let path = format!("{path}.{key}");
             match found.get(key) {
                 Some(found) => differ(&path, value, found),
-                None => Some(Difference {
-                    path,
-                    expected: value.to_string(),
-                    actual: "nothing".to_owned(),
-                }),
+                None => match conditions(value) {
+                    Some(matcher) if matcher.holds(None) => None,
+                    matcher => Some(Difference {
+                        path,
+                        expected: wanted_as(value, matcher.as_ref()),
+                        actual: "nothing".to_owned(),
+                    }),
+                },
             }
         }),
         (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => wanted
@@ -43,17 +50,34 @@ fn differ(path: &str, expected: &Value, actual: &Value) -> Option<Difference> {
             }),
         (Value::Array(wanted), Value::Array(found)) => Some(Difference {
             path: path.to_owned(),
-            expected: format!("{} items", wanted.len()),
+            expected: format!("to be {} items", wanted.len()),
             actual: format!("{} items", found.len()),
         }),
         (Value::Number(wanted), Value::Number(found)) if wanted.as_f64() == found.as_f64() => None,
         _ if expected == actual => None,
-        _ => Some(Difference {
-            path: path.to_owned(),
-            expected: expected.to_string(),
-            actual: actual.to_string(),
-        }),
+        _ => match conditions(expected) {
+            Some(matcher) if matcher.holds(Some(&as_text(actual))) => None,
+            matcher => Some(Difference {
+                path: path.to_owned(),
+                expected: wanted_as(expected, matcher.as_ref()),
+                actual: actual.to_string(),
+            }),
+        },
     }
+}
+
+/// An object as conditions of a text, where it is some.
+fn conditions(expected: &Value) -> Option<TextMatcher> {
+    let is_some = expected
+        .as_object()
+        .is_some_and(|members| !members.is_empty());
+    is_some
+        .then(|| TextMatcher::deserialize(expected).ok())
+        .flatten()
+}
+
+fn wanted_as(expected: &Value, matcher: Option<&TextMatcher>) -> String {
+    matcher.map_or_else(|| format!("to be {expected}"), TextMatcher::to_string)
 }
 
 /// A value as a text: a text as it is, anything else as JSON.
@@ -91,6 +115,11 @@ mod tests {
     #[case(json!([]), json!([1]), Some("$"))]
     #[case(json!({"a": null}), json!({}), Some("$.a"))]
     #[case(json!("1"), json!(1), Some("$"))]
+    #[case::conditions(json!({"a": {"not": "x", "contains": "y"}}), json!({"a": "xyz"}), None)]
+    #[case::conditions_that_fail(json!({"a": {"not": "x"}}), json!({"a": "x"}), Some("$.a"))]
+    #[case::conditions_of_a_number(json!({"a": {"matches": "^4"}}), json!({"a": 404}), None)]
+    #[case::absent(json!({"a": {"present": false}}), json!({}), None)]
+    #[case::an_object_stays_one(json!({"a": {"not": "x"}}), json!({"a": {"not": "y"}}), Some("$.a.not"))]
     fn the_first_difference_is_found(
         #[case] expected: Value,
         #[case] actual: Value,

@@ -61,7 +61,7 @@ impl Answer {
     }
 
     /// The same with what edgeproof has to say of the request.
-    pub(super) fn with_messages(self, messages: Vec<String>) -> Self {
+    pub(super) fn with_messages(self, messages: &[String]) -> Self {
         messages.iter().fold(self, |response, message| {
             response.with_message(ApiError::NOT_EMULATED, message)
         })

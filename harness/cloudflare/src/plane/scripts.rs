@@ -86,7 +86,7 @@ pub(super) fn upload(
         "deployment_id",
         json!(deployment.map(|deployment| &deployment.id)),
     );
-    Ok(response.with_messages(notes))
+    Ok(response.with_messages(&notes))
 }
 
 /// `DELETE …/scripts/{script}` and `…/services/{script}`. Its routes go with it: a route cannot name a script that is not there.

@@ -112,7 +112,7 @@ pub(super) fn create(
     account.add_version(name, version, false);
     let mut response = get(account, name, &id)?;
     response.set("startup_time_ms", json!(STARTUP_MS));
-    Ok(response.with_messages(notes))
+    Ok(response.with_messages(&notes))
 }
 
 /// What a client is told of members that have no effect.

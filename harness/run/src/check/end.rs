@@ -103,7 +103,7 @@ fn check_list(
             Some(Mismatch::new(
                 &[key, &index.to_string()],
                 format!(
-                    "expected `{}` of {short} {} to be {}",
+                    "expected `{}` of {short} {} {}",
                     found.path,
                     index + 1,
                     found.expected

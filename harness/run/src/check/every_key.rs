@@ -224,6 +224,7 @@ fn step() -> Observed {
     };
     Observed {
         call: Some(ObservedCall {
+            is_faulty: false,
             method: Method::POST,
             url: url.to_owned(),
             sent_headers: HeaderMap::from_iter([(

@@ -65,6 +65,7 @@ fn blocked() -> Observed {
     );
     Observed {
         call: Some(ObservedCall {
+            is_faulty: false,
             method: Method::POST,
             url: "https://shop.example/api".to_owned(),
             sent_headers: headers(&[("fp-data", "0123456789")]),
@@ -233,6 +234,15 @@ fn broken() -> Observed {
 #[case("{body_complete: false, body: {contains: Log}, page: [{select: title}]}")]
 fn a_body_that_breaks_off_leaves_the_head_and_may_be_expected(#[case] text: &str) {
     assert_eq!(check(&expect(text), &broken()), []);
+}
+
+#[test]
+fn a_part_is_judged_where_a_fault_of_the_scenario_cut_the_body() {
+    let mut observed = broken();
+    if let Some(call) = &mut observed.call {
+        call.is_faulty = true;
+    }
+    assert_eq!(check(&expect("{body: {contains: Log}}"), &observed), []);
 }
 
 #[rstest]

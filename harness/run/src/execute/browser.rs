@@ -351,6 +351,7 @@ impl Browser {
             Err(error) => without_body(&method, status, &seen.response_headers, &error),
         };
         Ok(ObservedCall {
+            is_faulty: false,
             method,
             url: seen.url.clone(),
             sent_headers: seen.request_headers.clone(),

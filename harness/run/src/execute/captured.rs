@@ -112,6 +112,7 @@ mod tests {
 
     fn call(body: &'static str, undecoded: Option<&str>) -> ObservedCall {
         ObservedCall {
+            is_faulty: false,
             method: Method::GET,
             url: "https://shop.example/".to_owned(),
             sent_headers: HeaderMap::new(),

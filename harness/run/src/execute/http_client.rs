@@ -72,6 +72,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Observ
         sender.jar.keep(&head.headers, &request.url);
     }
     Ok(ObservedCall {
+        is_faulty: false,
         method: request.method.clone(),
         url: request.url.clone(),
         sent_headers: headers,
@@ -108,6 +109,7 @@ pub(super) async fn send_raw(
     } = received(&name, sender.limit, sent).await?;
     let (body, undecoded) = decoded(&head.headers, body).await;
     Ok(ObservedCall {
+        is_faulty: false,
         method,
         url,
         sent_headers: HeaderMap::new(),

@@ -353,6 +353,9 @@ impl<'a> Session<'a> {
             Some(call) => hops_of(&since, call),
             None => Vec::new(),
         };
+        if let Some(call) = &mut call {
+            call.is_faulty = hops.iter().any(|hop| hop.fault.is_some());
+        }
         if let Some(call) = &mut call
             && let Some(took) = hops.first().and_then(|hop| hop.took)
             && call.took.is_zero()
