@@ -189,7 +189,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 }
 
 /// The folder of the scenarios that a file belongs to: the nearest one above it that is called `scenarios`; otherwise the
-/// one that edgeproof runs in, or else the file's own.
+/// one that edgeproof runs in; or else the file's own, with those above it as long as each holds a YAML file itself.
 fn folders_of(path: &Path) -> (PathBuf, PathBuf) {
     let path = absolute(path);
     let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -201,9 +201,23 @@ fn folders_of(path: &Path) -> (PathBuf, PathBuf) {
     let here = std::env::current_dir().unwrap_or_else(|_| own.clone());
     let folder = match path.starts_with(&here) {
         true => here,
-        false => own,
+        false => own
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| holds_yaml(folder))
+            .last()
+            .unwrap_or(&own)
+            .to_owned(),
     };
     (real(&folder), real(&folder))
+}
+
+/// Whether a folder holds a YAML file, as one of scenarios does. The root of the file system is none.
+fn holds_yaml(folder: &Path) -> bool {
+    folder.parent().is_some()
+        && folder
+            .read_dir()
+            .is_ok_and(|entries| entries.flatten().any(|entry| is_yaml(&entry.path())))
 }
 
 /// The path without `a/..`, for people; the files of a suite are not behind links.

@@ -1,6 +1,6 @@
 //! JSON that must include other JSON.
 
-use serde::Deserialize as _;
+use edgeproof_document::{read::read, yaml};
 use serde_json::Value;
 
 use super::text::TextMatcher;
@@ -68,12 +68,9 @@ fn differ(path: &str, expected: &Value, actual: &Value) -> Option<Difference> {
 
 /// An object as conditions of a text, where it is some.
 fn conditions(expected: &Value) -> Option<TextMatcher> {
-    let is_some = expected
-        .as_object()
-        .is_some_and(|members| !members.is_empty());
-    is_some
-        .then(|| TextMatcher::deserialize(expected).ok())
-        .flatten()
+    expected.as_object().filter(|members| !members.is_empty())?;
+    // JSON is YAML, and that is how conditions are read everywhere.
+    read(&yaml::parse(0, &expected.to_string()).ok()?).ok()
 }
 
 fn wanted_as(expected: &Value, matcher: Option<&TextMatcher>) -> String {
@@ -116,6 +113,7 @@ mod tests {
     #[case(json!({"a": null}), json!({}), Some("$.a"))]
     #[case(json!("1"), json!(1), Some("$"))]
     #[case::conditions(json!({"a": {"not": "x", "contains": "y"}}), json!({"a": "xyz"}), None)]
+    #[case::nested_conditions(json!({"a": {"not": {"contains": "z"}}}), json!({"a": "xy"}), None)]
     #[case::conditions_that_fail(json!({"a": {"not": "x"}}), json!({"a": "x"}), Some("$.a"))]
     #[case::conditions_of_a_number(json!({"a": {"matches": "^4"}}), json!({"a": 404}), None)]
     #[case::absent(json!({"a": {"present": false}}), json!({}), None)]
