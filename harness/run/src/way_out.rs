@@ -122,6 +122,10 @@ fn page(failure: &Failure) -> Option<String> {
             .iter()
             .any(|note| note.title.starts_with(title))
     };
+    if failure.claim.contains("the agent to be ready") {
+        let text = "make the page one of `identification_pages`, on a route of the worker: that is where it injects the agent";
+        return Some(text.to_owned());
+    }
     (has("the page has") || has("the page shows")).then(|| {
         "compare the selector with what the page has; its picture is in the report that `--report html=FILE` writes"
             .to_owned()
