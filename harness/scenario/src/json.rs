@@ -85,19 +85,6 @@ pub fn as_text(value: &Value) -> String {
     }
 }
 
-/// The same JSON with every text put through `change`.
-pub fn map_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
-    match value {
-        Value::String(text) => Value::String(change(text)),
-        Value::Array(items) => items.iter().map(|item| map_texts(item, change)).collect(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(key, value)| (key.clone(), map_texts(value, change)))
-            .collect(),
-        other => other.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -355,12 +355,9 @@ impl<'a> Session<'a> {
         };
         if let Some(call) = &mut call {
             call.is_faulty = hops.iter().any(|hop| hop.fault.is_some());
-        }
-        if let Some(call) = &mut call
-            && let Some(took) = hops.first().and_then(|hop| hop.took)
-            && call.took.is_zero()
-        {
-            call.took = took;
+            if call.took.is_zero() {
+                call.took = hops.first().and_then(|hop| hop.took).unwrap_or_default();
+            }
         }
         let node = match &expect.node {
             Some(expect) => self.node_saw(expect, &hops).await,
