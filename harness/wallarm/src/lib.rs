@@ -5,9 +5,9 @@
 //! `README.md` beside `src` says which detector covers what, and what is assumed.
 //!
 //! ```
-//! use edgeproof_wallarm::{Mode, WallarmNode, NodeSettings};
+//! use edgeproof_wallarm::{Mode, NodeSettings, WallarmNode};
 //!
-//! let node = Node::new(Settings { mode: Mode::Block, ..Settings::default() });
+//! let node = WallarmNode::new(NodeSettings { mode: Mode::Block, ..NodeSettings::default() });
 //! // Connected to an internet under a name, it is asked there.
 //! for attack in node.attacks() {
 //!     println!("{} at {}: {} hits", attack.attack, attack.point, attack.hits);

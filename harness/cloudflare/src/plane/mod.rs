@@ -1,12 +1,12 @@
 //! The emulated control plane: the part of Cloudflare's REST API that deploys workers, on a socket of this machine.
 //!
 //! ```no_run
-//! use edgeproof_cloudflare::plane::{ControlPlane, PlaneFault, PlaneFaultKind, AccountSettings, ZoneSettings};
+//! use edgeproof_cloudflare::plane::{AccountSettings, ControlPlane, PlaneFault, PlaneFaultKind, ZoneSettings};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let plane = ControlPlane::start(Settings {
+//! let plane = ControlPlane::start(AccountSettings {
 //!     zones: vec![ZoneSettings::proxied("shop.example", &["shop.example"])],
-//!     ..Settings::default()
+//!     ..AccountSettings::default()
 //! })
 //! .await?;
 //! // Point a client, or wrangler, at it:
