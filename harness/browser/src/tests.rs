@@ -26,7 +26,7 @@ document.getElementById("send").onclick = async () => {
 static POOL: LazyLock<Pool> = LazyLock::new(|| {
     Pool::new(
         &tools::find(Tool::Chromium).unwrap(),
-        &tools::home().join("target/edgeproof/profiles"),
+        &tools::cache().join("profiles"),
         String::new(),
     )
 });

@@ -15,10 +15,12 @@
 mod agent;
 mod bundle;
 mod content;
+mod parts;
 mod toolchain;
 mod worker;
 
 pub use agent::build_agent;
+pub use parts::build_parts;
 pub use worker::{WorkerBuild, build_worker};
 
 use std::{io, path::PathBuf};

@@ -19,6 +19,9 @@ use super::{
 /// Changes whenever the steps below do, so that no older result is taken for one of theirs.
 const RECIPE: &str = "worker 1";
 
+/// Where the built worker is among the parts of a released command.
+pub(super) const WORKER: &str = "worker";
+
 /// How the worker is built.
 #[derive(Clone, Debug, Default)]
 pub struct WorkerBuild {
@@ -27,24 +30,33 @@ pub struct WorkerBuild {
 }
 
 /// Builds the worker: a directory with `index.js`, an ES module, and the `index_bg.wasm` it imports. An unchanged tree is
-/// not built again.
+/// not built again; a released command has it built.
 ///
 /// # Errors
 /// A missing tool, or what a tool said when it failed.
 pub fn build_worker(options: &WorkerBuild) -> Result<PathBuf, BuildError> {
-    let home = tools::home();
-    let mut content = Content::new(RECIPE);
-    for part in ["Cargo.lock", "Cargo.toml", "worker"] {
-        content.read(&home.join(part), &["fuzz", "test", "tests", "node_modules"])?;
-    }
-    let directory = home.join("target/edgeproof/worker").join(content.name());
-    if !directory.is_dir() {
-        put(&directory, |made| make(&home, made))?;
-    }
+    let directory = built()?;
     match &options.out {
         None => Ok(directory),
         Some(out) => copy(&directory, out).map(|()| out.clone()),
     }
+}
+
+/// The directory of the built worker.
+fn built() -> Result<PathBuf, BuildError> {
+    let home = tools::home();
+    if !tools::is_checkout() {
+        return Ok(home.join(WORKER));
+    }
+    let mut content = Content::new(RECIPE);
+    for part in ["Cargo.lock", "Cargo.toml", "worker"] {
+        content.read(&home.join(part), &["fuzz", "test", "tests", "node_modules"])?;
+    }
+    let directory = tools::cache().join("worker").join(content.name());
+    if !directory.is_dir() {
+        put(&directory, |made| make(&home, made))?;
+    }
+    Ok(directory)
 }
 
 /// Compiles, makes the glue and bundles it.

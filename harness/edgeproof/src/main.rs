@@ -8,10 +8,17 @@ use rustix::termios::tcgetwinsize;
 
 use edgeproof::cli::{self, Context, Credentials};
 
+/// What a command without a checkout needs; `ci/package` collects it.
+#[cfg(feature = "embedded")]
+const PARTS: Option<&[u8]> = Some(include_bytes!(env!("EDGEPROOF_PARTS")));
+#[cfg(not(feature = "embedded"))]
+const PARTS: Option<&[u8]> = None;
+
 /// Columns below which no text can be read.
 const NARROWEST: usize = 40;
 
 fn main() -> ExitCode {
+    end_with_launcher();
     if let Some(choice) = forced_colour(|name| env::var(name).ok()) {
         choice.write_global();
     }
@@ -24,11 +31,21 @@ fn main() -> ExitCode {
             && draws(|name| env::var(name).ok()),
         responses: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
         credentials: Credentials::of_environment(|name| env::var(name).ok()),
+        parts: PARTS,
     };
     ExitCode::from(match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(cli::main(&context)),
         Err(_) => exit::HARNESS,
     })
+}
+
+/// npm's launcher waits for this process; when it is killed, nobody would be left who ends it.
+fn end_with_launcher() {
+    #[cfg(target_os = "linux")]
+    if env::var_os("EDGEPROOF_LAUNCHED").is_some() {
+        // Where the system refuses, a launcher that is killed leaves a run that ends by itself.
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+    }
 }
 
 /// What `FORCE_COLOR` asks for; `NO_COLOR` wins over it. The streams themselves know the other variables.

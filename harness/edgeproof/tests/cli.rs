@@ -332,27 +332,92 @@ fn a_shell_and_a_manual_know_every_command() {
     }
 }
 
+/// A report of one shard of the golden run, with the cases whose number has this remainder.
+fn shard_report(folder: &Path, number: usize) -> String {
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden/reports/report.json");
+    let mut report: serde_json::Value =
+        serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
+    let mut index = 0;
+    report["cases"].as_array_mut().unwrap().retain(|_| {
+        index += 1;
+        index % 2 == number % 2
+    });
+    report["shard"] = format!("{number}/2").into();
+    let name = format!("{number}.json");
+    fs::write(folder.join(&name), report.to_string()).unwrap();
+    name
+}
+
 #[test]
 fn shards_are_merged_into_one_report() {
     let folder = tempfile::tempdir().unwrap();
-    let golden =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden/reports/report.json");
-    let golden = golden.to_str().unwrap();
-    let output = edgeproof(
-        folder.path(),
-        &[
-            "report",
-            "merge",
-            golden,
-            golden,
-            "--report",
-            "tap=out/all.tap",
-        ],
-    );
+    let shards = [1, 2].map(|number| shard_report(folder.path(), number));
+    let merge = |files: &[&str]| {
+        let mut arguments = vec!["report", "merge", "--report", "tap=out/all.tap"];
+        arguments.extend(files);
+        edgeproof(folder.path(), &arguments)
+    };
+    let output = merge(&[&shards[0], &shards[1]]);
     // One of the cases in it was an error of the harness.
     assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
     let tap = fs::read_to_string(folder.path().join("out/all.tap")).unwrap();
-    assert!(tap.starts_with("TAP version 13\n1..18\n"), "{tap}");
+    assert!(tap.starts_with("TAP version 13\n1..9\n"), "{tap}");
+
+    let output = merge(&[&shards[0], &shards[0]]);
+    assert_eq!(output.status.code(), Some(i32::from(exit::USAGE)));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("shard 1/2 is in both"), "{text}");
+
+    let output = merge(&[&shards[1]]);
+    assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("no report of shard 1/2"), "{text}");
+}
+
+#[test]
+fn a_shard_with_nothing_to_do_is_a_success_and_has_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("scenarios")).unwrap();
+    fs::write(
+        folder.path().join("scenarios/a.yaml"),
+        FORWARDED.replace("STATUS", "200"),
+    )
+    .unwrap();
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    let worker = worker.to_str().unwrap();
+    let mut ran = 0;
+    for number in 1..=2 {
+        let shard = format!("{number}/2");
+        let report = format!("json={number}.json");
+        let arguments = ["run", "--worker", worker, "--shard", &shard, "--report", &report];
+        let output = edgeproof(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(i32::from(exit::PASSED)));
+        let written = fs::read(folder.path().join(format!("{number}.json"))).unwrap();
+        let written: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        assert_eq!(written["shard"], shard);
+        ran += written["cases"].as_array().unwrap().len();
+    }
+    assert_eq!(ran, 1);
+}
+
+#[test]
+fn a_project_says_what_is_taken_for_granted_from_any_folder_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    fs::create_dir_all(folder.path().join("checks/src")).unwrap();
+    fs::write(
+        folder.path().join("checks/a.yaml"),
+        FORWARDED.replace("STATUS", "200"),
+    )
+    .unwrap();
+    let project = format!("scenarios: [checks]\nworker: {}\n", worker.display());
+    fs::write(folder.path().join("edgeproof.yaml"), project).unwrap();
+    let below = folder.path().join("checks/src");
+    let output = edgeproof(&below, &["run"]);
+    assert_eq!(output.status.code(), Some(i32::from(exit::PASSED)));
+    let text = String::from_utf8(edgeproof(&below, &["check"]).stdout).unwrap();
+    assert!(text.contains("checked 1 scenario"), "{text}");
 }
 
 #[test]
@@ -499,12 +564,11 @@ fn a_changed_scenario_is_run_again() {
     );
 }
 
-/// The commands of the ready recipe, as they stand in it.
+/// The commands of the file that `init` writes for GitHub.
 fn recipe(command: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ci/github-actions.yaml");
-    let text = fs::read_to_string(path).unwrap();
+    let text = include_str!("../src/cli/init/github.yaml");
     let line = text.lines().find_map(|line| {
-        line.split_once("debug/edgeproof ")
+        line.split_once("run: edgeproof ")
             .filter(|(_, rest)| rest.starts_with(command))
     });
     let line = line.unwrap().1.replace("${{ matrix.shard }}", "1");

@@ -21,6 +21,7 @@ pub mod header_limits;
 pub mod hop_by_hop;
 pub mod international;
 pub mod lingering;
+pub mod parts;
 pub mod pattern;
 pub mod process;
 pub mod redaction;

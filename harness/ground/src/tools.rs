@@ -1,10 +1,16 @@
 //! Finds the programs edgeproof starts but does not contain.
 
+mod browsers;
+mod install;
+mod packages;
+
 use std::{
     env,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use crate::parts;
 
 /// A program that must be installed beside edgeproof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +19,15 @@ pub enum Tool {
     Esbuild,
     /// The Workers runtime.
     Workerd,
-    /// The browser of the visitors.
+    /// The browser of visitors that name none.
     Chromium,
+    /// Another browser of visitors.
+    Firefox,
 }
 
 impl Tool {
     /// Every tool, in the order in which a request meets them.
-    pub const ALL: [Self; 3] = [Self::Chromium, Self::Workerd, Self::Esbuild];
+    pub const ALL: [Self; 4] = [Self::Chromium, Self::Firefox, Self::Workerd, Self::Esbuild];
 
     /// The name people know it by.
     pub fn name(self) -> &'static str {
@@ -27,6 +35,7 @@ impl Tool {
             Self::Esbuild => "esbuild",
             Self::Workerd => "workerd",
             Self::Chromium => "Chromium",
+            Self::Firefox => "Firefox",
         }
     }
 
@@ -36,24 +45,26 @@ impl Tool {
             Self::Esbuild => "EDGEPROOF_ESBUILD",
             Self::Workerd => "EDGEPROOF_WORKERD",
             Self::Chromium => "EDGEPROOF_CHROMIUM",
+            Self::Firefox => "EDGEPROOF_FIREFOX",
         }
     }
 
-    /// How it is installed.
-    fn install(self) -> &'static str {
+    /// Whether edgeproof does without it: whatever needs it is skipped then. A checkout needs esbuild, to build its worker.
+    pub fn is_optional(self) -> bool {
         match self {
-            Self::Esbuild | Self::Workerd => "run ci/setup",
-            Self::Chromium => "run ci/setup, install Chromium or Google Chrome",
+            Self::Firefox => true,
+            Self::Esbuild => !is_checkout(),
+            Self::Workerd | Self::Chromium => false,
         }
     }
 
-    /// The npm scope, the start of the package's name and the path in the package. The name ends in the platform, and
-    /// npm installs the one package that fits this machine.
-    fn npm(self) -> Option<(&'static str, &'static str, &'static str)> {
+    /// What it is needed for.
+    pub fn use_of(self) -> &'static str {
         match self {
-            Self::Esbuild => Some(("@esbuild", "", "bin/esbuild")),
-            Self::Workerd => Some(("@cloudflare", "workerd-", "bin/workerd")),
-            Self::Chromium => None,
+            Self::Esbuild => "workers that are not bundled yet",
+            Self::Workerd => "every scenario",
+            Self::Chromium => "visitors with a browser",
+            Self::Firefox => "visitors with Firefox",
         }
     }
 
@@ -66,17 +77,10 @@ impl Tool {
                 "chromium-browser",
                 "google-chrome",
                 "google-chrome-stable",
+                "microsoft-edge",
+                "microsoft-edge-stable",
             ],
-        }
-    }
-
-    fn fixed_places(self) -> &'static [&'static str] {
-        match self {
-            Self::Esbuild | Self::Workerd => &[],
-            Self::Chromium => &[
-                "/Applications/Chromium.app/Contents/MacOS/Chromium",
-                "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-            ],
+            Self::Firefox => &["firefox-esr", "firefox"],
         }
     }
 }
@@ -85,7 +89,7 @@ impl Tool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ToolError {
     /// It is in none of the places where it is looked for.
-    #[error("{} is not installed ({}, or set {} to its executable)", .0.name(), .0.install(), .0.variable())]
+    #[error("{} is not installed ({}, or set {} to its executable)", .0.name(), install::command(*.0), .0.variable())]
     Missing(Tool),
     /// The variable names something that is not a file.
     #[error("{variable} names {}, which is not a file", path.display())]
@@ -97,15 +101,26 @@ pub enum ToolError {
     },
 }
 
-/// The root of the repository: `EDGEPROOF_HOME` where it is set, else where this library was compiled.
+/// Where edgeproof's own parts are: what `EDGEPROOF_HOME` names, what a released command laid out, else the checkout in
+/// which this library was compiled.
 pub fn home() -> PathBuf {
-    env::var_os("EDGEPROOF_HOME").map_or_else(
-        || {
-            let room = Path::new(env!("CARGO_MANIFEST_DIR"));
-            room.ancestors().nth(2).unwrap_or(room).to_owned()
-        },
-        PathBuf::from,
-    )
+    let stated = env::var_os("EDGEPROOF_HOME").map(PathBuf::from);
+    let laid_out = || parts::folder().map(Path::to_owned);
+    stated.or_else(laid_out).unwrap_or_else(|| {
+        let room = Path::new(env!("CARGO_MANIFEST_DIR"));
+        room.ancestors().nth(2).unwrap_or(room).to_owned()
+    })
+}
+
+/// Whether the parts are sources, which have to be built first.
+pub fn is_checkout() -> bool {
+    home().join("worker/Cargo.toml").is_file()
+}
+
+/// The folder for what is kept from run to run: results of builds, profiles of browsers.
+pub fn cache() -> PathBuf {
+    let laid_out = parts::cache().filter(|_| !is_checkout());
+    laid_out.map_or_else(|| home().join("target/edgeproof"), Path::to_owned)
 }
 
 /// Where npm put the packages of `ci/package.json`.
@@ -113,8 +128,11 @@ pub fn node_modules() -> PathBuf {
     home().join("ci/node_modules")
 }
 
-/// Finds the executable of a tool: its variable, the packages of `ci/package.json`, `PATH`, then the places where an
-/// installer puts it.
+/// Finds the executable of a tool: its variable, npm's packages (of the checkout, of the folders above the working
+/// directory, of those above this executable), `PATH`, then the places where installers put browsers.
+///
+/// # Errors
+/// When it is in none of these places, or its variable names no file.
 pub fn find(tool: Tool) -> Result<PathBuf, ToolError> {
     if let Some(path) = env::var_os(tool.variable()).map(PathBuf::from) {
         return if path.is_file() {
@@ -126,15 +144,12 @@ pub fn find(tool: Tool) -> Result<PathBuf, ToolError> {
             })
         };
     }
-    in_packages(tool, &node_modules())
+    packages::find(tool)
         .or_else(|| {
             let mut names = tool.names_on_path().iter();
             names.find_map(|name| which::which(name).ok())
         })
-        .or_else(|| {
-            let mut places = tool.fixed_places().iter().map(PathBuf::from);
-            places.find(|place| place.is_file())
-        })
+        .or_else(|| browsers::find(tool))
         .ok_or(ToolError::Missing(tool))
 }
 
@@ -146,44 +161,14 @@ pub fn version(program: &Path) -> Option<String> {
     (output.status.success() && !line.is_empty()).then(|| line.to_owned())
 }
 
-/// The executable in the npm package for this platform.
-fn in_packages(tool: Tool, node_modules: &Path) -> Option<PathBuf> {
-    let (scope, start, executable) = tool.npm()?;
-    let mut found: Vec<PathBuf> = std::fs::read_dir(node_modules.join(scope))
-        .ok()?
-        .flatten()
-        .filter(|package| package.file_name().to_string_lossy().starts_with(start))
-        .map(|package| package.path().join(executable))
-        .filter(|path| path.is_file())
-        .collect();
-    found.sort();
-    found.into_iter().next()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case(Tool::Esbuild, "@esbuild/linux-x64/bin/esbuild")]
-    #[case(Tool::Workerd, "@cloudflare/workerd-darwin-arm64/bin/workerd")]
-    fn the_package_of_the_platform_holds_the_executable(#[case] tool: Tool, #[case] path: &str) {
-        let directory = tempfile::tempdir().unwrap();
-        let executable = directory.path().join(path);
-        fs::create_dir_all(executable.parent().unwrap()).unwrap();
-        assert_eq!(in_packages(tool, directory.path()), None);
-        fs::write(&executable, "").unwrap();
-        assert_eq!(in_packages(tool, directory.path()), Some(executable));
-    }
 
     #[test]
     fn a_missing_tool_is_answered_with_the_command_that_helps() {
         let message = ToolError::Missing(Tool::Workerd).to_string();
-        assert!(message.contains("ci/setup") && message.contains("EDGEPROOF_WORKERD"));
+        assert!(message.contains("ci/setup") && message.contains("EDGEPROOF_WORKERD"), "{message}");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 pub mod compare;
 #[cfg(test)]
 mod golden;
+pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -1,33 +1,47 @@
-//! Which reports are asked for, and where they go: `junit=report.xml`.
+//! Which reports are asked for, and where they go: `junit=report.xml`, or `github`.
 
 use std::{
-    fs, io,
+    env,
+    fs::{self, OpenOptions},
+    io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use edgeproof_run::results::Results;
 
-use super::{html, json, junit, tap};
+use super::{github, html, json, junit, tap};
 
-/// A report and its file.
+/// A report and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportTarget {
-    format: Format,
-    file: PathBuf,
+pub enum ReportTarget {
+    /// A file.
+    File {
+        /// What stands in it.
+        format: Format,
+        /// Its path.
+        file: PathBuf,
+    },
+    /// Annotations on standard output, and the summary of a step in the file that `GITHUB_STEP_SUMMARY` names.
+    Github,
 }
 
+/// A format of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+pub enum Format {
+    /// JUnit XML.
     Junit,
+    /// JSON, which can be merged.
     Json,
+    /// A page.
     Html,
+    /// The Test Anything Protocol.
     Tap,
 }
 
 /// Why a report could not be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a report; write junit=FILE, json=FILE, html=FILE or tap=FILE")]
+#[error("`{0}` is not a report; write junit=FILE, json=FILE, html=FILE, tap=FILE or github")]
 pub struct ReportTargetError(String);
 
 /// Why a report could not be written.
@@ -39,9 +53,12 @@ pub struct ReportError {
 }
 
 impl ReportTarget {
-    /// The file that is written.
-    pub fn file(&self) -> &Path {
-        &self.file
+    /// The file that is written, if it has one of its own.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File { file, .. } => Some(file),
+            Self::Github => None,
+        }
     }
 
     /// Writes the report.
@@ -49,17 +66,37 @@ impl ReportTarget {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, results: &Results) -> Result<(), ReportError> {
-        put(&self.file, self.text(results))
-    }
-
-    fn text(&self, results: &Results) -> io::Result<String> {
-        match self.format {
-            Format::Junit => junit::text(results).map_err(io::Error::other),
-            Format::Json => json::text(results).map_err(io::Error::other),
-            Format::Html => Ok(html::text(results)),
-            Format::Tap => Ok(tap::text(results)),
+        match self {
+            Self::File { format, file } => put(file, format.text(results)),
+            Self::Github => tell_github(results),
         }
     }
+}
+
+impl Format {
+    fn text(self, results: &Results) -> io::Result<String> {
+        match self {
+            Self::Junit => junit::text(results).map_err(io::Error::other),
+            Self::Json => json::text(results).map_err(io::Error::other),
+            Self::Html => Ok(html::text(results)),
+            Self::Tap => Ok(tap::text(results)),
+        }
+    }
+}
+
+/// GitHub reads annotations from what a step prints.
+fn tell_github(results: &Results) -> Result<(), ReportError> {
+    let failed = |file: PathBuf| move |source| ReportError { file, source };
+    let mut out = anstream::stdout();
+    out.write_all(github::annotations(results).as_bytes())
+        .map_err(failed(PathBuf::from("github")))?;
+    let Some(file) = env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from) else {
+        return Ok(());
+    };
+    let opened = OpenOptions::new().append(true).create(true).open(&file);
+    opened
+        .and_then(|mut opened| opened.write_all(github::summary(results).as_bytes()))
+        .map_err(failed(file))
 }
 
 /// Writes a report that could be made, and the folder it goes to where that is missing.
@@ -84,6 +121,9 @@ impl FromStr for ReportTarget {
 
     fn from_str(text: &str) -> Result<Self, ReportTargetError> {
         let wrong = || ReportTargetError(text.to_owned());
+        if text == "github" {
+            return Ok(Self::Github);
+        }
         let (format, file) = text.split_once('=').ok_or_else(wrong)?;
         let format = match format {
             "junit" => Format::Junit,
@@ -95,7 +135,7 @@ impl FromStr for ReportTarget {
         if file.is_empty() {
             return Err(wrong());
         }
-        Ok(Self {
+        Ok(Self::File {
             format,
             file: PathBuf::from(file),
         })

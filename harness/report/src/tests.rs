@@ -97,13 +97,3 @@ fn results_survive_being_written_and_read() {
     assert_eq!(serde_json::from_str::<Results>(&text).unwrap(), results);
 }
 
-#[test]
-fn shards_are_joined_in_the_order_of_names() {
-    let all = golden::results();
-    let (left, right) = all.cases.split_at(2);
-    let shard = |cases: &[_]| Results::new(cases.to_vec(), 700);
-    let merged = Results::merged([shard(right), shard(left)]);
-    assert_eq!(merged.cases.len(), all.cases.len());
-    assert!(merged.cases.is_sorted_by_key(|case| &case.name));
-    assert_eq!((merged.summary.failed, merged.summary.took_ms), (3, 700));
-}

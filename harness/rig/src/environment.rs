@@ -83,7 +83,7 @@ impl Environment {
             path: agent,
             source,
         })?;
-        let profiles = tools::home().join("target/edgeproof/profiles");
+        let profiles = tools::cache().join("profiles");
         Ok(Self {
             workerd: tools::find(Tool::Workerd)?,
             agent: agent.into(),

@@ -17,6 +17,7 @@ pub mod expected;
 mod failure;
 pub mod failure_text;
 pub mod journey;
+pub mod merge;
 pub mod observed;
 mod order;
 mod protection;

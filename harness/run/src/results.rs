@@ -1,5 +1,6 @@
 //! A whole run as plain data: what `--report json=FILE` writes and `edgeproof report merge` reads.
 
+use edgeproof_scenario::shard::Shard;
 use serde::{Deserialize, Serialize};
 
 use super::{record::CaseRecord, summary::Summary};
@@ -14,6 +15,12 @@ pub struct Results {
     pub format: u32,
     /// The version of edgeproof that ran.
     pub edgeproof: String,
+    /// Which shard of the run this is, such as `2/3`; none for a whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// Which scenarios were asked for, in the words of the command line, such as `scenarios --tag browser`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<String>,
     /// The sums.
     pub summary: Summary,
     /// The cases, in the order of the plan.
@@ -33,6 +40,8 @@ impl Results {
         Self {
             format: FORMAT,
             edgeproof: env!("CARGO_PKG_VERSION").to_owned(),
+            shard: None,
+            selection: None,
             summary,
             cases,
         }
@@ -43,17 +52,5 @@ impl Results {
     pub fn visible(mut self) -> Self {
         self.cases = self.cases.into_iter().map(CaseRecord::visible).collect();
         self
-    }
-
-    /// One result of several shards, in the order of names. The shards ran side by side, so the longest time counts.
-    pub fn merged(shards: impl IntoIterator<Item = Self>) -> Self {
-        let mut cases = Vec::new();
-        let mut took_ms = 0;
-        for shard in shards {
-            took_ms = took_ms.max(shard.summary.took_ms);
-            cases.extend(shard.cases);
-        }
-        cases.sort_by(|left: &CaseRecord, right: &CaseRecord| left.name.cmp(&right.name));
-        Self::new(cases, took_ms)
     }
 }

@@ -1,6 +1,6 @@
 //! Which scenarios are meant: by name and by tags.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use super::load::{Broken, Case};
 
@@ -51,6 +51,21 @@ pub enum TagExpression {
     And(Box<TagExpression>, Box<TagExpression>),
     /// At least one is so.
     Or(Box<TagExpression>, Box<TagExpression>),
+}
+
+impl fmt::Display for TagExpression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = |part: &Self| match part {
+            Self::Tag(tag) => tag.clone(),
+            part => format!("({part})"),
+        };
+        match self {
+            Self::Tag(tag) => formatter.write_str(tag),
+            Self::Not(part) => write!(formatter, "not {}", inner(part)),
+            Self::And(left, right) => write!(formatter, "{} and {}", inner(left), inner(right)),
+            Self::Or(left, right) => write!(formatter, "{} or {}", inner(left), inner(right)),
+        }
+    }
 }
 
 /// Why an expression over tags could not be read.

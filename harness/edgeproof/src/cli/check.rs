@@ -7,13 +7,13 @@ use edgeproof_run::exit;
 use edgeproof_scenario::{lint, load::Loaded};
 use serde_json::{Value as Json, json};
 
-use super::{CliError, Context, reading::Reading};
+use super::{CliError, Context, project::Project, reading::Reading};
 
 /// The options of `check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Scenario files, or folders of them; `-` is standard input.
-    #[arg(value_name = "PATH", default_value = "scenarios")]
+    /// Scenario files, or folders of them; `-` is standard input [default: those of edgeproof.yaml, else `scenarios`].
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
@@ -31,7 +31,10 @@ pub(super) struct Explain {
 }
 
 pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError> {
-    let loaded = options.reading.load(&options.paths)?;
+    let project = Project::find()?;
+    let mut reading = options.reading.clone();
+    reading.add_env_files(project.env_files());
+    let loaded = reading.load(&project.scenarios(&options.paths))?;
     let mut found: Vec<(Problem, Arc<Sources>)> = Vec::new();
     for case in &loaded.cases {
         for warning in lint::lint(case) {

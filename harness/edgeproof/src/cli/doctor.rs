@@ -42,17 +42,26 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
                     let version = version.as_deref().unwrap_or("unknown version");
                     writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
                 }
+                Err(error) if tool.is_optional() => {
+                    writeln!(out, "{name:<9}  missing, only needed for {}: {error}", tool.use_of())?;
+                }
                 Err(error) => writeln!(out, "{name:<9}  missing: {error}")?,
             }
         }
     }
-    if let Some(missing) = found.into_iter().find_map(|(_, found)| found.err()) {
+    let needed = found.into_iter().filter(|(tool, _)| !tool.is_optional());
+    if let Some(missing) = needed.filter_map(|(_, found)| found.err()).next() {
         return Err(missing.into());
     }
     if !options.json {
         writeln!(
             anstream::stdout(),
-            "Everything is installed. Next: edgeproof run scenarios/"
+            "Everything that is needed is installed. Next: {}",
+            if tools::is_checkout() {
+                "edgeproof run scenarios/"
+            } else {
+                "edgeproof init"
+            }
         )?;
     }
     Ok(exit::PASSED)
@@ -61,6 +70,8 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
 fn as_json((tool, found): &(Tool, Result<Found, ToolError>)) -> Json {
     match found {
         Ok((path, version)) => json!({ "name": tool.name(), "path": path, "version": version }),
-        Err(error) => json!({ "name": tool.name(), "missing": error.to_string() }),
+        Err(error) => {
+            json!({ "name": tool.name(), "missing": error.to_string(), "optional": tool.is_optional() })
+        }
     }
 }

@@ -8,7 +8,7 @@ use edgeproof_cloudflare::{
     deploy::{DeployError, Reason},
 };
 use edgeproof_document::{LoadError, problem::TextStyle};
-use edgeproof_ground::{causes, tools::ToolError, visible::visible};
+use edgeproof_ground::{causes, parts::PartsError, tools::ToolError, visible::visible};
 use edgeproof_rig::EnvironmentError;
 use edgeproof_run::exit;
 
@@ -27,6 +27,9 @@ pub enum CliError {
     /// A tool is missing.
     #[error(transparent)]
     Tool(#[from] ToolError),
+    /// edgeproof's own parts have no place.
+    #[error(transparent)]
+    Parts(#[from] PartsError),
     /// The worker could not be built.
     #[error(transparent)]
     Build(#[from] edgeproof_build::BuildError),
@@ -65,6 +68,9 @@ pub enum CliError {
     /// A report could not be written.
     #[error(transparent)]
     Report(#[from] edgeproof_report::target::ReportError),
+    /// Shards of a run told nothing; what the others told is written.
+    #[error("there is no report of shard {0}, so nothing is known of its scenarios; the reports of the others are merged")]
+    ShardsMissing(String),
     /// A JSON report cannot be read.
     #[error("`{}` is not a JSON report of edgeproof: {reason}", path.display())]
     Results {
@@ -120,6 +126,8 @@ impl CliError {
             Self::Deploy(error) => of_deployment(error),
             Self::Environment(_)
             | Self::Tool(_)
+            | Self::Parts(_)
+            | Self::ShardsMissing(_)
             | Self::Build(_)
             | Self::Rig(_)
             | Self::Bench(_)

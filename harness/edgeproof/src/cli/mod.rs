@@ -7,9 +7,11 @@ mod credentials;
 mod deploy;
 mod doctor;
 mod error;
+mod init;
 mod interrupt;
 mod new;
 mod progress;
+mod project;
 mod reading;
 mod report;
 mod route;
@@ -25,6 +27,7 @@ use std::{ffi::OsString, io::Write};
 
 use clap::{Parser, Subcommand};
 use edgeproof_document::problem::TextStyle;
+use edgeproof_ground::parts;
 use edgeproof_run::exit;
 
 pub use credentials::Credentials;
@@ -43,6 +46,8 @@ pub struct Context {
     pub responses: bool,
     /// The tokens and addresses of the APIs.
     pub credentials: Credentials,
+    /// The archive of edgeproof's own parts, where they are inside the command.
+    pub parts: Option<&'static [u8]>,
 }
 
 /// Tests an edge protection before it is deployed.
@@ -57,6 +62,8 @@ struct Arguments {
 enum Command {
     /// Runs scenarios: starts worker, edge, origin and browsers for each, and checks every recorded exchange.
     Run(run::Options),
+    /// Writes the folder, the first scenario and the CI file of a project.
+    Init(init::Options),
     /// Writes a first scenario from a page and the API it calls.
     New(new::Options),
     /// Starts what a scenario describes and keeps it running, for your own browser and curl.
@@ -103,8 +110,24 @@ pub async fn main(context: &Context) -> u8 {
             };
         }
     };
-    let done = match &arguments.command {
+    let done = match context.parts.map_or(Ok(()), parts::lay_out) {
+        Ok(()) => run_command(context, &arguments.command).await,
+        Err(error) => Err(error.into()),
+    };
+    done.unwrap_or_else(|error| {
+        if error.is_closed_pipe() {
+            return error.exit_code();
+        }
+        let style = context.style(&anstream::stderr());
+        let _ = write!(anstream::stderr(), "{}", error.text(style));
+        error.exit_code()
+    })
+}
+
+async fn run_command(context: &Context, command: &Command) -> Result<u8, CliError> {
+    match command {
         Command::Run(options) => run::run(context, options).await,
+        Command::Init(options) => init::init(options),
         Command::New(options) => new::new(options),
         Command::Up(options) => up::up(options).await,
         Command::Check(options) => check::check(context, options),
@@ -119,15 +142,7 @@ pub async fn main(context: &Context) -> u8 {
         Command::Schema(options) => schema::schema(options),
         Command::Completions(options) => shell::completions(options),
         Command::Man => shell::man(),
-    };
-    done.unwrap_or_else(|error| {
-        if error.is_closed_pipe() {
-            return error.exit_code();
-        }
-        let style = context.style(&anstream::stderr());
-        let _ = write!(anstream::stderr(), "{}", error.text(style));
-        error.exit_code()
-    })
+    }
 }
 
 impl Context {

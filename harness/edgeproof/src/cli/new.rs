@@ -13,7 +13,7 @@ use edgeproof_origin::Address;
 use edgeproof_run::exit;
 use url::Url;
 
-use super::CliError;
+use super::{CliError, project};
 
 /// The options of `new`.
 #[derive(Debug, clap::Args)]
@@ -84,7 +84,7 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
     };
     let file = match &options.out {
         Some(file) => file.clone(),
-        None => PathBuf::from("scenarios").join(format!("{}.yaml", name(&options.page))),
+        None => project::folder_of_scenarios()?.join(format!("{}.yaml", name(&options.page))),
     };
     if file.exists() {
         return Err(NewError::Exists(file).into());

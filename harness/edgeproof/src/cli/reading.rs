@@ -65,6 +65,11 @@ impl Reading {
         })
     }
 
+    /// Reads these files of variables too, after those that were given, which win.
+    pub(super) fn add_env_files(&mut self, files: Vec<PathBuf>) {
+        self.env_files.extend(files);
+    }
+
     /// The files that variables come from.
     pub(super) fn env_files(&self) -> &[PathBuf] {
         &self.env_files

@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use edgeproof_report::target::ReportTarget;
-use edgeproof_run::results::{FORMAT, Results};
+use edgeproof_run::{
+    merge::{MergeError, Merged, merge},
+    results::{FORMAT, Results},
+};
+use edgeproof_scenario::shard::Shard;
 
 use super::{CliError, saved};
 
@@ -19,26 +23,35 @@ pub(super) struct Merge {
     /// JSON reports that `edgeproof run --report json=FILE` wrote.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Can be given several times.
+    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, or `github` for annotations and a summary. Can be
+    /// given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE", required = true)]
     reports: Vec<ReportTarget>,
 }
 
-pub(super) fn report(command: &Command) -> Result<u8, CliError> {
-    let Command::Merge(merge) = command;
-    let shards = merge
-        .files
-        .iter()
-        .map(|file| read(file))
-        .collect::<Result<Vec<_>, _>>()?;
-    let results = Results::merged(shards);
-    for report in &merge.reports {
-        report.write(&results)?;
+impl From<MergeError> for CliError {
+    fn from(error: MergeError) -> Self {
+        Self::Usage(Box::new(error))
     }
-    Ok(results.summary.exit_code())
 }
 
-fn read(path: &Path) -> Result<Results, CliError> {
+pub(super) fn report(command: &Command) -> Result<u8, CliError> {
+    let Command::Merge(options) = command;
+    let read = |file: &PathBuf| Ok((file.display().to_string(), read(file)?));
+    let reports = options.files.iter().map(read).collect::<Result<_, CliError>>()?;
+    let Merged { results, missing } = merge(reports)?;
+    for report in &options.reports {
+        report.write(&results)?;
+    }
+    if missing.is_empty() {
+        return Ok(results.summary.exit_code());
+    }
+    let missing: Vec<String> = missing.iter().map(Shard::to_string).collect();
+    Err(CliError::ShardsMissing(missing.join(", ")))
+}
+
+/// Reads a JSON report.
+pub(super) fn read(path: &Path) -> Result<Results, CliError> {
     let read = saved::read(path, |results: &Results| results.format, FORMAT);
     // A file may be anybody's.
     read.map(Results::visible)

@@ -1,6 +1,7 @@
 //! `edgeproof run`: the scenarios.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     io::{self, Write},
     path::PathBuf,
@@ -17,6 +18,7 @@ use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
     execute::{AtFailure, execute},
+    exit,
     expected::Expected,
     failure_text as failure,
     results::Results,
@@ -25,14 +27,16 @@ use edgeproof_run::{
 use edgeproof_scenario::{
     load::{Broken, Case, Loaded},
     select::{Selection, TagExpression},
-    shard::Shard,
+    shard::{Shard, ShardError},
 };
 
 use super::{
     CliError, Context,
     interrupt::Interrupt,
     progress::Progress,
+    project::Project,
     reading::{self, Reading, STANDARD_INPUT},
+    report,
     up::Doors,
     watch::Watched,
 };
@@ -41,10 +45,10 @@ use super::{
 const AT_ONCE: Duration = Duration::from_millis(700);
 
 /// The options of `run`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Options {
-    /// Scenario files, or folders of them; `-` is standard input.
-    #[arg(value_name = "PATH", default_value = "scenarios")]
+    /// Scenario files, or folders of them; `-` is standard input [default: those of edgeproof.yaml, else `scenarios`].
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
@@ -60,9 +64,13 @@ pub(super) struct Options {
     /// Only scenarios whose tags match this expression, such as `browser and not slow`.
     #[arg(long, value_name = "EXPR")]
     tag: Option<TagExpression>,
-    /// Only shard K of N, as K/N. A scenario is always in the same shard.
-    #[arg(long, value_name = "K/N")]
-    shard: Option<Shard>,
+    /// Only shard K of N, as K/N; `auto` asks the CI system (GitLab, CircleCI, Buildkite, a Kubernetes Indexed Job). A
+    /// scenario is always in the same shard.
+    #[arg(long, value_name = "K/N|auto", value_parser = shard)]
+    shard: Option<ShardOption>,
+    /// Makes shards that take as long as each other, by the times in the JSON report of an earlier run.
+    #[arg(long, value_name = "FILE", requires = "shard")]
+    timings: Option<PathBuf>,
     /// How many scenarios run at the same time [default: two for each core].
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -87,7 +95,8 @@ pub(super) struct Options {
     /// The time limit of scenarios that have no `timeout:`, such as `90s`.
     #[arg(long, value_name = "TIME")]
     timeout: Option<Time>,
-    /// Writes a report: junit=FILE, json=FILE, html=FILE or tap=FILE. Can be given several times.
+    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, or `github` for annotations and a summary. Can be
+    /// given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     reports: Vec<ReportTarget>,
     /// Lists the selected scenarios without running them.
@@ -99,6 +108,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliError> {
+    let options = &options.of(&Project::find()?)?;
     let apps = launch::Pool::default();
     if options.list {
         return list(options);
@@ -162,7 +172,8 @@ async fn once(
     apps: &launch::Pool,
     loaded: Loaded,
 ) -> Result<u8, CliError> {
-    let cases = selected(options, loaded)?;
+    let shard = options.chosen_shard()?;
+    let cases = selected(options, shard.as_ref(), loaded)?;
     let results = with_worker(
         context,
         options,
@@ -171,6 +182,11 @@ async fn once(
         options.worker.clone(),
     )
     .await?;
+    let results = Results {
+        shard: shard.as_ref().map(|chosen| chosen.shard),
+        selection: Some(options.in_words()),
+        ..results
+    };
     for report in &options.reports {
         report.write(&results)?;
     }
@@ -189,6 +205,10 @@ async fn once(
         let second = against.display().to_string();
         let text = compare::text((&first, &results), (&second, &other));
         write!(anstream::stdout(), "{text}")?;
+    }
+    if results.cases.is_empty() {
+        // More shards than scenarios.
+        return Ok(exit::PASSED);
     }
     Ok(results.summary.exit_code())
 }
@@ -320,10 +340,11 @@ impl Printer {
 }
 
 /// Options of a run that are about all of its scenarios, or about what it writes, with and without a value.
-const NOT_AGAIN: [&str; 8] = [
+const NOT_AGAIN: [&str; 9] = [
     "--filter",
     "--tag",
     "--shard",
+    "--timings",
     "--jobs",
     "--repeat",
     "--retries",
@@ -369,7 +390,11 @@ impl From<RunError> for CliError {
 }
 
 /// The cases that are meant. A file with mistakes among them is an error; others are left out, and told.
-fn selected(options: &Options, loaded: Loaded) -> Result<Vec<Case>, CliError> {
+fn selected(
+    options: &Options,
+    shard: Option<&ChosenShard>,
+    loaded: Loaded,
+) -> Result<Vec<Case>, CliError> {
     let selection = options.selection();
     let (meant, others): (Vec<Broken>, Vec<Broken>) = loaded
         .broken
@@ -380,11 +405,13 @@ fn selected(options: &Options, loaded: Loaded) -> Result<Vec<Case>, CliError> {
     }
     left_out(&others)?;
     let mut cases = loaded.cases;
-    cases.retain(|case| {
-        selection.includes(case) && options.shard.is_none_or(|shard| shard.includes(&case.name))
-    });
+    cases.retain(|case| selection.includes(case));
     if cases.is_empty() {
         return Err(CliError::NothingSelected);
+    }
+    // Where there are more machines than scenarios, some have nothing to do, and do it well.
+    if let Some(shard) = shard {
+        cases = shard.of(cases);
     }
     let repeated = cases.iter().flat_map(|case| {
         (1..=options.repeat.max(1)).map(|round| {
@@ -438,12 +465,15 @@ pub(super) async fn environment(
 
 /// Lists the cases that are meant, and then what is wrong with files that may be meant as well.
 fn list(options: &Options) -> Result<u8, CliError> {
+    let shard = options.chosen_shard()?;
     let loaded = options.reading.load(&options.paths)?;
     let selection = options.selection();
-    let is_meant = |case: &&Case| {
-        selection.includes(case) && options.shard.is_none_or(|shard| shard.includes(&case.name))
-    };
-    let cases: Vec<&Case> = loaded.cases.iter().filter(is_meant).collect();
+    let mut cases = loaded.cases;
+    cases.retain(|case| selection.includes(case));
+    let is_empty = cases.is_empty();
+    if let Some(shard) = &shard {
+        cases = shard.of(cases);
+    }
     let mut out = anstream::stdout().lock();
     if options.json {
         let cases: Vec<_> = cases
@@ -471,13 +501,100 @@ fn list(options: &Options) -> Result<u8, CliError> {
     if !meant.is_empty() {
         return Err(reading::mistakes(meant));
     }
-    if cases.is_empty() {
+    if is_empty {
         return Err(CliError::NothingSelected);
     }
-    Ok(edgeproof_run::exit::PASSED)
+    Ok(exit::PASSED)
+}
+
+/// What `--shard` asks for.
+#[derive(Clone, Copy, Debug)]
+enum ShardOption {
+    /// This one.
+    Given(Shard),
+    /// What the CI system says.
+    Auto,
+}
+
+fn shard(text: &str) -> Result<ShardOption, ShardError> {
+    match text {
+        "auto" => Ok(ShardOption::Auto),
+        text => text.parse().map(ShardOption::Given),
+    }
+}
+
+/// A shard, and what decides which cases are in it.
+struct ChosenShard {
+    shard: Shard,
+    /// How long cases took, where the shards are made by that.
+    took: Option<BTreeMap<String, u64>>,
+}
+
+impl ChosenShard {
+    /// The cases that are in it.
+    fn of(&self, mut cases: Vec<Case>) -> Vec<Case> {
+        if let Some(took) = &self.took {
+            let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+            let mine = self.shard.balanced(names.iter().map(String::as_str), took);
+            cases.retain(|case| mine.contains(case.name.as_str()));
+        } else {
+            cases.retain(|case| self.shard.includes(&case.name));
+        }
+        cases
+    }
 }
 
 impl Options {
+    /// The options with what the project says where the command line says nothing.
+    fn of(&self, project: &Project) -> Result<Self, CliError> {
+        let mut options = self.clone();
+        options.paths = project.scenarios(&self.paths);
+        options.worker = project.worker(self.worker.as_ref());
+        options.reading.add_env_files(project.env_files());
+        if options.reports.is_empty() {
+            let reports = project.reports().into_iter();
+            let reports = reports.map(|report| report.parse::<ReportTarget>());
+            options.reports = reports
+                .collect::<Result<_, _>>()
+                .map_err(|error| CliError::Usage(Box::new(error)))?;
+        }
+        Ok(options)
+    }
+
+    /// The shard that is asked for, if any.
+    fn chosen_shard(&self) -> Result<Option<ChosenShard>, CliError> {
+        let shard = match self.shard {
+            None => None,
+            Some(ShardOption::Given(shard)) => Some(shard),
+            Some(ShardOption::Auto) => Shard::of_environment(|name| std::env::var(name).ok())
+                .map_err(|error| CliError::Usage(Box::new(error)))?,
+        };
+        let Some(shard) = shard else {
+            return Ok(None);
+        };
+        let took = self.timings.as_deref().map(report::read).transpose()?;
+        let took = took.map(|results| {
+            let cases = results.cases.into_iter();
+            cases.map(|case| (case.name, case.took_ms)).collect()
+        });
+        Ok(Some(ChosenShard { shard, took }))
+    }
+
+    /// Which scenarios are asked for, as one would write it.
+    fn in_words(&self) -> String {
+        let paths = self.paths.iter();
+        let mut words: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+        if let Some(filter) = &self.filter {
+            words.extend(["--filter".to_owned(), filter.clone()]);
+        }
+        if let Some(tag) = &self.tag {
+            words.extend(["--tag".to_owned(), tag.to_string()]);
+        }
+        let words: Vec<_> = words.iter().map(|word| shell::quoted(word)).collect();
+        words.join(" ")
+    }
+
+
     fn selection(&self) -> Selection {
         Selection {
             filter: self.filter.clone(),
@@ -493,7 +610,7 @@ impl Options {
         let given = self.reading.env_files().iter().cloned();
         let workers = self.against.iter().cloned().chain([worker]);
         Watched::new(paths.chain(given).chain(workers))
-            .without(self.reports.iter().map(|report| report.file().to_owned()))
+            .without(self.reports.iter().filter_map(|report| report.file().map(ToOwned::to_owned)))
     }
 
     fn run_options(&self) -> RunOptions {

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// Starts the command that npm installed for this platform, with the Workers runtime that it installed beside it.
+"use strict";
+const { spawn } = require("node:child_process");
+const { constants } = require("node:os");
+
+const { platform, arch, env } = process;
+
+/** The file in a package, or undefined where npm did not install it. */
+function find(file, paths = [__dirname]) {
+  try {
+    return require.resolve(file, { paths });
+  } catch {
+    return undefined;
+  }
+}
+
+function end(message) {
+  console.error(`edgeproof: ${message}`);
+  // As everything that kept edgeproof from telling.
+  process.exit(3);
+}
+
+const command =
+  find(`@edgeproof/${platform}-${arch}/bin/edgeproof`) ??
+  end(
+    `the package @edgeproof/${platform}-${arch} is not installed; install again without --omit=optional, or, where there ` +
+      `is none for this system, build edgeproof with cargo`,
+  );
+
+// Package managers that keep packages apart show `workerd` to nobody but the package that depends on it.
+const manifest = find("workerd/package.json");
+const runtime =
+  manifest &&
+  find(
+    `@cloudflare/workerd-${platform}-${arch === "x64" ? "64" : arch}/bin/workerd`,
+    [manifest],
+  );
+
+const child = spawn(command, process.argv.slice(2), {
+  stdio: "inherit",
+  env: {
+    ...(runtime && { EDGEPROOF_WORKERD: runtime }),
+    ...env,
+    // It ends when this process does, however that ends.
+    EDGEPROOF_LAUNCHED: "1",
+  },
+});
+child.on("error", (error) => end(`${command} could not be started: ${error.message}`));
+
+// A terminal sends Ctrl-C to both; whoever sends a signal to this process alone means the command.
+process.on("SIGINT", () => {});
+for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+
+child.on("exit", (code, signal) => {
+  process.exit(code ?? 128 + constants.signals[signal]);
+});

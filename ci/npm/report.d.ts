@@ -1,0 +1,137 @@
+/** What `edgeproof run --report json=FILE` writes. */
+export interface Report {
+  /** The version of this format. */
+  format: 1;
+  /** The version of edgeproof that ran. */
+  edgeproof: string;
+  /** Which shard of the run this is, such as `2/3`; not in a whole run. */
+  shard?: string;
+  /** Which scenarios were asked for, in the words of the command line. */
+  selection?: string;
+  summary: Summary;
+  /** In the order of the plan. */
+  cases: Case[];
+}
+
+export interface Summary {
+  passed: number;
+  failed: number;
+  /** The harness or its surroundings failed, so nothing is known. */
+  errors: number;
+  skipped: number;
+  /** Failures of scenarios that only ask or look (`kind: optional`, `kind: observe`). */
+  observed: number;
+  known_failures: number;
+  /** In milliseconds. */
+  took_ms: number;
+}
+
+export interface Case {
+  name: string;
+  /** What it proves. */
+  title: string;
+  file: string;
+  tags: string[];
+  /** The documents its rule comes from. */
+  refs: string[];
+  verdict: Verdict;
+  /** More than one only where retries were asked for. */
+  attempts: number;
+  /** In milliseconds. */
+  took_ms: number;
+  /** Every hop of every request, in the order of arrival. */
+  hops: Hop[];
+  /** What the workers wrote to their console. */
+  log: string[];
+  /** What the apps printed that were started for it. */
+  apps: App[];
+  /** What each browser showed when the case failed. */
+  screenshots: Screenshot[];
+}
+
+export type Verdict =
+  | "passed"
+  | { failed: Failure[] }
+  /** Why nothing is known. */
+  | { error: string }
+  /** Why it was not run. */
+  | { skipped: string }
+  | { observed: Failure[] }
+  | { known_failure: { reason: string; link: string } };
+
+export interface Failure {
+  /** Such as `expected status 200`. */
+  claim: string;
+  /** Such as `got 403`. */
+  actual: string;
+  /** Where the expectation stands. */
+  excerpt: Excerpt | null;
+  /** What the author of the scenario wants to be told. */
+  message: string | null;
+  /** The recorded request that comes nearest to the one that is missing. */
+  nearest: string | null;
+  /** The request it is about. */
+  call: string | null;
+  /** The exchanges that request caused. */
+  journey: Hop[];
+  notes: Note[];
+  /** What to do about it. */
+  way_out: string | null;
+}
+
+export interface Excerpt {
+  place: { file: string; line: number; column: number };
+  first_line: number;
+  /** Lines of the file. */
+  text: string;
+  /** Where in `text`, in bytes. */
+  start: number;
+  /** In bytes. */
+  length: number;
+}
+
+export interface Note {
+  title: string;
+  lines: string[];
+}
+
+export interface Hop {
+  /** Which visitor's request it belongs to. */
+  ray: string | null;
+  from: string;
+  to: string;
+  /** 0 is the visitor's own request. */
+  depth: number;
+  method: string;
+  url: string;
+  status: number | null;
+  /** Microseconds since the rig started. */
+  started_us: number;
+  /** Microseconds to the head of the response. */
+  took_us: number | null;
+  /** The decision taken here, and why. */
+  decision: string | null;
+  fault: string | null;
+  /** What the worker threw here that nobody caught, with its stack. */
+  exception: string | null;
+  request_headers: [name: string, value: string][];
+  request_bytes: number;
+  response_headers: [name: string, value: string][];
+  response_bytes: number;
+}
+
+export interface App {
+  command: string;
+  printed: Line[];
+}
+
+export interface Line {
+  stream: "output" | "error";
+  text: string;
+}
+
+export interface Screenshot {
+  visitor: string;
+  /** Base64. */
+  jpeg: string;
+}
