@@ -1,7 +1,7 @@
 //! The emulated control plane: the part of Cloudflare's REST API that deploys workers, on a socket of this machine.
 //!
 //! ```no_run
-//! use edgeproof_cloudflare::plane::{ControlPlane, PlaneFault, PlaneFaultKind, AccountSettings, ZoneSettings};
+//! use edgeproof_cloudflare::plane::{ControlPlane, PlaneFault, PlaneFaultKind, ControlPlaneSettings, ZoneSettings};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let plane = ControlPlane::start(Settings {
