@@ -23,8 +23,10 @@ impl From<Profile> for Kind {
 }
 
 /// What every Chromium is started with: no traffic of its own, and no way for a page past the gateway.
-const COMMON: [&str; 17] = [
+const COMMON: [&str; 18] = [
     "--disable-gpu",
+    // The machine's proxies know nothing of a rig: every name leads to the gateway.
+    "--no-proxy-server",
     // WebRTC sends to addresses, not to names, so no rule about names stops it.
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--disable-quic",

@@ -15,6 +15,8 @@ mod deploy;
 mod failures;
 #[path = "cli/new.rs"]
 mod new;
+#[path = "cli/proxies.rs"]
+mod proxies;
 #[path = "cli/secrets.rs"]
 mod secrets;
 

@@ -58,6 +58,62 @@ pub enum Mismatch {
     Path,
 }
 
+/// The URLs that two patterns share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    scheme: Option<Scheme>,
+    host: String,
+    any_host: bool,
+    path: String,
+    any_path: bool,
+}
+
+impl Overlap {
+    /// Whether these are all URLs of `pattern`, in one scheme at least.
+    pub fn is_all_of(&self, pattern: &Pattern) -> bool {
+        (&self.host, self.any_host, &self.path, self.any_path)
+            == (
+                &pattern.host,
+                pattern.any_host,
+                &pattern.path,
+                pattern.any_path,
+            )
+    }
+
+    /// A few of the URLs, in the parts that routes look at: the shortest, and such as no further pattern is likely to match.
+    pub fn examples(&self) -> Vec<(Scheme, String, String)> {
+        let scheme = self.scheme.unwrap_or(Scheme::Https);
+        let host = match (self.any_host, self.host.as_str()) {
+            (false, host) => host.to_owned(),
+            (true, "") => "any.example".to_owned(),
+            (true, suffix) if suffix.starts_with('.') => format!("any{suffix}"),
+            (true, suffix) => suffix.to_owned(),
+        };
+        let ends: &[&str] = if self.any_path {
+            &["", "0", "/0", "?0"]
+        } else {
+            &[""]
+        };
+        let url = |end: &&str| (scheme, host.clone(), format!("{}{end}", self.path));
+        ends.iter().map(url).collect()
+    }
+}
+
+/// Of two texts, each with whether it stands for all that continue it, the one that both stand for.
+fn narrower<'a>(
+    one: (&'a str, bool),
+    other: (&'a str, bool),
+    continues: impl Fn(&str, &str) -> bool,
+) -> Option<(&'a str, bool)> {
+    let (wide, narrow) = match (one.1, other.1) {
+        (true, true) if one.0.len() > other.0.len() => (other, one),
+        (true, _) => (one, other),
+        (false, true) => (other, one),
+        (false, false) => return (one.0 == other.0).then_some(one),
+    };
+    continues(wide.0, narrow.0).then_some(narrow)
+}
+
 /// Why a pattern is not one; Cloudflare's API answers each with code 10022.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
@@ -147,6 +203,31 @@ impl Pattern {
         lenient.matches(Target {
             path_and_query: &target.path_and_query.to_ascii_lowercase(),
             ..target
+        })
+    }
+
+    /// The URLs that two patterns share; nothing where they share none.
+    pub fn overlap(&self, other: &Self) -> Option<Overlap> {
+        let scheme = match (self.scheme, other.scheme) {
+            (Some(own), Some(others)) if own != others => return None,
+            (own, others) => own.or(others),
+        };
+        let (host, any_host) = narrower(
+            (&self.host, self.any_host),
+            (&other.host, other.any_host),
+            |suffix, host| host.ends_with(suffix),
+        )?;
+        let (path, any_path) = narrower(
+            (&self.path, self.any_path),
+            (&other.path, other.any_path),
+            |prefix, path| path.starts_with(prefix),
+        )?;
+        Some(Overlap {
+            scheme,
+            host: host.to_owned(),
+            any_host,
+            path: path.to_owned(),
+            any_path,
         })
     }
 

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use http::Method;
+use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::{
     envelope,
     error::ApiError,
     http::{ApiRequest, Http, Repeat, Waiting},
+    network::Network,
     secret::Secret,
     upload::{Metadata, Upload},
 };
@@ -20,6 +22,12 @@ const NO_SCRIPT: [u32; 2] = [10007, 10090];
 
 /// Codes that mean there is no such route.
 const NO_ROUTE: [u32; 1] = [10009];
+
+/// The code of a route to a worker that is not there.
+const NO_SCRIPT_OF_ROUTE: [u32; 1] = [10019];
+
+/// Codes that mean somebody else was there first.
+const CONFLICT: [u32; 2] = [10020, 10035];
 
 /// Codes by which the API says that the token may not do something.
 const FORBIDDEN: [u32; 2] = [10000, 9109];
@@ -98,14 +106,6 @@ pub struct Binding {
     pub text: Option<String>,
 }
 
-/// What Cloudflare says of an upload.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Uploaded {
-    /// Changes with the content.
-    #[serde(default)]
-    pub etag: String,
-}
-
 /// A route of a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct WorkerRoute {
@@ -115,21 +115,132 @@ pub struct WorkerRoute {
     pub pattern: String,
     /// The worker; a route without one keeps workers away.
     pub script: Option<String>,
+    /// Whether requests bypass the worker once the daily limit is reached, where the API says so.
+    #[serde(default)]
+    pub request_limit_fail_open: Option<bool>,
 }
 
-/// What runs of a worker.
-#[derive(Clone, Debug, Default)]
-pub struct Running {
-    /// The id of the version.
-    pub version: String,
+/// A version of a worker: what it is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Version {
+    /// Its id.
+    pub id: String,
     /// Changes with its modules.
     pub etag: String,
     /// What it is given.
     pub bindings: Vec<Binding>,
 }
 
+/// A version in the list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct VersionHead {
+    /// Its id.
+    pub id: String,
+    /// 1 for the first version of the worker.
+    #[serde(default)]
+    pub number: usize,
+    /// What was said of it when it was uploaded.
+    #[serde(default)]
+    annotations: Annotations,
+    #[serde(default)]
+    metadata: VersionMetadata,
+}
+
+/// A deployment: from its time on these versions ran.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Deployed {
+    /// Its id.
+    pub id: String,
+    /// The versions, each with its share of the requests.
+    pub versions: Vec<Share>,
+    #[serde(default)]
+    annotations: Annotations,
+}
+
+/// A version and its share of the requests.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct Share {
+    /// The version.
+    pub version_id: String,
+    /// Of a hundred.
+    pub percentage: f64,
+}
+
+/// What became of a worker: the latest deployments and versions, the latest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// What ran. The API tells the latest ten.
+    pub deployments: Vec<Deployed>,
+    /// What could run.
+    pub versions: Vec<VersionHead>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Annotations {
+    #[serde(rename = "workers/message")]
+    message: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct VersionMetadata {
+    created_on: Option<String>,
+}
+
+impl VersionHead {
+    /// A version in a list.
+    #[cfg(test)]
+    pub(crate) fn new(id: &str, number: usize, message: Option<&str>) -> Self {
+        let message = message.map(str::to_owned);
+        Self {
+            id: id.to_owned(),
+            number,
+            annotations: Annotations { message },
+            metadata: VersionMetadata::default(),
+        }
+    }
+
+    /// The message it was uploaded with.
+    pub fn message(&self) -> Option<&str> {
+        self.annotations.message.as_deref()
+    }
+
+    /// When it was uploaded, as the API writes times.
+    pub fn created_on(&self) -> Option<&str> {
+        self.metadata.created_on.as_deref()
+    }
+}
+
+impl Deployed {
+    /// A deployment of one version.
+    #[cfg(test)]
+    pub(crate) fn new(id: &str, version: &str, message: Option<&str>) -> Self {
+        let message = message.map(str::to_owned);
+        Self {
+            id: id.to_owned(),
+            versions: vec![Share::whole(version)],
+            annotations: Annotations { message },
+        }
+    }
+
+    /// The message it was made with.
+    pub fn message(&self) -> Option<&str> {
+        self.annotations.message.as_deref()
+    }
+}
+
+impl Share {
+    /// A version that takes every request.
+    pub fn whole(version: &str) -> Self {
+        Self {
+            version_id: version.to_owned(),
+            percentage: 100.0,
+        }
+    }
+}
+
 #[derive(Deserialize)]
-struct Version {
+struct VersionDetail {
+    id: String,
     resources: Resources,
 }
 
@@ -154,17 +265,13 @@ struct ScriptSettings {
 
 #[derive(Deserialize)]
 struct Deployments {
-    deployments: Vec<DeploymentItem>,
+    deployments: Vec<Deployed>,
 }
 
 #[derive(Deserialize)]
-struct DeploymentItem {
-    versions: Vec<VersionShare>,
-}
-
-#[derive(Deserialize)]
-struct VersionShare {
-    version_id: String,
+struct Versions {
+    #[serde(default)]
+    items: Vec<VersionHead>,
 }
 
 impl Cloudflare {
@@ -173,7 +280,30 @@ impl Cloudflare {
     /// # Errors
     /// When that is no address of an API.
     pub fn new(base: &str, token: Secret, waiting: Waiting) -> Result<Self, ApiError> {
-        Http::new(base, token, waiting).map(|http| Self { http })
+        Self::over(base, token, waiting, &Network::default())
+    }
+
+    /// The same over a machine's own way to the network.
+    ///
+    /// # Errors
+    /// When that is no address of an API, or the way cannot be taken.
+    pub fn over(
+        base: &str,
+        token: Secret,
+        waiting: Waiting,
+        network: &Network,
+    ) -> Result<Self, ApiError> {
+        Http::new(base, token, waiting, network).map(|http| Self { http })
+    }
+
+    /// The time, on the clock that waiting takes place on.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.http.now()
+    }
+
+    /// Waits before a call is made another time.
+    pub(crate) async fn pause(&self, time: u32) {
+        self.http.pause(time).await;
     }
 
     /// Whether the token is in force. `account` helps where the token is the account's own.
@@ -264,29 +394,46 @@ impl Cloudflare {
             .await
     }
 
-    /// What runs of a worker, where there is one of this name: its version, and what that is given.
+    /// What became of a worker, where there is one of this name.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
-    pub async fn running(&self, account: &str, script: &str) -> Result<Option<Running>, ApiError> {
+    pub async fn past(&self, account: &str, script: &str) -> Result<Option<Past>, ApiError> {
         let of = of(account, script);
         let deployments = match self.get(format!("{of}/deployments")).await {
             Ok(Deployments { deployments }) => deployments,
             Err(error) if error.has_code(&NO_SCRIPT) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let latest = deployments.into_iter().next();
-        let Some(running) = latest.and_then(|latest| latest.versions.into_iter().next()) else {
-            return Ok(Some(Running::default()));
+        // Versions are read after deployments: each that was deployed is among them.
+        let versions = match self.get(format!("{of}/versions?per_page=100")).await {
+            Ok(Versions { items }) => items,
+            Err(error) if error.has_code(&NO_SCRIPT) => return Ok(None),
+            Err(error) => return Err(error),
         };
-        let version: Version = self
-            .get(format!("{of}/versions/{}", escaped(&running.version_id)))
-            .await?;
-        Ok(Some(Running {
-            version: running.version_id,
-            etag: version.resources.script.etag,
-            bindings: version.resources.bindings,
+        Ok(Some(Past {
+            deployments,
+            versions,
         }))
+    }
+
+    /// What a version is made of.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn version(
+        &self,
+        account: &str,
+        script: &str,
+        id: &str,
+    ) -> Result<Version, ApiError> {
+        let path = format!("{}/versions/{}", of(account, script), escaped(id));
+        let detail: VersionDetail = self.get(path).await?;
+        Ok(Version {
+            id: detail.id,
+            etag: detail.resources.script.etag,
+            bindings: detail.resources.bindings,
+        })
     }
 
     /// The words that mark a worker.
@@ -315,7 +462,8 @@ impl Cloudflare {
         envelope::result::<Json>(&self.http, &call).await.map(drop)
     }
 
-    /// Uploads a worker and puts it in force; one of the same name is replaced.
+    /// Uploads a new worker and puts it in force. Nothing keeps the API from replacing one of the same name, and a second
+    /// upload would be another version, so it is made once: where the answer is lost, the versions tell what became of it.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
@@ -325,33 +473,60 @@ impl Cloudflare {
         script: &str,
         upload: &Upload,
         metadata: &Metadata,
-    ) -> Result<Uploaded, ApiError> {
+    ) -> Result<(), ApiError> {
         let path = format!(
             "{}?excludeScript=true&bindings_inherit=strict",
             of(account, script)
         );
-        // The same content under the same name: a second time changes nothing.
-        let mut call = ApiRequest::new(Method::PUT, path);
-        call.body = Some(upload.form(metadata));
-        envelope::result(&self.http, &call).await
+        self.send_form(Method::PUT, path, upload, metadata).await
     }
 
-    /// Puts an earlier version in force again.
+    /// Uploads a version of a worker that is there; it does not run yet. Made once, as an upload is.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
-    pub async fn restore_version(
+    pub async fn upload_version(
         &self,
         account: &str,
         script: &str,
-        version: &str,
+        upload: &Upload,
+        metadata: &Metadata,
+    ) -> Result<(), ApiError> {
+        let path = format!("{}/versions?bindings_inherit=strict", of(account, script));
+        self.send_form(Method::POST, path, upload, metadata).await
+    }
+
+    async fn send_form(
+        &self,
+        method: Method,
+        path: String,
+        upload: &Upload,
+        metadata: &Metadata,
+    ) -> Result<(), ApiError> {
+        let mut call = ApiRequest::new(method, path);
+        call.body = Some(upload.form(metadata));
+        call.repeat = Repeat::IfUnseen;
+        envelope::result::<Json>(&self.http, &call).await.map(drop)
+    }
+
+    /// Puts versions in force. Made once: a second time might take back what somebody else did after the first.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn put_in_force(
+        &self,
+        account: &str,
+        script: &str,
+        versions: &[Share],
+        message: &str,
     ) -> Result<(), ApiError> {
         let path = format!("{}/deployments", of(account, script));
-        let call = ApiRequest::new(Method::POST, path).json(&json!({
+        let mut call = ApiRequest::new(Method::POST, path).json(&json!({
             "strategy": "percentage",
-            "versions": [{"version_id": version, "percentage": 100}],
-            "annotations": {"workers/message": "edgeproof: an edit failed and was undone"},
+            "versions": versions,
+            "annotations": {"workers/message": message},
         }));
+        call.repeat = Repeat::IfUnseen;
         envelope::result::<Json>(&self.http, &call).await.map(drop)
     }
 
@@ -373,7 +548,7 @@ impl Cloudflare {
             .await
     }
 
-    /// Leads a pattern to a worker. Where the answer is lost, the zone's routes tell whether it was made.
+    /// Makes a route, and answers its id. Made once: where the answer is lost, the zone's routes tell what became of it.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
@@ -382,25 +557,21 @@ impl Cloudflare {
         zone: &str,
         pattern: &str,
         script: &str,
-    ) -> Result<(), ApiError> {
+        request_limit_fail_open: Option<bool>,
+    ) -> Result<String, ApiError> {
+        #[derive(Deserialize)]
+        struct Made {
+            id: String,
+        }
         let path = format!("/zones/{}/workers/routes", escaped(zone));
-        let mut call = ApiRequest::new(Method::POST, path)
-            .json(&json!({"pattern": pattern, "script": script}));
+        let mut route = json!({"pattern": pattern, "script": script});
+        if let Some(open) = request_limit_fail_open {
+            route["request_limit_fail_open"] = open.into();
+        }
+        let mut call = ApiRequest::new(Method::POST, path).json(&route);
         call.repeat = Repeat::IfUnseen;
-        let Err(error) = envelope::result::<Json>(&self.http, &call).await else {
-            return Ok(());
-        };
-        if !error.is_uncertain() {
-            return Err(error);
-        }
-        let routes = self.routes(zone).await?;
-        let made = routes
-            .iter()
-            .any(|route| route.pattern == pattern && route.script.as_deref() == Some(script));
-        if made {
-            return Ok(());
-        }
-        envelope::result::<Json>(&self.http, &call).await.map(drop)
+        let made: Made = envelope::result(&self.http, &call).await?;
+        Ok(made.id)
     }
 
     /// Deletes a route. False where there was none.
@@ -435,6 +606,17 @@ impl Cloudflare {
 }
 
 impl ApiError {
+    /// Whether the API says that somebody else was there first: another route has the pattern, or the same thing is being
+    /// changed at this moment.
+    pub fn is_conflict(&self) -> bool {
+        self.has_code(&CONFLICT) || self.status() == Some(409)
+    }
+
+    /// Whether the API says that there is no such worker.
+    pub fn is_no_script(&self) -> bool {
+        self.has_code(&NO_SCRIPT) || self.has_code(&NO_SCRIPT_OF_ROUTE)
+    }
+
     /// Whether the API says that the token may not do this.
     pub fn is_forbidden(&self) -> bool {
         self.has_code(&FORBIDDEN) || self.status() == Some(403)

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::{
     error::{ApiError, Said},
     http::{Answer, ApiRequest, Http},
+    page,
 };
 
 /// How many items of a list are asked for at a time.
@@ -87,6 +88,7 @@ fn open(
     if response.status.is_success() && response.body.is_empty() {
         return Ok((Json::Null, None));
     }
+    page::refuse(call, response)?;
     let envelope = serde_json::from_slice::<Envelope>(&response.body);
     match envelope {
         Ok(envelope) if envelope.success && response.status.is_success() => {

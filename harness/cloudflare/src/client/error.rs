@@ -39,6 +39,31 @@ pub enum ApiError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something on the way answered in place of the API, with a page for people.
+    #[error(
+        "{call} was answered with a page in place of JSON (status {status}{}{}): {}",
+        in_words(", Ray ID ", ray),
+        in_words(", titled ", title),
+        if *is_challenge { CHALLENGED } else { IN_BETWEEN }
+    )]
+    Page {
+        /// Method and path.
+        call: String,
+        /// The HTTP status.
+        status: u16,
+        /// What Cloudflare's support finds the request by.
+        ray: Option<String>,
+        /// The page's title.
+        title: Option<String>,
+        /// Whether Cloudflare's bot protection made it.
+        is_challenge: bool,
+    },
+    /// The machine's own way to the network cannot be taken.
+    #[error("{reason}")]
+    Network {
+        /// Why.
+        reason: String,
+    },
     /// The API's address is not usable.
     #[error("`{url}` is not the address of an API: {reason}")]
     Address {
@@ -65,6 +90,19 @@ impl fmt::Display for Said {
             code => write!(f, "{} (code {code})", self.message),
         }
     }
+}
+
+/// What helps where the client was challenged.
+const CHALLENGED: &str = "Cloudflare's bot protection challenged this client, as it does with shared addresses such as a CI's; run \
+                          it from another address, or give the Ray ID to Cloudflare's support";
+
+/// What helps where a page came from somebody else.
+const IN_BETWEEN: &str = "the API itself was not reached, or is down; where a proxy is in between, sign in to it or ask who runs it, \
+                          otherwise try again later";
+
+fn in_words(before: &str, text: &Option<String>) -> String {
+    text.as_ref()
+        .map_or(String::new(), |text| format!("{before}{text}"))
 }
 
 fn listed(errors: &[Said]) -> String {
@@ -101,8 +139,8 @@ impl ApiError {
     pub fn is_uncertain(&self) -> bool {
         match self {
             Self::Unanswered { .. } | Self::Answer { .. } => true,
-            Self::Refused { status, .. } => *status >= 500,
-            Self::Later { .. } | Self::Address { .. } => false,
+            Self::Refused { status, .. } | Self::Page { status, .. } => *status >= 500,
+            Self::Later { .. } | Self::Network { .. } | Self::Address { .. } => false,
         }
     }
 }

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use edgeproof_ground::{causes, clock::Clock};
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
-use tokio_rustls::rustls::crypto::ring;
+use jiff::Timestamp;
 use url::Url;
 
-use super::{error::ApiError, secret::Secret};
+use super::{
+    error::ApiError,
+    network::{Network, Way},
+    secret::Secret,
+};
 
 /// How often a call is made at most.
 const ATTEMPTS: u32 = 3;
@@ -41,6 +40,13 @@ pub enum Waiting {
 }
 
 impl Waiting {
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Real => Timestamp::now(),
+            Self::On(clock) => Timestamp::from_millisecond(clock.now()).unwrap_or_default(),
+        }
+    }
+
     async fn wait(&self, time: Duration) {
         match self {
             Self::Real => tokio::time::sleep(time).await,
@@ -97,13 +103,26 @@ impl ApiRequest {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
-    retry_after: Option<Duration>,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// The text of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long the API asks to wait before the next attempt.
+    fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header("retry-after")?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
 }
 
 /// A connection to one API.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    way: Way,
     base: String,
     token: Secret,
     headers: Vec<(&'static str, &'static str)>,
@@ -120,7 +139,12 @@ impl std::fmt::Debug for Http {
 
 impl Http {
     /// A client of the API at `base`. Plain HTTP is spoken on this machine only: the token is not for the network.
-    pub(super) fn new(base: &str, token: Secret, waiting: Waiting) -> Result<Self, ApiError> {
+    pub(super) fn new(
+        base: &str,
+        token: Secret,
+        waiting: Waiting,
+        network: &Network,
+    ) -> Result<Self, ApiError> {
         let wrong = |reason| ApiError::Address {
             url: base.to_owned(),
             reason,
@@ -140,14 +164,9 @@ impl Http {
         if HeaderValue::try_from(format!("Bearer {}", token.reveal())).is_err() {
             return Err(wrong("its token has characters that a token cannot have"));
         }
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(ring::default_provider())
-            .map_err(|_| wrong("TLS could not be set up"))?
-            .https_or_http()
-            .enable_http1()
-            .build();
+        let to = base.parse().map_err(|_| wrong("it is not a URL"))?;
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            way: network.way(&to, local)?,
             base: base.trim_end_matches('/').to_owned(),
             token,
             headers: Vec::new(),
@@ -159,6 +178,15 @@ impl Http {
     pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.waiting.now()
+    }
+
+    /// Waits as between two attempts of one call.
+    pub(super) async fn pause(&self, time: u32) {
+        self.waiting.wait(FIRST_WAIT * time).await;
     }
 
     /// A text of the API without the token.
@@ -181,7 +209,7 @@ impl Http {
                 return answer;
             }
             if let Ok(answer) = &answer
-                && let Some(asked) = answer.retry_after
+                && let Some(asked) = answer.retry_after()
             {
                 if asked > LONGEST_WAIT {
                     return Err(ApiError::Later {
@@ -207,26 +235,24 @@ impl Http {
 
     async fn exchange(&self, call: &ApiRequest) -> Result<Answer, ApiError> {
         let response = self
-            .client
+            .way
             .request(self.request(call)?)
             .await
             // hyper's own text says little.
-            .map_err(|error| self.unanswered(call, &causes::with_causes(&error)))?;
-        let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        let body = Limited::new(response.into_body(), MAX_RESPONSE)
+            .map_err(|error| {
+                let why = causes::with_causes(&error);
+                self.unanswered(call, &format!("{why}{}", self.way.hint(&why)))
+            })?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_RESPONSE)
             .collect()
             .await
             .map_err(|error| self.unanswered(call, &error.to_string()))?
             .to_bytes();
         Ok(Answer {
-            status,
+            status: head.status,
             body,
-            retry_after,
+            headers: head.headers,
         })
     }
 
@@ -274,6 +300,7 @@ mod tests {
         TlsAcceptor,
         rustls::{
             ServerConfig,
+            crypto::ring,
             pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
         },
     };
@@ -281,7 +308,8 @@ mod tests {
     use super::*;
 
     fn http(base: &str, token: &str) -> Result<Http, ApiError> {
-        Http::new(base, Secret::new(token), Waiting::On(Clock::default()))
+        let waiting = Waiting::On(Clock::default());
+        Http::new(base, Secret::new(token), waiting, &Network::default())
     }
 
     #[rstest]

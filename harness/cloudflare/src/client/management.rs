@@ -7,6 +7,8 @@ use serde_json::{Value as Json, json};
 use super::{
     error::{ApiError, Said},
     http::{ApiRequest, Http, Repeat, Waiting},
+    network::Network,
+    page,
     secret::Secret,
 };
 
@@ -94,7 +96,21 @@ impl Management {
     /// # Errors
     /// When that is no address of an API.
     pub fn new(base: &str, key: Secret, waiting: Waiting) -> Result<Self, ApiError> {
-        let http = Http::new(base, key, waiting)?.with_header("x-api-version", VERSION);
+        Self::over(base, key, waiting, &Network::default())
+    }
+
+    /// The same over a machine's own way to the network.
+    ///
+    /// # Errors
+    /// When that is no address of an API, or the way cannot be taken.
+    pub fn over(
+        base: &str,
+        key: Secret,
+        waiting: Waiting,
+        network: &Network,
+    ) -> Result<Self, ApiError> {
+        let http = Http::new(base, key, waiting, network)?;
+        let http = http.with_header("x-api-version", VERSION);
         Ok(Self { http })
     }
 
@@ -108,13 +124,12 @@ impl Management {
         Ok(found.map(|environment| environment.id))
     }
 
-    /// All keys of this name.
+    /// All keys of the workspace.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
-    pub async fn keys(&self, name: &str) -> Result<Vec<ApiKey>, ApiError> {
-        let all: Vec<ApiKey> = self.list("/api-keys").await?;
-        Ok(all.into_iter().filter(|key| key.name == name).collect())
+    pub async fn keys(&self) -> Result<Vec<ApiKey>, ApiError> {
+        self.list("/api-keys").await
     }
 
     /// Makes a key. It is made once: where the answer is lost, so is the key, and whoever asked looks for it by name.
@@ -185,6 +200,7 @@ impl Management {
 
     async fn open(&self, call: &ApiRequest) -> Result<Page, ApiError> {
         let response = self.http.send(call).await?;
+        page::refuse(call, &response)?;
         if response.status.is_success() {
             if response.body.is_empty() {
                 return Ok(Page {

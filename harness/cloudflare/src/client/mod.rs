@@ -8,17 +8,20 @@ mod error;
 mod http;
 mod management;
 mod multipart;
+mod network;
+mod page;
 mod secret;
 mod upload;
 
 pub(crate) use cloudflare::variables;
 pub use cloudflare::{
-    Account, Binding, Cloudflare, DnsRecord, Running, Script, TokenStatus, Uploaded, WorkerRoute,
-    ZoneFound,
+    Account, Binding, Cloudflare, Deployed, DnsRecord, Past, Script, Share, TokenStatus, Version,
+    VersionHead, WorkerRoute, ZoneFound,
 };
 pub use error::{ApiError, Said};
 pub use http::Waiting;
 pub use management::{ApiKey, KeyType, Management};
+pub use network::Network;
 pub use secret::Secret;
 pub use upload::{Metadata, Upload, UploadError};
 

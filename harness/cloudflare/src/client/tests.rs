@@ -8,7 +8,7 @@ use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rstest::rstest;
 
-use super::{ApiError, KeyType, Management, Secret, Waiting};
+use super::{ApiError, ApiKey, KeyType, Management, Secret, Waiting};
 
 async fn platform(faults: Vec<PlatformFault>) -> Fingerprint {
     let settings = PlatformSettings {
@@ -25,6 +25,12 @@ fn client(platform: &Fingerprint, key: &str) -> Management {
     Management::new(&base, Secret::new(key), waiting).unwrap()
 }
 
+async fn keys_named(client: &Management, name: &str) -> Vec<ApiKey> {
+    let mut keys = client.keys().await.unwrap();
+    keys.retain(|key| key.name == name);
+    keys
+}
+
 #[tokio::test]
 async fn a_secret_key_is_told_once_and_works_until_it_is_deleted() {
     let platform = platform(Vec::new()).await;
@@ -36,7 +42,7 @@ async fn a_secret_key_is_told_once_and_works_until_it_is_deleted() {
         .await
         .unwrap();
     let secret = made.token.unwrap();
-    let found = client.keys("one key").await.unwrap();
+    let found = keys_named(&client, "one key").await;
     assert_eq!(found[0].token, None);
     assert_eq!(found[0].environment.as_ref(), Some(&environment));
 
@@ -65,7 +71,7 @@ async fn all_pages_of_a_list_are_read() {
     for _ in 0..101 {
         platform.make_keys("default");
     }
-    assert_eq!(client.keys("default").await.unwrap().len(), 204);
+    assert_eq!(keys_named(&client, "default").await.len(), 204);
 }
 
 #[rstest]
@@ -100,5 +106,5 @@ async fn a_lost_answer_is_uncertain_and_the_key_is_there() {
     let client = client(&platform, platform.management_key());
     let made = client.create_key("one key", KeyType::Secret, None).await;
     assert!(matches!(&made, Err(error @ ApiError::Answer { .. }) if error.is_uncertain()));
-    assert_eq!(client.keys("one key").await.unwrap().len(), 1);
+    assert_eq!(keys_named(&client, "one key").await.len(), 1);
 }

@@ -42,10 +42,8 @@ pub struct Metadata {
     pub variables: BTreeMap<String, String>,
     /// Secrets and their values.
     pub secrets: BTreeMap<String, Secret>,
-    /// Secrets that stay what they are.
-    pub kept_secrets: Vec<String>,
-    /// Words that mark the worker.
-    pub tags: Vec<String>,
+    /// Secrets that stay what they are in a version of the worker: their names, and the version.
+    pub kept_secrets: Vec<(String, String)>,
     /// What the version says of itself.
     pub message: String,
 }
@@ -109,7 +107,8 @@ impl Upload {
             |(name, text)| json!({"type": "secret_text", "name": name, "text": text.reveal()}),
         );
         let kept = metadata.kept_secrets.iter();
-        let kept = kept.map(|name| json!({"type": "inherit", "name": name}));
+        let kept = kept
+            .map(|(name, version)| json!({"type": "inherit", "name": name, "version_id": version}));
         let bindings: Vec<Json> = variables.chain(secrets).chain(kept).collect();
         let main = self.modules.first().map(|(name, _, _)| name.as_str());
         let main_key = match self.syntax {
@@ -121,7 +120,7 @@ impl Upload {
             "bindings": bindings,
             "compatibility_date": COMPATIBILITY_DATE,
             "compatibility_flags": [],
-            "tags": metadata.tags,
+            "keep_bindings": [],
             "annotations": {"workers/message": metadata.message},
         })
     }

@@ -1,8 +1,9 @@
 //! Deletes a deployment: routes, worker, keys. The ruleset stays.
 //!
-//! Nothing here is undone where it breaks off: what is gone stays gone, and a second attempt goes on with the rest.
+//! Nothing here is undone where it breaks off: what is gone stays gone, and a second attempt goes on with the rest. Before
+//! each removal what it removes is read again: what somebody has changed meanwhile is not removed.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 
@@ -11,9 +12,10 @@ use super::{
     apply::Stop,
     current::{self, CurrentScript},
     error::{DeployError, Reason, Refusal},
+    history::{self, History},
     site::Site,
 };
-use crate::client::ApiKey;
+use crate::client::{ApiKey, WorkerRoute};
 
 /// What deleting a deployment removes.
 #[derive(Clone, Debug, Serialize)]
@@ -35,8 +37,11 @@ pub struct Deletion {
 #[derive(Clone, Debug, Default)]
 struct Found {
     account: String,
-    /// Zone, id and pattern of each route.
-    routes: Vec<(String, String, String)>,
+    /// Each route with its zone.
+    routes: Vec<(String, WorkerRoute)>,
+    /// The deployment of the worker that counts, and its version.
+    deployment: String,
+    version: String,
     keys: Vec<ApiKey>,
 }
 
@@ -67,27 +72,28 @@ impl Deployer {
             },
             ..Found::default()
         };
+        // The worker is read first: whoever changes routes after it has changed the worker as well, or the routes alone.
+        let script = CurrentScript::read(&self.cloudflare, &found.account, worker).await?;
+        if script.as_ref().is_some_and(|script| !script.is_made_here()) {
+            return Err(Refusal::Foreign(worker.to_owned()).into());
+        }
+        self.check_nobody_is_at_it(worker, script.as_ref())?;
         let mut domain = None;
         for (name, site) in &sites {
             for route in self.cloudflare.routes(&site.zone).await? {
                 if route.script.as_deref() == Some(worker) {
                     domain.get_or_insert_with(|| name.clone());
-                    found
-                        .routes
-                        .push((site.zone.clone(), route.id, route.pattern));
+                    found.routes.push((site.zone.clone(), route));
                 }
             }
-        }
-        let script = CurrentScript::read(&self.cloudflare, &found.account, worker).await?;
-        if script
-            .as_ref()
-            .is_some_and(|script| !script.marks.made_here)
-        {
-            return Err(Refusal::Foreign(worker.to_owned()).into());
         }
         found.keys = current::keys(management, &found.account, worker).await?;
         if script.is_none() && found.routes.is_empty() && found.keys.is_empty() {
             return Err(Refusal::NotDeployed(worker.to_owned()).into());
+        }
+        if let Some(script) = &script {
+            found.deployment.clone_from(&script.deployment);
+            found.version.clone_from(&script.version.id);
         }
         self.check_deletion(&sites, &found).await?;
         Ok(Deletion {
@@ -98,7 +104,7 @@ impl Deployer {
             routes: found
                 .routes
                 .iter()
-                .map(|(_, _, pattern)| pattern.clone())
+                .map(|(_, route)| route.pattern.clone())
                 .collect(),
             has_worker: script.is_some(),
             keys: found.keys.len(),
@@ -131,7 +137,7 @@ impl Deployer {
     ) -> Result<(), DeployError> {
         let mut refusals = Vec::new();
         for (name, site) in sites {
-            if found.routes.iter().any(|(zone, _, _)| *zone == site.zone) {
+            if found.routes.iter().any(|(zone, _)| *zone == site.zone) {
                 refusals.extend(self.check_permissions(site, name).await?);
             }
         }
@@ -159,6 +165,7 @@ impl Deployer {
             Err(Reason::Api(error)) if removed.is_empty() && !error.is_uncertain() => {
                 Err(error.into())
             }
+            Err(Reason::Raced(raced)) if removed.is_empty() => Err(Refusal::Raced(raced).into()),
             Err(reason) => Err(DeployError::HalfMade {
                 reason,
                 undone: Vec::new(),
@@ -178,28 +185,81 @@ impl Deployer {
             account,
             routes,
             keys,
+            ..
         } = &deletion.found;
         let mut done = |what: String| {
             report(&format!("{what} removed"));
             removed.push(what);
         };
         // Routes go first: without its worker a route answers nothing.
-        for (zone, id, pattern) in routes {
+        for (zone, planned) in routes {
             stop.check()?;
-            self.cloudflare.delete_route(zone, id).await?;
-            done(route(pattern));
+            self.check_worker(deletion).await?;
+            self.check_route(zone, planned).await?;
+            self.cloudflare.delete_route(zone, &planned.id).await?;
+            done(route(&planned.pattern));
         }
         if deletion.has_worker {
             stop.check()?;
+            self.check_worker(deletion).await?;
+            self.check_no_other_route(deletion).await?;
             self.cloudflare
                 .delete_script(account, &deletion.worker)
                 .await?;
             done(worker(&deletion.worker));
         }
         stop.check()?;
-        if !keys.is_empty() {
-            self.delete_keys(account, &deletion.worker).await?;
+        if let Some(management) = self.management.as_ref().filter(|_| !keys.is_empty()) {
+            // These and no others: whoever deploys anew meanwhile has made keys of its own.
+            for key in keys {
+                management.delete_key(&key.id).await?;
+            }
             done(KEYS.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether a route is still what it was when the deletion was planned, or gone.
+    async fn check_route(&self, zone: &str, planned: &WorkerRoute) -> Result<(), Reason> {
+        let routes = self.cloudflare.routes(zone).await?;
+        match routes.iter().find(|route| route.id == planned.id) {
+            Some(route) if route != planned => Err(Reason::Raced(format!(
+                "the route `{}` was changed by somebody else meanwhile",
+                planned.pattern
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the worker is still what it was when the deletion was planned, or gone.
+    async fn check_worker(&self, deletion: &Deletion) -> Result<(), Reason> {
+        let Deletion { worker, found, .. } = deletion;
+        let past = self.cloudflare.past(&found.account, worker).await?;
+        let history = past.map(History::new);
+        let standing = history
+            .as_ref()
+            .and_then(|history| history.standing(Some(&found.deployment)));
+        if standing.is_some_and(|standing| history::version(standing) != found.version) {
+            return Err(Reason::Raced(format!(
+                "the worker `{worker}` was changed by somebody else meanwhile"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether nobody has led another route to the worker: it would go with the worker.
+    async fn check_no_other_route(&self, deletion: &Deletion) -> Result<(), Reason> {
+        let Deletion { worker, found, .. } = deletion;
+        let zones: BTreeSet<&String> = found.routes.iter().map(|(zone, _)| zone).collect();
+        for zone in zones {
+            let routes = self.cloudflare.routes(zone).await?;
+            let to_it = |route: &&WorkerRoute| route.script.as_ref() == Some(worker);
+            if let Some(route) = routes.iter().find(to_it) {
+                return Err(Reason::Raced(format!(
+                    "the route `{}` was led to the worker `{worker}` by somebody else meanwhile",
+                    route.pattern
+                )));
+            }
         }
         Ok(())
     }
@@ -227,7 +287,7 @@ fn standing(deletion: &Deletion, removed: &[String]) -> Vec<String> {
         .collect();
     if let Some(first) = left.first_mut() {
         // Its answer may have been lost.
-        first.push_str("(or not: its response was lost)");
+        first.push_str(" (or not: its response was lost)");
     }
     left.push("run the deletion again to remove these".to_owned());
     left

@@ -9,7 +9,7 @@ use edgeproof_deployment::derived_routes;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{current::CurrentScript, plan::by_hand};
+use super::current::CurrentScript;
 use crate::client::WorkerRoute;
 
 /// The variables that only a Flow worker has.
@@ -54,22 +54,23 @@ impl DeployedFlow {
         script: &CurrentScript,
         routes: &[WorkerRoute],
     ) -> Option<Self> {
-        let variables = &script.variables;
+        let variables = &script.variables();
+        let made_here = script.is_made_here();
         let is_flow = OF_FLOW.iter().any(|name| variables.contains_key(*name));
-        if !is_flow && !script.marks.made_here {
+        if !is_flow && !made_here {
             return None;
         }
         let own = routes
             .iter()
             .filter(|route| route.script.as_deref() == Some(worker));
         let routes: Vec<String> = own.map(|route| route.pattern.clone()).collect();
-        let mut drift = by_hand(script);
-        if script.marks.made_here {
+        let mut drift = script.by_hand();
+        if made_here {
             drift.extend(of_routes(&expected_routes(variables), &routes));
         }
         Some(Self {
             worker: worker.to_owned(),
-            made_here: script.marks.made_here,
+            made_here,
             identification_pages: texts(variables, "IDENTIFICATION_PAGE_URLS", |page| {
                 page.as_str().map(str::to_owned)
             }),
@@ -83,7 +84,7 @@ impl DeployedFlow {
             failure_mode: failure_mode(variables),
             ruleset: variables.get("FP_RULESET_ID").cloned(),
             region: variables.get("FP_REGION").cloned(),
-            version: script.marks.bundle.clone(),
+            version: script.mark.as_ref().map(|mark| mark.bundle.clone()),
             modified_on,
             drift,
             routes,
@@ -172,7 +173,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::client::{Binding, Running};
+    use crate::client::{Binding, Version};
 
     fn deployed(variables: &[(&str, &str)], tags: &[&str]) -> Option<DeployedFlow> {
         let bindings = variables
@@ -184,11 +185,16 @@ mod tests {
             })
             .collect();
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        let running = Running {
-            bindings,
-            ..Running::default()
+        let script = CurrentScript {
+            version: Version {
+                bindings,
+                ..Version::default()
+            },
+            runs: true,
+            tags,
+            ..CurrentScript::default()
         };
-        DeployedFlow::of("w", None, &CurrentScript::new(running, tags), &[])
+        DeployedFlow::of("w", None, &script, &[])
     }
 
     #[rstest]

@@ -56,3 +56,29 @@ impl Desired {
         })
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A deployment `flow` of these routes in `shop.example`.
+    pub(in crate::deploy) fn with_routes(routes: &[&str]) -> Desired {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("index.js"), "export default {}").unwrap();
+        let upload = Upload::read(directory.path()).unwrap();
+        Desired {
+            worker: "flow".to_owned(),
+            zone: "shop.example".to_owned(),
+            hosts: BTreeSet::from(["shop.example".to_owned()]),
+            variables: BTreeMap::from([
+                ("FP_REGION".to_owned(), "eu".to_owned()),
+                ("PROTECTED_APIS".to_owned(), "[1]".to_owned()),
+            ]),
+            routes: routes.iter().map(|route| (*route).to_owned()).collect(),
+            bundle: upload.hash(),
+            upload,
+            environment: None,
+            uncovered: BTreeSet::new(),
+        }
+    }
+}

@@ -52,9 +52,12 @@ pub enum Reason {
     /// An API.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// Ctrl-C.
+    /// Ctrl-C, or an order to end.
     #[error("interrupted")]
     Interrupted,
+    /// Somebody else changed what the plan was made of.
+    #[error("{0}; plan again")]
+    Raced(String),
 }
 
 /// A rule that forbids a deployment.
@@ -114,9 +117,56 @@ pub enum Refusal {
         /// The worker; a route without one keeps workers away.
         worker: Option<String>,
     },
+    /// A route of another worker, in other words, takes all that one of ours is for.
+    #[error(
+        "the route `{theirs}` {} and wins over `{own}`, for example for {example}; remove it, or deploy to other URLs",
+        served_by(worker.as_deref())
+    )]
+    RouteOutranked {
+        /// Ours.
+        own: String,
+        /// The other one.
+        theirs: String,
+        /// Its worker; a route without one keeps workers away.
+        worker: Option<String>,
+        /// A URL of ours that it takes.
+        example: String,
+    },
     /// A worker of this name is not ours.
     #[error("there is a worker `{0}` that was not deployed with edgeproof; it is not overwritten")]
     Foreign(String),
+    /// Another attempt has begun, and was not finished.
+    #[error(
+        "another run began to deploy `{worker}` {since} s ago; wait until it is done, or, if it was killed, {wait} s, or let \
+         `--take-over` continue from there at once"
+    )]
+    UnderWay {
+        /// The worker.
+        worker: String,
+        /// Seconds since it uploaded.
+        since: i64,
+        /// Seconds until it is taken for killed.
+        wait: i64,
+    },
+    /// Somebody else changed what the plan was made of, before anything else was changed.
+    #[error("{0}; plan again")]
+    Raced(String),
+    /// Several versions share the requests.
+    #[error(
+        "several versions of `{0}` share its requests (a gradual deployment); finish that first, in the dashboard or with \
+         `wrangler versions deploy`"
+    )]
+    Split(String),
+    /// Several zones have the name.
+    #[error(
+        "the token sees the zone `{zone}` in several accounts: {accounts}; set CLOUDFLARE_ACCOUNT_ID to the one to use"
+    )]
+    WhichZone {
+        /// The zone.
+        zone: String,
+        /// The accounts, by name and id.
+        accounts: String,
+    },
     /// The keys would have to be others.
     #[error(
         "the keys of `{worker}` {why}; keys are not rotated: delete the deployment and create it again"

@@ -1,22 +1,26 @@
 //! Deployments at Cloudflare: one file, planned, applied, listed and deleted through the REST API.
 //!
-//! What is deployed is read back from Cloudflare each time; nothing about it is kept on this machine. A worker that was
-//! made here is marked by its tags: the hashes of what was uploaded, so that later changes by hand are noticed.
+//! What is deployed is read back from Cloudflare each time; nothing about it is kept on this machine. A version that was
+//! made here says so, with the hashes of what was uploaded, so that later changes by hand are noticed.
 
 mod apply;
+mod attempt;
+mod conflicts;
 mod current;
 mod delete;
 mod deployed;
 mod desired;
 mod error;
 mod file;
-mod marks;
+mod history;
+mod mark;
 mod place;
 mod plan;
 mod rules;
 pub mod schema;
 mod show;
 mod site;
+mod under_way;
 mod undo;
 
 pub use apply::{Planned, Stop};
@@ -46,6 +50,8 @@ pub struct Deployer {
     pub account: Option<String>,
     /// A directory with the worker of deployments that name none; the one of this repository, built when it is needed.
     pub worker: Option<PathBuf>,
+    /// Whether an attempt that began lately and was not finished is taken for killed.
+    pub take_over: bool,
 }
 
 impl Deployer {

@@ -5,11 +5,12 @@ use std::{collections::BTreeSet, fmt};
 use serde::Serialize;
 
 use super::{
+    conflicts,
     current::{Current, CurrentScript},
     desired::{Desired, PUBLIC_KEY, SECRET_KEY},
     error::Refusal,
 };
-use crate::client::{ApiKey, KeyType};
+use crate::client::ApiKey;
 
 /// What applying a file would change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -91,20 +92,26 @@ pub enum Change {
 
 /// Compares, or says every rule that forbids it.
 pub(super) fn plan(desired: &Desired, current: &Current) -> Result<Plan, Vec<Refusal>> {
-    let mut refusals = taken(desired, current);
+    let mut refusals = conflicts::refusals(desired, &current.routes);
     let mut plan = Plan {
         worker: desired.worker.clone(),
         zone: desired.zone.clone(),
         action: Action::Create,
         changes: Vec::new(),
         by_hand: Vec::new(),
-        advice: desired.uncovered.iter().map(|host| advice(host)).collect(),
+        advice: desired
+            .uncovered
+            .iter()
+            .map(|host| uncovered(host))
+            .chain(conflicts::advice(desired, &current.routes))
+            .collect(),
     };
     match &current.script {
         None => create(&mut plan, desired, current),
-        Some(script) if !script.marks.made_here => {
+        Some(script) if !script.is_made_here() => {
             refusals.push(Refusal::Foreign(desired.worker.clone()));
         }
+        Some(script) if script.is_split => refusals.push(Refusal::Split(desired.worker.clone())),
         Some(script) => match public_key(desired, current, script) {
             Ok(public) => edit(&mut plan, desired, script, public),
             Err(refusal) => refusals.push(refusal),
@@ -126,26 +133,11 @@ pub(super) fn plan(desired: &Desired, current: &Current) -> Result<Plan, Vec<Ref
 }
 
 /// What closes the ways around the worker on a host that is not covered.
-fn advice(host: &str) -> String {
+fn uncovered(host: &str) -> String {
     format!(
         "a call to `{host}` in a spelling that no route matches (/API/…, //api/…) passes the worker by: `coverage: host` \
          adds the route `{host}/*`, `coverage: urls` says that it is meant; see `edgeproof explain host-not-covered`"
     )
-}
-
-/// The wanted routes that are somebody else's.
-fn taken(desired: &Desired, current: &Current) -> Vec<Refusal> {
-    let wanted = |pattern: &str| desired.routes.contains(pattern);
-    let others = current
-        .routes
-        .iter()
-        .filter(|route| route.script.as_ref() != Some(&desired.worker) && wanted(&route.pattern));
-    others
-        .map(|route| Refusal::RouteTaken {
-            pattern: route.pattern.clone(),
-            worker: route.script.clone(),
-        })
-        .collect()
 }
 
 fn create(plan: &mut Plan, desired: &Desired, current: &Current) {
@@ -188,11 +180,7 @@ fn public_key<'a>(
         worker: desired.worker.clone(),
         why,
     };
-    let of = |kind| {
-        let mut found = current.keys.iter().filter(move |key| key.kind == kind);
-        found.next()
-    };
-    let (Some(public), Some(secret)) = (of(KeyType::Public), of(KeyType::Secret)) else {
+    let Some((public, secret)) = script.keys(&current.keys) else {
         return Err(refused("no longer exist in the Fingerprint workspace"));
     };
     if !script.has_secret(SECRET_KEY) {
@@ -215,21 +203,20 @@ pub(super) fn token(key: &ApiKey) -> Option<&str> {
 }
 
 fn edit(plan: &mut Plan, desired: &Desired, script: &CurrentScript, public: &str) {
-    let marks = &script.marks;
-    let is_other = marks.bundle.as_ref() != Some(&desired.bundle);
-    if is_other || script.is_script_changed() || script.is_unfinished() {
+    let made_here = script.mark.as_ref();
+    let is_other = made_here.is_none_or(|mark| mark.bundle != desired.bundle);
+    if is_other || script.is_unfinished() {
         plan.changes.push(Change::Worker {
-            before: (!script.is_script_changed())
-                .then(|| marks.bundle.clone())
-                .flatten(),
+            before: made_here.map(|mark| mark.bundle.clone()),
             after: desired.bundle.clone(),
         });
     }
     let mut wanted = desired.variables.clone();
     wanted.insert(PUBLIC_KEY.to_owned(), public.to_owned());
-    let names: BTreeSet<&String> = wanted.keys().chain(script.variables.keys()).collect();
+    let deployed = script.variables();
+    let names: BTreeSet<&String> = wanted.keys().chain(deployed.keys()).collect();
     for name in names {
-        let (before, after) = (script.variables.get(name), wanted.get(name));
+        let (before, after) = (deployed.get(name), wanted.get(name));
         if before != after {
             plan.changes.push(Change::Variable {
                 name: name.clone(),
@@ -238,33 +225,15 @@ fn edit(plan: &mut Plan, desired: &Desired, script: &CurrentScript, public: &str
             });
         }
     }
-    for binding in script
-        .others
-        .iter()
-        .filter(|other| other.name != SECRET_KEY)
-    {
+    let others = script.version.bindings.iter();
+    for binding in others.filter(|other| other.kind != "plain_text" && other.name != SECRET_KEY) {
         plan.changes.push(Change::Binding {
             name: binding.name.clone(),
             kind: binding.kind.clone(),
             added: false,
         });
     }
-    plan.by_hand = by_hand(script);
-}
-
-/// What was changed at Cloudflare since the last deployment.
-pub(super) fn by_hand(script: &CurrentScript) -> Vec<String> {
-    let mut found = Vec::new();
-    if script.is_script_changed() {
-        found.push("the script was changed by hand".to_owned());
-    }
-    if script.marks.made_here && !script.marks.has_variables(&script.variables) {
-        found.push("variables were changed by hand".to_owned());
-    }
-    if script.is_unfinished() {
-        found.push("the last attempt was interrupted".to_owned());
-    }
-    found
+    plan.by_hand = script.by_hand();
 }
 
 fn routes(plan: &mut Plan, desired: &Desired, current: &Current) {
@@ -380,28 +349,16 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{Binding, Running, Secret, Upload, WorkerRoute},
-        deploy::marks::Marks,
+        client::{Binding, KeyType, Secret, Version, WorkerRoute},
+        deploy::{
+            current::CurrentScript,
+            desired::tests::with_routes,
+            mark::{self, Mark},
+        },
     };
 
     fn desired() -> Desired {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("index.js"), "export default {}").unwrap();
-        let upload = Upload::read(directory.path()).unwrap();
-        Desired {
-            worker: "flow".to_owned(),
-            zone: "shop.example".to_owned(),
-            hosts: BTreeSet::from(["shop.example".to_owned()]),
-            variables: BTreeMap::from([
-                ("FP_REGION".to_owned(), "eu".to_owned()),
-                ("PROTECTED_APIS".to_owned(), "[1]".to_owned()),
-            ]),
-            routes: BTreeSet::from(["shop.example/a".to_owned(), "shop.example/b*".to_owned()]),
-            bundle: upload.hash(),
-            upload,
-            environment: None,
-            uncovered: BTreeSet::new(),
-        }
+        with_routes(&["shop.example/a", "shop.example/b*"])
     }
 
     fn route(pattern: &str, script: Option<&str>) -> WorkerRoute {
@@ -409,6 +366,7 @@ mod tests {
             id: "1".to_owned(),
             pattern: pattern.to_owned(),
             script: script.map(str::to_owned),
+            request_limit_fail_open: None,
         }
     }
 
@@ -442,22 +400,29 @@ mod tests {
     fn deployed(desired: &Desired) -> Current {
         let mut variables = desired.variables.clone();
         variables.insert(PUBLIC_KEY.to_owned(), "pk".to_owned());
-        let mut marks = Marks::of(&desired.bundle, &variables);
-        marks.etag = Some("e1".to_owned());
+        let mark = Mark {
+            bundle: desired.bundle.clone(),
+            variables: mark::hash(&variables),
+            is_first: true,
+            attempt: "1".to_owned(),
+        };
         let mut bindings: Vec<Binding> = variables
             .iter()
             .map(|(name, text)| plain(name, text))
             .collect();
         bindings.push(secret(SECRET_KEY));
         Current {
-            script: Some(CurrentScript::new(
-                Running {
-                    version: "v1".to_owned(),
-                    etag: "\"e1\"".to_owned(),
+            script: Some(CurrentScript {
+                version: Version {
+                    id: "v1".to_owned(),
+                    etag: "e1".to_owned(),
                     bindings,
                 },
-                marks.tags(),
-            )),
+                runs: true,
+                mark: Some(mark),
+                tags: mark::finished_tags(&[], "1"),
+                ..CurrentScript::default()
+            }),
             routes: desired
                 .routes
                 .iter()
@@ -496,12 +461,14 @@ mod tests {
         let desired = desired();
         let mut current = deployed(&desired);
         let script = current.script.as_mut().unwrap();
-        script.etag = "e2".to_owned();
-        script
-            .variables
-            .insert("FP_REGION".to_owned(), "us".to_owned());
-        script.variables.insert("EXTRA".to_owned(), "1".to_owned());
-        script.others.push(secret("MORE"));
+        script.mark = None;
+        script.last_made_here = Some(script.version.clone());
+        script.version.etag = "e2".to_owned();
+        let bindings = &mut script.version.bindings;
+        bindings.retain(|binding| binding.name != "FP_REGION");
+        bindings.push(plain("FP_REGION", "us"));
+        bindings.push(plain("EXTRA", "1"));
+        bindings.push(secret("MORE"));
         current
             .routes
             .retain(|route| route.pattern != "shop.example/a");
@@ -525,7 +492,7 @@ mod tests {
         let desired = desired();
         let mut current = deployed(&desired);
         let script = current.script.as_mut().unwrap();
-        script.marks.etag = None;
+        script.tags.clear();
         current.routes.clear();
         let plan = plan(&desired, &current).unwrap();
         assert!(plan.needs_upload());
@@ -569,7 +536,8 @@ mod tests {
     fn a_worker_of_somebody_else_is_not_overwritten() {
         let refused = refusals(|current| {
             let script = current.script.as_mut().unwrap();
-            script.marks = Marks::default();
+            script.mark = None;
+            script.tags.clear();
         });
         assert_eq!(
             refused,
@@ -598,8 +566,9 @@ mod tests {
                 .script
                 .as_mut()
                 .unwrap()
-                .others
-                .clear())),
+                .version
+                .bindings
+                .retain(|binding| binding.kind == "plain_text"))),
             format!("are incomplete: the worker has no secret FP_SECRET_KEY{rest}")
         );
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use edgeproof_document::{node::YamlNode, problem::Problem};
+use edgeproof_edge::Normalization;
 use edgeproof_ground::{international, pattern::Pattern};
 
 use super::file::DeploymentFile;
@@ -62,6 +63,26 @@ pub(crate) fn host(pattern: &str) -> String {
     let rest = pattern.split_once("://").map_or(pattern, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or_default();
     international::host_or_as_written(host).into_owned()
+}
+
+/// The pattern with its host and path as URLs have them when they reach routes, where it is written otherwise: Cloudflare
+/// compares letter by letter. The case of a host does not count.
+fn as_urls_travel(pattern: &str) -> Option<String> {
+    let start = pattern.find("://").map_or(0, |colon| colon + 3);
+    let path_start = pattern[start..].find('/').map(|slash| start + slash);
+    let (before, path) = pattern.split_at(path_start.unwrap_or(pattern.len()));
+    let (scheme, host) = before.split_at(start);
+    let star = if path.ends_with('*') { "*" } else { "" };
+    let path = path.strip_suffix('*').unwrap_or(path);
+    let travelling = match path {
+        "" => String::new(),
+        path => Normalization::default().apply(path),
+    };
+    if host.is_ascii() && travelling == path {
+        return None;
+    }
+    let host = international::host_or_as_written(host);
+    Some(format!("{scheme}{host}{travelling}{star}"))
 }
 
 struct Found<'a> {
@@ -141,6 +162,13 @@ impl Found<'_> {
         if let Err(error) = pattern.parse::<Pattern>() {
             let help = "host and path, such as `shop.example/signup*`";
             return self.problem(path, error.to_string(), help);
+        }
+        if let Some(travels) = as_urls_travel(pattern) {
+            return self.problem(
+                path,
+                format!("`{pattern}` matches no URL: they reach routes encoded and normalised"),
+                &format!("write `{travels}`"),
+            );
         }
         let host = host(pattern);
         if host.contains('*') {
@@ -226,7 +254,13 @@ mod tests {
         "2:7 `https://shop.example/` is not a host name: it has a character that is not allowed, or invalid punycode",
     ])]
     #[case("zone: shop.example", "zone: example", &["2:7 `example` is not the name of a zone"])]
-    #[case("shop.example/a", "SMÖRGÅS.example/a", &["3:24 `xn--smrgs-pra0j.example` is not in the zone `shop.example`"])]
+    #[case("shop.example/a", "SMÖRGÅS.example/a", &["3:24 `SMÖRGÅS.example/a` matches no URL: they reach routes encoded and normalised"])]
+    #[case::not_ascii("[shop.example/a]", "[{path: /anmälan, prefix: true}]", &["3:24 `shop.example/anmälan*` matches no URL: they reach routes encoded and normalised"])]
+    #[case::a_blank("[shop.example/a]", "['shop.example/my page']", &["3:24 `shop.example/my page` matches no URL: they reach routes encoded and normalised"])]
+    #[case::small_escapes("[shop.example/a]", "[shop.example/anm%c3%a4lan]", &["3:24 `shop.example/anm%c3%a4lan` matches no URL: they reach routes encoded and normalised"])]
+    #[case::needless_escapes("[shop.example/a]", "[shop.example/%61]", &["3:24 `shop.example/%61` matches no URL: they reach routes encoded and normalised"])]
+    #[case::dots("[shop.example/a]", "[shop.example/b/../a]", &["3:24 `shop.example/b/../a` matches no URL: they reach routes encoded and normalised"])]
+    #[case::as_it_travels("[shop.example/a]", "['SHOP.example/anm%C3%A4lan//x*']", &[])]
     #[case("[shop.example/a]", "[]", &["3:23 a deployment without identification pages protects nothing"])]
     #[case("[shop.example/a]", "[other.example/a]", &["3:24 `other.example` is not in the zone `shop.example`"])]
     #[case("[shop.example/a]", "[myshop.example/a]", &["3:24 `myshop.example` is not in the zone `shop.example`"])]
@@ -245,6 +279,19 @@ mod tests {
         #[case] expected: &[&str],
     ) {
         assert_eq!(mistakes(&GOOD.replacen(from, to, 1)), expected);
+    }
+
+    #[rstest]
+    #[case("shop.example/anmälan*", Some("shop.example/anm%C3%A4lan*"))]
+    #[case(
+        "https://SMÖRGÅS.example/my page",
+        Some("https://xn--smrgs-pra0j.example/my%20page")
+    )]
+    #[case("shop.example", None)]
+    #[case("SHOP.example/*", None)]
+    #[case("shop.example/a://b", None)]
+    fn the_pattern_that_is_meant_is_told(#[case] pattern: &str, #[case] expected: Option<&str>) {
+        assert_eq!(as_urls_travel(pattern).as_deref(), expected);
     }
 
     #[rstest]

@@ -13,6 +13,11 @@ use crate::client::{DnsRecord, ZoneFound};
 /// Records that lead traffic to a host.
 const LEADING: [&str; 3] = ["A", "AAAA", "CNAME"];
 
+/// Whether Cloudflare serves a zone of this status; an empty one was not told.
+fn is_active(status: &str) -> bool {
+    matches!(status, "active" | "")
+}
+
 /// The account and zone of a deployment, by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Site {
@@ -54,17 +59,16 @@ impl Deployer {
                 DeployError::from(error)
             }
         })?;
+        // Cloudflare shows international names in letters, whichever way they are asked for.
+        let mut named = zones;
+        named.retain(|found| international::host_or_as_written(&found.name) == zone);
         let ZoneFound {
             id,
             status,
             account,
             ..
-        } = zones
-            .into_iter()
-            // Cloudflare shows international names in letters, whichever way they are asked for.
-            .find(|found| international::host_or_as_written(&found.name) == zone)
-            .ok_or_else(|| Refusal::NoZone(zone.to_owned()))?;
-        if !matches!(status.as_str(), "active" | "") {
+        } = the_one(zone, named)?;
+        if !is_active(&status) {
             let zone = zone.to_owned();
             return Err(Refusal::InactiveZone { zone, status }.into());
         }
@@ -151,6 +155,31 @@ impl Deployer {
     }
 }
 
+/// Of several zones of one name, in several accounts, the one that Cloudflare serves: the others were never delegated to
+/// it, or are no longer.
+fn the_one(zone: &str, mut named: Vec<ZoneFound>) -> Result<ZoneFound, Refusal> {
+    if named.iter().any(|found| is_active(&found.status)) {
+        named.retain(|found| is_active(&found.status));
+    }
+    match named.len() {
+        0 => Err(Refusal::NoZone(zone.to_owned())),
+        1 => Ok(named.remove(0)),
+        _ => {
+            let account = |found: &ZoneFound| {
+                let ZoneFound {
+                    account, status, ..
+                } = found;
+                format!("{} ({}, {status})", account.name, account.id)
+            };
+            let accounts: Vec<String> = named.iter().map(account).collect();
+            Err(Refusal::WhichZone {
+                zone: zone.to_owned(),
+                accounts: accounts.join(", "),
+            })
+        }
+    }
+}
+
 fn missing(permission: &'static str, on: String) -> Refusal {
     Refusal::Permission { permission, on }
 }
@@ -191,6 +220,44 @@ mod tests {
     #[case("a.b.shop.example", &["a.b.shop.example", "*.b.shop.example", "*.shop.example"])]
     fn a_host_may_be_answered_for_by_a_wildcard(#[case] host: &str, #[case] expected: &[&str]) {
         assert_eq!(names("shop.example", host), expected);
+    }
+
+    #[rstest]
+    #[case::one(&[("own", "active")], Ok("own"))]
+    #[case::one_that_is_not_served(&[("own", "moved")], Ok("own"))]
+    #[case::another_was_never_delegated(&[("agency", "pending"), ("own", "active")], Ok("own"))]
+    #[case::another_moved_away(&[("agency", "moved"), ("own", "active")], Ok("own"))]
+    #[case::another_begins(&[("agency", "initializing"), ("own", "active")], Ok("own"))]
+    #[case::none(&[], Err("the token sees no zone `shop.example`"))]
+    #[case::two_that_are_served(
+        &[("agency", "active"), ("own", "active")],
+        Err("several accounts: agency (id of agency, active), own (id of own, active); set CLOUDFLARE_ACCOUNT_ID")
+    )]
+    #[case::two_that_are_not(
+        &[("agency", "pending"), ("own", "moved")],
+        Err("several accounts: agency (id of agency, pending), own (id of own, moved)")
+    )]
+    fn of_zones_of_one_name_the_one_that_is_served_is_meant(
+        #[case] named: &[(&str, &str)],
+        #[case] expected: Result<&str, &str>,
+    ) {
+        let zone = |(account, status): &(&str, &str)| ZoneFound {
+            id: format!("zone of {account}"),
+            name: "shop.example".to_owned(),
+            status: (*status).to_owned(),
+            account: crate::client::Account {
+                id: format!("id of {account}"),
+                name: (*account).to_owned(),
+            },
+        };
+        let found = the_one("shop.example", named.iter().map(zone).collect());
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found.account.name, expected),
+            (Err(refusal), Err(expected)) => {
+                assert!(refusal.to_string().contains(expected), "{refusal}");
+            }
+            (found, expected) => panic!("{found:?}, expected {expected:?}"),
+        }
     }
 
     #[rstest]

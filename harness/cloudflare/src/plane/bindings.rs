@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
+    account::Version,
     error::ApiError,
     limits::{BINDING_NAME, VARIABLE_BYTES, WorkersPlan},
     secret::Secret,
@@ -29,7 +30,8 @@ pub(super) enum BindingValue {
 #[derive(Debug)]
 pub(super) enum Wanted {
     Here(Binding),
-    Inherited(String),
+    /// The name, and the version; without one the latest.
+    Inherited(String, Option<String>),
 }
 
 impl Binding {
@@ -98,7 +100,13 @@ pub(super) fn read(entry: &Value) -> Result<Wanted, ApiError> {
         "secret_text" => here(BindingValue::Secret(Secret::new(
             text("text").ok_or_else(|| missing("text"))?,
         ))),
-        "inherit" => Ok(Wanted::Inherited(name.to_owned())),
+        "inherit" => {
+            let version = text("version_id").filter(|version| *version != "latest");
+            Ok(Wanted::Inherited(
+                name.to_owned(),
+                version.map(str::to_owned),
+            ))
+        }
         other => Err(ApiError::not_emulated(&format!(
             "bindings of type {other}; `{name}` is one"
         ))),
@@ -113,7 +121,7 @@ pub(super) fn read(entry: &Value) -> Result<Wanted, ApiError> {
 pub(super) fn read_of_settings(entry: &Value) -> Result<Wanted, ApiError> {
     let has_value = entry.get("text").is_some() || entry.get("json").is_some();
     match entry.get("name").and_then(Value::as_str) {
-        Some(name) if !has_value => Ok(Wanted::Inherited(name.to_owned())),
+        Some(name) if !has_value => Ok(Wanted::Inherited(name.to_owned(), None)),
         _ => read(entry),
     }
 }
@@ -124,17 +132,21 @@ pub(super) fn read_of_settings(entry: &Value) -> Result<Wanted, ApiError> {
 /// 10057 where there is nothing to inherit, and whatever [`check`] refuses.
 pub(super) fn resolve(
     wanted: Vec<Wanted>,
-    previous: &[Binding],
+    versions: &[Version],
     keep: &[&str],
     plan: WorkersPlan,
 ) -> Result<Vec<Binding>, ApiError> {
+    let latest = versions.last();
+    let previous = latest.map_or(&[][..], |version| &version.bindings);
     let mut bindings = Vec::new();
     for wanted in wanted {
         bindings.push(match wanted {
             Wanted::Here(binding) => binding,
-            Wanted::Inherited(name) => previous
-                .iter()
-                .find(|binding| binding.name == name)
+            Wanted::Inherited(name, version) => version
+                .map_or(latest, |id| {
+                    versions.iter().find(|version| version.id == id)
+                })
+                .and_then(|version| version.bindings.iter().find(|binding| binding.name == name))
                 .cloned()
                 .ok_or_else(|| ApiError::nothing_to_inherit(&name))?,
         });

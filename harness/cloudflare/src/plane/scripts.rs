@@ -168,8 +168,8 @@ pub(super) fn change_settings(
     name: &str,
     patch: &Map<String, Value>,
 ) -> Result<Answer, ApiError> {
-    let latest = account.script(name)?.latest();
-    let latest = latest.ok_or_else(ApiError::no_such_version)?;
+    let versions = &account.script(name)?.versions;
+    let latest = versions.last().ok_or_else(ApiError::no_such_version)?;
     let mut next: Version = versions::next(latest, account, call);
     let mut of_script = Map::new();
     for (key, value) in patch {
@@ -180,7 +180,7 @@ pub(super) fn change_settings(
                 let wanted = wanted
                     .map(bindings::read_of_settings)
                     .collect::<Result<_, _>>()?;
-                next.bindings = bindings::resolve(wanted, &latest.bindings, &[], account.plan)?;
+                next.bindings = bindings::resolve(wanted, versions, &[], account.plan)?;
             }
             "compatibility_date" => {
                 next.options.compatibility_date =

@@ -27,14 +27,14 @@ pub(super) fn of_upload(
     upload: Upload,
 ) -> Result<Version, ApiError> {
     let metadata = upload.metadata;
-    let previous = account.scripts.get(script).and_then(Script::latest);
+    let versions = account.scripts.get(script);
     Ok(Version {
         id: fresh_uuid(),
         created_on: account.now(),
         source: call.source(),
         bindings: bindings::resolve(
             upload.bindings,
-            previous.map_or(&[], |version| &version.bindings),
+            versions.map_or(&[], |script| &script.versions),
             &metadata.kept(),
             account.plan,
         )?,

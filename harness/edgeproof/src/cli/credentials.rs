@@ -1,13 +1,14 @@
 //! What Cloudflare and Fingerprint are asked with. It comes from the environment only: a flag is seen by everybody.
 
 use edgeproof_cloudflare::{
-    client::{CLOUDFLARE_API, Cloudflare, MANAGEMENT_API, Management, Secret, Waiting},
+    client::{CLOUDFLARE_API, Cloudflare, MANAGEMENT_API, Management, Network, Secret, Waiting},
     deploy::Deployer,
 };
 
 use super::CliError;
 
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+const KEY: &str = "FINGERPRINT_MANAGEMENT_API_KEY";
 
 /// Addresses and keys of the APIs.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub struct Credentials {
     account: Option<String>,
     management: String,
     key: Option<Secret>,
+    network: Network,
 }
 
 impl Credentials {
@@ -29,29 +31,44 @@ impl Credentials {
             token: text(TOKEN).map(Secret::new),
             account: text("CLOUDFLARE_ACCOUNT_ID"),
             management: or("FINGERPRINT_MANAGEMENT_API_BASE_URL", MANAGEMENT_API),
-            key: text("FINGERPRINT_MANAGEMENT_API_KEY").map(Secret::new),
+            key: text(KEY).map(Secret::new),
+            network: Network::of_environment(&variable),
         }
     }
 
     /// The deployer that has them.
-    pub(super) fn deployer(&self) -> Result<Deployer, CliError> {
+    pub(super) fn deployer(&self, take_over: bool) -> Result<Deployer, CliError> {
         let token = self.token.clone().ok_or(CliError::NotSet {
             name: TOKEN,
             what: "an API token with Workers Scripts:Edit, Workers Routes:Edit and DNS:Read",
         })?;
+        usable(TOKEN, &token)?;
         let management = match &self.key {
-            Some(key) => Some(Management::new(
-                &self.management,
-                key.clone(),
-                Waiting::Real,
-            )?),
+            Some(key) => {
+                usable(KEY, key)?;
+                let (base, waiting) = (&self.management, Waiting::Real);
+                Some(Management::over(base, key.clone(), waiting, &self.network)?)
+            }
             None => None,
         };
         Ok(Deployer {
-            cloudflare: Cloudflare::new(&self.cloudflare, token, Waiting::Real)?,
+            cloudflare: Cloudflare::over(&self.cloudflare, token, Waiting::Real, &self.network)?,
             management,
             account: self.account.clone(),
             worker: None,
+            take_over,
         })
     }
+}
+
+/// Whether a token can be sent: a line break at its end is easily copied along.
+fn usable(name: &'static str, token: &Secret) -> Result<(), CliError> {
+    let wrong = token.reveal().chars().find(|c| !c.is_ascii_graphic());
+    let what = match wrong {
+        None => return Ok(()),
+        Some('\n' | '\r') => "a line break",
+        Some(c) if c.is_whitespace() => "a blank",
+        Some(_) => "a character that no token has",
+    };
+    Err(CliError::NotAToken { name, what })
 }

@@ -24,6 +24,9 @@ pub(super) enum Command {
         /// Prints JSON.
         #[arg(long)]
         json: bool,
+        /// Takes another run that has begun and is not finished for killed.
+        #[arg(long)]
+        take_over: bool,
     },
     /// Creates or changes the deployment that a file describes; if it fails half-way, the changes are undone.
     Apply {
@@ -66,11 +69,18 @@ pub(super) struct How {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+    /// Takes another run that has begun and is not finished for killed, and continues from there.
+    #[arg(long)]
+    take_over: bool,
 }
 
 pub(super) async fn deploy(context: &Context, command: &Command) -> Result<u8, CliError> {
     match command {
-        Command::Plan { file, json } => plan(context, file, *json).await,
+        Command::Plan {
+            file,
+            json,
+            take_over,
+        } => plan(context, file, *json, *take_over).await,
         Command::Apply { file, how } => apply(context, file, how).await,
         Command::List { json } => list(context, *json).await,
         Command::Show { what, json } => show(context, what, *json).await,
@@ -79,9 +89,14 @@ pub(super) async fn deploy(context: &Context, command: &Command) -> Result<u8, C
     Ok(exit::PASSED)
 }
 
-async fn plan(context: &Context, file: &Path, as_json: bool) -> Result<(), CliError> {
+async fn plan(
+    context: &Context,
+    file: &Path,
+    as_json: bool,
+    take_over: bool,
+) -> Result<(), CliError> {
     let file = DeploymentFile::load(file)?;
-    let planned = context.credentials.deployer()?.plan(&file).await?;
+    let planned = context.credentials.deployer(take_over)?.plan(&file).await?;
     let plan = planned.plan();
     let mut out = anstream::stdout();
     if as_json {
@@ -100,7 +115,7 @@ async fn plan(context: &Context, file: &Path, as_json: bool) -> Result<(), CliEr
 
 async fn apply(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let file = DeploymentFile::load(file)?;
-    let deployer = context.credentials.deployer()?;
+    let deployer = context.credentials.deployer(how.take_over)?;
     let planned = deployer.plan(&file).await?;
     let plan = planned.plan();
     let mut out = anstream::stdout();
@@ -123,7 +138,7 @@ async fn apply(context: &Context, file: &Path, how: &How) -> Result<(), CliError
 }
 
 async fn list(context: &Context, as_json: bool) -> Result<(), CliError> {
-    let all = context.credentials.deployer()?.list().await?;
+    let all = context.credentials.deployer(false)?.list().await?;
     let mut out = anstream::stdout();
     if as_json {
         writeln!(out, "{:#}", json!(all))?;
@@ -142,7 +157,7 @@ async fn list(context: &Context, as_json: bool) -> Result<(), CliError> {
 
 async fn show(context: &Context, what: &str, as_json: bool) -> Result<(), CliError> {
     let (worker, _) = worker_and_zone(what)?;
-    let deployed: DeployedFlow = context.credentials.deployer()?.show(&worker).await?;
+    let deployed: DeployedFlow = context.credentials.deployer(false)?.show(&worker).await?;
     let mut out = anstream::stdout();
     if as_json {
         writeln!(out, "{:#}", json!(deployed))?;
@@ -154,7 +169,7 @@ async fn show(context: &Context, what: &str, as_json: bool) -> Result<(), CliErr
 
 async fn delete(context: &Context, what: &str, how: &How) -> Result<(), CliError> {
     let (worker, zone) = worker_and_zone(what)?;
-    let deployer = context.credentials.deployer()?;
+    let deployer = context.credentials.deployer(how.take_over)?;
     let deletion: Deletion = deployer.deletion(&worker, zone.as_deref()).await?;
     let mut out = anstream::stdout();
     if !how.json {
@@ -239,7 +254,11 @@ async fn unless_interrupted<T>(
                 }
                 pressed = true;
                 stop.now();
-                writeln!(anstream::stderr(), "stopping; press Ctrl-C again to quit at once")?;
+                // Where nothing can be written, what is under way is undone all the same.
+                let _ = writeln!(
+                    anstream::stderr(),
+                    "stopping; press Ctrl-C again to quit at once"
+                );
             }
         }
     }

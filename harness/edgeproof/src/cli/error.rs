@@ -7,10 +7,14 @@ use edgeproof_cloudflare::{
     client::ApiError,
     deploy::{DeployError, Reason},
 };
-use edgeproof_document::{LoadError, problem::TextStyle};
+use edgeproof_document::{
+    LoadError, Mistake,
+    problem::{Problem, TextStyle},
+};
 use edgeproof_ground::{causes, parts::PartsError, tools::ToolError, visible::visible};
 use edgeproof_rig::EnvironmentError;
 use edgeproof_run::exit;
+use serde_json::{Value as Json, json};
 
 /// Why a command could not do its work. A scenario that fails is no error.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,14 @@ pub enum CliError {
         /// The variable.
         name: &'static str,
         /// What it is for.
+        what: &'static str,
+    },
+    /// A token has something in it that no token has.
+    #[error("{name} has {what} in it; set it to the token alone")]
+    NotAToken {
+        /// The variable.
+        name: &'static str,
+        /// What.
         what: &'static str,
     },
     /// A change was not confirmed.
@@ -120,7 +132,9 @@ impl CliError {
             Self::Bench(error) if error.is_the_workers() => exit::FAILED,
             Self::Bench(BenchError::Bundle(_)) => exit::USAGE,
             Self::NotConfirmed(_) => exit::REFUSED,
-            Self::Api(ApiError::Address { .. }) | Self::NotSet { .. } => exit::USAGE,
+            Self::Api(ApiError::Address { .. } | ApiError::Network { .. })
+            | Self::NotSet { .. }
+            | Self::NotAToken { .. } => exit::USAGE,
             Self::Api(_) => exit::API,
             Self::Abandoned => exit::HALF_MADE,
             Self::Deploy(error) => of_deployment(error),
@@ -151,6 +165,48 @@ impl CliError {
         }
         text
     }
+}
+
+impl CliError {
+    /// The error for programs: `--json`.
+    pub(super) fn json(&self) -> Json {
+        let because = causes::causes(self).map(|cause| visible(&cause.to_string()));
+        let mut error = json!({
+            "message": visible(&self.to_string()),
+            "because": because.collect::<Vec<_>>(),
+            "exit_code": self.exit_code(),
+        });
+        match self {
+            Self::Load(LoadError::Mistakes(mistakes)) => {
+                error["mistakes"] = mistakes.iter().map(mistake).collect();
+            }
+            Self::Deploy(DeployError::Refused(refusals)) => {
+                error["refusals"] = refusals.iter().map(ToString::to_string).collect();
+            }
+            Self::Deploy(DeployError::Undone { undone, .. }) => error["undone"] = json!(undone),
+            Self::Deploy(DeployError::HalfMade { undone, stands, .. }) => {
+                error["undone"] = json!(undone);
+                error["still_in_place"] = json!(stands);
+            }
+            _ => {}
+        }
+        json!({ "error": error })
+    }
+}
+
+/// A mistake in a file, with its place.
+fn mistake(mistake: &Mistake) -> Json {
+    let Problem {
+        message, at, help, ..
+    } = &mistake.problem;
+    let place = mistake.sources.place(*at);
+    json!({
+        "message": message,
+        "file": place.as_ref().map(|place| place.file.display().to_string()),
+        "line": place.as_ref().map(|place| place.line),
+        "column": place.as_ref().map(|place| place.column),
+        "help": help,
+    })
 }
 
 /// What `edgeproof bench --filter` can choose from.

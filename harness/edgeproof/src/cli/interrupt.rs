@@ -1,11 +1,14 @@
-//! Ctrl-C, from the moment on at which somebody is told to press it.
+//! Ctrl-C, and the order to end that a CI or a supervisor gives, from the moment on at which somebody is told to press it.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for Ctrl-C; from then on it no longer ends the process by itself.
-pub(super) struct Interrupt(Signal);
+/// Listens for both; from then on they no longer end the process by themselves.
+pub(super) struct Interrupt {
+    pressed: Signal,
+    ordered: Signal,
+}
 
 impl Interrupt {
     /// Begins to listen.
@@ -13,11 +16,17 @@ impl Interrupt {
     /// # Errors
     /// When the system refuses it.
     pub(super) fn listen() -> io::Result<Self> {
-        signal(SignalKind::interrupt()).map(Self)
+        Ok(Self {
+            pressed: signal(SignalKind::interrupt())?,
+            ordered: signal(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the next one.
     pub(super) async fn pressed(&mut self) {
-        self.0.recv().await;
+        tokio::select! {
+            _ = self.pressed.recv() => {}
+            _ = self.ordered.recv() => {}
+        }
     }
 }

@@ -29,6 +29,7 @@ use clap::{Parser, Subcommand};
 use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::parts;
 use edgeproof_run::exit;
+use serde_json::json;
 
 pub use credentials::Credentials;
 pub use error::CliError;
@@ -98,8 +99,18 @@ enum Command {
 
 /// Runs the command and returns its exit code, one of [`edgeproof_run::exit`].
 pub async fn main(context: &Context) -> u8 {
+    let as_json = context.arguments.iter().any(|word| word == "--json");
     let arguments = match Arguments::try_parse_from(&context.arguments) {
         Ok(arguments) => arguments,
+        Err(error) if as_json && error.use_stderr() => {
+            let message = error.to_string();
+            let _ = writeln!(
+                anstream::stdout(),
+                "{:#}",
+                json!({"error": {"message": message.trim_end(), "exit_code": exit::USAGE}})
+            );
+            return exit::USAGE;
+        }
         Err(error) => {
             // Help and version are answers, not mistakes. Where nothing can be written there is nobody to tell.
             let _ = error.print();
@@ -116,6 +127,10 @@ pub async fn main(context: &Context) -> u8 {
     };
     done.unwrap_or_else(|error| {
         if error.is_closed_pipe() {
+            return error.exit_code();
+        }
+        if as_json {
+            let _ = writeln!(anstream::stdout(), "{:#}", error.json());
             return error.exit_code();
         }
         let style = context.style(&anstream::stderr());

@@ -16,6 +16,7 @@ use edgeproof_cloudflare::{
 use edgeproof_fingerprint::{self as fingerprint, Fingerprint};
 use edgeproof_run::exit;
 use rstest::rstest;
+use rustix::process::Signal;
 
 use crate::golden;
 
@@ -170,6 +171,9 @@ impl World {
 #[case::conflict("deploy_conflict", &[("apply other.yaml --yes", exit::PASSED), ("apply shop.yaml --yes", exit::REFUSED)])]
 #[case::unseen("deploy_unseen_host", &[("apply unseen.yaml --yes", exit::REFUSED)])]
 #[case::mistakes("deploy_mistakes", &[("plan mistakes.yaml", exit::USAGE)])]
+#[case::mistakes_json("deploy_mistakes_json", &[("plan mistakes.yaml --json", exit::USAGE)])]
+#[case::conflict_json("deploy_conflict_json", &[("apply other.yaml --yes", exit::PASSED), ("apply shop.yaml --yes --json", exit::REFUSED)])]
+#[case::usage_json("deploy_usage_json", &[("apply --json", exit::USAGE)])]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_answers_as_its_golden_text(#[case] name: &str, #[case] commands: &[(&str, u8)]) {
     let world = World::new().await;
@@ -261,6 +265,46 @@ async fn what_is_not_set_is_named(#[case] name: &str, #[case] variable: &str, #[
     assert_eq!(output.status.code(), Some(i32::from(code)));
 }
 
+#[rstest]
+#[case("CLOUDFLARE_API_TOKEN", "a line break")]
+#[case("FINGERPRINT_MANAGEMENT_API_KEY", "a line break")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_break_in_a_token_is_told_with_its_variable(
+    #[case] variable: &str,
+    #[case] what: &str,
+) {
+    let world = World::new().await;
+    let mut command = world.command(&["list"]);
+    command.env(variable, "a-token\n");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = output.await.unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains(&format!("{variable} has {what} in it")),
+        "{text}"
+    );
+    assert!(!text.contains("a-token"), "{text}");
+    assert_eq!(output.status.code(), Some(i32::from(exit::USAGE)));
+}
+
+/// Where nobody reads what it says, a deployment is made or undone all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_does_not_leave_it_half_made() {
+    let world = World::new().await;
+    let full = || {
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let mut command = world.command(&["apply", "shop.yaml", "--yes"]);
+    command.stdout(full()).stderr(full());
+    let status = tokio::task::spawn_blocking(move || command.status().unwrap());
+    assert_eq!(status.await.unwrap().code(), Some(i32::from(exit::HARNESS)));
+    assert_eq!(world.plane.state(), State::default());
+    assert_eq!(world.platform.key_names().len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_not_sent_over_plain_http() {
     let world = World::new().await;
@@ -273,8 +317,11 @@ async fn a_token_is_not_sent_over_plain_http() {
     assert_eq!(output.status.code(), Some(i32::from(exit::USAGE)));
 }
 
+#[rstest]
+#[case::ctrl_c(Signal::INT)]
+#[case::order_to_end(Signal::TERM)]
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_in_the_middle_undoes_it_and_says_so() {
+async fn a_signal_in_the_middle_undoes_it_and_says_so(#[case] signal: Signal) {
     let world = World::new().await;
     // Long enough for the signal to arrive while the call is under way.
     let on = "POST */workers/routes".parse().unwrap();
@@ -292,7 +339,7 @@ async fn ctrl_c_in_the_middle_undoes_it_and_says_so() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().contains("worker uploaded")));
         let id = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        rustix::process::kill_process(id, signal).unwrap();
         let mut text = String::new();
         child
             .stderr

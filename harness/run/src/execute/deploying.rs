@@ -58,6 +58,7 @@ fn deployer(rig: &Rig, clock: &Clock, token: Option<&str>) -> Result<Deployer, H
         management: Some(management),
         account: None,
         worker: Some(rig.worker().to_owned()),
+        take_over: false,
     })
 }
 

@@ -1,0 +1,146 @@
+//! A door in front of an API: before a request goes through, something else may happen.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use edgeproof_ground::call::CallPattern;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio::net::TcpListener;
+
+type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What happens, and before which request. Several doors may count together.
+#[derive(Clone, Default)]
+pub(crate) struct Gate {
+    seen: Arc<AtomicUsize>,
+    happening: Arc<Mutex<Option<(usize, Happening)>>>,
+    /// Before which request it happened.
+    met: Arc<Mutex<Option<String>>>,
+    /// Whether every request waits a little, each another time.
+    is_uneven: bool,
+    /// What is answered in place of the API, and to which requests.
+    instead: Option<(CallPattern, Page)>,
+}
+
+/// An answer that is not the API's.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) body: &'static str,
+}
+
+impl Gate {
+    /// Lets everything through.
+    pub(crate) fn open() -> Self {
+        Self::default()
+    }
+
+    /// Lets everything through, each request after some others have had a turn.
+    pub(crate) fn uneven() -> Self {
+        Self {
+            is_uneven: true,
+            ..Self::default()
+        }
+    }
+
+    /// Answers requests itself.
+    pub(crate) fn instead(on: &str, page: Page) -> Self {
+        Self {
+            instead: Some((on.parse().unwrap(), page)),
+            ..Self::default()
+        }
+    }
+
+    /// Has this happen before the n-th request from now on, from 1.
+    pub(crate) fn before(&self, n: usize, happening: impl Future<Output = ()> + Send + 'static) {
+        self.seen.store(0, Ordering::SeqCst);
+        *self.happening.lock().unwrap() = Some((n, Box::pin(happening)));
+    }
+
+    /// How many requests came.
+    pub(crate) fn seen(&self) -> usize {
+        self.seen.load(Ordering::SeqCst)
+    }
+
+    /// The method and path of the request before which it happened.
+    pub(crate) fn met(&self) -> Option<String> {
+        self.met.lock().unwrap().clone()
+    }
+
+    /// A door to an API; answers its address.
+    pub(crate) async fn to(&self, api: SocketAddr) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let gate = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (gate, client) = (gate.clone(), client.clone());
+                let service = service_fn(move |request| {
+                    let (gate, client) = (gate.clone(), client.clone());
+                    async move { gate.pass(client, api, request).await }
+                });
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(connection);
+            }
+        });
+        address
+    }
+
+    async fn pass(
+        &self,
+        client: Client<HttpConnector, Full<Bytes>>,
+        api: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+        let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
+        let due = {
+            let mut happening = self.happening.lock().unwrap();
+            happening.take_if(|(n, _)| *n == number)
+        };
+        if let Some((_, happening)) = due {
+            *self.met.lock().unwrap() = Some(format!("{} {}", request.method(), request.uri()));
+            happening.await;
+        }
+        if self.is_uneven {
+            for _ in 0..fastrand::usize(..40) {
+                tokio::task::yield_now().await;
+            }
+        }
+        if let Some((on, page)) = &self.instead
+            && on.matches(request.method(), &format!("http://{api}{}", request.uri()))
+        {
+            let mut response = Response::builder().status(page.status);
+            for (name, value) in page.headers {
+                response = response.header(*name, *value);
+            }
+            return Ok(response.body(Full::new(Bytes::from_static(page.body.as_bytes())))?);
+        }
+        let (mut head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        head.uri = format!("http://{api}{}", head.uri).parse()?;
+        let response = client
+            .request(Request::from_parts(head, Full::new(body)))
+            .await?;
+        let (head, body) = response.into_parts();
+        Ok(Response::from_parts(
+            head,
+            Full::new(body.collect().await?.to_bytes()),
+        ))
+    }
+}
