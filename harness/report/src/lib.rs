@@ -15,6 +15,7 @@ mod golden;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod probe;
 #[cfg(test)]
 mod secrets;
 pub mod tap;
