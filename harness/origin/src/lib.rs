@@ -95,7 +95,10 @@ impl Origin {
     /// The request that reached this origin last.
     pub fn latest(&self) -> Option<RecordedRequest> {
         let requests = self.requests.lock();
-        requests.unwrap_or_else(PoisonError::into_inner).last().cloned()
+        requests
+            .unwrap_or_else(PoisonError::into_inner)
+            .last()
+            .cloned()
     }
 
     /// Responds to one request and records it on arrival.

@@ -25,9 +25,14 @@ pub fn page(description: &Description, call: &Call) -> String {
 
 /// Folders that routes of the host lead to, and in which the call is not.
 fn routes(description: &Description, call: &Call) -> Vec<String> {
-    let keys = Keys { public: "", secret: "" };
+    let keys = Keys {
+        public: "",
+        secret: "",
+    };
     let of_zones = description.zones.values().flat_map(|zone| &zone.routes);
-    let mut patterns: Vec<String> = of_zones.map(|route| route.pattern.as_str().to_owned()).collect();
+    let mut patterns: Vec<String> = of_zones
+        .map(|route| route.pattern.as_str().to_owned())
+        .collect();
     for (name, deployment) in &description.deployments {
         patterns.extend(edgeproof_deployment::expand(name, deployment, keys, None).routes);
     }
@@ -42,7 +47,10 @@ fn routes(description: &Description, call: &Call) -> Vec<String> {
         let is_elsewhere = folder != "/" && !call.path.starts_with(folder);
         (is_on_host && is_elsewhere).then(|| folder.to_owned())
     };
-    let mut folders: Vec<String> = patterns.iter().filter_map(|pattern| folder(pattern)).collect();
+    let mut folders: Vec<String> = patterns
+        .iter()
+        .filter_map(|pattern| folder(pattern))
+        .collect();
     folders.sort();
     folders.dedup();
     folders
@@ -99,6 +107,9 @@ deployments:
 
     #[test]
     fn a_host_without_pages_has_its_root() {
-        assert_eq!(page(&Description::default(), &call()), "https://shop.example");
+        assert_eq!(
+            page(&Description::default(), &call()),
+            "https://shop.example"
+        );
     }
 }

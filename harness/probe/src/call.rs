@@ -18,7 +18,9 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// It has no host, or one that is not of the zone.
-    #[error("`{0}` is on no host of the zones; a call is a method, a host and a path, such as `POST shop.example/api/login`")]
+    #[error(
+        "`{0}` is on no host of the zones; a call is a method, a host and a path, such as `POST shop.example/api/login`"
+    )]
     Host(String),
 }
 
@@ -31,7 +33,10 @@ impl Call {
         api: &ProtectedApi,
         hosts: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, CallError> {
-        let without_scheme = api.url.split_once("://").map_or(&*api.url, |(_, rest)| rest);
+        let without_scheme = api
+            .url
+            .split_once("://")
+            .map_or(&*api.url, |(_, rest)| rest);
         let (host, path) = match without_scheme.find(['/', '?']) {
             Some(at) => without_scheme.split_at(at),
             None => (without_scheme, "/"),

@@ -40,7 +40,11 @@ pub struct RowError {
 /// The plain call.
 pub fn plain(call: &Call, content: &Content) -> WrittenRequest {
     let mut headers = content.headers.clone();
-    let has = |name: &str| headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let has = |name: &str| {
+        headers
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
     if !content.body.is_empty() && !has("content-type") {
         let content_type = match content.body.starts_with(['{', '[']) {
             true => "application/json",
@@ -75,10 +79,17 @@ pub fn expand(
     let mut shapes = Vec::new();
     for family in families {
         for row in &family.rows {
-            if !row.methods.is_empty() && !row.methods.iter().any(|method| call.method == **method) {
+            if !row.methods.is_empty() && !row.methods.iter().any(|method| call.method == **method)
+            {
                 continue;
             }
-            let expansion = Expansion { call, content, plain: &plain, family, row };
+            let expansion = Expansion {
+                call,
+                content,
+                plain: &plain,
+                family,
+                row,
+            };
             let made = expansion.shapes(around).map_err(|why| RowError {
                 row: row.id.clone(),
                 why,
@@ -106,12 +117,20 @@ impl Expansion<'_> {
         let values: Vec<Option<&str>> = match &self.row.each {
             None => vec![None],
             Some(Values::Written(values)) => values.iter().map(|value| Some(&**value)).collect(),
-            Some(Values::Around(Around::Routes)) => around.routes.iter().map(|value| Some(&**value)).collect(),
-            Some(Values::Around(Around::Hosts)) => around.hosts.iter().map(|value| Some(&**value)).collect(),
+            Some(Values::Around(Around::Routes)) => {
+                around.routes.iter().map(|value| Some(&**value)).collect()
+            }
+            Some(Values::Around(Around::Hosts)) => {
+                around.hosts.iter().map(|value| Some(&**value)).collect()
+            }
         };
         let places: Vec<Option<(usize, Range<usize>)>> = match self.row.at {
             None => vec![None],
-            Some(place) => places(&self.call.path, place).into_iter().enumerate().map(Some).collect(),
+            Some(place) => places(&self.call.path, place)
+                .into_iter()
+                .enumerate()
+                .map(Some)
+                .collect(),
         };
         let mut shapes = Vec::new();
         for value in values {
@@ -129,7 +148,9 @@ impl Expansion<'_> {
         place: Option<&(usize, Range<usize>)>,
     ) -> Result<Shape, UnknownName> {
         let range = place.map(|(_, range)| range);
-        let each = value.map(|value| fill(value, |name| self.named(name, range, None))).transpose()?;
+        let each = value
+            .map(|value| fill(value, |name| self.named(name, range, None)))
+            .transpose()?;
         let fill = |text: &str| fill(text, |name| self.named(name, range, each.as_deref()));
         let row = self.row;
         let mut request = self.plain.clone();
@@ -184,14 +205,20 @@ impl Expansion<'_> {
             let value = value.as_deref().map(&fill).transpose()?;
             headers.push((fill(name)?, value));
         }
-        let names = |name: &str| headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let names = |name: &str| {
+            headers
+                .iter()
+                .any(|(own, _)| own.eq_ignore_ascii_case(name))
+        };
         let frames_itself = names("content-length") || names("transfer-encoding");
         request.headers.retain(|(name, _)| !names(name));
         if let Some(body) = &self.row.body {
             request.body = fill(body)?;
         }
         let own = headers.into_iter();
-        request.headers.extend(own.filter_map(|(name, value)| Some((name, value?))));
+        request
+            .headers
+            .extend(own.filter_map(|(name, value)| Some((name, value?))));
         let mut all = std::mem::take(&mut request.headers);
         let is_length = |name: &str| name.eq_ignore_ascii_case("content-length");
         if frames_itself {
@@ -229,9 +256,15 @@ impl Expansion<'_> {
             "capital" => by_segment(path, capital).into(),
             "inner" => path.strip_prefix('/').unwrap_or(path).into(),
             "folder" => folder.into(),
+            "upper_folder" => folder.to_ascii_uppercase().into(),
             "last" => last.into(),
             "escaped" => by_segment(path, |segment| escaped(segment, "%")).into(),
             "escaped_whole" => format!("/{}", escaped(&path[1..], "%")).into(),
+            "escaped_slashes" => path
+                .strip_prefix('/')
+                .unwrap_or(path)
+                .replace('/', "%2F")
+                .into(),
             "escaped_twice" => by_segment(path, |segment| escaped(segment, "%25")).into(),
             "content" => self.content.body.as_str().into(),
             "chunked" => chunked(&self.content.body).into(),
@@ -242,7 +275,11 @@ impl Expansion<'_> {
             "hex" => format!("{:02x}", u32::from(at(place?)?)).into(),
             "HEX" => format!("{:02X}", u32::from(at(place?)?)).into(),
             "swapped_hex" => format!("{:02x}", u32::from(swapped(at(place?)?))).into(),
-            "fullwidth" => escaped(&char::from_u32(u32::from(at(place?)?) + 0xFEE0)?.to_string(), "%").into(),
+            "fullwidth" => escaped(
+                &char::from_u32(u32::from(at(place?)?) + 0xFEE0)?.to_string(),
+                "%",
+            )
+            .into(),
             "overlong" => {
                 let code = u32::from(at(place?)?);
                 format!("%{:02X}%{:02X}", 0xC0 | code >> 6, 0x80 | code & 0x3F).into()
@@ -259,7 +296,9 @@ fn with_length(
     body: &str,
 ) -> Vec<(String, String)> {
     let has_content = !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH");
-    let is_framed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let is_framed = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     if has_content && !is_framed {
         headers.push(("content-length".to_owned(), body.len().to_string()));
     }
@@ -286,7 +325,9 @@ fn swapped(letter: char) -> char {
 
 /// Every byte as an escape.
 fn escaped(text: &str, mark: &str) -> String {
-    text.bytes().map(|byte| format!("{mark}{byte:02X}")).collect()
+    text.bytes()
+        .map(|byte| format!("{mark}{byte:02X}"))
+        .collect()
 }
 
 fn chunked(body: &str) -> String {

@@ -19,7 +19,8 @@ pub struct Framework {
 }
 
 static MEASURED: LazyLock<Vec<Framework>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../fixtures/origins/measured.json")).unwrap_or_default()
+    serde_json::from_str(include_str!("../../../fixtures/origins/measured.json"))
+        .unwrap_or_default()
 });
 
 /// Every framework that was measured.

@@ -58,7 +58,10 @@ pub fn way(hops: &[Exchange], was_answered: bool) -> Way {
             hop.to == Party::Fingerprint
                 && hop.started <= before.started
                 && hop.request.url.ends_with("/v4/send")
-                && hop.response.as_ref().is_some_and(|response| response.status.is_success())
+                && hop
+                    .response
+                    .as_ref()
+                    .is_some_and(|response| response.status.is_success())
         })
     };
     let worker_ran = to(Party::Worker).is_some();
@@ -85,12 +88,26 @@ mod tests {
 
     use super::*;
 
-    const VISIT: (Party, Party, &str, u16) = (Party::Visitor, Party::Edge, "https://shop.example/a", 200);
-    const RUN: (Party, Party, &str, u16) = (Party::Edge, Party::Worker, "https://shop.example/a", 200);
-    const SENT: (Party, Party, &str, u16) = (Party::Worker, Party::Fingerprint, "https://api.fpjs.io/v4/send", 200);
-    const UNSENT: (Party, Party, &str, u16) = (Party::Worker, Party::Fingerprint, "https://api.fpjs.io/v4/send", 400);
-    const REACHED: (Party, Party, &str, u16) = (Party::Worker, Party::Origin, "https://shop.example/a", 201);
-    const DIRECT: (Party, Party, &str, u16) = (Party::Visitor, Party::Origin, "https://shop.example/a", 201);
+    const VISIT: (Party, Party, &str, u16) =
+        (Party::Visitor, Party::Edge, "https://shop.example/a", 200);
+    const RUN: (Party, Party, &str, u16) =
+        (Party::Edge, Party::Worker, "https://shop.example/a", 200);
+    const SENT: (Party, Party, &str, u16) = (
+        Party::Worker,
+        Party::Fingerprint,
+        "https://api.fpjs.io/v4/send",
+        200,
+    );
+    const UNSENT: (Party, Party, &str, u16) = (
+        Party::Worker,
+        Party::Fingerprint,
+        "https://api.fpjs.io/v4/send",
+        400,
+    );
+    const REACHED: (Party, Party, &str, u16) =
+        (Party::Worker, Party::Origin, "https://shop.example/a", 201);
+    const DIRECT: (Party, Party, &str, u16) =
+        (Party::Visitor, Party::Origin, "https://shop.example/a", 201);
 
     fn hops(of: &[(Party, Party, &str, u16)]) -> Vec<Exchange> {
         let trace = Trace::new();

@@ -49,8 +49,16 @@ pub enum Likeness {
 impl Sample {
     /// Of a response to a request for `path`. What names the path says nothing, nor do numbers.
     pub fn of(status: StatusCode, headers: &HeaderMap, body: Option<&[u8]>, path: &str) -> Self {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let content_type = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default();
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let content_type = text(header::CONTENT_TYPE)
+            .split(';')
+            .next()
+            .unwrap_or_default();
         let location = text(header::LOCATION);
         let location = location.split_once("://").map_or(location, |(_, rest)| {
             rest.find('/').map_or("/", |at| &rest[at..])
@@ -153,7 +161,7 @@ mod tests {
     #[case::the_same(sample(201, &[JSON], Some("{\"account\":\"a-7\"}")), Likeness::Plain)]
     #[case::another_id(sample(201, &[JSON, ("etag", "x")], Some("{\"account\":\"a-9000\"}")), Likeness::Plain)]
     #[case::the_second_time(sample(409, &[JSON], Some("{\"error\":\"taken\"}")), Likeness::Plain)]
-    #[case::without_a_body(sample(201, &[], None), Likeness::Plain)]
+    #[case::without_a_body(sample(201, &[JSON], None), Likeness::Plain)]
     #[case::another_status(sample(200, &[JSON], Some("{\"account\":\"a-7\"}")), Likeness::Other)]
     #[case::another_body(sample(201, &[JSON], Some("{\"list\":[],\"of\":\"things\"}")), Likeness::Other)]
     #[case::not_found(sample(404, &[("content-type", "text/html")], Some("Cannot POST /API/create")), Likeness::Other)]
@@ -163,13 +171,21 @@ mod tests {
             self::sample(201, &[JSON], Some("{\"account\":\"a-1\"}")),
             self::sample(409, &[JSON], Some("{\"error\":\"taken\"}")),
         ];
-        let nonsense = [self::sample(404, &[("content-type", "text/html")], Some("Cannot POST /API/create"))];
+        let nonsense = [self::sample(
+            404,
+            &[("content-type", "text/html")],
+            Some("Cannot POST /API/create"),
+        )];
         assert_eq!(likeness(&sample, &plain, &nonsense), expected);
     }
 
     #[test]
     fn an_origin_that_answers_everything_alike_tells_nothing() {
-        let one = [sample(200, &[("content-type", "text/html")], Some("<p>the app</p>"))];
+        let one = [sample(
+            200,
+            &[("content-type", "text/html")],
+            Some("<p>the app</p>"),
+        )];
         assert_eq!(likeness(&one[0], &one, &one), Likeness::Both);
     }
 }

@@ -62,10 +62,23 @@ pub enum Mend {
 
 impl Mend {
     /// The shortest mend of a hole.
-    pub fn of(description: &Description, call: &Call, api: &str, shape: &Shape, hole: &SentOver) -> Self {
-        let host = hole.arrived.as_deref().and_then(host_of).unwrap_or(&call.host);
+    pub fn of(
+        description: &Description,
+        call: &Call,
+        api: &str,
+        shape: &Shape,
+        hole: &SentOver,
+    ) -> Self {
+        let host = hole
+            .arrived
+            .as_deref()
+            .and_then(host_of)
+            .unwrap_or(&call.host);
         if let Some((zone, false)) = proxied(description, host) {
-            return Self::Proxy { zone, host: host.to_owned() };
+            return Self::Proxy {
+                zone,
+                host: host.to_owned(),
+            };
         }
         if let Some((zone, pattern)) = foreign_route(description, hole.decision.as_deref()) {
             return Self::Route { zone, pattern };
@@ -81,7 +94,9 @@ impl Mend {
             };
         }
         if deployment.failure_mode == FailureMode::Open {
-            return Self::Close { deployment: deployment_name() };
+            return Self::Close {
+                deployment: deployment_name(),
+            };
         }
         if deployment.ruleset.is_none() {
             let text = "the deployment names no ruleset, so its worker only monitors: name one";
@@ -90,8 +105,13 @@ impl Mend {
         if !hole.worker_ran {
             let is_longer = shape.request.target.starts_with(&call.path);
             return match is_longer && !api.ends_with('*') {
-                true => Self::Pattern { deployment: deployment_name(), api: api.to_owned() },
-                false => Self::Cover { deployment: deployment_name() },
+                true => Self::Pattern {
+                    deployment: deployment_name(),
+                    api: api.to_owned(),
+                },
+                false => Self::Cover {
+                    deployment: deployment_name(),
+                },
             };
         }
         if deployment.worker.is_some() {
@@ -99,7 +119,9 @@ impl Mend {
             return Self::Advice(text.to_owned());
         }
         match deployment.is_guarded() {
-            false => Self::Guard { deployment: deployment_name() },
+            false => Self::Guard {
+                deployment: deployment_name(),
+            },
             true => Self::Advice(of_origin(shape)),
         }
     }
@@ -107,13 +129,21 @@ impl Mend {
     /// What to do, in plain words.
     pub fn says(&self) -> String {
         match self {
-            Self::Pattern { deployment, api } => format!("end the pattern with a star: `{api}*` in `{deployment}`"),
+            Self::Pattern { deployment, api } => {
+                format!("end the pattern with a star: `{api}*` in `{deployment}`")
+            }
             Self::Close { deployment } => format!("`failure_mode: closed` in `{deployment}`"),
-            Self::Guard { deployment } => format!("do not switch the guard off: remove `{GUARD}` in `{deployment}`"),
+            Self::Guard { deployment } => {
+                format!("do not switch the guard off: remove `{GUARD}` in `{deployment}`")
+            }
             Self::Cover { deployment } => format!("`coverage: host` in `{deployment}`"),
             Self::Protect { deployment, api } => format!("protect `{api}` in `{deployment}` too"),
-            Self::Proxy { zone, host } => format!("proxy `{host}` of `{zone}`: it leads past the edge"),
-            Self::Route { zone, pattern } => format!("remove the route `{pattern}` of `{zone}`, or make it narrower"),
+            Self::Proxy { zone, host } => {
+                format!("proxy `{host}` of `{zone}`: it leads past the edge")
+            }
+            Self::Route { zone, pattern } => {
+                format!("remove the route `{pattern}` of `{zone}`, or make it narrower")
+            }
             Self::Advice(text) => text.clone(),
         }
     }
@@ -139,7 +169,10 @@ impl Mend {
                 // Written routes replace those that the coverage adds.
                 if let Some(routes) = &mut deployment.routes {
                     let hosts = deployment.protected_apis.iter().filter_map(|api| {
-                        let rest = api.url.split_once("://").map_or(&*api.url, |(_, rest)| rest);
+                        let rest = api
+                            .url
+                            .split_once("://")
+                            .map_or(&*api.url, |(_, rest)| rest);
                         Some(format!("{}/*", rest.split('/').next()?))
                     });
                     routes.extend(hosts);
@@ -148,7 +181,9 @@ impl Mend {
                 }
             }),
             Self::Protect { deployment, api } => match api.parse::<ProtectedApi>() {
-                Ok(api) => change(description, deployment, |deployment| deployment.protected_apis.push(api)),
+                Ok(api) => change(description, deployment, |deployment| {
+                    deployment.protected_apis.push(api)
+                }),
                 Err(_) => false,
             },
             Self::Proxy { zone, host } => {
@@ -158,7 +193,8 @@ impl Mend {
             }
             Self::Route { zone, pattern } => description.zones.get_mut(zone).is_some_and(|zone| {
                 let before = zone.routes.len();
-                zone.routes.retain(|route| route.pattern.as_str() != pattern);
+                zone.routes
+                    .retain(|route| route.pattern.as_str() != pattern);
                 zone.routes.len() < before
             }),
             Self::Advice(_) => false,
@@ -169,18 +205,34 @@ impl Mend {
     pub fn yaml(&self, description: &Description) -> String {
         let apis = |name: &String| -> String {
             let deployment = description.deployments.get(name);
-            let apis = deployment.into_iter().flat_map(|deployment| &deployment.protected_apis);
-            apis.map(|api| format!("      - {}\n", text_of(api))).collect()
+            let apis = deployment
+                .into_iter()
+                .flat_map(|deployment| &deployment.protected_apis);
+            apis.map(|api| format!("      - {}\n", text_of(api)))
+                .collect()
         };
         match self {
             Self::Pattern { deployment, .. } | Self::Protect { deployment, .. } => {
-                format!("deployments:\n  {deployment}:\n    protected_apis:\n{}", apis(deployment))
+                format!(
+                    "deployments:\n  {deployment}:\n    protected_apis:\n{}",
+                    apis(deployment)
+                )
             }
-            Self::Close { deployment } => format!("deployments:\n  {deployment}:\n    failure_mode: closed\n"),
-            Self::Guard { deployment } => format!("deployments:\n  {deployment}:\n    variables: {{ {GUARD}: \"\" }}\n"),
-            Self::Cover { deployment } => format!("deployments:\n  {deployment}:\n    coverage: host\n"),
-            Self::Proxy { zone, host } => format!("zones:\n  {zone}:\n    hosts:\n      {host}: {{ proxied: true }}\n"),
-            Self::Route { zone, pattern } => format!("zones:\n  {zone}:\n    routes: # without {pattern}\n"),
+            Self::Close { deployment } => {
+                format!("deployments:\n  {deployment}:\n    failure_mode: closed\n")
+            }
+            Self::Guard { deployment } => {
+                format!("deployments:\n  {deployment}:\n    variables: {{ {GUARD}: \"\" }}\n")
+            }
+            Self::Cover { deployment } => {
+                format!("deployments:\n  {deployment}:\n    coverage: host\n")
+            }
+            Self::Proxy { zone, host } => {
+                format!("zones:\n  {zone}:\n    hosts:\n      {host}: {{ proxied: true }}\n")
+            }
+            Self::Route { zone, pattern } => {
+                format!("zones:\n  {zone}:\n    routes: # without {pattern}\n")
+            }
             Self::Advice(text) => format!("# {text}\n"),
         }
     }
@@ -199,7 +251,12 @@ pub(super) fn text_of(api: &ProtectedApi) -> String {
 fn protecting<'a>(description: &'a Description, api: &str) -> Option<(&'a str, &'a Deployment)> {
     let deployments = description.deployments.iter();
     let mut all = deployments.map(|(name, deployment)| (&**name, deployment));
-    all.find(|(_, deployment)| deployment.protected_apis.iter().any(|own| text_of(own) == api))
+    all.find(|(_, deployment)| {
+        deployment
+            .protected_apis
+            .iter()
+            .any(|own| text_of(own) == api)
+    })
 }
 
 /// The zone of a host, and whether it is proxied.
@@ -215,7 +272,10 @@ fn foreign_route(description: &Description, decision: Option<&str>) -> Option<(S
     let decision = decision?;
     let pattern = decision.strip_prefix("route ")?.split(' ').next()?;
     description.zones.iter().find_map(|(name, zone)| {
-        let is_it = zone.routes.iter().any(|route| route.pattern.as_str() == pattern);
+        let is_it = zone
+            .routes
+            .iter()
+            .any(|route| route.pattern.as_str() == pattern);
         is_it.then(|| (name.clone(), pattern.to_owned()))
     })
 }
@@ -228,7 +288,11 @@ fn host_of(arrived: &str) -> Option<&str> {
 
 /// What the origin can do against a shape.
 fn of_origin(shape: &Shape) -> String {
-    let settings: Vec<&str> = shape.reads.iter().filter_map(|reading| reading.setting()).collect();
+    let settings: Vec<&str> = shape
+        .reads
+        .iter()
+        .filter_map(|reading| reading.setting())
+        .collect();
     match settings.is_empty() {
         true => "let the origin refuse it, or demand a header that only the worker sets: `origin_secret`".to_owned(),
         false => format!("let the origin not read it so ({}), or demand a header that only the worker sets: `origin_secret`", settings.join(", ")),

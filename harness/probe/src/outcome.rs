@@ -94,7 +94,9 @@ impl Finding {
 impl Outcome {
     /// The holes that nobody has accepted.
     pub fn holes(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.hole().is_some() && !finding.accepted)
+        self.findings
+            .iter()
+            .filter(|finding| finding.hole().is_some() && !finding.accepted)
     }
 
     /// Accepts the holes that an earlier outcome had; returns how many there are.

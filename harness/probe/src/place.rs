@@ -12,6 +12,8 @@ pub enum Place {
     Letters,
     /// The first letter of each segment.
     FirstLetters,
+    /// Each character that is neither a letter, nor a digit, nor a slash.
+    Marks,
     /// Each slash but the first.
     Slashes,
     /// The end of each segment but the last.
@@ -38,6 +40,11 @@ pub(super) fn places(path: &str, place: Place) -> Vec<Range<usize>> {
             .into_iter()
             .filter_map(|segment| letters(segment).next())
             .collect(),
+        Place::Marks => path
+            .char_indices()
+            .filter(|(_, mark)| mark.is_ascii_punctuation() && *mark != '/')
+            .map(|(at, _)| at..at + 1)
+            .collect(),
         Place::Slashes => path
             .match_indices('/')
             .skip(1)
@@ -48,7 +55,10 @@ pub(super) fn places(path: &str, place: Place) -> Vec<Range<usize>> {
             .take(segments.len().saturating_sub(1))
             .map(|segment| point(segment.end))
             .collect(),
-        Place::SegmentStarts => segments.iter().map(|segment| point(segment.start)).collect(),
+        Place::SegmentStarts => segments
+            .iter()
+            .map(|segment| point(segment.start))
+            .collect(),
         Place::Middles => segments
             .iter()
             .filter(|segment| segment.len() > 1)
@@ -79,6 +89,7 @@ mod tests {
     #[rstest]
     #[case(Place::Letters, "/a1/bc", &["a", "b", "c"])]
     #[case(Place::FirstLetters, "/1a/bc/7", &["a", "b"])]
+    #[case(Place::Marks, "/a-b/c_d", &["-", "_"])]
     #[case(Place::Slashes, "/a/b/c", &["/", "/"])]
     #[case(Place::SegmentEnds, "/a/b/c", &["", ""])]
     #[case(Place::SegmentStarts, "/a/b", &["", ""])]
@@ -89,7 +100,10 @@ mod tests {
         #[case] path: &str,
         #[case] expected: &[&str],
     ) {
-        let found: Vec<&str> = places(path, place).into_iter().map(|at| &path[at]).collect();
+        let found: Vec<&str> = places(path, place)
+            .into_iter()
+            .map(|at| &path[at])
+            .collect();
         assert_eq!(found, expected);
     }
 }

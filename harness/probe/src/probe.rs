@@ -81,7 +81,12 @@ pub async fn probe(
     let description = rig.description();
     let (call, content) = (&options.call, &options.content);
     let mut shapes = vec![plain_shape(call, content)];
-    shapes.extend(expand(families(), call, content, &around(&description, call))?);
+    shapes.extend(expand(
+        families(),
+        call,
+        content,
+        &around(&description, call),
+    )?);
     if let Some(only) = &options.only {
         shapes.retain(|shape| only.contains(&shape.id.to_string()));
     }
@@ -94,20 +99,31 @@ pub async fn probe(
         options,
     };
     let control = prober.control().await?;
-    let passed = control.as_ref().and_then(|sent| sent.way.at_origin.as_ref());
+    let passed = control
+        .as_ref()
+        .and_then(|sent| sent.way.at_origin.as_ref());
     let mut asked = match options.framework {
         None => Some(AskedOrigin::learn(rig, call, content, &options.sign, passed).await?),
         Some(_) => None,
     };
     let mut findings = Vec::with_capacity(shapes.len());
     for (index, shape) in shapes.iter().enumerate() {
-        progress(Progress { done: index, all: shapes.len() });
-        if let Some(asked) = asked.as_mut().filter(|_| index % UNTIL_NEXT_SAMPLE == UNTIL_NEXT_SAMPLE - 1) {
+        progress(Progress {
+            done: index,
+            all: shapes.len(),
+        });
+        if let Some(asked) = asked
+            .as_mut()
+            .filter(|_| index % UNTIL_NEXT_SAMPLE == UNTIL_NEXT_SAMPLE - 1)
+        {
             asked.sample().await?;
         }
         findings.push(prober.finding(shape, asked.as_ref()).await?);
     }
-    progress(Progress { done: shapes.len(), all: shapes.len() });
+    progress(Progress {
+        done: shapes.len(),
+        all: shapes.len(),
+    });
     let control = control.map_or(Fate::Unanswered, |sent| sent.way.fate);
     Ok(Outcome {
         api: options.api.clone(),
@@ -144,7 +160,9 @@ impl Prober<'_> {
     ) -> Result<Finding, ProbeError> {
         let mut request = shape.request.clone();
         if let Some(made) = shape.signals {
-            request.headers.push(("fp-data".to_owned(), self.signalling.make(made)?));
+            request
+                .headers
+                .push(("fp-data".to_owned(), self.signalling.make(made)?));
         }
         let mut results = Vec::new();
         if let Some(sent) = self.sender.over_http1(&request.anew()).await {
@@ -163,7 +181,8 @@ impl Prober<'_> {
             rule: shape.id.rule.clone(),
             says: shape.says.to_owned(),
             sent: self.written(shape),
-            mend: hole.map(|hole| Mend::of(self.description, &options.call, &options.api, shape, hole)),
+            mend: hole
+                .map(|hole| Mend::of(self.description, &options.call, &options.api, shape, hole)),
             results,
             accepted: false,
         })
@@ -179,7 +198,9 @@ impl Prober<'_> {
         let arrived = sent.way.at_origin.as_ref();
         let ran = match (sent.way.fate, arrived) {
             (Fate::Unprotected, Some(arrived)) => Some(match (self.options.framework, asked) {
-                (Some(framework), _) if framework.runs(shape.id.family, &shape.id.rule) => Ran::Measured,
+                (Some(framework), _) if framework.runs(shape.id.family, &shape.id.rule) => {
+                    Ran::Measured
+                }
                 (Some(_), _) => Ran::Not,
                 (None, Some(asked)) => asked.ran(arrived).await?,
                 (None, None) => Ran::Perhaps,
@@ -201,7 +222,10 @@ impl Prober<'_> {
     fn written(&self, shape: &Shape) -> String {
         let mut request: WrittenRequest = shape.request.clone();
         if let Some(made) = shape.signals {
-            request.headers.push(("fp-data".to_owned(), format!("({made:?} signals)").to_lowercase()));
+            request.headers.push((
+                "fp-data".to_owned(),
+                format!("({made:?} signals)").to_lowercase(),
+            ));
         }
         let scheme = match request.scheme {
             super::request::Scheme::Http => "http",
@@ -218,17 +242,24 @@ impl Prober<'_> {
 /// Hides what the user gave and what a name says is secret; what the table has is public.
 fn redactor(content: &Content) -> Redactor {
     let headers = content.headers.iter();
-    let named = headers.filter(|(name, _)| is_secret(name)).map(|(_, value)| &**value);
+    let named = headers
+        .filter(|(name, _)| is_secret(name))
+        .map(|(_, value)| &**value);
     Redactor::knowing(named.chain(secrets_in(&content.body)))
 }
 
 /// What stands behind the edge, in words.
 fn origin_name(description: &Description, options: &Options<'_>) -> String {
     if let Some(framework) = options.framework {
-        return format!("{} ({}, measured {})", framework.name, framework.version, framework.measured);
+        return format!(
+            "{} ({}, measured {})",
+            framework.name, framework.version, framework.measured
+        );
     }
     let mut hosts = description.zones.values().flat_map(|zone| &zone.hosts);
-    let host = hosts.find(|(name, _)| **name == options.call.host).map(|(_, host)| host);
+    let host = hosts
+        .find(|(name, _)| **name == options.call.host)
+        .map(|(_, host)| host);
     match host.map(|host| (&host.site, &host.app)) {
         Some((Some(site), _)) => format!("the site {site}"),
         Some((_, Some(app))) => match &app.launch {
@@ -250,10 +281,15 @@ fn notes(control: Fate, asked: Option<&AskedOrigin<'_>>, options: &Options<'_>) 
         )),
     }
     if control == Fate::Unprotected {
-        notes.push("the plain call with good signals reached the origin without an identification".to_owned());
+        notes.push(
+            "the plain call with good signals reached the origin without an identification"
+                .to_owned(),
+        );
     }
     if let Some(asked) = asked {
-        let status = asked.plain_status().map_or(String::new(), |status| format!(" (status {status})"));
+        let status = asked
+            .plain_status()
+            .map_or(String::new(), |status| format!(" (status {status})"));
         match (asked.runs_the_plain_call(), &options.sign) {
             (Ran::Perhaps, _) => notes.push(format!(
                 "the origin responds to the plain call{status} as to nonsense, so nobody can tell what it runs: give it content \
@@ -267,4 +303,3 @@ fn notes(control: Fate, asked: Option<&AskedOrigin<'_>>, options: &Options<'_>) 
     }
     notes
 }
-

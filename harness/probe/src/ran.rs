@@ -121,11 +121,14 @@ impl<'a> AskedOrigin<'a> {
         };
         let plain = super::expand::plain(call, content);
         for (name, value) in &plain.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
                 headers.insert(name, value);
             }
         }
-        let host = HeaderValue::try_from(&call.host).map_err(|_| ProbeError::Host(call.host.clone()))?;
+        let host =
+            HeaderValue::try_from(&call.host).map_err(|_| ProbeError::Host(call.host.clone()))?;
         headers.insert(header::HOST, host);
         headers.remove("fp-data");
         let url = format!("https://{}{}", call.host, call.path);
@@ -135,7 +138,9 @@ impl<'a> AskedOrigin<'a> {
             sign,
             plain: Straight {
                 method: call.method.clone(),
-                url: url.parse().map_err(|_| ProbeError::Path(call.path.clone()))?,
+                url: url
+                    .parse()
+                    .map_err(|_| ProbeError::Path(call.path.clone()))?,
                 headers,
                 body: Bytes::from(content.body.clone()),
             },
@@ -200,7 +205,10 @@ impl<'a> AskedOrigin<'a> {
     /// Whether the origin ran what arrived there.
     pub(super) async fn ran(&self, arrived: &Exchange) -> Result<Ran, ProbeError> {
         let request = &arrived.request;
-        let url: Uri = request.url.parse().map_err(|_| ProbeError::Path(request.url.clone()))?;
+        let url: Uri = request
+            .url
+            .parse()
+            .map_err(|_| ProbeError::Path(request.url.clone()))?;
         let host = url.host().unwrap_or_default();
         let body = self.origin(host)?.latest().map(|latest| latest.body.start);
         let straight = Straight {
@@ -241,7 +249,9 @@ impl<'a> AskedOrigin<'a> {
     }
 
     fn origin(&self, host: &str) -> Result<&Origin, ProbeError> {
-        self.rig.origin(host).ok_or_else(|| ProbeError::Host(host.to_owned()))
+        self.rig
+            .origin(host)
+            .ok_or_else(|| ProbeError::Host(host.to_owned()))
     }
 
     /// Sends a request to the origin past the edge and past its record.
@@ -257,7 +267,10 @@ impl<'a> AskedOrigin<'a> {
         headers.remove(header::TRANSFER_ENCODING);
         headers.remove(header::EXPECT);
         if !straight.body.is_empty() || headers.contains_key(header::CONTENT_LENGTH) {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(straight.body.len()));
+            headers.insert(
+                header::CONTENT_LENGTH,
+                HeaderValue::from(straight.body.len()),
+            );
         }
         let origin = self.origin(host)?.aside();
         let responded = async {
@@ -268,12 +281,26 @@ impl<'a> AskedOrigin<'a> {
             // What switches protocols has no end.
             let body = match head.status {
                 StatusCode::SWITCHING_PROTOCOLS => Bytes::new(),
-                _ => body.collect().await.map(Collected::to_bytes).unwrap_or_default(),
+                _ => body
+                    .collect()
+                    .await
+                    .map(Collected::to_bytes)
+                    .unwrap_or_default(),
             };
             let body = (straight.method != Method::HEAD).then_some(&*body);
-            Ok::<_, ProbeError>(Sample::of(head.status, &head.headers, body, straight.url.path()))
+            Ok::<_, ProbeError>(Sample::of(
+                head.status,
+                &head.headers,
+                body,
+                straight.url.path(),
+            ))
         };
-        let silent = |_| Err(ProbeError::Origin(format!("no response within {} s", PATIENCE.as_secs())));
+        let silent = |_| {
+            Err(ProbeError::Origin(format!(
+                "no response within {} s",
+                PATIENCE.as_secs()
+            )))
+        };
         timeout(PATIENCE, responded).await.unwrap_or_else(silent)
     }
 }

@@ -84,10 +84,15 @@ impl Reading {
             Self::Slashes => without_repeated_slashes(path).into(),
             Self::Dots => without_dots(path).into(),
             Self::TrailingDots => by_segment(path, |segment| segment.trim_end_matches('.')).into(),
-            Self::Parameters => {
-                by_segment(path, |segment| segment.split(';').next().unwrap_or_default()).into()
-            }
-            Self::Unseen => path.chars().filter(|&character| is_seen(character)).collect::<String>().into(),
+            Self::Parameters => by_segment(path, |segment| {
+                segment.split(';').next().unwrap_or_default()
+            })
+            .into(),
+            Self::Unseen => path
+                .chars()
+                .filter(|&character| is_seen(character))
+                .collect::<String>()
+                .into(),
             Self::End => path.trim_end_matches('/').into(),
             Self::Below => match path.strip_prefix(plain) {
                 Some(below) => path[..path.len() - below.len()].into(),
@@ -110,7 +115,12 @@ fn unescaped(path: &str) -> Cow<'_, str> {
     let bytes: Vec<u8> = percent_decode_str(path).collect();
     match String::from_utf8(bytes) {
         Ok(text) => text.into(),
-        Err(error) => error.as_bytes().iter().map(|&byte| char::from(byte)).collect::<String>().into(),
+        Err(error) => error
+            .as_bytes()
+            .iter()
+            .map(|&byte| char::from(byte))
+            .collect::<String>()
+            .into(),
     }
 }
 
@@ -119,7 +129,9 @@ fn percent_u(path: &str) -> String {
     let mut rest = path;
     while let Some(at) = rest.find('%') {
         read.push_str(&rest[..at]);
-        let code = rest.get(at + 1..at + 6).filter(|code| code.starts_with(['u', 'U']));
+        let code = rest
+            .get(at + 1..at + 6)
+            .filter(|code| code.starts_with(['u', 'U']));
         let code = code.and_then(|code| u32::from_str_radix(&code[1..], 16).ok());
         match code.and_then(char::from_u32) {
             Some(character) => {
@@ -156,6 +168,8 @@ fn overlong(path: &str) -> String {
 /// A letter of full width as the plain one.
 fn narrow(character: char) -> char {
     match u32::from(character) {
+        // Slashes of fractions and of divisions.
+        0x2044 | 0x2215 => '/',
         code @ 0xFF01..=0xFF5E => char::from_u32(code - 0xFEE0).unwrap_or(character),
         _ => character,
     }

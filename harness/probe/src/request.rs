@@ -103,16 +103,23 @@ impl WrittenRequest {
     /// what its frames cannot carry.
     pub fn over_http2(&self) -> Option<Request<bytes::Bytes>> {
         let is_about_connections = |(name, _): &(String, String)| {
-            OF_CONNECTIONS.iter().any(|own| own.eq_ignore_ascii_case(name))
+            OF_CONNECTIONS
+                .iter()
+                .any(|own| own.eq_ignore_ascii_case(name))
         };
-        let is_framed = self.headers.iter().filter(|header| is_about_connections(header));
-        let is_plainly_framed = is_framed.clone().all(|(name, value)| {
-            name == "content-length" && *value == self.body.len().to_string()
-        });
+        let is_framed = self
+            .headers
+            .iter()
+            .filter(|header| is_about_connections(header));
+        let is_plainly_framed = is_framed
+            .clone()
+            .all(|(name, value)| name == "content-length" && *value == self.body.len().to_string());
         if self.scheme != Scheme::Https || self.version != Version::Http11 || !is_plainly_framed {
             return None;
         }
-        let uri: Uri = format!("https://{}{}", self.host, self.target).parse().ok()?;
+        let uri: Uri = format!("https://{}{}", self.host, self.target)
+            .parse()
+            .ok()?;
         if !self.target.starts_with('/') || uri.path_and_query()?.as_str() != self.target {
             return None;
         }
@@ -120,7 +127,11 @@ impl WrittenRequest {
             .method(Method::from_bytes(self.method.as_bytes()).ok()?)
             .uri(uri)
             .version(http::Version::HTTP_2);
-        for (name, value) in self.headers.iter().filter(|header| !is_about_connections(header)) {
+        for (name, value) in self
+            .headers
+            .iter()
+            .filter(|header| !is_about_connections(header))
+        {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
             request = request.header(name, HeaderValue::from_str(value).ok()?);
         }
@@ -165,7 +176,10 @@ mod tests {
     #[test]
     fn a_unique_number_is_as_long_as_its_name() {
         let body = "{\"email\":\"{unique}@shop.example\"}";
-        let request = WrittenRequest { body: body.to_owned(), ..plain() };
+        let request = WrittenRequest {
+            body: body.to_owned(),
+            ..plain()
+        };
         let [one, other] = [request.anew(), request.anew()];
         assert_ne!(one.body, other.body);
         assert_eq!(one.body.len(), body.len());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use edgeproof_rig::{Client, ClientError, Rig, RigError};
 use edgeproof_ground::trace::Trace;
+use edgeproof_rig::{Client, ClientError, Rig, RigError};
 use http::{Method, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -78,7 +78,8 @@ impl Sender {
 
     /// Sends a request over HTTP/2.
     pub(super) async fn over_http2(&self, request: http::Request<Bytes>) -> Sent {
-        self.sent(self.client.exchange(request.map(Full::new))).await
+        self.sent(self.client.exchange(request.map(Full::new)))
+            .await
     }
 
     async fn sent(

@@ -42,27 +42,53 @@ impl Signalling {
             },
             Made::Stale => encoded(page, now - 24 * HOUR, Measurements::default())?,
             Made::Future => encoded(page, now + HOUR, Measurements::default())?,
-            Made::OtherPage => encoded(format!("https://{host}/elsewhere"), now, Measurements::default())?,
-            Made::OtherSite => encoded("https://elsewhere.example/".to_owned(), now, Measurements::default())?,
+            Made::OtherPage => encoded(
+                format!("https://{host}/elsewhere"),
+                now,
+                Measurements::default(),
+            )?,
+            Made::OtherSite => encoded(
+                "https://elsewhere.example/".to_owned(),
+                now,
+                Measurements::default(),
+            )?,
             Made::NoPage => encoded(String::new(), now, Measurements::default())?,
-            Made::Automated => encoded(page, now, Measurements {
-                bot: Bot { bot: true, bot_kind: Some("headless_chrome".to_owned()) },
-                ..Measurements::default()
-            })?,
-            Made::Incognito => encoded(page, now, Measurements {
-                incognito: Incognito { is_private: true, browser_name: None },
-                ..Measurements::default()
-            })?,
+            Made::Automated => encoded(
+                page,
+                now,
+                Measurements {
+                    bot: Bot {
+                        bot: true,
+                        bot_kind: Some("headless_chrome".to_owned()),
+                    },
+                    ..Measurements::default()
+                },
+            )?,
+            Made::Incognito => encoded(
+                page,
+                now,
+                Measurements {
+                    incognito: Incognito {
+                        is_private: true,
+                        browser_name: None,
+                    },
+                    ..Measurements::default()
+                },
+            )?,
             Made::Cut => {
                 let mut whole = encoded(page, now, Measurements::default())?;
                 whole.truncate(whole.len() / 2);
                 whole
             }
-            Made::Longest => encoded(page, now, Measurements {
-                // Within what the edge lets through.
-                linked_id: Some((0..60_000).map(|_| fastrand::alphanumeric()).collect()),
-                ..Measurements::default()
-            })?,
+            Made::Longest => encoded(
+                page,
+                now,
+                Measurements {
+                    // Within what the edge lets through.
+                    linked_id: Some((0..60_000).map(|_| fastrand::alphanumeric()).collect()),
+                    ..Measurements::default()
+                },
+            )?,
         })
     }
 }
@@ -75,5 +101,7 @@ fn encoded(url: String, timestamp: i64, body: Measurements) -> Result<String, Pr
         nonce: format!("{:032x}", fastrand::u128(..)),
         visitor_token: None,
     };
-    Signals { head, body }.encode().map_err(|error| ProbeError::Signals(error.to_string()))
+    Signals { head, body }
+        .encode()
+        .map_err(|error| ProbeError::Signals(error.to_string()))
 }

@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{place::Place, reading::Reading, request::{Scheme, Version}};
+use super::{
+    place::Place,
+    reading::Reading,
+    request::{Scheme, Version},
+};
 
 /// A family of shapes.
 #[derive(Clone, Debug, Deserialize)]
@@ -106,7 +110,12 @@ mod tests {
         let mut known = BTreeSet::new();
         for family in families() {
             for row in &family.rows {
-                assert!(known.insert((&family.name, &row.id)), "{} {}", family.name, row.id);
+                assert!(
+                    known.insert((&family.name, &row.id)),
+                    "{} {}",
+                    family.name,
+                    row.id
+                );
             }
         }
     }

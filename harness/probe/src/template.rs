@@ -44,10 +44,7 @@ mod tests {
     #[case("x{}y{", Ok("x{}y{".to_owned()))]
     #[case("{\"a\":1}", Ok("{\"a\":1}".to_owned()))]
     #[case("{c}", Err(UnknownName("c".to_owned())))]
-    fn names_are_filled_in_once(
-        #[case] text: &str,
-        #[case] expected: Result<String, UnknownName>,
-    ) {
+    fn names_are_filled_in_once(#[case] text: &str, #[case] expected: Result<String, UnknownName>) {
         let named = |name: &str| match name {
             "a" => Some("1".into()),
             "b" => Some("{a}".into()),

@@ -49,7 +49,9 @@ impl<'de> Deserialize<'de> for Probing {
             type Value = Probing;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a call, such as `POST shop.example/api/login`, or a mapping with `call`")
+                f.write_str(
+                    "a call, such as `POST shop.example/api/login`, or a mapping with `call`",
+                )
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Probing, E> {

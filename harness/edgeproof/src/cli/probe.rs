@@ -6,8 +6,7 @@ use std::{
 };
 
 use edgeproof_deployment::ProtectedApi;
-use edgeproof_ground::redaction::is_secret;
-use edgeproof_origin::{App, launch};
+use edgeproof_origin::{App, AppError, launch};
 use edgeproof_probe::{
     Call, CallError, Content, FORMAT, Framework, Options as ProbeOptions, Outcome, Progress, Sign,
     fix, frameworks, probe_all,
@@ -86,12 +85,16 @@ pub(super) struct Options {
 enum ProbeCommandError {
     #[error("no deployment of `{}` protects an API", .0.display())]
     NothingProtected(PathBuf),
-    #[error("nothing stands behind `{0}`: name your app with `--app URL`, or a framework with `--origin`")]
+    #[error(
+        "nothing stands behind `{0}`: name your app with `--app URL`, or a framework with `--origin`"
+    )]
     NoOrigin(String),
     #[error("no framework `{0}` was measured; these were: {1}")]
     Framework(String, String),
-    #[error("`{0}` is no header; write `NAME: VALUE`")]
-    Header(String),
+    #[error("a `--header` is `NAME: VALUE`, as HTTP can carry it")]
+    Header,
+    #[error("`{0}` is no name of a header")]
+    HeaderName(String),
     #[error("{0}")]
     App(String),
     #[error("`--call {0}`: {1}")]
@@ -121,14 +124,20 @@ pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, Cl
     let probing = async {
         let mut outcomes = probe_all(&environment, &described, &apis, &mut progress).await?;
         accept(&mut outcomes, earlier.as_ref());
-        let has_holes = outcomes.iter().any(|outcome| outcome.holes().next().is_some());
+        let has_holes = outcomes
+            .iter()
+            .any(|outcome| outcome.holes().next().is_some());
         let fixed = match options.fix && has_holes {
             false => None,
             true => {
                 let fix = fix(&environment, &described, &apis, &outcomes, &mut progress).await?;
                 Some(Fixed {
                     changes: fix.mends.iter().map(edgeproof_probe::Mend::says).collect(),
-                    yaml: fix.mends.iter().map(|mend| mend.yaml(&fix.description)).collect(),
+                    yaml: fix
+                        .mends
+                        .iter()
+                        .map(|mend| mend.yaml(&fix.description))
+                        .collect(),
                     apis: fix.outcomes,
                 })
             }
@@ -157,8 +166,15 @@ impl Options {
         let Some(name) = &self.origin else {
             return Ok(None);
         };
-        let found = frameworks().iter().find(|framework| framework.name == *name);
-        let all = || frameworks().iter().map(|framework| &*framework.name).collect::<Vec<_>>();
+        let found = frameworks()
+            .iter()
+            .find(|framework| framework.name == *name);
+        let all = || {
+            frameworks()
+                .iter()
+                .map(|framework| &*framework.name)
+                .collect::<Vec<_>>()
+        };
         found
             .map(Some)
             .ok_or_else(|| ProbeCommandError::Framework(name.clone(), all().join(", ")))
@@ -170,15 +186,28 @@ impl Options {
         described: &mut Description,
         framework: Option<&Framework>,
     ) -> Result<(), ProbeCommandError> {
-        described.visitors.insert(PROBER.to_owned(), Visitor::default());
-        for deployment in described.deployments.values() {
+        described
+            .visitors
+            .insert(PROBER.to_owned(), Visitor::default());
+        for deployment in described.deployments.values_mut() {
+            if let (None, Some(worker)) = (&deployment.worker, &self.worker) {
+                deployment.worker = Some(worker.to_string_lossy().into_owned());
+            }
             if let Some(ruleset) = &deployment.ruleset {
                 // Of a deployment file only its id is known; here it lets everybody pass who was identified.
                 described.rulesets.entry(ruleset.clone()).or_default();
             }
         }
-        let app = self.app.as_ref().map(|url| app(url, self.allow.as_deref())).transpose()?;
-        for (name, host) in described.zones.values_mut().flat_map(|zone| &mut zone.hosts) {
+        let app = self
+            .app
+            .as_ref()
+            .map(|url| app(url, self.allow.as_deref()))
+            .transpose()?;
+        for (name, host) in described
+            .zones
+            .values_mut()
+            .flat_map(|zone| &mut zone.hosts)
+        {
             match (&app, framework) {
                 (Some(app), _) => {
                     host.app = Some(app.clone());
@@ -203,16 +232,26 @@ impl Options {
         described: &Description,
         framework: Option<&'a Framework>,
     ) -> Result<Vec<ProbeOptions<'a>>, ProbeCommandError> {
-        let hosts = || described.zones.values().flat_map(|zone| zone.hosts.keys().map(String::as_str));
+        let hosts = || {
+            described
+                .zones
+                .values()
+                .flat_map(|zone| zone.hosts.keys().map(String::as_str))
+        };
         let deployments = described.deployments.values();
         let all = deployments.flat_map(|deployment| &deployment.protected_apis);
         let mut calls = Vec::new();
         for api in all {
-            calls.push((format!("{} {}", api.method, api.url), Call::of(api, hosts())?));
+            calls.push((
+                format!("{} {}", api.method, api.url),
+                Call::of(api, hosts())?,
+            ));
         }
         if let Some(text) = &self.call {
             let wrong = |why: String| ProbeCommandError::Call(text.clone(), why);
-            let named = text.parse::<ProtectedApi>().map_err(|error| wrong(error.to_string()))?;
+            let named = text
+                .parse::<ProtectedApi>()
+                .map_err(|error| wrong(error.to_string()))?;
             let named = Call::of(&named, hosts()).map_err(|error| wrong(error.to_string()))?;
             // The API of the deployment that it is a call of; if it is none, that is what the probe shows.
             let is_of = |(_, call): &&(String, Call)| {
@@ -220,7 +259,10 @@ impl Options {
                     && call.host == named.host
                     && named.path.starts_with(&call.path)
             };
-            let api = calls.iter().find(is_of).map_or_else(|| text.clone(), |(api, _)| api.clone());
+            let api = calls
+                .iter()
+                .find(is_of)
+                .map_or_else(|| text.clone(), |(api, _)| api.clone());
             calls = vec![(api, named)];
         }
         if calls.is_empty() {
@@ -243,15 +285,11 @@ impl Options {
     fn content(&self) -> Result<Content, ProbeCommandError> {
         let mut headers = vec![("user-agent".to_owned(), PROBER.to_owned())];
         for text in &self.headers {
-            let wrong = || {
-                let name = text.split(':').next().unwrap_or_default();
-                let is_hidden = is_secret(name.trim());
-                ProbeCommandError::Header(if is_hidden { format!("{name}: …") } else { text.clone() })
-            };
-            let (name, value) = text.split_once(':').ok_or_else(wrong)?;
+            // Its value may be a secret, so no message repeats it.
+            let (name, value) = text.split_once(':').ok_or(ProbeCommandError::Header)?;
             let (name, value) = (name.trim(), value.trim());
-            HeaderName::try_from(name).map_err(|_| wrong())?;
-            HeaderValue::try_from(value).map_err(|_| wrong())?;
+            HeaderName::try_from(name).map_err(|_| ProbeCommandError::Header)?;
+            HeaderValue::try_from(value).map_err(|_| ProbeCommandError::Header)?;
             headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
             headers.push((name.to_owned(), value.to_owned()));
         }
@@ -265,7 +303,7 @@ impl Options {
         Ok(match (&self.ran, &self.ran_header) {
             (Some(command), _) => Sign::Command(command.clone()),
             (None, Some(name)) => {
-                let wrong = |_| ProbeCommandError::Header(name.clone());
+                let wrong = |_| ProbeCommandError::HeaderName(name.clone());
                 Sign::Header(HeaderName::try_from(name).map_err(wrong)?)
             }
             (None, None) => Sign::Response,
@@ -281,7 +319,16 @@ fn app(url: &str, allow: Option<&str>) -> Result<App, ProbeCommandError> {
     }
     let wrong = |error: String| ProbeCommandError::App(error);
     let app: App = serde_json::from_value(written).map_err(|error| wrong(error.to_string()))?;
-    app.check().map_err(|error| wrong(error.to_string()))?;
+    app.check().map_err(|error| {
+        wrong(match error {
+            AppError::NotAllowed(url, host) => {
+                format!(
+                    "`{url}` is not on this machine; to probe it all the same, add `--allow {host}`"
+                )
+            }
+            other => other.to_string(),
+        })
+    })?;
     Ok(app)
 }
 
@@ -314,7 +361,10 @@ fn shown(interactive: bool) -> impl FnMut(Progress) {
             drawn = filled;
             let (bar, rest) = ("█".repeat(filled), "░".repeat(WIDTH - filled));
             // Where nothing can be written there is nobody to tell.
-            let _ = write!(anstream::stderr(), "\r\x1b[2K{bar}{rest} {done}/{all} shapes");
+            let _ = write!(
+                anstream::stderr(),
+                "\r\x1b[2K{bar}{rest} {done}/{all} shapes"
+            );
         }
     }
 }
@@ -331,8 +381,10 @@ fn show(options: &Options, probed: &Probed) -> Result<(), CliError> {
 }
 
 fn read(path: &Path) -> Result<Probed, CliError> {
-    saved::read(path, |probed: &Probed| probed.format, FORMAT).map_err(|reason| CliError::Baseline {
-        path: path.to_owned(),
-        reason,
+    saved::read(path, |probed: &Probed| probed.format, FORMAT).map_err(|reason| {
+        CliError::Baseline {
+            path: path.to_owned(),
+            reason,
+        }
     })
 }

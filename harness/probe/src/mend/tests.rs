@@ -30,7 +30,13 @@ fn description() -> Description {
 
 fn shape(target: &str) -> Shape {
     let call = call();
-    let shapes = expand(families(), &call, &Content::default(), &Surroundings::default()).unwrap();
+    let shapes = expand(
+        families(),
+        &call,
+        &Content::default(),
+        &Surroundings::default(),
+    )
+    .unwrap();
     let mut shapes = shapes.into_iter();
     shapes.find(|shape| shape.request.target == target).unwrap()
 }
@@ -60,12 +66,36 @@ const OWN: &str = "route shop.example/api/create-account runs flow";
 const FOREIGN: &str = "route shop.example/static/* has no worker: straight to the origin";
 
 #[rstest]
-#[case("/api/create-account?x=1", hole("shop.example", NO_ROUTE, false), "end the pattern with a star: `POST shop.example/api/create-account*` in `flow`")]
-#[case("/API/CREATE-ACCOUNT", hole("shop.example", NO_ROUTE, false), "`coverage: host` in `flow`")]
-#[case("/static/../api/create-account", hole("shop.example", FOREIGN, false), "remove the route `shop.example/static/*` of `shop.example`, or make it narrower")]
-#[case("/API/CREATE-ACCOUNT", hole("www.shop.example", NO_ROUTE, false), "protect `POST www.shop.example/api/create-account` in `flow` too")]
-#[case("/API/CREATE-ACCOUNT", hole("direct.shop.example", NO_ROUTE, false), "proxy `direct.shop.example` of `shop.example`: it leads past the edge")]
-#[case("/API/CREATE-ACCOUNT", hole("shop.example", OWN, true), "let the origin not read it so (Express: `case sensitive routing`), or demand a header that only the worker sets: `origin_secret`")]
+#[case(
+    "/api/create-account?x=1",
+    hole("shop.example", NO_ROUTE, false),
+    "end the pattern with a star: `POST shop.example/api/create-account*` in `flow`"
+)]
+#[case(
+    "/API/CREATE-ACCOUNT",
+    hole("shop.example", NO_ROUTE, false),
+    "`coverage: host` in `flow`"
+)]
+#[case(
+    "/static/../api/create-account",
+    hole("shop.example", FOREIGN, false),
+    "remove the route `shop.example/static/*` of `shop.example`, or make it narrower"
+)]
+#[case(
+    "/API/CREATE-ACCOUNT",
+    hole("www.shop.example", NO_ROUTE, false),
+    "protect `POST www.shop.example/api/create-account` in `flow` too"
+)]
+#[case(
+    "/API/CREATE-ACCOUNT",
+    hole("direct.shop.example", NO_ROUTE, false),
+    "proxy `direct.shop.example` of `shop.example`: it leads past the edge"
+)]
+#[case(
+    "/API/CREATE-ACCOUNT",
+    hole("shop.example", OWN, true),
+    "let the origin not read it so (Express: `case sensitive routing`), or demand a header that only the worker sets: `origin_secret`"
+)]
 fn a_mend_is_the_shortest_that_fits(
     #[case] target: &str,
     #[case] hole: SentOver,
@@ -80,12 +110,26 @@ fn what_a_deployment_leaves_open_is_closed_first() {
     let mut open = description();
     open.deployments.get_mut("flow").unwrap().failure_mode = FailureMode::Open;
     let hole = hole("shop.example", OWN, true);
-    let mend = |description| Mend::of(description, &call(), API, &shape("/api/create-account?x=1"), &hole);
+    let mend = |description: &Description| {
+        Mend::of(
+            description,
+            &call(),
+            API,
+            &shape("/api/create-account?x=1"),
+            &hole,
+        )
+    };
     assert_eq!(mend(&open).says(), "`failure_mode: closed` in `flow`");
-    assert!(mend(&open).apply(&mut open));
-    open.deployments.get_mut("flow").unwrap().variables = BTreeMap::from([("FP_GUARD".to_owned(), "off".to_owned())]);
-    assert_eq!(mend(&open).says(), "do not switch the guard off: remove `FP_GUARD` in `flow`");
-    assert!(mend(&open).apply(&mut open));
+    let closed = mend(&open);
+    assert!(closed.apply(&mut open));
+    open.deployments.get_mut("flow").unwrap().variables =
+        BTreeMap::from([("FP_GUARD".to_owned(), "off".to_owned())]);
+    assert_eq!(
+        mend(&open).says(),
+        "do not switch the guard off: remove `FP_GUARD` in `flow`"
+    );
+    let guarded = mend(&open);
+    assert!(guarded.apply(&mut open));
     assert!(open.deployments["flow"].is_guarded());
 }
 

@@ -62,7 +62,9 @@ fn by_row(outcome: &Outcome) -> Vec<Vec<&Finding>> {
     for hole in outcome.holes() {
         let row = rows.iter_mut().find(|row| {
             let first = row.first();
-            first.is_some_and(|first| (&first.family, &first.row) == (&hole.family, &hole.row) && first.mend == hole.mend)
+            first.is_some_and(|first| {
+                (&first.family, &first.row) == (&hole.family, &hole.row) && first.mend == hole.mend
+            })
         });
         match row {
             Some(row) => row.push(hole),
@@ -85,14 +87,20 @@ const COLUMNS: [&str; 7] = [
 
 /// What became of the shapes of a family: as many as there are columns.
 fn row_of(family: &str, findings: &[&Finding]) -> [String; 7] {
-    let count = |is: fn(&Finding) -> bool| match findings.iter().filter(|finding| is(finding)).count() {
-        0 => "·".to_owned(),
-        count => count.to_string(),
-    };
+    let count =
+        |is: fn(&Finding) -> bool| match findings.iter().filter(|finding| is(finding)).count() {
+            0 => "·".to_owned(),
+            count => count.to_string(),
+        };
     [
         family.to_owned(),
         findings.len().to_string(),
-        count(|finding| matches!(finding.fate(), Some(Fate::Refused | Fate::Unanswered) | None)),
+        count(|finding| {
+            matches!(
+                finding.fate(),
+                Some(Fate::Refused | Fate::Unanswered) | None
+            )
+        }),
         count(|finding| finding.fate() == Some(Fate::Blocked)),
         count(|finding| finding.fate() == Some(Fate::Identified)),
         count(|finding| finding.fate() == Some(Fate::Unprotected) && finding.hole().is_none()),
@@ -108,7 +116,9 @@ fn explained(finding: &Finding, hole: &SentOver) -> Vec<(&'static str, String)> 
         .filter(|result| result.is_hole())
         .map(|result| result.over.name())
         .collect();
-    let status = hole.status.map_or(String::new(), |status| format!(" (status {status})"));
+    let status = hole
+        .status
+        .map_or(String::new(), |status| format!(" (status {status})"));
     let mut lines = vec![("over", overs.join(" and "))];
     if let Some(arrived) = &hole.arrived {
         lines.push(("arrived", arrived.clone()));
@@ -122,7 +132,10 @@ fn explained(finding: &Finding, hole: &SentOver) -> Vec<(&'static str, String)> 
     if let Some(mend) = &finding.mend {
         lines.push(("mend", mend.says()));
     }
-    lines.into_iter().map(|(key, text)| (key, in_one_line(&text))).collect()
+    lines
+        .into_iter()
+        .map(|(key, text)| (key, in_one_line(&text)))
+        .collect()
 }
 
 /// The lines of what was sent, with symbols for what cannot be seen.
@@ -137,9 +150,17 @@ fn sent(finding: &Finding) -> Vec<String> {
 
 /// What was done, in a sentence.
 fn summary(outcome: &Outcome) -> String {
-    let requests: usize = outcome.findings.iter().map(|finding| finding.results.len()).sum();
+    let requests: usize = outcome
+        .findings
+        .iter()
+        .map(|finding| finding.results.len())
+        .sum();
     let holes = outcome.holes().count();
-    let accepted = outcome.findings.iter().filter(|finding| finding.accepted).count();
+    let accepted = outcome
+        .findings
+        .iter()
+        .filter(|finding| finding.accepted)
+        .count();
     let accepted = match accepted {
         0 => String::new(),
         accepted => format!(", {accepted} more are accepted"),
@@ -163,7 +184,12 @@ fn counted(holes: usize) -> String {
 fn fixed_summary(before: usize, fixed: &Fixed) -> String {
     let after = holes(&fixed.apis);
     let change = match fixed.changes.len() {
-        0 => return format!("{}, and no change of the deployment closes one", counted(before)),
+        0 => {
+            return format!(
+                "{}, and no change of the deployment closes one",
+                counted(before)
+            );
+        }
         1 => "this change",
         _ => "these changes",
     };

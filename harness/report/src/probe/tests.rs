@@ -22,13 +22,21 @@ fn finding(family: &str, row: &str, target: &str, fate: Fate, ran: Option<Ran>) 
         says: "letters in another <case>".to_owned(),
         sent: format!("POST {target} HTTP/1.1\r\nHost: shop.example\r\ncontent-length: 0\r\n\r\n"),
         results: vec![result(Over::Http1), result(Over::Http2)],
-        mend: is_hole.then(|| Mend::Cover { deployment: "flow".to_owned() }),
+        mend: is_hole.then(|| Mend::Cover {
+            deployment: "flow".to_owned(),
+        }),
         accepted: false,
     }
 }
 
 fn outcome() -> Outcome {
-    let mut known = finding("slashes", "front", "//known", Fate::Unprotected, Some(Ran::Alike));
+    let mut known = finding(
+        "slashes",
+        "front",
+        "//known",
+        Fate::Unprotected,
+        Some(Ran::Alike),
+    );
     known.accepted = true;
     Outcome {
         api: "POST shop.example/api/create-account*".to_owned(),
@@ -38,9 +46,27 @@ fn outcome() -> Outcome {
         notes: vec!["a note <of> the probe".to_owned()],
         findings: vec![
             finding("case", "whole", "/API", Fate::Unprotected, Some(Ran::Alike)),
-            finding("case", "whole", "/Api", Fate::Unprotected, Some(Ran::Certainly)),
-            finding("case", "letter", "/a\u{1b}pi", Fate::Unprotected, Some(Ran::Perhaps)),
-            finding("slashes", "front", "//api", Fate::Unprotected, Some(Ran::Not)),
+            finding(
+                "case",
+                "whole",
+                "/Api",
+                Fate::Unprotected,
+                Some(Ran::Certainly),
+            ),
+            finding(
+                "case",
+                "letter",
+                "/a\u{1b}pi",
+                Fate::Unprotected,
+                Some(Ran::Perhaps),
+            ),
+            finding(
+                "slashes",
+                "front",
+                "//api",
+                Fate::Unprotected,
+                Some(Ran::Not),
+            ),
             known,
             finding("method", "other", "/api", Fate::Blocked, None),
             finding("signals", "made", "/api", Fate::Identified, None),
@@ -87,7 +113,10 @@ fn the_json_is_read_again_as_it_was_written() {
 #[test]
 fn holes_that_were_known_are_accepted_and_others_are_not() {
     let mut later = outcome();
-    later.findings.iter_mut().for_each(|finding| finding.accepted = false);
+    later
+        .findings
+        .iter_mut()
+        .for_each(|finding| finding.accepted = false);
     let mut earlier = outcome();
     earlier.findings.remove(0);
     assert_eq!(later.accept(&[earlier]), 3);

@@ -25,11 +25,19 @@ pub fn text(probed: &Probed) -> String {
     }
     if let Some(fixed) = &probed.fixed {
         let style = if holes(&fixed.apis) == 0 { GOOD } else { BAD };
-        let _ = writeln!(text, "\n{style}{}{style:#}", fixed_summary(probed.holes(), fixed));
+        let _ = writeln!(
+            text,
+            "\n{style}{}{style:#}",
+            fixed_summary(probed.holes(), fixed)
+        );
         for line in fixed.yaml.lines() {
             let _ = writeln!(text, "  {line}");
         }
-        for outcome in fixed.apis.iter().filter(|outcome| outcome.holes().next().is_some()) {
+        for outcome in fixed
+            .apis
+            .iter()
+            .filter(|outcome| outcome.holes().next().is_some())
+        {
             write_outcome(&mut text, outcome);
         }
     }
@@ -38,15 +46,24 @@ pub fn text(probed: &Probed) -> String {
 
 fn write_outcome(text: &mut String, outcome: &Outcome) {
     // Writing to a text cannot fail.
-    let _ = writeln!(text, "{} {DIM}in front of {}{DIM:#}", outcome.api, outcome.origin);
+    let _ = writeln!(
+        text,
+        "{} {DIM}in front of {}{DIM:#}",
+        outcome.api, outcome.origin
+    );
     for note in &outcome.notes {
         let _ = writeln!(text, "note: {note}");
     }
     for row in by_row(outcome) {
-        let (Some(first), Some(hole)) = (row.first(), row.first().and_then(|first| first.hole())) else {
+        let (Some(first), Some(hole)) = (row.first(), row.first().and_then(|first| first.hole()))
+        else {
             continue;
         };
-        let _ = writeln!(text, "\n{BAD}✗ {}/{}{BAD:#} {}", first.family, first.row, first.says);
+        let _ = writeln!(
+            text,
+            "\n{BAD}✗ {}/{}{BAD:#} {}",
+            first.family, first.row, first.says
+        );
         let lines = sent(first);
         for line in lines.iter().take(LINES) {
             let _ = writeln!(text, "    {line}");
@@ -71,7 +88,11 @@ fn write_outcome(text: &mut String, outcome: &Outcome) {
         }
     }
     let _ = write!(text, "\n{}", families(outcome));
-    let style = if outcome.holes().next().is_none() { GOOD } else { BAD };
+    let style = if outcome.holes().next().is_none() {
+        GOOD
+    } else {
+        BAD
+    };
     let _ = writeln!(text, "\n{style}{}{style:#}", summary(outcome));
 }
 
@@ -92,7 +113,12 @@ fn families(outcome: &Outcome) -> String {
         rows.push(row_of(family, &findings));
     }
     let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in &rows {

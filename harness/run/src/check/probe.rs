@@ -13,14 +13,20 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Option<Mismatch> {
     let wanted = expect.holes.as_ref()?;
     let claim = format!("expected {wanted} holes");
     let Some(outcome) = &observed.probe else {
-        return Some(Mismatch::new(&["holes"], claim, "but the step is no `probe`"));
+        return Some(Mismatch::new(
+            &["holes"],
+            claim,
+            "but the step is no `probe`",
+        ));
     };
     let holes: Vec<&Finding> = outcome.holes().collect();
     if wanted.holds(holes.len() as f64) {
         return None;
     }
     let named = holes.iter().take(NAMED);
-    let named: Vec<String> = named.map(|hole| format!("`{}` ({})", line(hole), hole.shape)).collect();
+    let named: Vec<String> = named
+        .map(|hole| format!("`{}` ({})", line(hole), hole.shape))
+        .collect();
     let more = match holes.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -37,5 +43,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Option<Mismatch> {
 /// The request line that was sent.
 fn line(hole: &Finding) -> &str {
     let mut lines = hole.sent.split("\r\n");
-    lines.find(|line| !line.starts_with('(')).unwrap_or_default()
+    lines
+        .find(|line| !line.starts_with('('))
+        .unwrap_or_default()
 }

@@ -25,8 +25,7 @@ use tokio::time::Instant;
 
 use super::{
     HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, declared, decoding::decoded,
-    deploying, http_client, http_client::Sender, log, notes,
-    probing,
+    deploying, http_client, http_client::Sender, log, notes, probing,
 };
 use crate::{
     check::{self, Mismatch},
