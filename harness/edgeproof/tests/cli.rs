@@ -178,6 +178,12 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[case::bench_older("bench_older", &["bench", "--compare", "none.json"], exit::USAGE)]
 #[case::bench_report("bench_report", &["bench", "--report", "junit=x"], exit::USAGE)]
 #[case::bench_no_worker("bench_no_worker", &["bench", "--filter", "page_1_kb", "--worker", "none"], exit::USAGE)]
+#[case::probe_framework("probe_framework", &["probe", "good.yaml", "--origin", "none"], exit::USAGE)]
+#[case::probe_header("probe_header", &["probe", "good.yaml", "--header", "cookie=a"], exit::USAGE)]
+#[case::probe_app("probe_app", &["probe", "good.yaml", "--app", "http://shop.example"], exit::USAGE)]
+#[case::probe_call("probe_call", &["probe", "good.yaml", "--call", "POST other.example/x"], exit::USAGE)]
+#[case::probe_baseline("probe_baseline", &["probe", "good.yaml", "--baseline", "none.json"], exit::USAGE)]
+#[case::probe_nothing("probe_nothing", &["probe", "names.yaml"], exit::USAGE)]
 #[case::no_such_lint("no_such_lint", &["explain", "none"], exit::USAGE)]
 fn a_command_answers_as_its_golden_text(
     #[case] name: &str,

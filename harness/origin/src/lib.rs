@@ -92,6 +92,15 @@ impl Origin {
             .clone()
     }
 
+    /// The request that reached this origin last.
+    pub fn latest(&self) -> Option<RecordedRequest> {
+        let requests = self.requests.lock();
+        requests
+            .unwrap_or_else(PoisonError::into_inner)
+            .last()
+            .cloned()
+    }
+
     /// Responds to one request and records it on arrival.
     ///
     /// # Errors

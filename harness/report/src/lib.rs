@@ -16,6 +16,7 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod probe;
 #[cfg(test)]
 mod secrets;
 pub mod tap;

@@ -16,6 +16,8 @@ pub struct Observed {
     pub call: Option<ObservedCall>,
     /// What came of a `deploy` step.
     pub deployment: Option<Deployment>,
+    /// What a `probe` step found.
+    pub probe: Option<edgeproof_probe::Outcome>,
     /// The live page, as HTML.
     pub live_page: Option<LivePage>,
     /// What the page has printed so far.

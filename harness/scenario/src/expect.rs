@@ -57,6 +57,9 @@ pub struct Expect {
     pub worker: Option<ExpectWorker>,
     /// What came of a `deploy` step.
     pub deployment: Option<ExpectDeployment>,
+    /// How many ways past the protection a `probe` step finds: shapes of the call that the origin runs although nobody was
+    /// identified.
+    pub holes: Option<Range>,
     /// The requests of this step to Cloudflare's API, and the account after it.
     pub cloudflare: Option<ExpectCloudflare>,
     /// A message to show when one of these is not met.

@@ -92,6 +92,7 @@ pub mod load;
 pub mod matrix;
 pub mod names;
 mod paths;
+pub mod probing;
 mod reading;
 pub mod request;
 pub mod schema;

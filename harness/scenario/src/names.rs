@@ -272,6 +272,7 @@ impl Names<'_> {
             Action::Visit(url) => (url, "visit"),
             Action::Request(request) => (&request.url, "request"),
             Action::Raw(raw) => (&raw.to, "raw"),
+            Action::Probe(probing) => return self.probed_host(index, &probing.call.url),
             _ => return,
         };
         if url.contains("${") {
@@ -289,10 +290,21 @@ impl Names<'_> {
                 "write it as `https://shop.example/path`".to_owned(),
             );
         };
+        self.known_host(&host, &path);
+    }
+
+    /// The host of a call without a scheme.
+    fn probed_host(&mut self, index: usize, url: &str) {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        self.known_host(host, &["steps", &index.to_string(), "probe"]);
+    }
+
+    fn known_host(&mut self, host: &str, path: &[&str]) {
         let known: Vec<&str> = self.scenario.hosts().collect();
-        if !known.contains(&host.as_str()) {
-            let help = nearest(&host, &known);
-            self.problem(&path, format!("no zone has the host `{host}`"), help);
+        if !known.contains(&host) {
+            let help = nearest(host, &known);
+            self.problem(path, format!("no zone has the host `{host}`"), help);
         }
     }
 }

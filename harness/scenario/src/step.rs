@@ -18,6 +18,7 @@ use super::{
     expect::{Expect, Header},
     file::WorkedIn,
     input::{Awaited, FieldValue, Files, Options, Press},
+    probing::Probing,
     request::{OneOrMany, RawRequest, Request},
     text::Pattern,
 };
@@ -76,6 +77,8 @@ pub enum Action {
     Request(Box<Request>),
     /// An HTTP client sends bytes as they are written.
     Raw(Box<RawRequest>),
+    /// Every shape of a protected call is sent.
+    Probe(Box<Probing>),
     /// The rig's clock moves forward.
     Advance(Time),
     /// Something of the rig changes.
@@ -163,6 +166,8 @@ struct Written {
     request: Option<Request>,
     /// An HTTP client sends bytes as they are written.
     raw: Option<RawRequest>,
+    /// Every shape of a protected call is sent without signals, and what the origin runs of them is a hole.
+    probe: Option<Probing>,
     /// The rig's clock moves forward.
     advance: Option<Time>,
     /// Something of the running rig changes.
@@ -198,7 +203,7 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StepError {
     #[error(
-        "a step does one thing: `visit`, `fill`, `select`, `upload`, `click`, `hover`, `check`, `uncheck`, `press`, `submit`, `wait`, `run`, `request`, `raw`, `advance`, `set` or `deploy`; this one does nothing"
+        "a step does one thing: `visit`, `fill`, `select`, `upload`, `click`, `hover`, `check`, `uncheck`, `press`, `submit`, `wait`, `run`, `request`, `raw`, `probe`, `advance`, `set` or `deploy`; this one does nothing"
     )]
     Nothing,
     #[error("a step does one thing; this one does several: {0}")]
@@ -244,6 +249,11 @@ impl TryFrom<Written> for Step {
             written
                 .raw
                 .map(|request| ("raw", Action::Raw(Box::new(request)))),
+        );
+        actions.extend(
+            written
+                .probe
+                .map(|probing| ("probe", Action::Probe(Box::new(probing)))),
         );
         actions.extend(written.advance.map(|by| ("advance", Action::Advance(by))));
         actions.extend(
@@ -309,6 +319,7 @@ impl Action {
             Self::Run(_) => "run",
             Self::Raw(_) => "raw",
             Self::Request(_) => "request",
+            Self::Probe(_) => "probe",
             Self::Advance(_) => "advance",
             Self::Set(_) => "set",
             Self::Deploy(_) => "deploy",
@@ -330,7 +341,7 @@ impl Action {
             | Self::Submit(_)
             | Self::Wait(_)
             | Self::Run(_) => Actor::Browser,
-            Self::Request(_) | Self::Raw(_) => Actor::Client,
+            Self::Request(_) | Self::Raw(_) | Self::Probe(_) => Actor::Client,
             Self::Advance(_) | Self::Set(_) | Self::Deploy(_) => Actor::Nobody,
         }
     }

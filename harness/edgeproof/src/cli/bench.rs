@@ -50,7 +50,7 @@ pub(super) struct Options {
 
 /// The file of an HTML report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Html(PathBuf);
+pub(super) struct Html(pub(super) PathBuf);
 
 impl FromStr for Html {
     type Err = String;

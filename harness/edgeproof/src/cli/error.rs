@@ -105,6 +105,17 @@ pub enum CliError {
     /// Nothing could be measured.
     #[error(transparent)]
     Bench(#[from] BenchError),
+    /// Nothing could be found out about a protection.
+    #[error(transparent)]
+    Probe(#[from] edgeproof_probe::ProbeError),
+    /// What an earlier probe found cannot be read.
+    #[error("`{}` is not a JSON report of `edgeproof probe`: {reason}", path.display())]
+    Baseline {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// No warning has this id.
     #[error("there is no warning `{0}`; `edgeproof explain` lists all of them")]
     NoSuchLint(String),
@@ -127,6 +138,7 @@ impl CliError {
             | Self::Usage(_)
             | Self::Results { .. }
             | Self::Measurements { .. }
+            | Self::Baseline { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
             Self::NothingSelected | Self::NothingToMeasure => exit::NOTHING,
             Self::Bench(error) if error.is_the_workers() => exit::FAILED,
@@ -145,6 +157,7 @@ impl CliError {
             | Self::Build(_)
             | Self::Rig(_)
             | Self::Bench(_)
+            | Self::Probe(_)
             | Self::Output(_)
             | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,

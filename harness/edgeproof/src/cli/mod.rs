@@ -5,11 +5,13 @@ mod build;
 mod check;
 mod credentials;
 mod deploy;
+mod described;
 mod doctor;
 mod error;
 mod init;
 mod interrupt;
 mod new;
+mod probe;
 mod progress;
 mod project;
 mod reading;
@@ -78,6 +80,9 @@ enum Command {
     Report(report::Command),
     /// Measures what workers cost in time and memory, compared with baseline workers.
     Bench(bench::Options),
+    /// Looks for ways past a protection: sends every shape of each protected call to the emulated edge, and says which the
+    /// app runs although nobody was identified.
+    Probe(probe::Options),
     /// Builds the worker of this repository into a directory that workerd and Cloudflare accept as it is.
     Build(build::Options),
     /// Explains which route matches a URL, why the others do not, and which worker runs.
@@ -149,6 +154,7 @@ async fn run_command(context: &Context, command: &Command) -> Result<u8, CliErro
         Command::Explain(options) => check::explain(options),
         Command::Report(command) => report::report(command),
         Command::Bench(options) => bench::bench(context, options).await,
+        Command::Probe(options) => probe::probe(context, options).await,
         Command::Build(options) => build::build(options),
         Command::Route(options) => route::route(options),
         Command::Rules(options) => rules::rules(options),

@@ -6,6 +6,7 @@ mod deployment;
 mod end;
 mod origin;
 mod page;
+mod probe;
 mod response;
 mod timing;
 mod worker;
@@ -74,6 +75,7 @@ pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = response::check(expect, observed);
     mismatches.extend(page::check(expect, observed));
     mismatches.extend(timing::check(expect, observed));
+    mismatches.extend(probe::check(expect, observed));
     if let Some(request) = &expect.request {
         let found = budget::check(request, observed);
         let message = request.message.as_deref();

@@ -265,6 +265,7 @@ impl Browser {
             Action::Run(script) => return self.run(place, script, limit).await,
             Action::Request(_)
             | Action::Raw(_)
+            | Action::Probe(_)
             | Action::Advance(_)
             | Action::Set(_)
             | Action::Deploy(_) => {

@@ -8,6 +8,7 @@ mod decoding;
 mod deploying;
 mod http_client;
 mod notes;
+mod probing;
 mod session;
 
 use std::{

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use super::{
     HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, declared, decoding::decoded,
-    deploying, http_client, http_client::Sender, log, notes,
+    deploying, http_client, http_client::Sender, log, notes, probing,
 };
 use crate::{
     check::{self, Mismatch},
@@ -52,6 +52,8 @@ pub(super) struct Outcome {
     pub(super) call: Option<ObservedCall>,
     /// What came of a deployment.
     pub(super) deployment: Option<Deployment>,
+    /// What a probe found.
+    pub(super) probe: Option<edgeproof_probe::Outcome>,
     /// The live page afterwards.
     pub(super) live_page: Option<LivePage>,
     /// What the page has printed so far.
@@ -257,6 +259,12 @@ impl<'a> Session<'a> {
                 self.change(change).await?;
                 return Ok(Outcome::default());
             }
+            Action::Probe(probing) => {
+                return Ok(Outcome {
+                    probe: Some(probing::probe_as(self.rig, visitor, probing).await?),
+                    ..Outcome::default()
+                });
+            }
             Action::Deploy(deploying) => {
                 return self.deploy(deploying, step.expect.as_ref()).await;
             }
@@ -376,6 +384,7 @@ impl<'a> Session<'a> {
         Ok(Observed {
             call,
             deployment: outcome.deployment,
+            probe: outcome.probe,
             live_page: outcome.live_page,
             console: outcome.console,
             origin_page,

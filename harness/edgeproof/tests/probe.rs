@@ -1,0 +1,423 @@
+//! What a probe finds in front of real apps, held against what the apps themselves say that they ran.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use edgeproof_ground::{body, tools};
+use edgeproof_origin::{Origin, RecordedRequest};
+use edgeproof_probe::{Call, Content, Fate, Options, Outcome, Ran, Sign, fix, probe};
+use edgeproof_rig::{Description, Environment, Rig};
+use http::{Request, header};
+use http_body_util::BodyExt;
+use rstest::rstest;
+
+const API: &str = "POST shop.example/api/create-account*";
+
+fn environment() -> Environment {
+    Environment::prepare(None).unwrap()
+}
+
+fn pass_through() -> String {
+    let folder = tools::home().join("fixtures/workers/pass-through");
+    folder.display().to_string()
+}
+
+/// One sign-up in front of `origin`, protected as `deployment` says.
+fn description(origin: &str, deployment: &str) -> Description {
+    let text = format!(
+        "
+zones:
+  shop.example:
+    hosts:
+      shop.example: {origin}
+      www.shop.example: {origin}
+deployments:
+  flow:
+    identification_pages: [shop.example/signup]
+    protected_apis: [{API}]
+    failure_mode: closed
+    ruleset: anybody
+    {deployment}
+rulesets: {{ anybody: {{}} }}
+visitors: {{ prober: {{ profile: http }} }}
+"
+    );
+    serde_saphyr::from_str(&text).unwrap()
+}
+
+fn options(content: Content) -> Options<'static> {
+    Options {
+        api: API.to_owned(),
+        call: Call::of(&API.parse().unwrap(), ["shop.example"]).unwrap(),
+        content,
+        sign: Sign::Response,
+        framework: None,
+        visitor: "prober".to_owned(),
+        only: None,
+    }
+}
+
+fn holes(outcome: &Outcome) -> Vec<&str> {
+    outcome.holes().map(|hole| &*hole.shape).collect()
+}
+
+const SITE: &str = "{ site: signup }";
+
+#[tokio::test]
+async fn behind_a_worker_that_protects_nothing_all_that_the_origin_runs_is_a_hole() {
+    let deployment = format!("worker: {}", pass_through());
+    let rig = Rig::start(&environment(), description(SITE, &deployment))
+        .await
+        .unwrap();
+    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
+        .await
+        .unwrap();
+    rig.stop().await;
+    assert_eq!(outcome.control, Fate::Unprotected);
+    let holes = holes(&outcome);
+    for expected in [
+        "plain/call",
+        "query/query ?x=1",
+        "encoding/letter @1",
+        "signals/junk x",
+        "transport/http ",
+    ] {
+        assert!(holes.contains(&expected), "{expected}: {holes:#?}");
+    }
+    // A site that compares letter by letter runs no other spelling.
+    assert!(
+        !holes.iter().any(|hole| hole.starts_with("case/")),
+        "{holes:#?}"
+    );
+    let is_passed = |fate| matches!(fate, Fate::Unprotected | Fate::Refused | Fate::Unanswered);
+    for finding in &outcome.findings {
+        for result in &finding.results {
+            // The runtime knows no other methods than those that Node.js has.
+            let is_unknown_method = finding.family == "method" && result.status == Some(501);
+            assert!(
+                is_passed(result.fate) || is_unknown_method,
+                "{}: {result:?}",
+                finding.shape
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_covers_its_host_leaves_no_hole() {
+    let mut covered = description(SITE, "coverage: host");
+    // Another name of the same origin is another host to cover.
+    covered
+        .zones
+        .get_mut("shop.example")
+        .unwrap()
+        .hosts
+        .remove("www.shop.example");
+    let rig = Rig::start(&environment(), covered).await.unwrap();
+    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
+        .await
+        .unwrap();
+    rig.stop().await;
+    assert_eq!(outcome.control, Fate::Identified);
+    assert_eq!(
+        holes(&outcome),
+        [""; 0],
+        "{:#?}",
+        outcome.holes().collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn what_closes_the_holes_is_found_and_proved() {
+    let environment = environment();
+    let mut open = description(
+        SITE,
+        "routes: [shop.example/signup, shop.example/api/create-account]",
+    );
+    open.deployments.get_mut("flow").unwrap().protected_apis[0]
+        .url
+        .pop();
+    let apis = [Options {
+        api: API.trim_end_matches('*').to_owned(),
+        ..options(Content::default())
+    }];
+    let before = edgeproof_probe::probe_all(&environment, &open, &apis, &mut |_| {})
+        .await
+        .unwrap();
+    assert!(!holes(&before[0]).is_empty());
+    let fixed = fix(&environment, &open, &apis, &before, &mut |_| {})
+        .await
+        .unwrap();
+    let changes: Vec<String> = fixed
+        .mends
+        .iter()
+        .map(edgeproof_probe::Mend::says)
+        .collect();
+    assert!(
+        changes.contains(&"`coverage: host` in `flow`".to_owned()),
+        "{changes:?}"
+    );
+    assert_eq!(holes(&fixed.outcomes[0]), [""; 0], "{changes:?}");
+}
+
+/// An app of `fixtures/apps`, what it wants of a sign-up, and where it says who has signed up.
+struct OwnApp {
+    folder: &'static str,
+    run: &'static str,
+    headers: &'static [(&'static str, &'static str)],
+    body: &'static str,
+    record: Record,
+}
+
+/// Where an app says that it ran a sign-up.
+#[derive(Clone, Copy)]
+enum Record {
+    /// This page shows the e-mail of who has signed up.
+    Page(&'static str),
+    /// Its own code, and nothing else of it, responds with this status.
+    Status(u16),
+}
+
+const EXPRESS: OwnApp = OwnApp {
+    folder: "express",
+    run: "npm start",
+    headers: &[],
+    body: r#"{"email":"ann-{unique}@shop.example","password":"correct horse"}"#,
+    record: Record::Page("/api/me"),
+};
+const FASTIFY: OwnApp = OwnApp {
+    folder: "fastify",
+    ..EXPRESS
+};
+const DJANGO: OwnApp = OwnApp {
+    folder: "django",
+    run: "./run",
+    headers: &[
+        ("cookie", "csrftoken=abcdefghijklmnopqrstuvwxyzabcdef"),
+        ("referer", "https://fernweh.example/signup"),
+    ],
+    body: "email=ann-{unique}@shop.example&password=correct-horse&csrfmiddlewaretoken=abcdefghijklmnopqrstuvwxyzabcdef",
+    record: Record::Page("/welcome"),
+};
+const PHP: OwnApp = OwnApp {
+    folder: "php",
+    run: "./run",
+    headers: &[],
+    body: "email=ann-{unique}@shop.example&password=correct-horse",
+    // Its form has a token for one use: here it always says that the form is too old.
+    record: Record::Status(419),
+};
+
+impl OwnApp {
+    fn is_installed(&self) -> bool {
+        let folder = tools::home().join("fixtures/apps").join(self.folder);
+        let is_there = folder.join(".installed").exists();
+        assert!(
+            is_there || std::env::var_os("CI").is_none(),
+            "fixtures/apps/setup {} installs it",
+            self.folder
+        );
+        is_there
+    }
+
+    fn origin(&self) -> String {
+        let folder = tools::home().join("fixtures/apps").join(self.folder);
+        // Django takes calls for its own name alone.
+        let host = if self.folder == "django" {
+            ", host: fernweh.example"
+        } else {
+            ""
+        };
+        format!(
+            "{{ app: {{ run: {}, in: {}{host} }} }}",
+            self.run,
+            folder.display()
+        )
+    }
+
+    /// What goes with a sign-up.
+    fn content(&self) -> Content {
+        let headers = self.headers.iter();
+        Content {
+            headers: headers
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            body: self.body.to_owned(),
+        }
+    }
+
+    /// Whether the app says that it ran this, when it gets it once more for somebody else.
+    async fn ran(&self, origin: &Origin, request: &RecordedRequest) -> bool {
+        let email = format!("ann-{:08}@shop.example", fastrand::u32(0..100_000_000));
+        let text = String::from_utf8_lossy(&request.body.start).into_owned();
+        let body = match text.find("ann-") {
+            Some(at) => format!("{}{email}{}", &text[..at], &text[at + email.len()..]),
+            None => text.clone(),
+        };
+        let mut again = Request::new(body::full(Bytes::from(body)));
+        *again.method_mut() = request.method.clone();
+        *again.uri_mut() = request.url.parse().unwrap();
+        *again.headers_mut() = request.headers.clone();
+        for name in [
+            header::ACCEPT_ENCODING,
+            header::TRANSFER_ENCODING,
+            header::EXPECT,
+        ] {
+            again.headers_mut().remove(name);
+        }
+        again
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, text.len().into());
+        let sent = request
+            .headers
+            .get(header::COOKIE)
+            .map(|cookie| cookie.to_str().unwrap_or_default().to_owned());
+        let (status, _, set) = ask(origin, again).await;
+        match self.record {
+            Record::Status(own) => status == own,
+            Record::Page(page) => {
+                let cookies = [set, sent.unwrap_or_default()].join("; ");
+                let (_, record, _) = ask(origin, get(page, &cookies)).await;
+                record.contains(&email)
+            }
+        }
+    }
+}
+
+fn get(path: &str, cookies: &str) -> Request<body::Body> {
+    let request = Request::get(format!("https://shop.example{path}"))
+        .header("host", "shop.example")
+        .header("x-forwarded-proto", "https");
+    let request = match cookies.trim_matches([' ', ';']) {
+        "" => request,
+        cookies => request.header("cookie", cookies),
+    };
+    request.body(body::empty()).unwrap()
+}
+
+/// The status and the text of a response, and the cookies that it sets; nothing where there is none.
+async fn ask(origin: &Origin, request: Request<body::Body>) -> (u16, String, String) {
+    let Ok(response) = origin.aside().response(request).await else {
+        return Default::default();
+    };
+    let (head, body) = response.into_parts();
+    let set = head.headers.get_all(header::SET_COOKIE).iter();
+    let set: Vec<&str> = set
+        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+        .collect();
+    let text = match head.status.as_u16() {
+        101 => Bytes::new(),
+        _ => body
+            .collect()
+            .await
+            .map(|body| body.to_bytes())
+            .unwrap_or_default(),
+    };
+    (
+        head.status.as_u16(),
+        String::from_utf8_lossy(&text).into_owned(),
+        set.join("; "),
+    )
+}
+
+/// How many shapes reach the app, and how many of them it runs, by its own record.
+#[rstest]
+#[case::express(EXPRESS)]
+#[case::fastify(FASTIFY)]
+#[case::django(DJANGO)]
+#[case::php(PHP)]
+#[tokio::test]
+async fn the_holes_are_what_the_app_says_it_ran(#[case] app: OwnApp) {
+    if !app.is_installed() {
+        return;
+    }
+    let deployment = format!("worker: {}", pass_through());
+    let rig = Rig::start(&environment(), description(&app.origin(), &deployment))
+        .await
+        .unwrap();
+    let outcome = probe(&rig, &options(app.content()), &mut |_| {})
+        .await
+        .unwrap();
+    // What arrived, in the order in which it was sent; the first is the control.
+    let mut arrived: BTreeMap<String, Vec<RecordedRequest>> = BTreeMap::new();
+    for request in rig.origin_requests() {
+        arrived
+            .entry(format!("{} {}", request.method, request.url))
+            .or_default()
+            .push(request);
+    }
+    let control = arrived.get_mut(&outcome.call).unwrap();
+    control.remove(0);
+    let mut wrong = Vec::new();
+    let (mut reached, mut ran) = (0, 0);
+    for finding in &outcome.findings {
+        for result in &finding.results {
+            let Some(request) = &result.arrived else {
+                continue;
+            };
+            let host = request
+                .split("://")
+                .nth(1)
+                .unwrap()
+                .split('/')
+                .next()
+                .unwrap();
+            let origin = rig.origin(host).unwrap();
+            let request = arrived.get_mut(request).unwrap().remove(0);
+            let truly = app.ran(origin, &request).await;
+            reached += 1;
+            ran += usize::from(truly);
+            if truly != result.ran.is_some_and(Ran::is_possible) {
+                wrong.push(format!(
+                    "{} over {:?}: app {truly}, probe {:?}: {}",
+                    finding.shape, result.over, result.ran, finding.sent
+                ));
+            }
+        }
+    }
+    rig.stop().await;
+    assert!(
+        wrong.is_empty(),
+        "{} of {reached} ({ran} run):\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(ran > 100, "{ran} of {reached}");
+}
+
+/// With the guard, on the whole host, nothing that these apps run passes.
+#[rstest]
+#[case::express(EXPRESS)]
+#[case::fastify(FASTIFY)]
+#[case::django(DJANGO)]
+#[case::php(PHP)]
+#[tokio::test]
+async fn no_hole_is_left_with_the_guard_on_the_whole_host(#[case] app: OwnApp) {
+    if !app.is_installed() {
+        return;
+    }
+    let mut covered = description(&app.origin(), "coverage: host");
+    covered
+        .zones
+        .get_mut("shop.example")
+        .unwrap()
+        .hosts
+        .remove("www.shop.example");
+    let rig = Rig::start(&environment(), covered).await.unwrap();
+    let outcome = probe(&rig, &options(app.content()), &mut |_| {})
+        .await
+        .unwrap();
+    rig.stop().await;
+    assert_eq!(outcome.control, Fate::Identified);
+    assert_eq!(
+        holes(&outcome),
+        [""; 0],
+        "{:#?}",
+        outcome.holes().collect::<Vec<_>>()
+    );
+}

@@ -1,0 +1,162 @@
+//! What became of a request, as the trace has it.
+
+use edgeproof_ground::trace::{Exchange, Party};
+use serde::{Deserialize, Serialize};
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It reached an origin, and nobody identified the visitor.
+    Unprotected,
+    /// It reached an origin after the platform had identified the visitor.
+    Identified,
+    /// The worker answered it.
+    Blocked,
+    /// The edge answered it.
+    Refused,
+    /// Nothing came back, and no origin saw it.
+    Unanswered,
+}
+
+impl Fate {
+    /// In plain words.
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Unprotected => "reached the origin unprotected",
+            Self::Identified => "reached the origin with an identification",
+            Self::Blocked => "answered by the worker",
+            Self::Refused => "answered by the edge",
+            Self::Unanswered => "no response",
+        }
+    }
+}
+
+/// The way of one request.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// What became of it.
+    pub fate: Fate,
+    /// Why the edge sent it where it went.
+    pub decision: Option<String>,
+    /// Whether a worker ran.
+    pub worker_ran: bool,
+    /// The request as it arrived at the origin.
+    pub at_origin: Option<Exchange>,
+}
+
+/// The way of a request, of the hops since it was sent. They may have late hops of earlier requests among them.
+pub fn way(hops: &[Exchange], was_answered: bool) -> Way {
+    let visit = hops.iter().find(|hop| hop.from == Party::Visitor);
+    let ray = visit.and_then(|hop| hop.ray.as_deref());
+    let is_own = |hop: &&Exchange| ray.is_none() || hop.ray.is_none() || hop.ray.as_deref() == ray;
+    let own: Vec<&Exchange> = hops.iter().filter(is_own).collect();
+    let to = |party| own.iter().copied().find(|hop| hop.to == party);
+    let at_origin = to(Party::Origin);
+    let is_identified = |before: &Exchange| {
+        own.iter().any(|hop| {
+            hop.to == Party::Fingerprint
+                && hop.started <= before.started
+                && hop.request.url.ends_with("/v4/send")
+                && hop
+                    .response
+                    .as_ref()
+                    .is_some_and(|response| response.status.is_success())
+        })
+    };
+    let worker_ran = to(Party::Worker).is_some();
+    let fate = match at_origin {
+        Some(hop) if is_identified(hop) => Fate::Identified,
+        Some(_) => Fate::Unprotected,
+        None if !was_answered => Fate::Unanswered,
+        None if worker_ran => Fate::Blocked,
+        None => Fate::Refused,
+    };
+    Way {
+        fate,
+        decision: visit.and_then(|hop| hop.decision.clone()),
+        worker_ran,
+        at_origin: at_origin.cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edgeproof_ground::trace::{RequestHead, ResponseHead, Trace};
+    use http::{HeaderMap, Method, StatusCode};
+    use rstest::rstest;
+
+    use super::*;
+
+    const VISIT: (Party, Party, &str, u16) =
+        (Party::Visitor, Party::Edge, "https://shop.example/a", 200);
+    const RUN: (Party, Party, &str, u16) =
+        (Party::Edge, Party::Worker, "https://shop.example/a", 200);
+    const SENT: (Party, Party, &str, u16) = (
+        Party::Worker,
+        Party::Fingerprint,
+        "https://api.fpjs.io/v4/send",
+        200,
+    );
+    const UNSENT: (Party, Party, &str, u16) = (
+        Party::Worker,
+        Party::Fingerprint,
+        "https://api.fpjs.io/v4/send",
+        400,
+    );
+    const REACHED: (Party, Party, &str, u16) =
+        (Party::Worker, Party::Origin, "https://shop.example/a", 201);
+    const DIRECT: (Party, Party, &str, u16) =
+        (Party::Visitor, Party::Origin, "https://shop.example/a", 201);
+
+    fn hops(of: &[(Party, Party, &str, u16)]) -> Vec<Exchange> {
+        let trace = Trace::new();
+        for (from, to, url, status) in of {
+            let request = RequestHead {
+                method: Method::POST,
+                url: (*url).to_owned(),
+                headers: HeaderMap::new(),
+                body_bytes: 0,
+            };
+            let hop = trace.begin(*from, *to, request);
+            hop.belongs_to("0123456789abcdef");
+            hop.answered(ResponseHead {
+                status: StatusCode::from_u16(*status).unwrap(),
+                headers: HeaderMap::new(),
+                body_bytes: 0,
+            });
+        }
+        trace.exchanges()
+    }
+
+    #[rstest]
+    #[case(&[VISIT], Fate::Refused)]
+    #[case(&[], Fate::Refused)]
+    #[case(&[VISIT, RUN], Fate::Blocked)]
+    #[case(&[VISIT, RUN, SENT], Fate::Blocked)]
+    #[case(&[VISIT, RUN, SENT, REACHED], Fate::Identified)]
+    #[case(&[VISIT, RUN, UNSENT, REACHED], Fate::Unprotected)]
+    #[case(&[VISIT, RUN, REACHED], Fate::Unprotected)]
+    #[case(&[VISIT, RUN, REACHED, SENT], Fate::Unprotected)]
+    #[case(&[VISIT, REACHED], Fate::Unprotected)]
+    #[case(&[DIRECT], Fate::Unprotected)]
+    fn the_trace_says_what_became_of_a_request(
+        #[case] of: &[(Party, Party, &str, u16)],
+        #[case] expected: Fate,
+    ) {
+        assert_eq!(way(&hops(of), true).fate, expected);
+    }
+
+    #[test]
+    fn a_late_hop_of_an_earlier_request_is_not_its_own() {
+        let mut late = hops(&[REACHED]);
+        late[0].ray = Some("fedcba9876543210".to_owned());
+        let all = [hops(&[VISIT, RUN]), late].concat();
+        assert_eq!(way(&all, true).fate, Fate::Blocked);
+    }
+
+    #[test]
+    fn a_request_without_a_response_was_not_refused() {
+        assert_eq!(way(&hops(&[VISIT]), false).fate, Fate::Unanswered);
+    }
+}
