@@ -345,8 +345,6 @@ fn sign(added: bool) -> char {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{
         client::{Binding, KeyType, Secret, Version, WorkerRoute},
