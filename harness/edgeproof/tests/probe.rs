@@ -78,7 +78,7 @@ async fn behind_a_worker_that_protects_nothing_all_that_the_origin_runs_is_a_hol
         .await
         .unwrap();
     rig.stop().await;
-    assert_eq!(outcome.control, Fate::Unprotected);
+    assert_eq!(outcome.control, Fate::Unprotected, "{:?}", outcome.notes);
     let holes = holes(&outcome);
     for expected in [
         "plain/call",
