@@ -20,6 +20,9 @@ pub struct Content {
     pub body: String,
 }
 
+/// Who an app is told that calls it.
+pub const PROBER: &str = "edgeproof-probe";
+
 /// What is around the call in its deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -41,10 +44,13 @@ pub struct RowError {
 pub fn plain(call: &Call, content: &Content) -> WrittenRequest {
     let mut headers = content.headers.clone();
     let has = |name: &str| {
-        headers
-            .iter()
-            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+        let mut own = content.headers.iter();
+        own.any(|(own, _)| own.eq_ignore_ascii_case(name))
     };
+    if !has("user-agent") {
+        // Without it nobody is identified; and so the app is told who calls.
+        headers.push(("user-agent".to_owned(), PROBER.to_owned()));
+    }
     if !content.body.is_empty() && !has("content-type") {
         let content_type = match content.body.starts_with(['{', '[']) {
             true => "application/json",

@@ -99,7 +99,16 @@ fn count(outcomes: &[Outcome]) -> usize {
 fn candidates(outcomes: &[Outcome]) -> Vec<Mend> {
     let mut known = HashSet::new();
     let holes = outcomes.iter().flat_map(Outcome::holes);
-    let mends = holes.filter_map(|hole| hole.mend.clone());
+    let mends = holes.filter_map(|hole| hole.mend.clone()).flat_map(|mend| {
+        // What a longer pattern closes the whole host does as well, and often more.
+        let wider = match &mend {
+            Mend::Pattern { deployment, .. } => Some(Mend::Cover {
+                deployment: deployment.clone(),
+            }),
+            _ => None,
+        };
+        [Some(mend), wider].into_iter().flatten()
+    });
     mends.filter(|mend| known.insert(mend.clone())).collect()
 }
 

@@ -41,7 +41,7 @@ mod template;
 pub use around::{around, page};
 pub use call::{Call, CallError};
 pub use error::ProbeError;
-pub use expand::{Content, RowError, Surroundings, expand, plain};
+pub use expand::{Content, PROBER, RowError, Surroundings, expand, plain};
 pub use fix::{Fix, fix, probe_all};
 pub use frameworks::{Framework, frameworks};
 pub use judge::{Fate, Way, way};

@@ -154,6 +154,10 @@ impl Mend {
             Self::Pattern { deployment, api } => change(description, deployment, |deployment| {
                 for own in &mut deployment.protected_apis {
                     if *api == text_of(own) {
+                        let mut routes = deployment.routes.iter_mut().flatten();
+                        if let Some(route) = routes.find(|route| **route == own.url) {
+                            route.push('*');
+                        }
                         own.url.push('*');
                     }
                 }

@@ -150,6 +150,9 @@ impl Prober<'_> {
         let mut request = plain(&self.options.call, &self.options.content);
         let signals = self.signalling.make(Made::Good)?;
         request.headers.push(("fp-data".to_owned(), signals));
+        // As the page's own script sends it.
+        let origin = format!("https://{}", self.options.call.host);
+        request.headers.push(("origin".to_owned(), origin));
         Ok(self.sender.over_http1(&request.anew()).await)
     }
 

@@ -119,6 +119,9 @@ impl<'a> AskedOrigin<'a> {
                 HeaderValue::from_static("https"),
             )]),
         };
+        // Both belong to a call with signals.
+        headers.remove("fp-data");
+        headers.remove(header::ORIGIN);
         let plain = super::expand::plain(call, content);
         for (name, value) in &plain.headers {
             if let (Ok(name), Ok(value)) =
@@ -130,7 +133,6 @@ impl<'a> AskedOrigin<'a> {
         let host =
             HeaderValue::try_from(&call.host).map_err(|_| ProbeError::Host(call.host.clone()))?;
         headers.insert(header::HOST, host);
-        headers.remove("fp-data");
         let url = format!("https://{}{}", call.host, call.path);
         let mut asked = Self {
             rig,

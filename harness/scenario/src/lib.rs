@@ -35,6 +35,7 @@
 //! | `run: SCRIPT`, `wait: POST /api/*` (for a call that the last step has made or will make), `wait: {for: SELECTOR}` (see [`input`]) | a browser |
 //! | `request: GET URL`, or `{method, url, headers, body, signals, pad, version}` | an HTTP client |
 //! | `raw: {to: URL, send: BYTES}` | an HTTP client |
+//! | `probe: CALL`, or `{call, headers, body, ran_header}` | an HTTP client |
 //! | `deploy: {apply: FILE}`, or `plan`, `delete`, `show`, `list`, `delete_ruleset`: the command, against the rig's own APIs | nobody |
 //! | `advance: 60s`, `set: {faults, cloudflare, rulesets, node, signals, deployments}` | nobody: the clock moves, the rig changes |
 //!
@@ -47,7 +48,7 @@
 //!
 //! Of a step: `status`, `headers`, `header_bytes`, `body`, `cache`, `page`, `console`, `whole_console`,
 //! `unchanged_except`, `within`, `after`, `before`, `faster_than`, `request`, `origin`, `node`, `worker`, `cloudflare`; of a
-//! `deploy` step, `deployment`. At the end: `origin`, `node`, `worker`, `cloudflare`, `events`, `attacks`. A `message` of one's own can stand in each mapping; the nearest is told. See [`expect`].
+//! `deploy` step, `deployment`; of a `probe` step, `holes`. At the end: `origin`, `node`, `worker`, `cloudflare`, `events`, `attacks`. A `message` of one's own can stand in each mapping; the nearest is told. See [`expect`].
 //!
 //! A text is written as it is, or as conditions: `{contains: …}`, `{starts_with: …}`, `{matches: …}`, `{one_of: […]}`,
 //! `{json: {…}}`, `{json_path: {$.a: …}}`, `{length: {max: 9}}`, `{present: false}`, and `{not: …}` around any of them. See [`text`].

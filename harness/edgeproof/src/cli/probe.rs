@@ -8,8 +8,8 @@ use std::{
 use edgeproof_deployment::ProtectedApi;
 use edgeproof_origin::{App, AppError, launch};
 use edgeproof_probe::{
-    Call, CallError, Content, FORMAT, Framework, Options as ProbeOptions, Outcome, Progress, Sign,
-    fix, frameworks, probe_all,
+    Call, CallError, Content, FORMAT, Framework, Options as ProbeOptions, Outcome, PROBER,
+    Progress, Sign, fix, frameworks, probe_all,
 };
 use edgeproof_report::{
     probe::{self as report, Fixed, Probed},
@@ -24,9 +24,6 @@ use super::{
     CliError, Context, bench::Html, described::description, interrupt::Interrupt, reading::Reading,
     saved,
 };
-
-/// The visitor who sends the shapes.
-const PROBER: &str = "edgeproof-probe";
 
 /// What stands behind the edge where only a measured framework is asked.
 const ANY_SITE: &str = "signup";
@@ -283,7 +280,7 @@ impl Options {
     }
 
     fn content(&self) -> Result<Content, ProbeCommandError> {
-        let mut headers = vec![("user-agent".to_owned(), PROBER.to_owned())];
+        let mut headers: Vec<(String, String)> = Vec::new();
         for text in &self.headers {
             // Its value may be a secret, so no message repeats it.
             let (name, value) = text.split_once(':').ok_or(ProbeCommandError::Header)?;

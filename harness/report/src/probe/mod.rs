@@ -163,6 +163,7 @@ fn summary(outcome: &Outcome) -> String {
         .count();
     let accepted = match accepted {
         0 => String::new(),
+        1 => ", 1 more is accepted".to_owned(),
         accepted => format!(", {accepted} more are accepted"),
     };
     format!(

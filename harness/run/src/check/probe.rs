@@ -1,6 +1,6 @@
 //! What a probe found.
 
-use edgeproof_probe::Finding;
+use edgeproof_probe::{Fate, Finding};
 use edgeproof_scenario::expect::Expect;
 
 use super::Mismatch;
@@ -19,6 +19,13 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Option<Mismatch> {
             "but the step is no `probe`",
         ));
     };
+    if !matches!(outcome.control, Fate::Identified | Fate::Unprotected) {
+        let actual = format!(
+            "but nothing is shown by it: the plain call with good signals was {}",
+            outcome.control.says()
+        );
+        return Some(Mismatch::new(&["holes"], claim, actual));
+    }
     let holes: Vec<&Finding> = outcome.holes().collect();
     if wanted.holds(holes.len() as f64) {
         return None;
