@@ -27,7 +27,9 @@ use crate::{
 /// A request that reached the worker.
 pub(crate) struct Incoming {
     pub(crate) configuration: Rc<Configuration>,
-    pub(crate) head: RequestHead,
+    pub(crate) head: Rc<RequestHead>,
+    /// Its path and query as they came.
+    pub(crate) target: String,
     /// The signals of its header, a text that stays on JavaScript's side; undefined where there are none.
     pub(crate) signals: JsValue,
     pub(crate) request: Request,
@@ -68,8 +70,7 @@ impl Incoming {
         let edits = protection::without_own_headers(&self.head);
         let body = self.body_of(form)?;
         let response = self.forward_with(passed, &edits, &body).await?;
-        let answer = runtime::response_headers(&response);
-        self.inject(response, &answer, None).await
+        self.inject(response, None, None).await
     }
 
     /// Answers the request after a trap, without what may have led to it.
@@ -155,7 +156,11 @@ impl Incoming {
 
     /// Whether the request has a body that goes on.
     pub(crate) fn has_body(&self) -> bool {
-        self.head.body_length() != Some(0) && !self.request.body().is_null()
+        match self.head.body_length() {
+            Some(0) => false,
+            Some(_) if !matches!(self.head.method.as_str(), "GET" | "HEAD") => true,
+            _ => !self.request.body().is_null(),
+        }
     }
 
     /// The deadline of calls to the platform, in milliseconds.

@@ -88,11 +88,12 @@ pub fn recover(request: Request, env: JsValue, aside: Function) -> Visit {
 }
 
 fn incoming(request: Request, env: &JsValue, aside: Function) -> Result<Incoming, JsValue> {
-    let (head, signals) = runtime::head(&request)
+    let (head, target, signals) = runtime::head(&request)
         .ok_or_else(|| JsValue::from_str("the URL is not one of the web"))?;
     Ok(Incoming {
         configuration: configuration(env),
-        head,
+        head: Rc::new(head),
+        target,
         signals,
         request,
         aside,

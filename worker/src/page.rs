@@ -30,7 +30,7 @@ extern "C" {
     type PageBody;
 
     #[wasm_bindgen(constructor, catch)]
-    fn new(response: &Response) -> Result<PageBody, JsValue>;
+    fn new(body: &JsValue, length: Option<f64>) -> Result<PageBody, JsValue>;
 
     /// What came: 0 is the end, 1 a piece, 2 nothing yet. It is never rejected.
     #[wasm_bindgen(method)]
@@ -112,8 +112,7 @@ impl Incoming {
             Gate::Shut(answer) => return Ok(answer),
         };
         let response = self.forward(passed, &edits).await?;
-        let answer = runtime::response_headers(&response);
-        self.inject(response, &answer, None).await
+        self.inject(response, None, None).await
     }
 
     async fn analyse(&self) -> Result<Vec<HeaderEdit>, Failure> {
@@ -124,39 +123,41 @@ impl Incoming {
     }
 
     /// Injects the worker's scripts, should the answer be a page that wants them. `answer` are its header fields as the
-    /// origin sent them.
+    /// origin sent them, where they were changed.
     pub(crate) async fn inject(
         &self,
         response: Response,
-        answer: &Headers,
+        answer: Option<Headers>,
         agent_data: Option<&str>,
     ) -> Result<Response, JsValue> {
         let Some(wanted) = injection::wanted(&self.configuration, &self.head, agent_data) else {
             return Ok(response);
         };
+        let answer = answer.unwrap_or_else(|| runtime::response_headers(&response));
         let status = response.status();
-        let width = match injection::check(&self.head, status, answer) {
+        let width = match injection::check(&self.head, status, &answer) {
             Ok(width) => width,
             Err(refusal) => {
                 refusal.log().iter().for_each(|entry| self.log(entry));
                 if status == 304 {
-                    let edits = injection::unread_edits(&wanted, &self.head, status, answer);
+                    let edits = injection::unread_edits(&wanted, &self.head, status, &answer);
                     return runtime::changed(&response, &edits);
                 }
                 return Ok(response);
             }
         };
-        if self.head.method == "HEAD" || response.body().is_null() {
-            let edits = injection::unread_edits(&wanted, &self.head, status, answer);
+        let body = response.body();
+        if self.head.method == "HEAD" || body.is_null() {
+            let edits = injection::unread_edits(&wanted, &self.head, status, &answer);
             return runtime::changed(&response, &edits);
         }
         let page = Page {
             configuration: Rc::clone(&self.configuration),
-            head: self.head.clone(),
-            answer: answer.clone(),
-            hash: self.hash(answer).await?,
+            head: Rc::clone(&self.head),
+            hash: self.hash(&answer).await?,
+            body: PageBody::new(&body, injection::length(&answer).map(as_number))?,
+            answer,
             wanted,
-            body: PageBody::new(&response)?,
             scanner: Scanner::new(width),
         };
         page.respond(&response, &self.aside).await
@@ -175,7 +176,7 @@ impl Incoming {
 /// A page on its way to the visitor. It is its own, for what is left to do when the request has its answer.
 struct Page {
     configuration: Rc<Configuration>,
-    head: RequestHead,
+    head: Rc<RequestHead>,
     answer: Headers,
     wanted: Wanted,
     /// The hash of the instrumentor, where the page asks for one.

@@ -162,7 +162,7 @@ impl Incoming {
         let pass = protection.pass(runtime::now());
         edits.extend(self.pass_on(pass, response.status(), &answer).await);
         let response = runtime::changed(&response, &edits)?;
-        self.inject(response, &answer, protection.agent_data.as_deref())
+        self.inject(response, Some(answer), protection.agent_data.as_deref())
             .await
     }
 }

@@ -7,6 +7,7 @@ use edgeproof_worker_core::{
     identification::{Failure, PlatformRequest},
     log::{LogEntry, LogLevel},
     request::RequestHead,
+    wallarm::target,
 };
 use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -18,9 +19,6 @@ extern "C" {
     /// The runtime's `Request`.
     #[derive(Clone)]
     pub type Request;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn url(this: &Request) -> String;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Request) -> JsValue;
@@ -117,14 +115,15 @@ extern "C" {
     pub(crate) fn is_ended(this: &Peeked) -> bool;
 }
 
-/// The head of a request, and the signals of its header; none when its URL is not one of the web.
-pub(crate) fn head(request: &Request) -> Option<(RequestHead, JsValue)> {
+/// The head of a request, its path and query as they came, and the signals of its header; none when its URL is not one of
+/// the web.
+pub(crate) fn head(request: &Request) -> Option<(RequestHead, String, JsValue)> {
     let lines = request_lines(request);
     let signals = take_signals();
     let (first, headers) = lines.split_once('\n')?;
     let (method, url) = first.split_once(' ')?;
     let head = RequestHead::new(method, url, Headers::from_lines(headers))?;
-    Some((head, signals))
+    Some((head, target(url).to_owned(), signals))
 }
 
 /// The header fields of a response.

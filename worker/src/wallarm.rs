@@ -6,7 +6,7 @@ use std::{
 };
 
 use edgeproof_worker_core::wallarm::{
-    Connector, Judgement, NodeRequest, Outcome, Treatment, Verdict, target,
+    Connector, Judgement, NodeRequest, Outcome, Treatment, Verdict,
 };
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::*;
@@ -167,7 +167,7 @@ impl Incoming {
         ) {
             return Ok(Gate::Open(Passed(())));
         }
-        let judgement = connector.judge(&self.head, Outcome::Broken, false, true, &now_to_read());
+        let judgement = connector.judge(&self.head, Outcome::Broken, false, true, &now_to_read);
         self.log(&judgement.log);
         match &judgement.verdict {
             Verdict::Pass => Ok(Gate::Open(Passed(()))),
@@ -330,8 +330,7 @@ impl Incoming {
         {
             let is_cut = call.as_ref().is_some_and(NodeCall::is_cut);
             let has_judged = HAS_JUDGED.with(|has| has.replace(has.get() || outcome.is_verdict()));
-            let now = now_to_read();
-            let made = connector.judge(&self.head, outcome, is_cut, has_judged, &now);
+            let made = connector.judge(&self.head, outcome, is_cut, has_judged, &now_to_read);
             self.log(&made.log);
             // There is one verdict.
             let _ = judgement.set(made);
@@ -358,7 +357,7 @@ impl Incoming {
         let now = (Date::now() / 1000.0) as u64;
         connector.treatment(
             &self.head,
-            target(&self.request.url()),
+            &self.target,
             self.has_body(),
             now,
         )

@@ -36,7 +36,7 @@ const HEADERS: usize = 128 * 1024;
 const URL: usize = 16 * 1024;
 
 /// All of them.
-pub(crate) const PARSERS: [Parser; 16] = [
+pub(crate) const PARSERS: [Parser; 17] = [
     parser("form, url-encoded", BODY, |bytes| {
         form("application/x-www-form-urlencoded", bytes);
     }),
@@ -66,7 +66,10 @@ pub(crate) const PARSERS: [Parser; 16] = [
         route("https://shop.example/x", &line);
     }),
     parser("variables", HEADERS, variables),
-    parser("page", injection::LIMIT, page),
+    parser("page", injection::LIMIT, |bytes| page(bytes, 1024)),
+    parser("page, byte by byte", injection::LIMIT, |bytes| {
+        page(bytes, 1);
+    }),
     parser("Content-Security-Policy", HEADERS, policy),
 ];
 
@@ -186,10 +189,10 @@ fn variables(bytes: &[u8]) {
     black_box(Configuration::read(|_| Some(text.clone())));
 }
 
-/// A page comes in pieces of the size that the shell looks at.
-fn page(bytes: &[u8]) {
+/// A page comes in pieces, at most of the size that the shell looks at.
+fn page(bytes: &[u8], piece: usize) {
     let mut scanner = Scanner::new(Width::One);
-    for piece in bytes.chunks(1024) {
+    for piece in bytes.chunks(piece) {
         if scanner.push(piece) {
             break;
         }

@@ -7,6 +7,7 @@
 mod block_page;
 mod loop_guard;
 mod node_request;
+mod routes;
 mod selection;
 mod settings;
 mod static_file;
@@ -14,6 +15,7 @@ mod verdict;
 
 pub use loop_guard::{HEADER as LOOP_HEADER, LoopGuard};
 pub use node_request::{NodeRequest, target};
+pub use routes::Routes;
 pub use selection::Treatment;
 pub use settings::{BlockPage, Connector, DEFAULT_BODY_LIMIT, FailureMode, Mode, Node};
 pub use verdict::{Judgement, Outcome, Verdict};

@@ -37,15 +37,15 @@ pub(super) fn node_request(
     let mut edits = vec![HeaderEdit::set("x-forwarded-host", host)];
     // They describe the visitor's connection; the runtime writes its own. A handshake for a WebSocket is inspected as
     // the GET it is.
-    for name in [
+    let connection = [
         "host",
         "connection",
         "upgrade",
         "content-length",
         "transfer-encoding",
-    ] {
-        edits.push(HeaderEdit::remove(name));
-    }
+    ];
+    let there = connection.iter().filter(|name| head.headers.contains(name));
+    edits.extend(there.map(|name| HeaderEdit::remove(*name)));
     edits.push(match guard {
         Some(guard) => HeaderEdit::set(loop_guard::HEADER, guard.mark(&head.method, target, now)),
         None => HeaderEdit::remove(loop_guard::HEADER),
@@ -73,7 +73,8 @@ mod tests {
             origin: "https://node.example".to_owned(),
             path: "/in".to_owned(),
         };
-        let head = RequestHead::new("GET", url, Headers::default()).unwrap();
+        let fields = Headers::from_lines("host: a\naccept: */*");
+        let head = RequestHead::new("GET", url, fields).unwrap();
         node_request(&node, None, &head, target(url), 0)
     }
 
@@ -107,6 +108,7 @@ mod tests {
             "{edits:?}"
         );
         assert!(edits.contains(&HeaderEdit::remove("host")));
+        assert!(!edits.contains(&HeaderEdit::remove("upgrade")));
     }
 
     proptest! {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use url::{Position, Url};
 
-use super::LoopGuard;
-use crate::{configuration::Reader, json::Read, pattern::Pattern};
+use super::{LoopGuard, Routes};
+use crate::{configuration::Reader, json::Read};
 
 /// The connector as it is configured.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Connector {
     /// Whether the node decides or only watches.
     pub mode: Mode,
     /// The URLs whose requests the node sees; none stands for all.
-    pub routes: Option<Vec<Pattern>>,
+    pub routes: Option<Routes>,
     /// What happens to a request without a verdict.
     pub failure_mode: FailureMode,
     /// How long the node may keep a visitor waiting in one stretch: for taking a piece of the body, and for its verdict.
@@ -167,9 +167,10 @@ fn read_node<Variable: Fn(&str) -> Option<String>>(
 
 fn read_routes<Variable: Fn(&str) -> Option<String>>(
     reader: &mut Reader<Variable>,
-) -> Option<Vec<Pattern>> {
+) -> Option<Routes> {
+    let patterns = reader.patterns("WALLARM_ROUTES");
     // Where not one pattern can be used, the node sees everything rather than nothing.
-    Some(reader.patterns("WALLARM_ROUTES")).filter(|routes| !routes.is_empty())
+    (!patterns.is_empty()).then(|| Routes::new(patterns))
 }
 
 fn read_suffixes<Variable: Fn(&str) -> Option<String>>(

@@ -80,14 +80,14 @@ impl Outcome {
 
 impl Connector {
     /// Judges what came of a call. `is_cut` says that the node saw only the start of the body, `has_judged` that it has
-    /// judged a request before; `now` is the time for the visitor to read.
+    /// judged a request before; `now` tells the time for the visitor to read.
     pub fn judge(
         &self,
         head: &RequestHead,
         outcome: Outcome,
         is_cut: bool,
         has_judged: bool,
-        now: &str,
+        now: &dyn Fn() -> String,
     ) -> Judgement {
         match read(outcome, is_cut) {
             // Where it refuses whatever it is sent, it is the node that is in trouble.
@@ -99,7 +99,7 @@ impl Connector {
                 log: LogEntry::new(LogLevel::Debug, "allow", "wallarm: the node let it pass"),
             },
             Ok(false) => Judgement {
-                verdict: Verdict::Block(self.block_answer(head, now)),
+                verdict: Verdict::Block(self.block_answer(head, &now())),
                 log: LogEntry::new(LogLevel::Info, "block", "wallarm: the node blocked it"),
             },
             Err(failure) => self.failed(failure, head, now),
@@ -119,12 +119,17 @@ impl Connector {
         LogEntry::new(LogLevel::Warn, "loop", REASON)
     }
 
-    fn failed(&self, failure: Failure, head: &RequestHead, now: &str) -> Judgement {
+    fn failed(
+        &self,
+        failure: Failure,
+        head: &RequestHead,
+        now: &dyn Fn() -> String,
+    ) -> Judgement {
         let is_open = self.failure_mode == FailureMode::Open && !failure.is_of_the_request();
         let (decision, verdict) = if is_open {
             ("allow", Verdict::Pass)
         } else {
-            ("block", Verdict::Block(self.block_answer(head, now)))
+            ("block", Verdict::Block(self.block_answer(head, &now())))
         };
         let cause = if failure.is_of_the_request() {
             "wallarm"
@@ -186,7 +191,7 @@ mod tests {
 
     fn judge(failure_mode: &str, outcome: Outcome, is_cut: bool) -> Judgement {
         let head = RequestHead::new("GET", "https://shop.example/", Headers::default()).unwrap();
-        connector(failure_mode).judge(&head, outcome, is_cut, true, "now")
+        connector(failure_mode).judge(&head, outcome, is_cut, true, &|| "now".to_owned())
     }
 
     #[rstest]
@@ -297,7 +302,8 @@ mod tests {
     #[test]
     fn a_node_that_has_judged_nothing_is_in_trouble() {
         let head = RequestHead::new("GET", "https://shop.example/", Headers::default()).unwrap();
-        let judgement = connector("open").judge(&head, Outcome::Status(400), false, false, "now");
+        let now = || "now".to_owned();
+        let judgement = connector("open").judge(&head, Outcome::Status(400), false, false, &now);
         assert_eq!(judgement.verdict, Verdict::Pass);
         assert_eq!(
             judgement.log.reason,
