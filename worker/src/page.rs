@@ -1,4 +1,4 @@
-//! Identification pages, and every other answer that gets a script.
+//! Identification pages, and every other response that gets a script.
 
 use std::{mem, rc::Rc};
 
@@ -17,7 +17,7 @@ use js_sys::{Function, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    Visit,
+    RequestTask,
     coroutine::settled,
     incoming::Incoming,
     runtime::{self, Response, as_number},
@@ -109,7 +109,7 @@ impl Incoming {
         }
         let passed = match self.gate().await? {
             Gate::Open(passed) => passed,
-            Gate::Shut(answer) => return Ok(answer),
+            Gate::Shut(response) => return Ok(response),
         };
         let response = self.forward(passed, &edits).await?;
         self.inject(response, None, None).await
@@ -122,25 +122,25 @@ impl Incoming {
         edge::judge(status, &body)
     }
 
-    /// Injects the worker's scripts, should the answer be a page that wants them. `answer` are its header fields as the
+    /// Injects the worker's scripts, should the response be a page that wants them. `fields` are its header fields as the
     /// origin sent them, where they were changed.
     pub(crate) async fn inject(
         &self,
         response: Response,
-        answer: Option<Headers>,
+        fields: Option<Headers>,
         agent_data: Option<&str>,
     ) -> Result<Response, JsValue> {
         let Some(wanted) = injection::wanted(&self.configuration, &self.head, agent_data) else {
             return Ok(response);
         };
-        let answer = answer.unwrap_or_else(|| runtime::response_headers(&response));
+        let fields = fields.unwrap_or_else(|| runtime::response_headers(&response));
         let status = response.status();
-        let width = match injection::check(&self.head, status, &answer) {
+        let width = match injection::check(&self.head, status, &fields) {
             Ok(width) => width,
             Err(refusal) => {
                 refusal.log().iter().for_each(|entry| self.log(entry));
                 if status == 304 {
-                    let edits = injection::unread_edits(&wanted, &self.head, status, &answer);
+                    let edits = injection::unread_edits(&wanted, &self.head, status, &fields);
                     return runtime::changed(&response, &edits);
                 }
                 return Ok(response);
@@ -148,15 +148,15 @@ impl Incoming {
         };
         let body = response.body();
         if self.head.method == "HEAD" || body.is_null() {
-            let edits = injection::unread_edits(&wanted, &self.head, status, &answer);
+            let edits = injection::unread_edits(&wanted, &self.head, status, &fields);
             return runtime::changed(&response, &edits);
         }
         let page = Page {
             configuration: Rc::clone(&self.configuration),
             head: Rc::clone(&self.head),
-            hash: self.hash(&answer).await?,
-            body: PageBody::new(&body, injection::length(&answer).map(as_number))?,
-            answer,
+            hash: self.hash(&fields).await?,
+            body: PageBody::new(&body, injection::length(&fields).map(as_number))?,
+            fields,
             wanted,
             scanner: Scanner::new(width),
         };
@@ -164,8 +164,8 @@ impl Incoming {
     }
 
     /// The hash of the instrumentor, where the page asks for one.
-    async fn hash(&self, answer: &Headers) -> Result<Option<String>, JsValue> {
-        if !injection::blocks_scripts(answer) {
+    async fn hash(&self, fields: &Headers) -> Result<Option<String>, JsValue> {
+        if !injection::blocks_scripts(fields) {
             return Ok(None);
         }
         let hash = settled(integrity(&self.instrumentor())).await?;
@@ -173,11 +173,11 @@ impl Incoming {
     }
 }
 
-/// A page on its way to the visitor. It is its own, for what is left to do when the request has its answer.
+/// A page on its way to the visitor. It is its own, for what is left to do when the request has its response.
 struct Page {
     configuration: Rc<Configuration>,
     head: Rc<RequestHead>,
-    answer: Headers,
+    fields: Headers,
     wanted: Wanted,
     /// The hash of the instrumentor, where the page asks for one.
     hash: Option<String>,
@@ -199,7 +199,7 @@ impl Page {
         if self.read().await? == Read::Late && !self.scanner.is_decided() {
             return self.respond_early(response, aside);
         }
-        let length = injection::length(&self.answer).map(as_number);
+        let length = injection::length(&self.fields).map(as_number);
         match self.plan() {
             Some(injection) => {
                 let body = self.body.insert(
@@ -210,7 +210,7 @@ impl Page {
                 runtime::replaced(response, &injection.edits, &body)
             }
             None => {
-                let edits = injection::read_edits(&self.answer);
+                let edits = injection::read_edits(&self.fields);
                 runtime::replaced(response, &edits, &self.body.insert(0, &[], length)?)
             }
         }
@@ -219,14 +219,14 @@ impl Page {
     /// Gives the visitor the start of the page, in which the place for the scripts is not yet, and goes on when it has its
     /// response.
     fn respond_early(mut self, response: &Response, aside: &Function) -> Result<Response, JsValue> {
-        let edits = injection::early_edits(&self.wanted, &self.answer);
+        let edits = injection::early_edits(&self.wanted, &self.fields);
         let early = runtime::replaced(response, &edits, &self.body.open(None))?;
-        let visit = Visit::going(async move {
+        let task = RequestTask::going(async move {
             // Where it fails, the visitor has gone.
             let _ = self.go_on().await;
             JsValue::UNDEFINED
         });
-        aside.call1(&JsValue::UNDEFINED, &visit.into())?;
+        aside.call1(&JsValue::UNDEFINED, &task.into())?;
         Ok(early)
     }
 
@@ -285,7 +285,7 @@ impl Page {
         let found = mem::take(&mut self.scanner).finish()?;
         let hash = self.hash.as_deref();
         let (entry, injection) =
-            match injection::plan(&self.wanted, &self.head, &self.answer, &found, hash) {
+            match injection::plan(&self.wanted, &self.head, &self.fields, &found, hash) {
                 Plan::Inject(injection) => (Some(injection.log.clone()), Some(injection)),
                 Plan::Leave(entry) => (entry, None),
             };

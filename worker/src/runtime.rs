@@ -2,11 +2,11 @@
 
 pub(crate) use edgeproof_worker_core::headers::lines;
 use edgeproof_worker_core::{
-    answer::Answer,
     headers::{HeaderEdit, Headers},
     identification::{Failure, PlatformRequest},
     log::{LogEntry, LogLevel},
     request::RequestHead,
+    response::OwnResponse,
     wallarm::target,
 };
 use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};
@@ -67,8 +67,8 @@ extern "C" {
         body: &JsValue,
     ) -> Result<Response, JsValue>;
 
-    #[wasm_bindgen(js_name = answer, catch)]
-    fn new_answer(status: u16, edits: &str, body: Option<&str>) -> Result<Response, JsValue>;
+    #[wasm_bindgen(js_name = ownResponse, catch)]
+    fn new_response(status: u16, edits: &str, body: Option<&str>) -> Result<Response, JsValue>;
 
     #[wasm_bindgen(js_name = postJson, catch)]
     fn post_json(
@@ -197,16 +197,16 @@ pub(crate) fn post(
         .map_err(|error| failure(&error))
 }
 
-/// Status and body of the platform's answer.
+/// Status and body of the platform's response.
 pub(crate) fn posted(settled: Result<JsValue, JsValue>) -> Result<(u16, Vec<u8>), Failure> {
-    let answer: Array = settled.map_err(|error| failure(&error))?.unchecked_into();
+    let response: Array = settled.map_err(|error| failure(&error))?.unchecked_into();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a status has three digits"
     )]
-    let status = answer.get(0).as_f64().unwrap_or_default() as u16;
-    let body: Uint8Array = answer.get(1).unchecked_into();
+    let status = response.get(0).as_f64().unwrap_or_default() as u16;
+    let body: Uint8Array = response.get(1).unchecked_into();
     Ok((status, body.to_vec()))
 }
 
@@ -220,13 +220,13 @@ fn failure(error: &JsValue) -> Failure {
 }
 
 /// A response of the worker's own.
-pub(crate) fn respond(answer: &Answer) -> Result<Response, JsValue> {
-    let edits: Vec<HeaderEdit> = answer
+pub(crate) fn respond(response: &OwnResponse) -> Result<Response, JsValue> {
+    let edits: Vec<HeaderEdit> = response
         .headers
         .iter()
         .map(|(name, value)| HeaderEdit::append(name, value))
         .collect();
-    new_answer(answer.status, &lines(&edits), answer.body.as_deref())
+    new_response(response.status, &lines(&edits), response.body.as_deref())
 }
 
 /// A response with a changed head.

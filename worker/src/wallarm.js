@@ -22,16 +22,16 @@ export class NodeCall {
     edit(headers, head.slice(end + 1));
     const init = { headers, redirect: "manual" };
     this.outcome = this.ask(request, head.slice(0, end), init, length).then(
-      (answer) => {
+      (response) => {
         // Nobody reads it.
-        answer.body?.cancel().catch(() => {});
-        return answer.status;
+        response.body?.cancel().catch(() => {});
+        return response.status;
       },
       (error) => this.failure ?? failureOf(error),
     );
   }
 
-  // The answer of the node, its head at least.
+  // The response of the node, its head at least.
   async ask(request, url, init, length) {
     const { method } = request;
     if (length !== 0 && (method === "GET" || method === "HEAD")) {
@@ -59,10 +59,10 @@ export class NodeCall {
       const { readable, writable } = new IdentityTransformStream();
       init.body = readable;
       init.signal = this.call.signal;
-      const answer = fetch(url, init);
-      // An answer before the end of the body is an answer.
-      await Promise.race([answer, this.feed(body, writable)]);
-      return await this.inTime(answer);
+      const response = fetch(url, init);
+      // A response before the end of the body is a response.
+      await Promise.race([response, this.feed(body, writable)]);
+      return await this.inTime(response);
     } finally {
       this.isCut = body.isCut;
       body.leave(NODE);
@@ -91,7 +91,7 @@ export class NodeCall {
       try {
         await this.inTime(piece === undefined ? writer.close() : writer.write(piece));
       } catch {
-        // It takes no more. Its answer says why, or there will be none.
+        // It takes no more. Its response says why, or there will be none.
         return;
       }
       if (piece === undefined) return;

@@ -43,16 +43,16 @@ pub(crate) const PARSERS: [Parser; 17] = [
     parser("form, multipart", BODY, |bytes| form(MULTIPART, bytes)),
     parser("form, content type", HEADERS, content_type),
     parser("form, JSON", BODY, |bytes| form("application/json", bytes)),
-    parser("answer of /v4/send", BODY, answer),
-    parser("answer of /v4/edge", BODY, |bytes| {
+    parser("response of /v4/send", BODY, response),
+    parser("response of /v4/edge", BODY, |bytes| {
         let _ = black_box(edge::judge(200, bytes));
     }),
     parser("cookies", HEADERS, cookie),
     parser("header fields", HEADERS, header_fields),
     parser("origin", HEADERS, origin),
     parser("cache control", HEADERS, |bytes| {
-        let answer = Headers::from_iter([("cache-control", text(bytes))]);
-        black_box(script::loader_cache_control(200, &answer));
+        let response = Headers::from_iter([("cache-control", text(bytes))]);
+        black_box(script::loader_cache_control(200, &response));
     }),
     parser("URL, by its path", URL, |bytes| {
         route(&format!("https://shop.example/{}", url_safe(bytes)), "");
@@ -130,7 +130,7 @@ fn configuration() -> Configuration {
     })
 }
 
-fn answer(bytes: &[u8]) {
+fn response(bytes: &[u8]) {
     if let Some(head) = head("https://shop.example/", "") {
         let _ = black_box(identification::judge(
             &configuration(),
@@ -204,7 +204,7 @@ fn policy(bytes: &[u8]) {
     let fields = [("content-security-policy", text(bytes))];
     let found = injection::Found::default();
     if let Some(head) = head("https://shop.example/", "") {
-        let answer = Headers::from_iter(fields);
-        black_box(injection::verdict(&head, "fp", &answer, &found));
+        let response = Headers::from_iter(fields);
+        black_box(injection::verdict(&head, "fp", &response, &found));
     }
 }

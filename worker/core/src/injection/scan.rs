@@ -327,7 +327,9 @@ impl Scanner {
         let mut windows = self.text.get(from..)?.windows(end_tag.len());
         let Some(found) = windows.position(|window| window.eq_ignore_ascii_case(end_tag)) else {
             // The last characters may be its first.
-            self.looked = (self.text.len() + 1).saturating_sub(end_tag.len()).max(from);
+            self.looked = (self.text.len() + 1)
+                .saturating_sub(end_tag.len())
+                .max(from);
             return None;
         };
         self.looked = from + found;

@@ -1,6 +1,6 @@
 //! What the node is sent: the request as the visitor sent it, to the node's address.
 
-use super::{LoopGuard, Node, loop_guard};
+use super::{FilteringNode, LoopGuard, loop_guard};
 use crate::{headers::HeaderEdit, request::RequestHead};
 
 /// A call to the node. Method and body are the request's own.
@@ -23,7 +23,7 @@ pub fn target(url: &str) -> &str {
 
 /// The call for a request.
 pub(super) fn node_request(
-    node: &Node,
+    node: &FilteringNode,
     guard: Option<&LoopGuard>,
     head: &RequestHead,
     target: &str,
@@ -68,7 +68,7 @@ mod tests {
     const NODE: &str = "https://node.example/in";
 
     fn request(url: &str) -> NodeRequest {
-        let node = Node {
+        let node = FilteringNode {
             base: NODE.to_owned(),
             origin: "https://node.example".to_owned(),
             path: "/in".to_owned(),

@@ -29,7 +29,11 @@ impl Connector {
     ) -> Treatment {
         let is_static =
             || !has_body && static_file::is_asked_for(head, target, &self.static_suffixes);
-        let is_routed = || self.routes.as_ref().is_none_or(|routes| routes.matches(head));
+        let is_routed = || {
+            self.routes
+                .as_ref()
+                .is_none_or(|routes| routes.matches(head))
+        };
         if !is_routed() || is_static() {
             return Treatment::Unseen;
         }

@@ -14,7 +14,7 @@ use crate::{configuration::Reader, json::Read};
 #[derive(Clone, Debug)]
 pub struct Connector {
     /// The filtering node; none where `WALLARM_NODE` cannot be used.
-    pub node: Option<Node>,
+    pub node: Option<FilteringNode>,
     /// Whether the node decides or only watches.
     pub mode: Mode,
     /// The URLs whose requests the node sees; none stands for all.
@@ -35,7 +35,7 @@ pub struct Connector {
 
 /// Where the filtering node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct FilteringNode {
     /// Its URL without a slash at the end; the path and query of a request follow it.
     pub base: String,
     /// Its scheme, host and port as in the URL of a request that is meant for it.
@@ -143,7 +143,7 @@ impl Connector {
 fn read_node<Variable: Fn(&str) -> Option<String>>(
     reader: &mut Reader<Variable>,
     text: &str,
-) -> Option<Node> {
+) -> Option<FilteringNode> {
     let node = Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.username().is_empty()
@@ -158,7 +158,7 @@ fn read_node<Variable: Fn(&str) -> Option<String>>(
         );
         return None;
     };
-    Some(Node {
+    Some(FilteringNode {
         base: url.as_str().trim_end_matches('/').to_owned(),
         origin: url[..Position::BeforePath].to_owned(),
         path: url.path().trim_end_matches('/').to_owned(),
