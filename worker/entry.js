@@ -1,17 +1,17 @@
-// The module the Workers runtime starts: it owns the wasm instance and drives one visit after the other through it.
+// The module the Workers runtime starts: it owns the wasm instance and drives one task after the other through it.
 //
-// A visit is a Rust future. It gives out each promise it waits for and is told how that one settled, so wasm only ever
+// A task is a Rust future. It gives out each promise it waits for and is told how that one settled, so wasm only ever
 // runs inside `step`: a trap is an exception here and never loses a request.
-import { __wbg_reset_state, Visit, initSync, recover } from "glue";
+import { __wbg_reset_state, RequestTask, initSync, recover } from "glue";
 import module from "./index_bg.wasm";
 
 initSync({ module });
 
 export default {
   async fetch(request, env, context) {
-    const aside = (visit) => context.waitUntil(drive(visit).catch(restart));
+    const aside = (task) => context.waitUntil(drive(task).catch(restart));
     try {
-      return await drive(new Visit(request, env, aside));
+      return await drive(new RequestTask(request, env, aside));
     } catch (error) {
       restart(error);
     }
@@ -24,13 +24,13 @@ export default {
   },
 };
 
-async function drive(visit) {
+async function drive(task) {
   let value;
   let isRejected = false;
   for (;;) {
-    const awaited = visit.step(value, isRejected);
+    const awaited = task.step(value, isRejected);
     if (awaited === undefined) {
-      return visit.answer();
+      return task.response();
     }
     try {
       value = await awaited;
@@ -42,7 +42,7 @@ async function drive(visit) {
   }
 }
 
-// A trap leaves the instance's memory in any state, so a fresh one takes over. Visits that were on their way in the old
+// A trap leaves the instance's memory in any state, so a fresh one takes over. Tasks that were on their way in the old
 // one are told by their next step; that error is no trap of the fresh instance.
 function restart(error) {
   const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;

@@ -1,8 +1,8 @@
-//! Visits: Rust futures that JavaScript drives, one promise at a time.
+//! Tasks: Rust futures that JavaScript drives, one promise at a time.
 //!
-//! A visit waits for one promise after the other and for nothing else, so it needs no task queue: `step` polls the
+//! A task waits for one promise after the other and for nothing else, so it needs no task queue: `step` polls the
 //! future, which leaves the promise it waits for in the mailbox, and JavaScript calls `step` again with what became of
-//! it. Wasm runs only inside `step`, so a trap is an exception of that call, and the visits of an isolate share nothing.
+//! it. Wasm runs only inside `step`, so a trap is an exception of that call, and the tasks of an isolate share nothing.
 
 use std::{
     cell::RefCell,
@@ -24,7 +24,7 @@ struct Mailbox {
     settled: Option<Result<JsValue, JsValue>>,
 }
 
-/// The future of one request's answer.
+/// The future of one request's response.
 pub(crate) struct Coroutine {
     future: Pin<Box<dyn Future<Output = JsValue>>>,
 }

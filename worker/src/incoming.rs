@@ -3,7 +3,6 @@
 use std::{borrow::Cow, cell::OnceCell, rc::Rc};
 
 use edgeproof_worker_core::{
-    answer::Answer,
     configuration::Configuration,
     cors::{self, Preflight},
     form::Form,
@@ -14,6 +13,7 @@ use edgeproof_worker_core::{
     matching::{Route, route},
     protection::{self, Step},
     request::RequestHead,
+    response::OwnResponse,
 };
 use js_sys::{Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
@@ -27,19 +27,21 @@ use crate::{
 /// A request that reached the worker.
 pub(crate) struct Incoming {
     pub(crate) configuration: Rc<Configuration>,
-    pub(crate) head: RequestHead,
+    pub(crate) head: Rc<RequestHead>,
+    /// Its path and query as they came.
+    pub(crate) target: String,
     /// The signals of its header, a text that stays on JavaScript's side; undefined where there are none.
     pub(crate) signals: JsValue,
     pub(crate) request: Request,
-    /// Keeps a visit going when the request has its answer.
+    /// Keeps a task going when the request has its response.
     pub(crate) aside: Function,
     /// What the filtering node has to do with the request, once that is asked.
     pub(crate) inspection: OnceCell<Inspection>,
 }
 
 impl Incoming {
-    /// Answers the request.
-    pub(crate) async fn answer(&self) -> Result<Response, JsValue> {
+    /// Responds to the request.
+    pub(crate) async fn respond(&self) -> Result<Response, JsValue> {
         match route(&self.configuration, &self.head) {
             Route::Script(script) => self.script(script).await,
             Route::BrowserCache(path) => self.browser_cache(&path).await,
@@ -55,7 +57,7 @@ impl Incoming {
         }
     }
 
-    /// Answers a request that is nothing of the worker's. `form` is its body, where that was looked at. A page may come back
+    /// Responds to a request that is nothing of the worker's. `form` is its body, where that was looked at. A page may come back
     /// all the same, as where a form was sent that has to be corrected.
     pub(crate) async fn forward_unprotected(
         &self,
@@ -63,16 +65,15 @@ impl Incoming {
     ) -> Result<Response, JsValue> {
         let passed = match self.gate().await? {
             Gate::Open(passed) => passed,
-            Gate::Shut(answer) => return Ok(answer),
+            Gate::Shut(response) => return Ok(response),
         };
         let edits = protection::without_own_headers(&self.head);
         let body = self.body_of(form)?;
         let response = self.forward_with(passed, &edits, &body).await?;
-        let answer = runtime::response_headers(&response);
-        self.inject(response, &answer, None).await
+        self.inject(response, None, None).await
     }
 
-    /// Answers the request after a trap, without what may have led to it.
+    /// Responds to the request after a trap, without what may have led to it.
     pub(crate) async fn recover(&self) -> Result<Response, JsValue> {
         self.log(&LogEntry::new(
             LogLevel::Error,
@@ -85,8 +86,8 @@ impl Incoming {
         ) {
             let protection =
                 protection::decide(&self.configuration, &self.head, None, Err(Failure::Broken));
-            if let Step::Answer(answer) = &protection.step {
-                return runtime::respond(answer);
+            if let Step::Respond(response) = &protection.step {
+                return runtime::respond(response);
             }
         }
         match self.gate_after_a_trap()? {
@@ -94,7 +95,7 @@ impl Incoming {
                 let edits = protection::without_own_headers(&self.head);
                 self.forward(passed, &edits).await
             }
-            Gate::Shut(answer) => Ok(answer),
+            Gate::Shut(response) => Ok(response),
         }
     }
 
@@ -108,7 +109,7 @@ impl Incoming {
     }
 
     /// Sends the request on with another body; `undefined` stands for its own. An origin that cannot be reached is an
-    /// answer, as it is behind Cloudflare.
+    /// response, as it is behind Cloudflare.
     pub(crate) async fn forward_with(
         &self,
         _: Passed,
@@ -136,26 +137,30 @@ impl Incoming {
         }
     }
 
-    /// The answer where the origin has none.
+    /// The response where the origin has none.
     pub(crate) fn bad_gateway(&self, error: &JsValue) -> Result<Response, JsValue> {
         let reason = format!(
             "the origin could not be reached: {}",
             runtime::message(error)
         );
         self.log(&LogEntry::new(LogLevel::Error, "bad gateway", reason));
-        runtime::respond(&Answer::text(502, "Bad Gateway"))
+        runtime::respond(&OwnResponse::text(502, "Bad Gateway"))
     }
 
-    /// The answer to a request whose body broke off.
+    /// The response to a request whose body broke off.
     pub(crate) fn bad_request(&self, error: &JsValue) -> Result<Response, JsValue> {
         let reason = format!("the body could not be read: {}", runtime::message(error));
         self.log(&LogEntry::new(LogLevel::Warn, "bad request", reason));
-        runtime::respond(&Answer::text(400, "Bad Request"))
+        runtime::respond(&OwnResponse::text(400, "Bad Request"))
     }
 
     /// Whether the request has a body that goes on.
     pub(crate) fn has_body(&self) -> bool {
-        self.head.body_length() != Some(0) && !self.request.body().is_null()
+        match self.head.body_length() {
+            Some(0) => false,
+            Some(_) if !matches!(self.head.method.as_str(), "GET" | "HEAD") => true,
+            _ => !self.request.body().is_null(),
+        }
     }
 
     /// The deadline of calls to the platform, in milliseconds.
@@ -171,7 +176,7 @@ impl Incoming {
     async fn preflight(&self) -> Result<Response, JsValue> {
         let mut edits = protection::without_own_headers(&self.head);
         match cors::preflight(&self.head, &self.configuration.identification_pages) {
-            Preflight::Answer(headers) => runtime::respond(&Answer {
+            Preflight::Respond(headers) => runtime::respond(&OwnResponse {
                 status: 204,
                 headers,
                 body: None,
@@ -179,18 +184,18 @@ impl Incoming {
             preflight => {
                 let passed = match self.gate().await? {
                     Gate::Open(passed) => passed,
-                    Gate::Shut(answer) => return Ok(answer),
+                    Gate::Shut(response) => return Ok(response),
                 };
                 let Preflight::Ask(asked) = preflight else {
                     return self.forward(passed, &edits).await;
                 };
                 edits.extend(asked);
                 let response = self.forward(passed, &edits).await?;
-                let answer = runtime::response_headers(&response);
+                let fields = runtime::response_headers(&response);
                 let pages = &self.configuration.identification_pages;
                 runtime::changed(
                     &response,
-                    &cors::complete(&self.head, pages, &answer, false),
+                    &cors::complete(&self.head, pages, &fields, false),
                 )
             }
         }

@@ -1,6 +1,6 @@
 //! The shell of the worker: the only code that touches the Workers runtime.
 //!
-//! `entry.js` makes a [`Visit`] of each request and drives it to its answer. Every decision on the way is taken by
+//! `entry.js` makes a [`RequestTask`] of each request and drives it to its response. Every decision on the way is taken by
 //! `edgeproof-worker-core`; here stand the runtime calls between two decisions.
 
 mod coroutine;
@@ -15,9 +15,9 @@ mod wallarm;
 use std::{cell::OnceCell, rc::Rc};
 
 use edgeproof_worker_core::{
-    answer::Answer,
     configuration::Configuration,
     log::{LogEntry, LogLevel},
+    response::OwnResponse,
 };
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -28,20 +28,20 @@ use crate::{
     runtime::{Request, Response},
 };
 
-/// One request on its way to its answer.
+/// One request on its way to its response.
 #[wasm_bindgen]
-pub struct Visit {
+pub struct RequestTask {
     coroutine: Coroutine,
-    answer: JsValue,
+    response: JsValue,
 }
 
 #[wasm_bindgen]
-impl Visit {
-    /// A visit of this request. Nothing happens before the first `step`. `aside` is called with visits that go on when
-    /// the request has its answer.
+impl RequestTask {
+    /// A task of this request. Nothing happens before the first `step`. `aside` is called with tasks that go on when
+    /// the request has its response.
     #[wasm_bindgen(constructor)]
     pub fn new(request: Request, env: JsValue, aside: Function) -> Self {
-        Self::of(async move { incoming(request, &env, aside)?.answer().await })
+        Self::of(async move { incoming(request, &env, aside)?.respond().await })
     }
 
     /// Goes on with what became of the promise that was waited for: the next promise, or `undefined` at the end.
@@ -53,21 +53,21 @@ impl Visit {
         };
         match self.coroutine.step(settled) {
             Step::Await(promise) => promise.into(),
-            Step::Done(answer) => {
-                self.answer = answer;
+            Step::Done(response) => {
+                self.response = response;
                 JsValue::UNDEFINED
             }
         }
     }
 
-    /// The answer, at the end.
-    pub fn answer(self) -> JsValue {
-        self.answer
+    /// The response, at the end.
+    pub fn response(self) -> JsValue {
+        self.response
     }
 
-    fn of(answer: impl Future<Output = Result<Response, JsValue>> + 'static) -> Self {
+    fn of(response: impl Future<Output = Result<Response, JsValue>> + 'static) -> Self {
         Self::going(async move {
-            answer
+            response
                 .await
                 .map_or_else(|error| failed(&error), JsValue::from)
         })
@@ -76,23 +76,24 @@ impl Visit {
     fn going(future: impl Future<Output = JsValue> + 'static) -> Self {
         Self {
             coroutine: Coroutine::new(future),
-            answer: JsValue::UNDEFINED,
+            response: JsValue::UNDEFINED,
         }
     }
 }
 
-/// A visit of a request whose first visit ended in a trap: the failure mode decides.
+/// A task of a request whose first task ended in a trap: the failure mode decides.
 #[wasm_bindgen]
-pub fn recover(request: Request, env: JsValue, aside: Function) -> Visit {
-    Visit::of(async move { incoming(request, &env, aside)?.recover().await })
+pub fn recover(request: Request, env: JsValue, aside: Function) -> RequestTask {
+    RequestTask::of(async move { incoming(request, &env, aside)?.recover().await })
 }
 
 fn incoming(request: Request, env: &JsValue, aside: Function) -> Result<Incoming, JsValue> {
-    let (head, signals) = runtime::head(&request)
+    let (head, target, signals) = runtime::head(&request)
         .ok_or_else(|| JsValue::from_str("the URL is not one of the web"))?;
     Ok(Incoming {
         configuration: configuration(env),
-        head,
+        head: Rc::new(head),
+        target,
         signals,
         request,
         aside,
@@ -124,6 +125,6 @@ fn configuration(env: &JsValue) -> Rc<Configuration> {
 fn failed(error: &JsValue) -> JsValue {
     let entry = LogEntry::new(LogLevel::Error, "fail", runtime::message(error));
     runtime::write(LogLevel::Error, &entry, None);
-    runtime::respond(&Answer::text(500, "Internal Server Error"))
+    runtime::respond(&OwnResponse::text(500, "Internal Server Error"))
         .map_or(JsValue::UNDEFINED, JsValue::from)
 }

@@ -5,10 +5,20 @@ const ENDED = 0;
 const CAME = 1;
 const LATE = 2;
 
+// How much is read at a time; by itself the runtime reads 4 KiB.
+const PIECE = 16 * 1024;
+const LONGEST_PIECE = 64 * 1024;
+
+// Room in front of a page for what goes into it: then its start is moved there, and not the whole page copied.
+const ROOM = 1024;
+
 export class PageBody {
-  constructor(response) {
-    this.body = response.body;
-    this.reader = this.body.getReader();
+  // `length` is that of the body, where it is known.
+  constructor(body, length) {
+    this.body = body;
+    this.reader = body.getReader({ mode: "byob" });
+    // What the next piece is read into.
+    this.space = new Uint8Array(ROOM + Math.min(length || PIECE, LONGEST_PIECE)).subarray(ROOM);
     // What came and is not passed on, and where that starts in the page.
     this.pieces = [];
     this.start = 0;
@@ -20,22 +30,25 @@ export class PageBody {
 
   // Waits for the next piece, or the end; a body that breaks off has ended. With a limit to patience, in milliseconds from
   // the first call with this limit, it may be late.
-  async fill(patience) {
+  fill(patience) {
     // It came while others were passed on.
-    if (this.index < this.pieces.length) return CAME;
-    this.next ??= this.reader.read().then(
+    if (this.index < this.pieces.length) return Promise.resolve(CAME);
+    this.next ??= this.reader.read(this.space ?? new Uint8Array(PIECE)).then(
       ({ done, value }) => this.take(done, value),
       (error) => {
         this.error = error;
         return this.take(true);
       },
     );
-    if (patience === undefined) return await this.next;
+    if (patience === undefined) return this.next;
     if (this.patience !== patience) {
       this.patience = patience;
-      this.late = new Promise((resolve) => setTimeout(resolve, patience, LATE));
+      this.late = new Promise((resolve) => {
+        clearTimeout(this.clock);
+        this.clock = setTimeout(resolve, patience, LATE);
+      });
     }
-    return await Promise.race([this.next, this.late]);
+    return Promise.race([this.next, this.late]);
   }
 
   take(isEnd, piece) {
@@ -44,7 +57,11 @@ export class PageBody {
       this.isEnded = true;
       return ENDED;
     }
-    this.pieces.push(piece);
+    // A piece that is mostly room gets a place of its own size, and the next one the room.
+    const { buffer, byteOffset, byteLength } = piece;
+    const isSmall = byteLength < (buffer.byteLength - byteOffset) / 2;
+    this.pieces.push(isSmall ? piece.slice() : piece);
+    this.space = isSmall ? new Uint8Array(buffer, byteOffset) : undefined;
     return CAME;
   }
 
@@ -96,10 +113,13 @@ export class PageBody {
     await this.pour(this.rest(position, inserted));
   }
 
+  // What is held, with `inserted` at `position`. Nobody waits for more of it.
   rest(position, inserted) {
-    const held = concatenated(this.pieces);
-    if (inserted.byteLength === 0) return held;
+    clearTimeout(this.clock);
     const at = position - this.start;
+    const [piece] = this.pieces;
+    if (this.pieces.length === 1 && piece.byteOffset >= inserted.byteLength) return widened(piece, at, inserted);
+    const held = concatenated(this.pieces);
     return concatenated([held.subarray(0, at), inserted, held.subarray(at)]);
   }
 
@@ -120,6 +140,15 @@ export class PageBody {
     this.reader.releaseLock();
     await this.body.pipeTo(this.writable);
   }
+}
+
+// A piece with `inserted` at a place in it; what is in front of the place moves into the room in front of the piece.
+function widened(piece, at, inserted) {
+  const room = inserted.byteLength;
+  const bytes = new Uint8Array(piece.buffer, piece.byteOffset - room, room + piece.byteLength);
+  bytes.copyWithin(0, room, room + at);
+  bytes.set(inserted, at);
+  return bytes;
 }
 
 // The hash of a script as an `integrity` attribute has it.

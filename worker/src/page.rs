@@ -1,4 +1,4 @@
-//! Identification pages, and every other answer that gets a script.
+//! Identification pages, and every other response that gets a script.
 
 use std::{mem, rc::Rc};
 
@@ -17,7 +17,7 @@ use js_sys::{Function, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    Visit,
+    RequestTask,
     coroutine::settled,
     incoming::Incoming,
     runtime::{self, Response, as_number},
@@ -30,7 +30,7 @@ extern "C" {
     type PageBody;
 
     #[wasm_bindgen(constructor, catch)]
-    fn new(response: &Response) -> Result<PageBody, JsValue>;
+    fn new(body: &JsValue, length: Option<f64>) -> Result<PageBody, JsValue>;
 
     /// What came: 0 is the end, 1 a piece, 2 nothing yet. It is never rejected.
     #[wasm_bindgen(method)]
@@ -109,11 +109,10 @@ impl Incoming {
         }
         let passed = match self.gate().await? {
             Gate::Open(passed) => passed,
-            Gate::Shut(answer) => return Ok(answer),
+            Gate::Shut(response) => return Ok(response),
         };
         let response = self.forward(passed, &edits).await?;
-        let answer = runtime::response_headers(&response);
-        self.inject(response, &answer, None).await
+        self.inject(response, None, None).await
     }
 
     async fn analyse(&self) -> Result<Vec<HeaderEdit>, Failure> {
@@ -123,48 +122,50 @@ impl Incoming {
         edge::judge(status, &body)
     }
 
-    /// Injects the worker's scripts, should the answer be a page that wants them. `answer` are its header fields as the
-    /// origin sent them.
+    /// Injects the worker's scripts, should the response be a page that wants them. `fields` are its header fields as the
+    /// origin sent them, where they were changed.
     pub(crate) async fn inject(
         &self,
         response: Response,
-        answer: &Headers,
+        fields: Option<Headers>,
         agent_data: Option<&str>,
     ) -> Result<Response, JsValue> {
         let Some(wanted) = injection::wanted(&self.configuration, &self.head, agent_data) else {
             return Ok(response);
         };
+        let fields = fields.unwrap_or_else(|| runtime::response_headers(&response));
         let status = response.status();
-        let width = match injection::check(&self.head, status, answer) {
+        let width = match injection::check(&self.head, status, &fields) {
             Ok(width) => width,
             Err(refusal) => {
                 refusal.log().iter().for_each(|entry| self.log(entry));
                 if status == 304 {
-                    let edits = injection::unread_edits(&wanted, &self.head, status, answer);
+                    let edits = injection::unread_edits(&wanted, &self.head, status, &fields);
                     return runtime::changed(&response, &edits);
                 }
                 return Ok(response);
             }
         };
-        if self.head.method == "HEAD" || response.body().is_null() {
-            let edits = injection::unread_edits(&wanted, &self.head, status, answer);
+        let body = response.body();
+        if self.head.method == "HEAD" || body.is_null() {
+            let edits = injection::unread_edits(&wanted, &self.head, status, &fields);
             return runtime::changed(&response, &edits);
         }
         let page = Page {
             configuration: Rc::clone(&self.configuration),
-            head: self.head.clone(),
-            answer: answer.clone(),
-            hash: self.hash(answer).await?,
+            head: Rc::clone(&self.head),
+            hash: self.hash(&fields).await?,
+            body: PageBody::new(&body, injection::length(&fields).map(as_number))?,
+            fields,
             wanted,
-            body: PageBody::new(&response)?,
             scanner: Scanner::new(width),
         };
         page.respond(&response, &self.aside).await
     }
 
     /// The hash of the instrumentor, where the page asks for one.
-    async fn hash(&self, answer: &Headers) -> Result<Option<String>, JsValue> {
-        if !injection::blocks_scripts(answer) {
+    async fn hash(&self, fields: &Headers) -> Result<Option<String>, JsValue> {
+        if !injection::blocks_scripts(fields) {
             return Ok(None);
         }
         let hash = settled(integrity(&self.instrumentor())).await?;
@@ -172,11 +173,11 @@ impl Incoming {
     }
 }
 
-/// A page on its way to the visitor. It is its own, for what is left to do when the request has its answer.
+/// A page on its way to the visitor. It is its own, for what is left to do when the request has its response.
 struct Page {
     configuration: Rc<Configuration>,
-    head: RequestHead,
-    answer: Headers,
+    head: Rc<RequestHead>,
+    fields: Headers,
     wanted: Wanted,
     /// The hash of the instrumentor, where the page asks for one.
     hash: Option<String>,
@@ -198,7 +199,7 @@ impl Page {
         if self.read().await? == Read::Late && !self.scanner.is_decided() {
             return self.respond_early(response, aside);
         }
-        let length = injection::length(&self.answer).map(as_number);
+        let length = injection::length(&self.fields).map(as_number);
         match self.plan() {
             Some(injection) => {
                 let body = self.body.insert(
@@ -209,7 +210,7 @@ impl Page {
                 runtime::replaced(response, &injection.edits, &body)
             }
             None => {
-                let edits = injection::read_edits(&self.answer);
+                let edits = injection::read_edits(&self.fields);
                 runtime::replaced(response, &edits, &self.body.insert(0, &[], length)?)
             }
         }
@@ -218,14 +219,14 @@ impl Page {
     /// Gives the visitor the start of the page, in which the place for the scripts is not yet, and goes on when it has its
     /// response.
     fn respond_early(mut self, response: &Response, aside: &Function) -> Result<Response, JsValue> {
-        let edits = injection::early_edits(&self.wanted, &self.answer);
+        let edits = injection::early_edits(&self.wanted, &self.fields);
         let early = runtime::replaced(response, &edits, &self.body.open(None))?;
-        let visit = Visit::going(async move {
+        let task = RequestTask::going(async move {
             // Where it fails, the visitor has gone.
             let _ = self.go_on().await;
             JsValue::UNDEFINED
         });
-        aside.call1(&JsValue::UNDEFINED, &visit.into())?;
+        aside.call1(&JsValue::UNDEFINED, &task.into())?;
         Ok(early)
     }
 
@@ -284,7 +285,7 @@ impl Page {
         let found = mem::take(&mut self.scanner).finish()?;
         let hash = self.hash.as_deref();
         let (entry, injection) =
-            match injection::plan(&self.wanted, &self.head, &self.answer, &found, hash) {
+            match injection::plan(&self.wanted, &self.head, &self.fields, &found, hash) {
                 Plan::Inject(injection) => (Some(injection.log.clone()), Some(injection)),
                 Plan::Leave(entry) => (entry, None),
             };

@@ -27,15 +27,15 @@ impl Incoming {
         Pass::read(&text.as_string()?, runtime::now())
     }
 
-    /// What gives the browser a pass with this answer, if it redirects there where one is needed.
+    /// What gives the browser a pass with this response, if it redirects there where one is needed.
     pub(crate) async fn pass_on(
         &self,
         pass: Option<Pass>,
         status: u16,
-        answer: &Headers,
+        fields: &Headers,
     ) -> Option<HeaderEdit> {
         let pass = pass?;
-        let url = redirect::target(&self.configuration, &self.head, status, answer)?;
+        let url = redirect::target(&self.configuration, &self.head, status, fields)?;
         let secret = self.configuration.secret_key.as_ref()?.for_passes();
         let holder = redirect::holder(&self.head, &url);
         let token = settled(seal(&secret, &holder, &pass.text())).await.ok()?;

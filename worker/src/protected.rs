@@ -81,14 +81,14 @@ impl Incoming {
     ) -> Result<Response, JsValue> {
         self.log(&protection.log);
         match &protection.step {
-            Step::Answer(answer) => {
+            Step::Respond(response) => {
                 self.abandon();
-                runtime::respond(answer)
+                runtime::respond(response)
             }
             Step::Forward(edits) => {
                 let passed = match self.gate().await? {
                     Gate::Open(passed) => passed,
-                    Gate::Shut(answer) => return Ok(answer),
+                    Gate::Shut(response) => return Ok(response),
                 };
                 let body = self.body_of(form.as_ref())?;
                 let unconditional = injection::request_edits(&self.configuration, &self.head, true);
@@ -151,18 +151,18 @@ impl Incoming {
         )
     }
 
-    /// The origin's answer with what the platform tells the browser.
+    /// The origin's response with what the platform tells the browser.
     async fn complete(
         &self,
         response: Response,
         protection: &Protection,
     ) -> Result<Response, JsValue> {
-        let answer = runtime::response_headers(&response);
-        let mut edits = protection.answer_edits(&self.configuration, &self.head, &answer);
+        let fields = runtime::response_headers(&response);
+        let mut edits = protection.response_edits(&self.configuration, &self.head, &fields);
         let pass = protection.pass(runtime::now());
-        edits.extend(self.pass_on(pass, response.status(), &answer).await);
+        edits.extend(self.pass_on(pass, response.status(), &fields).await);
         let response = runtime::changed(&response, &edits)?;
-        self.inject(response, &answer, protection.agent_data.as_deref())
+        self.inject(response, Some(fields), protection.agent_data.as_deref())
             .await
     }
 }

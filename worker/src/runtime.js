@@ -53,7 +53,7 @@ export function withResponseHeaders(response, edits, body) {
   return changed;
 }
 
-export function answer(status, edits, body) {
+export function ownResponse(status, edits, body) {
   const headers = new Headers();
   edit(headers, edits);
   return new Response(body, { status, headers });
@@ -77,7 +77,7 @@ export function edit(headers, edits) {
   }
 }
 
-// Posts JSON to the platform; status and bytes of the answer. The deadline covers both, and so does the signal, where one
+// Posts JSON to the platform; status and bytes of the response. The deadline covers both, and so does the signal, where one
 // is given. Signals of the visitor, where they are given, become the first member of the body, from a character on.
 export async function postJson(url, authorization, body, deadline, signals, signalsFrom, stop) {
   if (signals !== undefined) {
@@ -108,7 +108,7 @@ export function fetchFrom(url, request, edits, deadline) {
 }
 
 // Gets what the cache keeps for everybody. An error is not kept: the one that a visitor met, or provoked, is not the
-// answer to the next.
+// response to the next.
 export function fetchShared(url, deadline, seconds) {
   const cf = { cacheEverything: true, cacheTtlByStatus: { "200-299": seconds, "300-599": -1 } };
   return fetch(url, { cf, redirect: "manual", signal: AbortSignal.timeout(deadline) });

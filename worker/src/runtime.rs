@@ -2,11 +2,12 @@
 
 pub(crate) use edgeproof_worker_core::headers::lines;
 use edgeproof_worker_core::{
-    answer::Answer,
     headers::{HeaderEdit, Headers},
     identification::{Failure, PlatformRequest},
     log::{LogEntry, LogLevel},
     request::RequestHead,
+    response::OwnResponse,
+    wallarm::target,
 };
 use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -18,9 +19,6 @@ extern "C" {
     /// The runtime's `Request`.
     #[derive(Clone)]
     pub type Request;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn url(this: &Request) -> String;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn body(this: &Request) -> JsValue;
@@ -69,8 +67,8 @@ extern "C" {
         body: &JsValue,
     ) -> Result<Response, JsValue>;
 
-    #[wasm_bindgen(js_name = answer, catch)]
-    fn new_answer(status: u16, edits: &str, body: Option<&str>) -> Result<Response, JsValue>;
+    #[wasm_bindgen(js_name = ownResponse, catch)]
+    fn new_response(status: u16, edits: &str, body: Option<&str>) -> Result<Response, JsValue>;
 
     #[wasm_bindgen(js_name = postJson, catch)]
     fn post_json(
@@ -117,14 +115,15 @@ extern "C" {
     pub(crate) fn is_ended(this: &Peeked) -> bool;
 }
 
-/// The head of a request, and the signals of its header; none when its URL is not one of the web.
-pub(crate) fn head(request: &Request) -> Option<(RequestHead, JsValue)> {
+/// The head of a request, its path and query as they came, and the signals of its header; none when its URL is not one of
+/// the web.
+pub(crate) fn head(request: &Request) -> Option<(RequestHead, String, JsValue)> {
     let lines = request_lines(request);
     let signals = take_signals();
     let (first, headers) = lines.split_once('\n')?;
     let (method, url) = first.split_once(' ')?;
     let head = RequestHead::new(method, url, Headers::from_lines(headers))?;
-    Some((head, signals))
+    Some((head, target(url).to_owned(), signals))
 }
 
 /// The header fields of a response.
@@ -198,16 +197,16 @@ pub(crate) fn post(
         .map_err(|error| failure(&error))
 }
 
-/// Status and body of the platform's answer.
+/// Status and body of the platform's response.
 pub(crate) fn posted(settled: Result<JsValue, JsValue>) -> Result<(u16, Vec<u8>), Failure> {
-    let answer: Array = settled.map_err(|error| failure(&error))?.unchecked_into();
+    let response: Array = settled.map_err(|error| failure(&error))?.unchecked_into();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a status has three digits"
     )]
-    let status = answer.get(0).as_f64().unwrap_or_default() as u16;
-    let body: Uint8Array = answer.get(1).unchecked_into();
+    let status = response.get(0).as_f64().unwrap_or_default() as u16;
+    let body: Uint8Array = response.get(1).unchecked_into();
     Ok((status, body.to_vec()))
 }
 
@@ -221,13 +220,13 @@ fn failure(error: &JsValue) -> Failure {
 }
 
 /// A response of the worker's own.
-pub(crate) fn respond(answer: &Answer) -> Result<Response, JsValue> {
-    let edits: Vec<HeaderEdit> = answer
+pub(crate) fn respond(response: &OwnResponse) -> Result<Response, JsValue> {
+    let edits: Vec<HeaderEdit> = response
         .headers
         .iter()
         .map(|(name, value)| HeaderEdit::append(name, value))
         .collect();
-    new_answer(answer.status, &lines(&edits), answer.body.as_deref())
+    new_response(response.status, &lines(&edits), response.body.as_deref())
 }
 
 /// A response with a changed head.

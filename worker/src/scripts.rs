@@ -1,10 +1,10 @@
 //! The routes under the worker's own prefix.
 
 use edgeproof_worker_core::{
-    answer::Answer,
     identification::Failure,
     log::{LogEntry, LogLevel},
     matching::Script,
+    response::OwnResponse,
     script,
 };
 use wasm_bindgen::JsValue;
@@ -30,7 +30,7 @@ impl Incoming {
     }
 
     fn own_script(&self, script: Script, bundled: &str) -> Result<Response, JsValue> {
-        runtime::respond(&Answer {
+        runtime::respond(&OwnResponse {
             status: 200,
             headers: script::HEADERS
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -73,7 +73,7 @@ impl Incoming {
 
     pub(crate) async fn browser_cache(&self, path: &str) -> Result<Response, JsValue> {
         let Some(url) = script::browser_cache_url(&self.configuration, path) else {
-            return runtime::respond(&Answer::text(400, "Bad Request"));
+            return runtime::respond(&OwnResponse::text(400, "Bad Request"));
         };
         let edits = script::platform_edits();
         match runtime::ask(&url, &self.request, &edits, self.deadline()).await {
@@ -82,7 +82,7 @@ impl Incoming {
         }
     }
 
-    /// The answer where the platform has none. The page goes on without it.
+    /// The response where the platform has none. The page goes on without it.
     fn unavailable(&self, what: &str, failure: &Failure) -> Result<Response, JsValue> {
         self.log(&LogEntry::new(
             LogLevel::Error,
@@ -94,6 +94,6 @@ impl Incoming {
         } else {
             502
         };
-        runtime::respond(&Answer::text(status, failure.to_string()))
+        runtime::respond(&OwnResponse::text(status, failure.to_string()))
     }
 }

@@ -6,13 +6,13 @@ use std::{
 };
 
 use edgeproof_worker_core::wallarm::{
-    Connector, Judgement, NodeRequest, Outcome, Treatment, Verdict, target,
+    Connector, Judgement, NodeRequest, Outcome, Treatment, Verdict,
 };
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    Visit,
+    RequestTask,
     coroutine::settled,
     incoming::Incoming,
     runtime::{self, Request, Response},
@@ -121,7 +121,7 @@ impl Inspection {
 pub(crate) enum Gate {
     /// The request goes on.
     Open(Passed),
-    /// The visitor gets this answer.
+    /// The visitor gets this response.
     Shut(Response),
 }
 
@@ -156,7 +156,7 @@ impl Incoming {
         Ok(Gate::Open(Passed(())))
     }
 
-    /// The gate for a request whose first visit ended in a trap. The node is not asked again.
+    /// The gate for a request whose first task ended in a trap. The node is not asked again.
     pub(crate) fn gate_after_a_trap(&self) -> Result<Gate, JsValue> {
         let Some(connector) = self.connector() else {
             return Ok(Gate::Open(Passed(())));
@@ -167,11 +167,11 @@ impl Incoming {
         ) {
             return Ok(Gate::Open(Passed(())));
         }
-        let judgement = connector.judge(&self.head, Outcome::Broken, false, true, &now_to_read());
+        let judgement = connector.judge(&self.head, Outcome::Broken, false, true, &now_to_read);
         self.log(&judgement.log);
         match &judgement.verdict {
             Verdict::Pass => Ok(Gate::Open(Passed(()))),
-            Verdict::Block(answer) => runtime::respond(answer).map(Gate::Shut),
+            Verdict::Block(response) => runtime::respond(response).map(Gate::Shut),
         }
     }
 
@@ -217,12 +217,12 @@ impl Incoming {
     pub(crate) fn blocked(&self) -> Result<Response, JsValue> {
         self.abandon();
         match self.judgement().map(|judgement| &judgement.verdict) {
-            Some(Verdict::Block(answer)) => runtime::respond(answer),
+            Some(Verdict::Block(response)) => runtime::respond(response),
             _ => Err(JsValue::from_str("the node did not block")),
         }
     }
 
-    /// Ends the call to the node: the request has its answer from elsewhere.
+    /// Ends the call to the node: the request has its response from elsewhere.
     pub(crate) fn abandon(&self) {
         if let Some(call) = self.inspection.get().and_then(Inspection::call) {
             call.abandon();
@@ -301,11 +301,11 @@ impl Incoming {
         NodeCall::new(&self.request, &head, deadline, length, body.transpose()?)
     }
 
-    /// Keeps a copy's call going past the answer, and says when it failed.
+    /// Keeps a copy's call going past the response, and says when it failed.
     fn watch(&self, call: &NodeCall) -> Result<(), JsValue> {
         let (call, configuration) = (call.clone(), Rc::clone(&self.configuration));
         let ray = self.head.ray().map(str::to_owned);
-        let visit = Visit::going(async move {
+        let task = RequestTask::going(async move {
             let outcome = settled(call.outcome()).await.unwrap_or_default();
             // Where the visitor broke off, or was blocked by Flow, nobody waits for the rest of the copy.
             let is_news = !matches!(
@@ -320,7 +320,7 @@ impl Incoming {
             }
             JsValue::UNDEFINED
         });
-        self.aside.call1(&JsValue::UNDEFINED, &visit.into())?;
+        self.aside.call1(&JsValue::UNDEFINED, &task.into())?;
         Ok(())
     }
 
@@ -330,8 +330,7 @@ impl Incoming {
         {
             let is_cut = call.as_ref().is_some_and(NodeCall::is_cut);
             let has_judged = HAS_JUDGED.with(|has| has.replace(has.get() || outcome.is_verdict()));
-            let now = now_to_read();
-            let made = connector.judge(&self.head, outcome, is_cut, has_judged, &now);
+            let made = connector.judge(&self.head, outcome, is_cut, has_judged, &now_to_read);
             self.log(&made.log);
             // There is one verdict.
             let _ = judgement.set(made);
@@ -356,12 +355,7 @@ impl Incoming {
             reason = "whole seconds since 1970"
         )]
         let now = (Date::now() / 1000.0) as u64;
-        connector.treatment(
-            &self.head,
-            target(&self.request.url()),
-            self.has_body(),
-            now,
-        )
+        connector.treatment(&self.head, &self.target, self.has_body(), now)
     }
 }
 

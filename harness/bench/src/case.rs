@@ -14,8 +14,8 @@ pub struct Case {
     pub title: &'static str,
     /// What is asked for.
     pub task: Task,
-    /// How long the platform takes for an identification.
-    pub identification: Duration,
+    /// How long the platform takes for an identification, and the origin for the rest of a page whose head was sent.
+    pub pause: Duration,
     /// Whether a filtering node sees the traffic, and when.
     pub wallarm: Option<ConnectorMode>,
     /// Whether it is part of the short set.
@@ -27,6 +27,8 @@ pub struct Case {
 pub enum Task {
     /// An identification page of about so many bytes, which gets the scripts.
     Page(usize),
+    /// An identification page whose head is sent at once and the rest later.
+    EarlyHead(usize),
     /// A call of a protected API with 20 KB of signals.
     Call,
     /// A form of 10 KB to an address without signals.
@@ -52,7 +54,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub(super) const SITE: &str = "shop.example";
 
 /// Every case.
-pub const CASES: [Case; 10] = [
+pub const CASES: [Case; 11] = [
     Case {
         is_short: false,
         ..page("page_1_kb", "a page of 1 KB gets its scripts", 1000)
@@ -65,6 +67,16 @@ pub const CASES: [Case; 10] = [
     Case {
         is_short: false,
         ..page("page_10_mb", "a page of 10 MB gets its scripts", 10_000_000)
+    },
+    Case {
+        task: Task::EarlyHead(50_000),
+        pause: Duration::from_millis(50),
+        is_short: false,
+        ..page(
+            "early_head",
+            "a page whose head is sent 50 ms before the rest gets its scripts",
+            0,
+        )
     },
     call("call_0_ms", "a protected call, identified at once", 0),
     Case {
@@ -97,7 +109,7 @@ const fn page(name: &'static str, title: &'static str, bytes: usize) -> Case {
         name,
         title,
         task: Task::Page(bytes),
-        identification: Duration::ZERO,
+        pause: Duration::ZERO,
         wallarm: None,
         is_short: true,
     }
@@ -108,7 +120,7 @@ const fn call(name: &'static str, title: &'static str, milliseconds: u64) -> Cas
         name,
         title,
         task: Task::Call,
-        identification: Duration::from_millis(milliseconds),
+        pause: Duration::from_millis(milliseconds),
         wallarm: None,
         is_short: false,
     }

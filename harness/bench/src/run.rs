@@ -142,8 +142,8 @@ impl Bench<'_> {
             let mut one = self.start(contender, self.worker(contender, case)?).await?;
             let took = self.rehearse(&mut one, &visit).await;
             let took = took.map_err(failed(contender, case.name))?;
-            // While the platform takes its time, the worker can do something else.
-            busy = busy.max(took.saturating_sub(case.identification));
+            // While the platform or the origin takes its time, the worker can do something else.
+            busy = busy.max(took.saturating_sub(case.pause));
             running.push(one);
         }
         let rate = open_loop::bearable_rate(busy);

@@ -9,7 +9,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread,
     time::{Duration, SystemTime},
@@ -17,9 +17,13 @@ use std::{
 
 use bytes::Bytes;
 use edgeproof_deployment::NODE_HOST;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, service::service_fn};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::oneshot};
@@ -51,7 +55,8 @@ pub struct Asked {
 #[derive(Default)]
 struct Answers {
     origin: Mutex<(Option<HeaderValue>, Bytes)>,
-    identification_ms: AtomicU64,
+    pause_ms: AtomicU64,
+    has_early_head: AtomicBool,
     asked: [AtomicU64; 3],
 }
 
@@ -94,15 +99,15 @@ impl Server {
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         let json = HeaderValue::from_static("application/json");
         let origin = match case.task {
-            Task::Page(bytes) => (Some(html), page(bytes)),
+            Task::Page(bytes) | Task::EarlyHead(bytes) => (Some(html), page(bytes)),
             Task::Everything => (Some(html), page(NEXT_PAGE)),
             Task::Call | Task::Upload => (Some(json), Bytes::from_static(b"{}")),
         };
         *self.responses.origin() = origin;
-        let milliseconds = u64::try_from(case.identification.as_millis()).unwrap_or(u64::MAX);
-        self.responses
-            .identification_ms
-            .store(milliseconds, Relaxed);
+        let milliseconds = u64::try_from(case.pause.as_millis()).unwrap_or(u64::MAX);
+        self.responses.pause_ms.store(milliseconds, Relaxed);
+        let has_early_head = matches!(case.task, Task::EarlyHead(_));
+        self.responses.has_early_head.store(has_early_head, Relaxed);
     }
 
     /// How often each of the three was asked so far.
@@ -145,7 +150,11 @@ impl Answers {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn response(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    fn pause(&self) -> Duration {
+        Duration::from_millis(self.pause_ms.load(Relaxed))
+    }
+
+    async fn response(&self, request: Request<Incoming>) -> Response<Content> {
         // A worker's requests name the host they go to; those without one come straight from the visitor.
         let host = request.uri().host();
         let which = match host {
@@ -160,19 +169,22 @@ impl Answers {
         match which {
             0 => {
                 let (kind, content) = self.origin().clone();
-                response(kind, content)
+                if self.has_early_head.load(Relaxed) {
+                    return response(kind, early_head(content, self.pause()));
+                }
+                response(kind, whole(content))
             }
             1 => {
-                let wait = Duration::from_millis(self.identification_ms.load(Relaxed));
+                let wait = self.pause();
                 if !wait.is_zero() {
                     tokio::time::sleep(wait).await;
                 }
                 response(
                     Some(HeaderValue::from_static("application/json")),
-                    identified(),
+                    whole(identified()),
                 )
             }
-            _ => response(None, Bytes::new()),
+            _ => response(None, whole(Bytes::new())),
         }
     }
 }
@@ -196,17 +208,36 @@ async fn serve(listener: std::net::TcpListener, responses: Arc<Answers>) {
     }
 }
 
-fn response(kind: Option<HeaderValue>, content: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(content));
+/// The body of a response.
+type Content = UnsyncBoxBody<Bytes, Infallible>;
+
+fn response(kind: Option<HeaderValue>, content: Content) -> Response<Content> {
+    let mut response = Response::new(content);
     if let Some(kind) = kind {
         response.headers_mut().insert(CONTENT_TYPE, kind);
     }
     response
 }
 
+fn whole(content: Bytes) -> Content {
+    Full::new(content).boxed_unsync()
+}
+
+/// A page whose head is sent at once and the rest after a pause.
+fn early_head(mut page: Bytes, pause: Duration) -> Content {
+    let head = page.split_to(HEAD.len().min(page.len()));
+    let rest = stream::once(async move {
+        tokio::time::sleep(pause).await;
+        Ok(Frame::data(page))
+    });
+    StreamBody::new(stream::iter([Ok(Frame::data(head))]).chain(rest)).boxed_unsync()
+}
+
+/// The head of every page.
+const HEAD: &str = "<!doctype html><html><head><meta charset=utf-8><title>Shop</title><script src=/app.js></script></head><body>";
+
 /// A page with a usual head, and paragraphs up to the size.
 fn page(bytes: usize) -> Bytes {
-    const HEAD: &str = "<!doctype html><html><head><meta charset=utf-8><title>Shop</title><script src=/app.js></script></head><body>";
     const PARAGRAPH: &str =
         "<div class=\"row\"><p>Lorem ipsum dolor sit amet</p><a href=\"/more\">more</a></div>\n";
     const END: &str = "</body></html>";
@@ -230,7 +261,19 @@ fn identified() -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_head_of_a_page_comes_before_the_rest() {
+        let mut body = early_head(page(1000), Duration::from_millis(5));
+        let head = body.frame().now_or_never().flatten().unwrap().unwrap();
+        assert_eq!(head.into_data().unwrap(), HEAD);
+        assert!(body.frame().now_or_never().is_none());
+        let rest = body.frame().await.unwrap().unwrap();
+        assert_eq!(rest.into_data().unwrap().len(), 1000 - HEAD.len());
+    }
 
     #[test]
     fn a_page_has_its_size() {

@@ -67,7 +67,7 @@ impl BenchRequest {
         let own_origin = HeaderValue::from_static("https://shop.example");
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         let (method, path, body) = match case.task {
-            Task::Page(_) => {
+            Task::Page(_) | Task::EarlyHead(_) => {
                 navigates(&mut set);
                 (Method::GET, "/page", Bytes::new())
             }

@@ -14,12 +14,12 @@ pub enum Action {
     Block(Block),
 }
 
-/// The answer of a block action.
+/// The response of a block action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// 200 to 599.
     pub status: u16,
-    /// Header fields of the answer, as the rule wrote them.
+    /// Header fields of the response, as the rule wrote them.
     pub headers: Vec<(String, String)>,
     /// The body; absent is not the same as empty, which names a content type.
     pub body: Option<String>,

@@ -1,4 +1,4 @@
-//! Cross-origin calls: preflights, and what an answer must say so that the page may read it.
+//! Cross-origin calls: preflights, and what a response must say so that the page may read it.
 
 use url::Url;
 
@@ -11,10 +11,10 @@ use crate::{
 /// What happens to an `OPTIONS` request for a protected URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Preflight {
-    /// The worker answers with 204 and these fields: without the signals the call would have needed no preflight, so
+    /// The worker responds with 204 and these fields: without the signals the call would have needed no preflight, so
     /// the origin need not know of one.
-    Answer(Vec<(String, String)>),
-    /// The origin answers, asked without the worker's own header; its answer is completed by [`complete`].
+    Respond(Vec<(String, String)>),
+    /// The origin responds, asked without the worker's own header; its response is completed by [`complete`].
     Ask(Vec<HeaderEdit>),
     /// It does not concern the worker.
     Forward,
@@ -39,7 +39,7 @@ pub fn preflight(head: &RequestHead, pages: &[Pattern]) -> Preflight {
         && is_simple
         && let Some(origin) = allowed_origin(head, pages)
     {
-        return Preflight::Answer(
+        return Preflight::Respond(
             [
                 ("access-control-allow-origin", origin.text),
                 ("access-control-allow-headers", "fp-data"),
@@ -83,25 +83,25 @@ fn has_page(head: &RequestHead, pages: &[Pattern], origin: &Url) -> bool {
         .any(|page| page.matches_origin(origin) && (page.names_scheme() || !is_weaker))
 }
 
-/// What an answer lacks so that an identification page on another origin may send signals with credentials and read what
-/// it is told. An answer the origin did not open to that page stays closed, and one it opened to everybody is opened to
+/// What a response lacks so that an identification page on another origin may send signals with credentials and read what
+/// it is told. A response the origin did not open to that page stays closed, and one it opened to everybody is opened to
 /// nobody else with credentials.
 pub fn complete(
     head: &RequestHead,
     pages: &[Pattern],
-    answer: &Headers,
+    response: &Headers,
     has_agent_data: bool,
 ) -> Vec<HeaderEdit> {
     let Some(origin) = allowed_origin(head, pages) else {
         return Vec::new();
     };
     let mut edits = Vec::new();
-    match answer.get("access-control-allow-origin") {
+    match response.get("access-control-allow-origin") {
         Some("*") => edits.push(HeaderEdit::set("access-control-allow-origin", origin.text)),
         Some(allowed) if allowed == origin.text => {}
         _ => return Vec::new(),
     }
-    if !varies_by_origin(answer) {
+    if !varies_by_origin(response) {
         edits.push(HeaderEdit::append("vary", "Origin"));
     }
     edits.push(HeaderEdit::set("access-control-allow-credentials", "true"));
@@ -119,9 +119,9 @@ pub fn complete(
     edits
 }
 
-/// Whether caches know that the answer depends on the origin.
-pub fn varies_by_origin(answer: &Headers) -> bool {
-    answer
+/// Whether caches know that the response depends on the origin.
+pub fn varies_by_origin(response: &Headers) -> bool {
+    response
         .iter()
         .filter(|(name, _)| *name == "vary")
         .flat_map(|(_, value)| list(value))
@@ -159,18 +159,24 @@ mod tests {
     #[case("POST", "FP-Data")]
     #[case("HEAD", " fp-data ")]
     fn a_call_that_would_be_simple_needs_no_origin(#[case] method: &str, #[case] headers: &str) {
-        let Preflight::Answer(fields) = asked("https://www.shop.example", method, headers) else {
+        let Preflight::Respond(fields) = asked("https://www.shop.example", method, headers) else {
             panic!("the origin was needed");
         };
-        let answer: Headers = fields.into_iter().collect();
+        let response: Headers = fields.into_iter().collect();
         assert_eq!(
-            answer.get("access-control-allow-origin"),
+            response.get("access-control-allow-origin"),
             Some("https://www.shop.example")
         );
-        assert_eq!(answer.get("access-control-allow-headers"), Some("fp-data"));
-        assert_eq!(answer.get("access-control-allow-methods"), Some(method));
-        assert_eq!(answer.get("access-control-allow-credentials"), Some("true"));
-        assert_eq!(answer.get("vary"), Some("Origin"));
+        assert_eq!(
+            response.get("access-control-allow-headers"),
+            Some("fp-data")
+        );
+        assert_eq!(response.get("access-control-allow-methods"), Some(method));
+        assert_eq!(
+            response.get("access-control-allow-credentials"),
+            Some("true")
+        );
+        assert_eq!(response.get("vary"), Some("Origin"));
     }
 
     #[rstest]
@@ -235,14 +241,14 @@ mod tests {
         HeaderEdit::set("access-control-allow-credentials", "true"),
         HeaderEdit::append("access-control-allow-headers", "fp-data"),
     ])]
-    fn an_answer_open_to_an_identification_page_is_completed(
+    fn an_response_open_to_an_identification_page_is_completed(
         #[case] method: &str,
-        #[case] answer: &str,
+        #[case] response: &str,
         #[case] edits: &[HeaderEdit],
     ) {
         let head = head(method, "origin: https://www.shop.example");
-        let answer = Headers::from_lines(answer);
-        assert_eq!(complete(&head, &pages(), &answer, true), edits);
+        let response = Headers::from_lines(response);
+        assert_eq!(complete(&head, &pages(), &response, true), edits);
     }
 
     #[rstest]
@@ -256,15 +262,15 @@ mod tests {
     #[case::not_bare("https://www.shop.example/")]
     #[case::with_a_user("https://www.shop.example@evil.example")]
     #[case::opaque("null")]
-    fn an_answer_is_completed_for_no_other_origin(
+    fn an_response_is_completed_for_no_other_origin(
         #[case] origin: &str,
         #[values("POST", "OPTIONS")] method: &str,
         #[values("*", "itself")] allowed: &str,
     ) {
         let head = head(method, &format!("origin: {origin}"));
         let allowed = if allowed == "itself" { origin } else { allowed };
-        let answer = Headers::from_lines(format!("access-control-allow-origin: {allowed}"));
-        assert_eq!(complete(&head, &pages(), &answer, true), []);
+        let response = Headers::from_lines(format!("access-control-allow-origin: {allowed}"));
+        assert_eq!(complete(&head, &pages(), &response, true), []);
     }
 
     #[rstest]

@@ -1,4 +1,4 @@
-//! The analysis of requests for pages: what `/v4/edge` is told and what it answers.
+//! The analysis of requests for pages: what `/v4/edge` is told and what it responds.
 
 use std::net::IpAddr;
 
@@ -121,15 +121,15 @@ pub fn request(
     Ok(PlatformRequest {
         url: format!("{}/v4/edge", configuration.ingress),
         authorization: key.bearer(),
-        body: serde_json::to_string(&body).map_err(|error| Failure::Answer(error.to_string()))?,
+        body: serde_json::to_string(&body).map_err(|error| Failure::Response(error.to_string()))?,
         signals_from: None,
     })
 }
 
-/// Reads the platform's answer: what the origin is told.
+/// Reads the platform's response: what the origin is told.
 pub fn judge(status: u16, body: &[u8]) -> Result<Vec<HeaderEdit>, Failure> {
-    let answer = identification::json(status, body)?;
-    let known = Intelligence::read(identification::object(&answer)?)?;
+    let response = identification::json(status, body)?;
+    let known = Intelligence::read(identification::object(&response)?)?;
     Ok(edge_headers::state(&known))
 }
 
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_ip_info_is_refused() {
+    fn an_response_without_ip_info_is_refused() {
         assert!(judge(200, br#"{"ip_info": {}}"#).is_ok());
         assert!(judge(200, b"{}").is_err());
         assert_eq!(

@@ -12,6 +12,7 @@ use crate::{
     form::{Form, FormScanner, METHOD_FIELD},
     headers::list,
     log::{LogEntry, LogLevel},
+    pattern::Pattern,
     request::RequestHead,
 };
 
@@ -86,7 +87,7 @@ impl Guard {
                     api,
                     if_overridden: counts == Counts::IfOverridden,
                 };
-                match forms.place(api, shape) {
+                match forms.place(&api.url, shape) {
                     Some(_) if counts == Counts::IfOverridden => {
                         overridable.get_or_insert(near_miss);
                     }
@@ -104,7 +105,7 @@ impl Guard {
     pub fn concerns(&self, apis: &[ProtectedApi], url: &Url) -> bool {
         let mut forms = Forms::new(url);
         let mut pairs = apis.iter().zip(&self.shapes);
-        pairs.any(|(api, shape)| forms.place(api, shape).is_some())
+        pairs.any(|(api, shape)| forms.place(&api.url, shape).is_some())
     }
 
     /// Whether the body of a request overrides its method by one that is protected at its URL, or might behind the part
@@ -113,24 +114,25 @@ impl Guard {
         let mut forms = Forms::new(url);
         !form.is_whole
             || apis.iter().zip(&self.shapes).any(|(api, shape)| {
-                form.methods.contains(&api.method) && forms.place(api, shape).is_some()
+                form.methods.contains(&api.method) && forms.place(&api.url, shape).is_some()
             })
     }
 }
 
 /// A URL, its path brought into canonical form once that is asked for.
-struct Forms<'a> {
+pub(crate) struct Forms<'a> {
     url: &'a Url,
     forms: Option<Vec<String>>,
 }
 
 impl<'a> Forms<'a> {
-    fn new(url: &'a Url) -> Self {
+    pub(crate) fn new(url: &'a Url) -> Self {
         Self { url, forms: None }
     }
 
-    fn place(&mut self, api: &ProtectedApi, shape: &Shape) -> Option<Place> {
-        if !api.url.names_host(self.url) {
+    /// The place of the URL, seen from a pattern of this shape.
+    pub(crate) fn place(&mut self, pattern: &Pattern, shape: &Shape) -> Option<Place> {
+        if !pattern.names_host(self.url) {
             return None;
         }
         let forms = self.forms.get_or_insert_with(|| forms(self.url.path()));
@@ -205,7 +207,7 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 }
 
 /// The URLs that header fields put in place of the request's own.
-fn other_paths(head: &RequestHead) -> Vec<Url> {
+pub(crate) fn other_paths(head: &RequestHead) -> Vec<Url> {
     let fields = head.headers.iter();
     fields
         .filter(|(name, value)| {
@@ -230,7 +232,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{headers::Headers, pattern::Pattern};
+    use crate::headers::Headers;
 
     const ORDINARY: &str = include_str!("../../../fixtures/ordinary-urls.txt");
 

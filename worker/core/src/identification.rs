@@ -56,7 +56,7 @@ pub enum Failure {
     /// A header that the edge always sets is not there.
     #[error("the request has no {0} header")]
     MissingHeader(&'static str),
-    /// No answer before the deadline.
+    /// No response before the deadline.
     #[error("the platform did not answer in time")]
     Deadline,
     /// No connection, or one that broke.
@@ -65,9 +65,9 @@ pub enum Failure {
     /// Another status than 2xx.
     #[error("the platform answered with status {0}")]
     Status(u16),
-    /// An answer that is not what the platform promises.
+    /// A response that is not what the platform promises.
     #[error("the platform's answer is not valid: {0}")]
-    Answer(String),
+    Response(String),
     /// The signals do not belong to this call.
     #[error("tampering: {0}")]
     Tampering(#[from] Tampering),
@@ -81,7 +81,7 @@ pub enum Failure {
 
 impl From<JsonError> for Failure {
     fn from(error: JsonError) -> Self {
-        Self::Answer(error.to_string())
+        Self::Response(error.to_string())
     }
 }
 
@@ -171,12 +171,12 @@ pub fn request(
     Ok(PlatformRequest {
         url: format!("{}/v4/send", configuration.ingress),
         authorization: key.bearer(),
-        body: serde_json::to_string(&body).map_err(|error| Failure::Answer(error.to_string()))?,
+        body: serde_json::to_string(&body).map_err(|error| Failure::Response(error.to_string()))?,
         signals_from,
     })
 }
 
-/// Reads the platform's answer and checks that its event belongs to the call. `now` is in Unix milliseconds.
+/// Reads the platform's response and checks that its event belongs to the call. `now` is in Unix milliseconds.
 pub fn judge(
     configuration: &Configuration,
     head: &RequestHead,
@@ -184,18 +184,18 @@ pub fn judge(
     body: &[u8],
     now: i64,
 ) -> Result<Identified, Failure> {
-    let answer = json(status, body)?;
-    let answer = object(&answer)?;
-    let event: Object = answer.required("event")?;
+    let response = json(status, body)?;
+    let response = object(&response)?;
+    let event: Object = response.required("event")?;
     let provenance = Provenance::read(event)?;
     let intelligence = Intelligence::read(event)?;
     let identified = Identified {
-        agent_data: answer.required("agent_data")?,
-        rule_action: answer
+        agent_data: response.required("agent_data")?,
+        rule_action: response
             .optional("rule_action")?
             .map(RuleAction::read)
             .transpose()?,
-        set_cookie_headers: answer.optional("set_cookie_headers")?.unwrap_or_default(),
+        set_cookie_headers: response.optional("set_cookie_headers")?.unwrap_or_default(),
         known: if configuration.edge_api {
             edge_headers::state(&intelligence)
         } else {
@@ -214,18 +214,18 @@ pub fn judge(
     Ok(identified)
 }
 
-/// An answer of the platform. As text: reading bytes as well would be 14 KB more of wasm.
+/// A response of the platform. As text: reading bytes as well would be 14 KB more of wasm.
 pub(crate) fn json(status: u16, body: &[u8]) -> Result<Json<'_>, Failure> {
     if !(200..300).contains(&status) {
         return Err(Failure::Status(status));
     }
-    let text = str::from_utf8(body).map_err(|_| Failure::Answer("it is not text".to_owned()))?;
+    let text = str::from_utf8(body).map_err(|_| Failure::Response("it is not text".to_owned()))?;
     Ok(Json::parse(text)?)
 }
 
-/// The object that an answer is.
-pub(crate) fn object<'a>(answer: &'a Json<'_>) -> Result<Object<'a>, Failure> {
-    Object::read(answer).ok_or_else(|| Failure::Answer("it is not an object".to_owned()))
+/// The object that a response is.
+pub(crate) fn object<'a>(response: &'a Json<'_>) -> Result<Object<'a>, Failure> {
+    Object::read(response).ok_or_else(|| Failure::Response("it is not an object".to_owned()))
 }
 
 /// The value of the platform's cookie: the first of that name, as it was sent.
@@ -390,7 +390,7 @@ mod tests {
         assert_eq!(failure, Err(Failure::NotConfigured("FP_SECRET_KEY")));
     }
 
-    fn answer() -> Value {
+    fn response() -> Value {
         json!({
             "agent_data": "agent",
             "rule_action": {"type": "allow", "ruleset_id": "rs_1"},
@@ -403,19 +403,19 @@ mod tests {
         })
     }
 
-    fn judged(answer: &Value) -> Result<Identified, Failure> {
+    fn judged(response: &Value) -> Result<Identified, Failure> {
         judge(
             &configuration(&[]),
             &head(""),
             200,
-            answer.to_string().as_bytes(),
+            response.to_string().as_bytes(),
             NOW,
         )
     }
 
     #[test]
-    fn a_valid_answer_identifies() {
-        let identified = judged(&answer()).unwrap();
+    fn a_valid_response_identifies() {
+        let identified = judged(&response()).unwrap();
         assert_eq!(identified.agent_data, "agent");
         assert!(identified.rule_action.is_some());
     }
@@ -438,20 +438,24 @@ mod tests {
     #[case("/rule_action/type", Some(json!("ignore")))]
     #[case("/rule_action/ruleset_id", None)]
     #[case("/set_cookie_headers", Some(json!("one")))]
-    fn an_answer_that_is_not_what_was_promised_is_refused(
+    fn an_response_that_is_not_what_was_promised_is_refused(
         #[case] path: &str,
         #[case] value: Option<Value>,
     ) {
-        let mut answer = answer();
+        let mut response = response();
         let (parent, key) = path.rsplit_once('/').unwrap();
-        let parent = answer.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        let parent = response
+            .pointer_mut(parent)
+            .unwrap()
+            .as_object_mut()
+            .unwrap();
         match value {
             Some(value) => parent.insert(key.to_owned(), value),
             None => parent.remove(key),
         };
         assert!(
-            matches!(judged(&answer), Err(Failure::Answer(_))),
-            "{answer}"
+            matches!(judged(&response), Err(Failure::Response(_))),
+            "{response}"
         );
     }
 
@@ -459,13 +463,15 @@ mod tests {
     #[case("/agent_data", json!(""))]
     #[case("/event/timestamp", json!("2026-11-18T11:06:40Z"))]
     #[case("/event/ip_info", json!({"v4": {"address": "203.0.113.7"}}))]
-    fn an_answer_at_the_edge_of_what_is_promised_is_taken(
+    fn an_response_at_the_edge_of_what_is_promised_is_taken(
         #[case] path: &str,
         #[case] value: Value,
     ) {
-        let mut answer = answer();
-        *answer.pointer_mut(path).unwrap() = value;
-        assert!(judged(&answer).is_ok() || matches!(judged(&answer), Err(Failure::Tampering(_))));
+        let mut response = response();
+        *response.pointer_mut(path).unwrap() = value;
+        assert!(
+            judged(&response).is_ok() || matches!(judged(&response), Err(Failure::Tampering(_)))
+        );
     }
 
     #[rstest]
@@ -477,7 +483,7 @@ mod tests {
             &configuration(&[]),
             &head(""),
             status,
-            answer().to_string().as_bytes(),
+            response().to_string().as_bytes(),
             NOW,
         );
         assert_eq!(failure.err(), Some(Failure::Status(status)));
@@ -485,16 +491,16 @@ mod tests {
 
     #[test]
     fn tampering_is_a_failure() {
-        let mut answer = answer();
-        answer["event"]["ip_address"] = json!("203.0.113.8");
+        let mut response = response();
+        response["event"]["ip_address"] = json!("203.0.113.8");
         assert_eq!(
-            judged(&answer).err(),
+            judged(&response).err(),
             Some(Failure::Tampering(Tampering::Address))
         );
     }
 
     #[test]
-    fn the_reason_quotes_nothing_of_the_answer() {
+    fn the_reason_quotes_nothing_of_the_response() {
         let failure = judge(
             &configuration(&[]),
             &head(""),
@@ -523,7 +529,7 @@ mod tests {
         }
 
         #[test]
-        fn no_answer_makes_the_judge_fail(body in ".{0,80}") {
+        fn no_response_makes_the_judge_fail(body in ".{0,80}") {
             prop_assert!(judge(&configuration(&[]), &head(""), 200, body.as_bytes(), NOW).is_err());
         }
     }

@@ -13,7 +13,6 @@
 )]
 
 pub mod action;
-pub mod answer;
 pub mod audience;
 mod canonical;
 pub mod configuration;
@@ -34,6 +33,7 @@ pub mod pattern;
 pub mod protection;
 pub mod redirect;
 pub mod request;
+pub mod response;
 pub mod script;
 pub mod signals;
 pub mod tampering;

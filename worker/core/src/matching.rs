@@ -15,7 +15,7 @@ use crate::{
 pub enum Route<'a> {
     /// A script of the worker, or the agent's loader.
     Script(Script),
-    /// An answer of the platform that browsers may cache; the path, with its query, behind the route prefix.
+    /// A response of the platform that browsers may cache; the path, with its query, behind the route prefix.
     BrowserCache(String),
     /// A call that must carry signals.
     Protected,
@@ -36,7 +36,7 @@ pub enum Route<'a> {
 pub enum Script {
     /// Collects signals in the page.
     Instrumentor,
-    /// Hands the platform's answer to the agent after a navigation.
+    /// Hands the platform's response to the agent after a navigation.
     AgentProcessor,
     /// Loads the agent; it comes from the CDN.
     Loader,

@@ -2,7 +2,6 @@
 
 use crate::{
     action::Action,
-    answer::Answer,
     configuration::Configuration,
     cors, edge_headers,
     headers::{HeaderEdit, Headers},
@@ -11,6 +10,7 @@ use crate::{
     log::{LogEntry, LogLevel},
     redirect::{self, Pass},
     request::RequestHead,
+    response::OwnResponse,
     signals::{self, Signals, cookies},
     wallarm,
 };
@@ -26,7 +26,7 @@ pub struct Protection {
     pub log: LogEntry,
     /// Cookies of the platform for the visitor.
     cookies: Vec<String>,
-    /// Whether the call carried signals, so that its answer is completed for pages of other origins.
+    /// Whether the call carried signals, so that its response is completed for pages of other origins.
     had_signals: bool,
     /// Whether cookies travel only because the signals need them: the origin neither gets nor sets any.
     hides_cookies: bool,
@@ -48,8 +48,8 @@ enum Grant {
 pub enum Step {
     /// To the origin, its head changed.
     Forward(Vec<HeaderEdit>),
-    /// The worker answers.
-    Answer(Answer),
+    /// The worker responds.
+    Respond(OwnResponse),
 }
 
 /// Decides about a protected call whose identification succeeded or failed.
@@ -101,7 +101,7 @@ pub fn decide(
             }
             Step::Forward(request)
         }
-        Some(Action::Block(block)) => Step::Answer(Answer::of_block(block)),
+        Some(Action::Block(block)) => Step::Respond(OwnResponse::of_block(block)),
     };
     let (agent_data, cookies) = identified
         .map(|identified| (Some(identified.agent_data), identified.set_cookie_headers))
@@ -115,7 +115,7 @@ pub fn decide(
         hides_cookies,
         grant,
     };
-    protection.finish_answer(configuration, head);
+    protection.finish_response(configuration, head);
     protection
 }
 
@@ -185,7 +185,7 @@ fn level(failure: &Failure) -> LogLevel {
         | Failure::Deadline
         | Failure::Unreachable
         | Failure::Status(_)
-        | Failure::Answer(_)
+        | Failure::Response(_)
         | Failure::Broken
         | Failure::NoRuleAction => LogLevel::Error,
     }
@@ -217,23 +217,23 @@ impl Protection {
         })
     }
 
-    /// What changes about the head of the origin's answer.
-    pub fn answer_edits(
+    /// What changes about the head of the origin's response.
+    pub fn response_edits(
         &self,
         configuration: &Configuration,
         head: &RequestHead,
-        answer: &Headers,
+        response: &Headers,
     ) -> Vec<HeaderEdit> {
         let pages = &configuration.identification_pages;
         let mut edits = Vec::new();
-        if self.hides_cookies && answer.contains("set-cookie") {
+        if self.hides_cookies && response.contains("set-cookie") {
             edits.push(HeaderEdit::remove("set-cookie"));
         }
         if self.had_signals {
             edits.extend(cors::complete(
                 head,
                 pages,
-                answer,
+                response,
                 self.agent_data.is_some(),
             ));
         }
@@ -259,42 +259,42 @@ impl Protection {
             .filter(HeaderEdit::is_legal)
     }
 
-    /// Completes the worker's own answer: readable by an allowed page, agent data in its header and in its HTML.
-    fn finish_answer(&mut self, configuration: &Configuration, head: &RequestHead) {
-        let Step::Answer(answer) = &self.step else {
+    /// Completes the worker's own response: readable by an allowed page, agent data in its header and in its HTML.
+    fn finish_response(&mut self, configuration: &Configuration, head: &RequestHead) {
+        let Step::Respond(response) = &self.step else {
             return;
         };
-        let mut answer = answer.clone();
+        let mut response = response.clone();
         if let Some(origin) = cors::allowed_origin(head, &configuration.identification_pages) {
-            answer
+            response
                 .headers
                 .retain(|(name, _)| !name.eq_ignore_ascii_case("access-control-allow-origin"));
-            answer.headers.push((
+            response.headers.push((
                 "access-control-allow-origin".to_owned(),
                 origin.text.to_owned(),
             ));
-            let fields: Headers = answer.headers.iter().cloned().collect();
+            let fields: Headers = response.headers.iter().cloned().collect();
             if !cors::varies_by_origin(&fields) {
-                answer
+                response
                     .headers
                     .push(("vary".to_owned(), "Origin".to_owned()));
             }
         }
-        let fields: Headers = answer.headers.iter().cloned().collect();
-        for edit in self.answer_edits(configuration, head, &fields) {
-            answer.apply(edit);
+        let fields: Headers = response.headers.iter().cloned().collect();
+        for edit in self.response_edits(configuration, head, &fields) {
+            response.apply(edit);
         }
-        let is_html = answer.is_html();
+        let is_html = response.is_html();
         if let (Some(prefix), Some(data), Some(body)) = (
             &configuration.route_prefix,
             &self.agent_data,
-            &mut answer.body,
+            &mut response.body,
         ) && head.is_document_navigation()
             && is_html
         {
             *body = with_agent_processor(body, head, prefix, data, &fields);
         }
-        self.step = Step::Answer(answer);
+        self.step = Step::Respond(response);
     }
 }
 
@@ -303,14 +303,14 @@ fn with_agent_processor(
     head: &RequestHead,
     prefix: &str,
     agent_data: &str,
-    answer: &Headers,
+    response: &Headers,
 ) -> String {
     let mut scanner = Scanner::new(Width::One);
     scanner.push(body.as_bytes());
     let Some(found) = scanner.finish() else {
         return body.to_owned();
     };
-    let nonce = injection::verdict(head, prefix, answer, &found).nonce;
+    let nonce = injection::verdict(head, prefix, response, &found).nonce;
     let element = injection::agent_processor(prefix, agent_data, nonce.as_deref());
     let (before, behind) = body.split_at_checked(found.position).unwrap_or((body, ""));
     [before, element.as_str(), behind].concat()
@@ -366,7 +366,7 @@ mod tests {
             "https://shop.example/",
             Headers::from_lines("cf-connecting-ip: ::1"),
         );
-        let answer = json!({
+        let response = json!({
             "agent_data": "agent",
             "rule_action": rule_action,
             "set_cookie_headers": ["_iidt=1; Path=/", "broken\r\nx: y"],
@@ -379,7 +379,7 @@ mod tests {
             configuration,
             &head.unwrap(),
             200,
-            answer.to_string().as_bytes(),
+            response.to_string().as_bytes(),
             NOW,
         )
     }
@@ -408,9 +408,9 @@ mod tests {
         decide(configuration, head, Some(&signals(false)), result)
     }
 
-    fn answer(protection: &Protection) -> &Answer {
+    fn response(protection: &Protection) -> &OwnResponse {
         match &protection.step {
-            Step::Answer(answer) => answer,
+            Step::Respond(response) => response,
             Step::Forward(edits) => panic!("forwarded with {edits:?}"),
         }
     }
@@ -418,34 +418,34 @@ mod tests {
     fn forwarded(protection: &Protection) -> &[HeaderEdit] {
         match &protection.step {
             Step::Forward(edits) => edits,
-            Step::Answer(answer) => panic!("answered with {answer:?}"),
+            Step::Respond(response) => panic!("answered with {response:?}"),
         }
     }
 
-    fn has(answer: &Answer, name: &str, value: &str) -> bool {
-        answer
+    fn has(response: &OwnResponse, name: &str, value: &str) -> bool {
+        response
             .headers
             .iter()
             .any(|(field, text)| field.eq_ignore_ascii_case(name) && text == value)
     }
 
     #[test]
-    fn a_block_action_is_the_answer() {
+    fn a_block_action_is_the_response() {
         let protection = decided(
             &configuration(&[]),
             &head(SAME_ORIGIN),
             identified(&block()),
         );
-        let answer = answer(&protection);
+        let response = response(&protection);
         assert_eq!(
-            (answer.status, answer.body.as_deref()),
+            (response.status, response.body.as_deref()),
             (451, Some("blocked"))
         );
-        assert!(has(answer, "x-rule", "1") && has(answer, "fp-agent-data", "agent"));
-        assert!(has(answer, "content-type", "text/plain;charset=UTF-8"));
-        assert!(has(answer, "set-cookie", "_iidt=1; Path=/"));
+        assert!(has(response, "x-rule", "1") && has(response, "fp-agent-data", "agent"));
+        assert!(has(response, "content-type", "text/plain;charset=UTF-8"));
+        assert!(has(response, "set-cookie", "_iidt=1; Path=/"));
         assert_eq!(
-            answer.headers.len(),
+            response.headers.len(),
             4,
             "a cookie the runtime refuses is left out"
         );
@@ -488,10 +488,10 @@ mod tests {
         action["headers"] =
             json!([{"name": "bad name", "value": "x"}, {"name": "Content-Length", "value": "9"}]);
         let protection = decided(&configuration(&[]), &head(SAME_ORIGIN), identified(&action));
-        let answer = answer(&protection);
-        assert_eq!((answer.status, &answer.body), (status, &None));
+        let response = response(&protection);
+        assert_eq!((response.status, &response.body), (status, &None));
         assert!(
-            answer
+            response
                 .headers
                 .iter()
                 .all(|(name, _)| name == "fp-agent-data" || name == "set-cookie")
@@ -513,7 +513,7 @@ mod tests {
         let head = head(SAME_ORIGIN);
         let closed = decided(&configuration(&[]), &head, Err(failure.clone()));
         assert_eq!(
-            (answer(&closed).status, &answer(&closed).body),
+            (response(&closed).status, &response(&closed).body),
             (403, &None)
         );
         assert_eq!(closed.log.level, level);
@@ -535,8 +535,8 @@ mod tests {
             &head(SAME_ORIGIN),
             identified(&Value::Null),
         );
-        assert_eq!(answer(&protection).status, 403);
-        assert!(has(answer(&protection), "fp-agent-data", "agent"));
+        assert_eq!(response(&protection).status, 403);
+        assert!(has(response(&protection), "fp-agent-data", "agent"));
     }
 
     #[test]
@@ -565,7 +565,7 @@ mod tests {
             identified(&allow()),
         );
         let origin = Headers::from_lines("set-cookie: origin=1");
-        let edits = protection.answer_edits(&configuration(&[]), &head, &origin);
+        let edits = protection.response_edits(&configuration(&[]), &head, &origin);
         assert_eq!(
             forwarded(&protection).contains(&HeaderEdit::remove("cookie")),
             is_hidden
@@ -587,7 +587,7 @@ mod tests {
             ("access-control-expose-headers", "fp-agent-data"),
             ("vary", "Origin"),
         ] {
-            assert!(has(answer(&protection), name, value), "{name}");
+            assert!(has(response(&protection), name, value), "{name}");
         }
     }
 
@@ -604,7 +604,7 @@ mod tests {
             None,
             Err(Failure::NoSignals),
         );
-        let names: Vec<&str> = answer(&protection)
+        let names: Vec<&str> = response(&protection)
             .headers
             .iter()
             .map(|(name, _)| name.as_str())
@@ -635,16 +635,16 @@ mod tests {
         action["body"] = json!("<head>x");
         let head = head(&format!("{SAME_ORIGIN}\nsec-fetch-dest: {destination}"));
         let protection = decided(&configuration(&[]), &head, identified(&action));
-        assert_eq!(answer(&protection).body.as_deref(), Some(body));
+        assert_eq!(response(&protection).body.as_deref(), Some(body));
     }
 
     #[test]
     fn agent_data_the_runtime_refuses_is_in_no_header() {
-        let mut answer = identified(&allow()).unwrap();
-        answer.agent_data = "a\r\nset-cookie: b".to_owned();
-        let protection = decided(&configuration(&[]), &head(SAME_ORIGIN), Ok(answer));
+        let mut response = identified(&allow()).unwrap();
+        response.agent_data = "a\r\nset-cookie: b".to_owned();
+        let protection = decided(&configuration(&[]), &head(SAME_ORIGIN), Ok(response));
         let edits =
-            protection.answer_edits(&configuration(&[]), &head(SAME_ORIGIN), &Headers::default());
+            protection.response_edits(&configuration(&[]), &head(SAME_ORIGIN), &Headers::default());
         assert_eq!(edits, [HeaderEdit::append("set-cookie", "_iidt=1; Path=/")]);
     }
 

@@ -1,7 +1,7 @@
 //! Redirects of the origin after an allowed call.
 //!
 //! A browser follows a redirect with the signals of the first request, or without any: either is refused where the next
-//! URL is protected too. So the answer that redirects comes with a pass: a sealed text in a cookie that no other host of
+//! URL is protected too. So the response that redirects comes with a pass: a sealed text in a cookie that no other host of
 //! the site can set. It holds what the ruleset added to the request, and opens for one URL, one address and one browser.
 //! Isolates share no memory, so within its seconds a pass can be used again, for that URL; calls other than GET and HEAD,
 //! which change something, get none.
@@ -81,12 +81,12 @@ pub fn holder(head: &RequestHead, url: &Url) -> String {
     format!("{url}\n{}\n{agent}", address.unwrap_or_default())
 }
 
-/// Where the answer to a call redirects the browser, if signals are asked for there and it is the same host.
+/// Where the response to a call redirects the browser, if signals are asked for there and it is the same host.
 pub fn target(
     configuration: &Configuration,
     head: &RequestHead,
     status: u16,
-    answer: &Headers,
+    response: &Headers,
 ) -> Option<Url> {
     let is_safe = matches!(head.method.as_str(), "GET" | "HEAD");
     match status {
@@ -95,7 +95,7 @@ pub fn target(
         307 | 308 if is_safe => {}
         _ => return None,
     }
-    let mut url = head.url.join(answer.get("location")?).ok()?;
+    let mut url = head.url.join(response.get("location")?).ok()?;
     url.set_fragment(None);
     if url.origin() != head.url.origin() {
         return None;
@@ -169,8 +169,8 @@ mod tests {
         #[case] location: &str,
         #[case] expected: Option<&str>,
     ) {
-        let answer = Headers::from_lines(format!("location: {location}"));
-        let target = target(&configuration(), &head(method, ""), status, &answer);
+        let response = Headers::from_lines(format!("location: {location}"));
+        let target = target(&configuration(), &head(method, ""), status, &response);
         assert_eq!(target.as_ref().map(Url::as_str), expected);
     }
 

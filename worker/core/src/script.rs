@@ -113,11 +113,11 @@ pub fn platform_edits() -> Vec<HeaderEdit> {
 
 /// Shortens the life of a loader in caches, so that a new agent reaches every page: an hour in browsers, a minute in
 /// shared caches. Where the CDN said nothing, nothing is added. What is no loader is kept by nobody.
-pub fn loader_cache_control(status: u16, answer: &Headers) -> Option<HeaderEdit> {
+pub fn loader_cache_control(status: u16, response: &Headers) -> Option<HeaderEdit> {
     if !(200..300).contains(&status) {
         return Some(HeaderEdit::set("cache-control", "no-store"));
     }
-    let value = answer.get("cache-control")?;
+    let value = response.get("cache-control")?;
     let mut directives: Vec<String> = Vec::new();
     let (mut max_age, mut s_maxage) = (3600, 60);
     for directive in list(value) {
@@ -223,9 +223,9 @@ mod tests {
     #[case("Public, MAX-AGE=7200", "Public, max-age=3600, s-maxage=60")]
     #[case("no-store", "no-store, max-age=3600, s-maxage=60")]
     fn a_loader_lives_an_hour_at_most(#[case] value: &str, #[case] expected: &str) {
-        let answer = Headers::from_iter([("cache-control", value)]);
+        let response = Headers::from_iter([("cache-control", value)]);
         assert_eq!(
-            loader_cache_control(200, &answer),
+            loader_cache_control(200, &response),
             Some(HeaderEdit::set("cache-control", expected))
         );
         assert_eq!(loader_cache_control(200, &Headers::default()), None);

@@ -75,12 +75,14 @@ const TOKENS: [&str; 52] = [
     "*",
 ];
 
-const STARTS: [&str; 5] = [
+const STARTS: [&str; 7] = [
     "",
     "__Host-fp-data-key=7-9; fp-data-7-9-0=16.a; ",
     "--b\r\n",
     "{\"_method\":\"",
     "<head><title>",
+    "<head><meta content=\"",
+    "<!--",
 ];
 
 fn main() -> ExitCode {

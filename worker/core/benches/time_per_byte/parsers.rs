@@ -36,23 +36,23 @@ const HEADERS: usize = 128 * 1024;
 const URL: usize = 16 * 1024;
 
 /// All of them.
-pub(crate) const PARSERS: [Parser; 16] = [
+pub(crate) const PARSERS: [Parser; 17] = [
     parser("form, url-encoded", BODY, |bytes| {
         form("application/x-www-form-urlencoded", bytes);
     }),
     parser("form, multipart", BODY, |bytes| form(MULTIPART, bytes)),
     parser("form, content type", HEADERS, content_type),
     parser("form, JSON", BODY, |bytes| form("application/json", bytes)),
-    parser("answer of /v4/send", BODY, answer),
-    parser("answer of /v4/edge", BODY, |bytes| {
+    parser("response of /v4/send", BODY, response),
+    parser("response of /v4/edge", BODY, |bytes| {
         let _ = black_box(edge::judge(200, bytes));
     }),
     parser("cookies", HEADERS, cookie),
     parser("header fields", HEADERS, header_fields),
     parser("origin", HEADERS, origin),
     parser("cache control", HEADERS, |bytes| {
-        let answer = Headers::from_iter([("cache-control", text(bytes))]);
-        black_box(script::loader_cache_control(200, &answer));
+        let response = Headers::from_iter([("cache-control", text(bytes))]);
+        black_box(script::loader_cache_control(200, &response));
     }),
     parser("URL, by its path", URL, |bytes| {
         route(&format!("https://shop.example/{}", url_safe(bytes)), "");
@@ -66,7 +66,10 @@ pub(crate) const PARSERS: [Parser; 16] = [
         route("https://shop.example/x", &line);
     }),
     parser("variables", HEADERS, variables),
-    parser("page", injection::LIMIT, page),
+    parser("page", injection::LIMIT, |bytes| page(bytes, 1024)),
+    parser("page, byte by byte", injection::LIMIT, |bytes| {
+        page(bytes, 1);
+    }),
     parser("Content-Security-Policy", HEADERS, policy),
 ];
 
@@ -127,7 +130,7 @@ fn configuration() -> Configuration {
     })
 }
 
-fn answer(bytes: &[u8]) {
+fn response(bytes: &[u8]) {
     if let Some(head) = head("https://shop.example/", "") {
         let _ = black_box(identification::judge(
             &configuration(),
@@ -186,10 +189,10 @@ fn variables(bytes: &[u8]) {
     black_box(Configuration::read(|_| Some(text.clone())));
 }
 
-/// A page comes in pieces of the size that the shell looks at.
-fn page(bytes: &[u8]) {
+/// A page comes in pieces, at most of the size that the shell looks at.
+fn page(bytes: &[u8], piece: usize) {
     let mut scanner = Scanner::new(Width::One);
-    for piece in bytes.chunks(1024) {
+    for piece in bytes.chunks(piece) {
         if scanner.push(piece) {
             break;
         }
@@ -201,7 +204,7 @@ fn policy(bytes: &[u8]) {
     let fields = [("content-security-policy", text(bytes))];
     let found = injection::Found::default();
     if let Some(head) = head("https://shop.example/", "") {
-        let answer = Headers::from_iter(fields);
-        black_box(injection::verdict(&head, "fp", &answer, &found));
+        let response = Headers::from_iter(fields);
+        black_box(injection::verdict(&head, "fp", &response, &found));
     }
 }

@@ -1,4 +1,4 @@
-//! Answers of the platform: nothing but a valid one of this call is taken.
+//! Responses of the platform: nothing but a valid one of this call is taken.
 #![no_main]
 
 use edgeproof_worker_core::{

@@ -47,7 +47,7 @@ pub struct Configuration {
     pub fallback: Action,
     /// How much is logged, here and in the page.
     pub log_level: LogLevel,
-    /// How long any answer of the platform may take.
+    /// How long any response of the platform may take.
     pub timeout: Duration,
     /// The Wallarm connector, where a filtering node is named.
     pub wallarm: Option<Connector>,

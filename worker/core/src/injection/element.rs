@@ -27,7 +27,7 @@ pub(super) fn instrumentor_with(prefix: &str, nonce: Option<&str>, hash: Option<
     ))
 }
 
-/// The element that hands the platform's answer to the agent.
+/// The element that hands the platform's response to the agent.
 pub fn agent_processor(prefix: &str, agent_data: &str, nonce: Option<&str>) -> Element {
     Element(format!(
         "<script{} data-agent-data=\"{}\" async src=\"{}\"></script>",

@@ -2,10 +2,10 @@
 
 use crate::headers::Headers;
 
-/// Whether the answer's policy blocks scripts that are loaded without a hash. It is a structured field, a dictionary of
+/// Whether the response's policy blocks scripts that are loaded without a hash. It is a structured field, a dictionary of
 /// inner lists of tokens; `sources` has one value so far, which is the default.
-pub fn blocks_scripts(answer: &Headers) -> bool {
-    let policies = answer
+pub fn blocks_scripts(response: &Headers) -> bool {
+    let policies = response
         .iter()
         .filter(|(name, _)| *name == "integrity-policy")
         .map(|(_, value)| value);
@@ -55,7 +55,7 @@ mod tests {
     #[case("integrity-policy: )(((", false)]
     #[case("integrity-policy-report-only: blocked-destinations=(script)", false)]
     #[case("", false)]
-    fn a_policy_about_scripts_is_seen(#[case] answer: &str, #[case] expected: bool) {
-        assert_eq!(blocks_scripts(&Headers::from_lines(answer)), expected);
+    fn a_policy_about_scripts_is_seen(#[case] response: &str, #[case] expected: bool) {
+        assert_eq!(blocks_scripts(&Headers::from_lines(response)), expected);
     }
 }

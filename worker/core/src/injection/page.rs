@@ -1,4 +1,4 @@
-//! Which answers are pages to inject into, and what injection changes about an answer's head.
+//! Which responses are pages to inject into, and what injection changes about a response's head.
 
 use super::{
     csp::{self, Verdict},
@@ -11,7 +11,7 @@ use crate::{
     request::RequestHead,
 };
 
-/// Why an answer is left alone.
+/// Why a response is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It has no body, or only a part of one, or one that no browser shows.
@@ -51,15 +51,15 @@ impl Refusal {
     }
 }
 
-/// Whether an answer is a page that scripts can be injected into, and in which encoding it is declared.
-pub fn check(head: &RequestHead, status: u16, answer: &Headers) -> Result<Width, Refusal> {
-    let is_redirect = (300..=399).contains(&status) && answer.contains("location");
+/// Whether a response is a page that scripts can be injected into, and in which encoding it is declared.
+pub fn check(head: &RequestHead, status: u16, response: &Headers) -> Result<Width, Refusal> {
+    let is_redirect = (300..=399).contains(&status) && response.contains("location");
     // These have no body, 206 a part of one; that of a redirect is shown to nobody.
     let is_bodiless = matches!(status, 0..=199 | 204..=206 | 304);
-    if is_bodiless || is_redirect || answer.contains("content-range") {
+    if is_bodiless || is_redirect || response.contains("content-range") {
         return Err(Refusal::NotAPage);
     }
-    let content_type = answer.get("content-type").ok_or(Refusal::NotHtml)?;
+    let content_type = response.get("content-type").ok_or(Refusal::NotHtml)?;
     let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     if !essence.trim().eq_ignore_ascii_case("text/html") {
         return Err(Refusal::NotHtml);
@@ -67,17 +67,17 @@ pub fn check(head: &RequestHead, status: u16, answer: &Headers) -> Result<Width,
     if head.audience() == Audience::Resource {
         return Err(Refusal::Resource);
     }
-    if answer.get("content-disposition").is_some_and(is_download) {
+    if response.get("content-disposition").is_some_and(is_download) {
         return Err(Refusal::Download);
     }
     if is_fetched_by_angular(head) {
         return Err(Refusal::KeptByHash);
     }
-    if answer.get("cache-control").is_some_and(forbids_changes) {
+    if response.get("cache-control").is_some_and(forbids_changes) {
         return Err(Refusal::NoTransform);
     }
     // The runtime undoes these two, and only where they are written so: it hands out `GZIP` as it came.
-    let encoding = answer.get("content-encoding").unwrap_or_default().trim();
+    let encoding = response.get("content-encoding").unwrap_or_default().trim();
     let is_readable =
         matches!(encoding, "gzip" | "br" | "") || encoding.eq_ignore_ascii_case("identity");
     if !is_readable {
@@ -107,9 +107,9 @@ fn forbids_changes(cache_control: &str) -> bool {
     list(cache_control).any(|directive| directive.eq_ignore_ascii_case("no-transform"))
 }
 
-/// What the policies of the answer's head and of the page say about the worker's scripts.
-pub fn verdict(head: &RequestHead, prefix: &str, answer: &Headers, found: &Found) -> Verdict {
-    let headers = answer
+/// What the policies of the response's head and of the page say about the worker's scripts.
+pub fn verdict(head: &RequestHead, prefix: &str, response: &Headers, found: &Found) -> Verdict {
+    let headers = response
         .iter()
         .filter(|(name, _)| *name == "content-security-policy")
         .map(|(_, value)| value);
@@ -117,22 +117,22 @@ pub fn verdict(head: &RequestHead, prefix: &str, answer: &Headers, found: &Found
     csp::read(policies, &head.url, prefix)
 }
 
-/// The length of an answer's body as the worker reads it; none when it is not told or the body is compressed.
-pub fn length(answer: &Headers) -> Option<u64> {
-    let is_identity = answer.get("content-encoding").is_none_or(|encoding| {
+/// The length of a response's body as the worker reads it; none when it is not told or the body is compressed.
+pub fn length(response: &Headers) -> Option<u64> {
+    let is_identity = response.get("content-encoding").is_none_or(|encoding| {
         let encoding = encoding.trim();
         encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
     });
-    answer
+    response
         .get("content-length")
         .filter(|_| is_identity)
         .and_then(|length| length.parse().ok())
 }
 
-/// What changes about the head of an answer that gets scripts. `length` is the new length of its body, where that can be
+/// What changes about the head of a response that gets scripts. `length` is the new length of its body, where that can be
 /// told beforehand, `tag` its entity tag, where it has one.
-pub(super) fn answer_edits(
-    answer: &Headers,
+pub(super) fn response_edits(
+    response: &Headers,
     length: Option<u64>,
     tag: Option<String>,
 ) -> Vec<HeaderEdit> {
@@ -151,36 +151,36 @@ pub(super) fn answer_edits(
         "accept-ranges",
         "last-modified",
     ] {
-        if answer.contains(name) {
+        if response.contains(name) {
             edits.push(HeaderEdit::remove(name));
         }
     }
     if let Some(tag) = tag {
         edits.push(HeaderEdit::set("etag", tag));
-    } else if answer.contains("etag") {
+    } else if response.contains("etag") {
         edits.push(HeaderEdit::remove("etag"));
     }
     edits
 }
 
 /// Whether the head says in which encoding the page is written.
-pub(super) fn declares_charset(answer: &Headers) -> bool {
-    let parameters = answer
+pub(super) fn declares_charset(response: &Headers) -> bool {
+    let parameters = response
         .get("content-type")
         .and_then(|value| value.split_once(';'));
     parameters.is_some_and(|(_, parameters)| charset(parameters).is_some())
 }
 
-/// What changes about the head of an answer whose body was read and stays as it is.
+/// What changes about the head of a response whose body was read and stays as it is.
 ///
 /// The runtime would compress it again, and its compression holds what came until there is more. Cloudflare compresses
 /// what goes to visitors, and does not hold it.
-pub fn read_edits(answer: &Headers) -> Vec<HeaderEdit> {
+pub fn read_edits(response: &Headers) -> Vec<HeaderEdit> {
     let names = ["content-encoding", "content-length"];
-    let is_compressed = length(answer).is_none() && answer.contains("content-encoding");
+    let is_compressed = length(response).is_none() && response.contains("content-encoding");
     let names = names
         .iter()
-        .filter(|name| is_compressed && answer.contains(name));
+        .filter(|name| is_compressed && response.contains(name));
     names.map(|name| HeaderEdit::remove(*name)).collect()
 }
 
@@ -204,8 +204,12 @@ mod tests {
         RequestHead::new(method, &url, Headers::from_lines(lines)).unwrap()
     }
 
-    fn checked(method: &str, status: u16, answer: &str) -> Result<Width, Refusal> {
-        check(&head(method, "/", ""), status, &Headers::from_lines(answer))
+    fn checked(method: &str, status: u16, response: &str) -> Result<Width, Refusal> {
+        check(
+            &head(method, "/", ""),
+            status,
+            &Headers::from_lines(response),
+        )
     }
 
     #[rstest]
@@ -227,8 +231,8 @@ mod tests {
         #[case] lines: &str,
         #[case] expected: Result<Width, Refusal>,
     ) {
-        let answer = Headers::from_lines("content-type: text/html");
-        assert_eq!(check(&head("GET", target, lines), 200, &answer), expected);
+        let response = Headers::from_lines("content-type: text/html");
+        assert_eq!(check(&head("GET", target, lines), 200, &response), expected);
     }
 
     #[rstest]
@@ -336,19 +340,19 @@ mod tests {
     fn only_whole_html_pages_are_injected_into(
         #[case] method: &str,
         #[case] status: u16,
-        #[case] answer: &str,
+        #[case] response: &str,
         #[case] expected: Result<Width, Refusal>,
     ) {
-        assert_eq!(checked(method, status, answer), expected);
+        assert_eq!(checked(method, status, response), expected);
     }
 
     #[test]
     fn the_head_tells_the_truth_about_the_longer_page() {
-        let answer = Headers::from_lines(
+        let response = Headers::from_lines(
             "content-length: 100\netag: \"v1\"\nlast-modified: x\ncontent-md5: x\nrepr-digest: y\naccept-ranges: bytes\nx-other: 1",
         );
         assert_eq!(
-            answer_edits(&answer, Some(120), Some("W/\"own\"".to_owned())),
+            response_edits(&response, Some(120), Some("W/\"own\"".to_owned())),
             [
                 HeaderEdit::set("content-length", "120"),
                 HeaderEdit::remove("content-md5"),
@@ -359,7 +363,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            answer_edits(&Headers::from_lines("etag: \"v1\""), None, None),
+            response_edits(&Headers::from_lines("etag: \"v1\""), None, None),
             [
                 HeaderEdit::remove("content-length"),
                 HeaderEdit::remove("etag"),
@@ -372,10 +376,10 @@ mod tests {
     #[case("content-encoding: br", &["content-encoding"])]
     #[case("content-length: 9\netag: \"v1\"", &[])]
     fn a_body_that_was_read_is_not_compressed_again(
-        #[case] answer: &str,
+        #[case] response: &str,
         #[case] removed: &[&str],
     ) {
-        let edits = read_edits(&Headers::from_lines(answer));
+        let edits = read_edits(&Headers::from_lines(response));
         let expected: Vec<_> = removed
             .iter()
             .map(|name| HeaderEdit::remove(*name))
@@ -388,20 +392,20 @@ mod tests {
     #[case("content-length: 100\ncontent-encoding: gzip", None)]
     #[case("content-length: x", None)]
     fn a_length_is_that_of_the_body_as_it_is_read(
-        #[case] answer: &str,
+        #[case] response: &str,
         #[case] expected: Option<u64>,
     ) {
-        assert_eq!(length(&Headers::from_lines(answer)), expected);
+        assert_eq!(length(&Headers::from_lines(response)), expected);
     }
 
     #[test]
     fn policies_of_the_head_and_the_page_count_together() {
-        let answer = Headers::from_lines("content-security-policy: script-src 'nonce-abc'");
+        let response = Headers::from_lines("content-security-policy: script-src 'nonce-abc'");
         let head = head("GET", "/", "");
         let mut found = Found::default();
-        assert!(verdict(&head, "fp", &answer, &found).is_permitted);
+        assert!(verdict(&head, "fp", &response, &found).is_permitted);
         found.policies.push("script-src 'none'".to_owned());
-        let verdict = verdict(&head, "fp", &answer, &found);
+        let verdict = verdict(&head, "fp", &response, &found);
         assert_eq!(verdict.nonce.as_deref(), Some("abc"));
         assert!(!verdict.is_permitted);
     }

@@ -3,7 +3,7 @@
 use super::{
     csp::Verdict,
     element, integrity,
-    page::{answer_edits, declares_charset, length, verdict},
+    page::{declares_charset, length, response_edits, verdict},
     scan::{Found, Kind, Scanner},
     validators,
 };
@@ -44,7 +44,7 @@ pub struct Injection {
     pub position: usize,
     /// What, in the encoding of the page.
     pub inserted: Vec<u8>,
-    /// What changes about the head of the answer.
+    /// What changes about the head of the response.
     pub edits: Vec<HeaderEdit>,
     /// The new length of the page in bytes, where it can be told beforehand.
     pub length: Option<u64>,
@@ -52,7 +52,7 @@ pub struct Injection {
     pub log: LogEntry,
 }
 
-/// Which scripts the answer to a request gets, should it be a page: the instrumentor on identification pages, the agent
+/// Which scripts the response to a request gets, should it be a page: the instrumentor on identification pages, the agent
 /// processor where a document came with agent data. None when there is nothing to inject.
 pub fn wanted(
     configuration: &Configuration,
@@ -81,31 +81,31 @@ impl Wanted {
     }
 
     /// The entity tag of the page. One with agent data is made for one visitor, once.
-    fn tag(&self, answer: &Headers) -> Option<String> {
+    fn tag(&self, response: &Headers) -> Option<String> {
         match self.agent_data {
             Some(_) => None,
-            None => validators::tag(&self.prefix, answer),
+            None => validators::tag(&self.prefix, response),
         }
     }
 }
 
-/// What changes about the head of an answer whose page goes on before all of its scripts' place is known.
-pub fn early_edits(wanted: &Wanted, answer: &Headers) -> Vec<HeaderEdit> {
-    answer_edits(answer, None, wanted.tag(answer))
+/// What changes about the head of a response whose page goes on before all of its scripts' place is known.
+pub fn early_edits(wanted: &Wanted, response: &Headers) -> Vec<HeaderEdit> {
+    response_edits(response, None, wanted.tag(response))
 }
 
-/// What changes about the head of an answer without a body that speaks of a page: one to HEAD, or one that says that the
+/// What changes about the head of a response without a body that speaks of a page: one to HEAD, or one that says that the
 /// visitor's instrumented page is still the right one.
 pub fn unread_edits(
     wanted: &Wanted,
     head: &RequestHead,
     status: u16,
-    answer: &Headers,
+    response: &Headers,
 ) -> Vec<HeaderEdit> {
     if status == 304 && !validators::has_kept(&wanted.prefix, head) {
         return Vec::new();
     }
-    early_edits(wanted, answer)
+    early_edits(wanted, response)
 }
 
 /// What is injected where. `hash` is that of the instrumentor, for pages that ask for one.
@@ -115,7 +115,7 @@ pub fn unread_edits(
 pub fn plan(
     wanted: &Wanted,
     head: &RequestHead,
-    answer: &Headers,
+    response: &Headers,
     found: &Found,
     hash: Option<&str>,
 ) -> Plan {
@@ -131,7 +131,7 @@ pub fn plan(
             )));
         }
     }
-    let verdict = verdict(head, &wanted.prefix, answer, found);
+    let verdict = verdict(head, &wanted.prefix, response, found);
     let nonce = verdict.nonce.as_deref();
     let instrumentor = wanted
         .instrumentor
@@ -146,34 +146,34 @@ pub fn plan(
         .flat_map(|element| element.encode(found.width))
         .collect();
     let length =
-        length(answer).and_then(|length| length.checked_add(inserted.len().try_into().ok()?));
+        length(response).and_then(|length| length.checked_add(inserted.len().try_into().ok()?));
     Plan::Inject(Injection {
-        position: position(answer, found, inserted.len()),
+        position: position(response, found, inserted.len()),
         inserted,
-        edits: answer_edits(answer, length, wanted.tag(answer)),
+        edits: response_edits(response, length, wanted.tag(response)),
         length,
-        log: log(&verdict, answer),
+        log: log(&verdict, response),
     })
 }
 
 /// The place for so many bytes. Where only a `<meta>` names the page's encoding, it stays where browsers look for it.
-fn position(answer: &Headers, found: &Found, inserted: usize) -> usize {
+fn position(response: &Headers, found: &Found, inserted: usize) -> usize {
     let is_pushed_out =
         |end: &usize| *end <= CHARSET_BYTES && end.saturating_add(inserted) > CHARSET_BYTES;
     found
         .charset_end
-        .filter(|_| !declares_charset(answer))
+        .filter(|_| !declares_charset(response))
         .filter(is_pushed_out)
         .unwrap_or(found.position)
 }
 
-fn log(verdict: &Verdict, answer: &Headers) -> LogEntry {
+fn log(verdict: &Verdict, response: &Headers) -> LogEntry {
     let (level, reason) = if !verdict.is_permitted {
         (
             LogLevel::Error,
             "a Content-Security-Policy of the page forbids the scripts; allow 'self' or a nonce in script-src",
         )
-    } else if integrity::blocks_scripts(answer) {
+    } else if integrity::blocks_scripts(response) {
         (
             LogLevel::Warn,
             "an Integrity-Policy of the page blocks scripts without a hash: the instrumentor has one, what the agent loads \
@@ -218,7 +218,7 @@ mod tests {
         path: &str,
         lines: &str,
         agent_data: Option<&str>,
-        answer: &str,
+        response: &str,
         kind: Kind,
     ) -> Option<String> {
         let configuration = configuration("fp");
@@ -228,17 +228,22 @@ mod tests {
             kind,
             ..Found::default()
         };
-        match plan(&wanted, &head, &Headers::from_lines(answer), &found, None) {
+        match plan(&wanted, &head, &Headers::from_lines(response), &found, None) {
             Plan::Inject(injection) => Some(String::from_utf8(injection.inserted).unwrap()),
             Plan::Leave(_) => None,
         }
     }
 
-    fn injection(lines: &str, agent_data: Option<&str>, answer: &str, found: &Found) -> Injection {
+    fn injection(
+        lines: &str,
+        agent_data: Option<&str>,
+        response: &str,
+        found: &Found,
+    ) -> Injection {
         let head = head("/", lines);
         let wanted = wanted(&configuration("fp"), &head, agent_data).unwrap();
-        let answer = Headers::from_lines(answer);
-        match plan(&wanted, &head, &answer, found, Some("sha256-abc=")) {
+        let response = Headers::from_lines(response);
+        match plan(&wanted, &head, &response, found, Some("sha256-abc=")) {
             Plan::Inject(injection) => injection,
             Plan::Leave(reason) => panic!("left alone: {reason:?}"),
         }
@@ -308,7 +313,7 @@ mod tests {
     #[case("", 2, 1030, 2)]
     #[case("content-type: text/html; charset=utf-8", 2, 1000, 2)]
     fn the_meta_that_names_the_encoding_stays_where_browsers_look(
-        #[case] answer: &str,
+        #[case] response: &str,
         #[case] position: usize,
         #[case] charset_end: usize,
         #[case] expected: usize,
@@ -319,7 +324,7 @@ mod tests {
             charset_end: Some(charset_end),
             ..Found::default()
         };
-        assert_eq!(injection("", None, answer, &found).position, expected);
+        assert_eq!(injection("", None, response, &found).position, expected);
     }
 
     #[test]
@@ -345,18 +350,18 @@ mod tests {
     ) {
         let head = head("/", lines);
         let wanted = wanted(&configuration("fp"), &head, None).unwrap();
-        let answer = Headers::from_lines("etag: \"v1\"");
-        let edits = unread_edits(&wanted, &head, status, &answer);
+        let response = Headers::from_lines("etag: \"v1\"");
+        let edits = unread_edits(&wanted, &head, status, &response);
         assert_eq!(!edits.is_empty(), expected);
     }
 
     #[test]
     fn a_page_is_confirmed_with_the_tag_it_has() {
-        let answer = Headers::from_lines("etag: \"v1\"");
-        let tag = validators::tag("fp", &answer).unwrap();
+        let response = Headers::from_lines("etag: \"v1\"");
+        let tag = validators::tag("fp", &response).unwrap();
         let head = head("/", &format!("if-none-match: {tag}"));
         let wanted = wanted(&configuration("fp"), &head, None).unwrap();
-        let edits = unread_edits(&wanted, &head, 304, &answer);
+        let edits = unread_edits(&wanted, &head, 304, &response);
         assert!(edits.contains(&HeaderEdit::set("etag", tag)), "{edits:?}");
     }
 
@@ -410,14 +415,14 @@ mod tests {
     )]
     #[case("", LogLevel::Info)]
     fn a_policy_that_keeps_the_scripts_out_is_logged(
-        #[case] answer: &str,
+        #[case] response: &str,
         #[case] level: LogLevel,
     ) {
         let found = Found {
             kind: Kind::Document,
             ..Found::default()
         };
-        assert_eq!(injection("", None, answer, &found).log.level, level);
+        assert_eq!(injection("", None, response, &found).log.level, level);
     }
 
     #[test]
@@ -434,8 +439,8 @@ mod tests {
         };
         let head = head("/", "");
         let wanted = wanted(&configuration("fp"), &head, None).unwrap();
-        let answer = Headers::from_lines("content-length: 10");
-        let Plan::Inject(injection) = plan(&wanted, &head, &answer, &found, None) else {
+        let response = Headers::from_lines("content-length: 10");
+        let Plan::Inject(injection) = plan(&wanted, &head, &response, &found, None) else {
             panic!("left alone");
         };
         assert_eq!(injection.inserted.len(), 2 * INSTRUMENTOR.len());

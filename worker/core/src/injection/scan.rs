@@ -5,7 +5,7 @@
 //! the first thing in `head` in every case. The scanner then reads on to the first element that could run or show
 //! something, because a policy in a `<meta>` applies to what the script loads later.
 
-use super::token::{Attributes, Token, find, token};
+use super::token::{Attributes, Progress, Token, find, token};
 
 /// How many bytes are read at most. A page whose head starts later than this is left alone.
 pub const LIMIT: usize = 64 * 1024;
@@ -86,6 +86,10 @@ pub struct Scanner {
     mark: usize,
     /// Where the next token starts in the text.
     next: usize,
+    /// How far it was read.
+    progress: Progress,
+    /// How far the end of an element that holds text only was looked for in the text.
+    looked: usize,
     /// The place for the script in the text, once it is known.
     position: Option<usize>,
     kind: Kind,
@@ -220,7 +224,7 @@ impl Scanner {
 
     fn advance(&mut self) {
         while !self.is_done
-            && let Some(token) = token(&self.text, self.next)
+            && let Some(token) = token(&self.text, self.next, &mut self.progress)
         {
             let end = if self.position.is_none() {
                 self.before_head(&token)
@@ -228,7 +232,10 @@ impl Scanner {
                 self.in_head(&token)
             };
             match end {
-                Some(end) => self.next = end,
+                Some(end) => {
+                    self.next = end;
+                    self.progress = Progress::default();
+                }
                 None => break,
             }
         }
@@ -295,7 +302,7 @@ impl Scanner {
                 }
                 "title" => {
                     self.is_behind_others = true;
-                    self.behind(&format!("</{name}"), *end)
+                    self.behind(b"</title", *end)
                 }
                 _ => self.stop(),
             },
@@ -315,10 +322,18 @@ impl Scanner {
     }
 
     /// Where the end tag of an element ends that holds text only.
-    fn behind(&self, end_tag: &str, from: usize) -> Option<usize> {
-        let rest = self.text.get(from..)?.to_ascii_lowercase();
-        let tag = find(&rest, end_tag.as_bytes())?;
-        Some(from + tag + find(rest.get(tag..)?, b">")? + 1)
+    fn behind(&mut self, end_tag: &[u8], from: usize) -> Option<usize> {
+        let from = from.max(self.looked);
+        let mut windows = self.text.get(from..)?.windows(end_tag.len());
+        let Some(found) = windows.position(|window| window.eq_ignore_ascii_case(end_tag)) else {
+            // The last characters may be its first.
+            self.looked = (self.text.len() + 1)
+                .saturating_sub(end_tag.len())
+                .max(from);
+            return None;
+        };
+        self.looked = from + found;
+        Some(self.looked + find(self.text.get(self.looked..)?, b">")? + 1)
     }
 }
 

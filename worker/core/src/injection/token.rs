@@ -18,8 +18,18 @@ pub(super) enum Token {
     Other,
 }
 
-/// Reads the token that starts at `at`; none while its end is not there yet.
-pub(super) fn token(text: &[u8], at: usize) -> Option<Token> {
+/// How far a token was read that is not there yet, so that one that comes in pieces is read once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Bytes of it that are no part of its end.
+    read: usize,
+    /// Where in a tag the next one is.
+    place: Place,
+}
+
+/// Reads the token that starts at `at`; none while its end is not there yet. `progress` is that of the same token, as far
+/// as it was there before.
+pub(super) fn token(text: &[u8], at: usize, progress: &mut Progress) -> Option<Token> {
     let rest = text.get(at..)?;
     match rest {
         [] => None,
@@ -28,11 +38,11 @@ pub(super) fn token(text: &[u8], at: usize) -> Option<Token> {
             Some(Token::Nothing(at + blank.count()))
         }
         [b'<'] => None,
-        [b'<', b'!', ..] => declaration(rest).map(|token| token.at(at)),
+        [b'<', b'!', ..] => declaration(rest, progress).map(|token| token.at(at)),
         // The standard reads a processing instruction as a comment.
-        [b'<', b'?', ..] => Some(Token::Nothing(at + find(rest, b">")? + 1)),
+        [b'<', b'?', ..] => Some(Token::Nothing(at + bracket(rest, progress)?)),
         [b'<', letter, ..] if letter.is_ascii_alphabetic() => {
-            let end = at + tag_end(rest)?;
+            let end = at + tag_end(rest, progress)?;
             let name = rest
                 .get(1..)?
                 .iter()
@@ -57,15 +67,12 @@ impl Token {
 }
 
 /// A comment, the doctype, or what the standard reads as a comment.
-fn declaration(rest: &[u8]) -> Option<Token> {
+fn declaration(rest: &[u8], progress: &mut Progress) -> Option<Token> {
     const DOCTYPE: &[u8] = b"<!doctype";
     if rest.starts_with(b"<!--") {
-        return comment_end(rest).map(Token::Nothing);
+        return comment_end(rest, progress).map(Token::Nothing);
     }
-    if rest.len() < DOCTYPE.len() && find(rest, b">").is_none() {
-        return None;
-    }
-    let end = find(rest, b">")? + 1;
+    let end = bracket(rest, progress)?;
     let is_doctype = rest
         .get(..DOCTYPE.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(DOCTYPE));
@@ -77,7 +84,7 @@ fn declaration(rest: &[u8]) -> Option<Token> {
 }
 
 /// Where a comment ends: behind `-->` or `--!>`, and the abrupt forms `<!-->` and `<!--->`.
-fn comment_end(rest: &[u8]) -> Option<usize> {
+fn comment_end(rest: &[u8], progress: &mut Progress) -> Option<usize> {
     let body = rest.get(4..)?;
     if body.starts_with(b">") {
         return Some(5);
@@ -85,23 +92,80 @@ fn comment_end(rest: &[u8]) -> Option<usize> {
     if body.starts_with(b"->") {
         return Some(6);
     }
-    let mut from = 0;
+    let mut from = progress.read.max(4);
     loop {
-        let dashes = from + find(body.get(from..)?, b"--")?;
-        match body.get(dashes + 2..)? {
-            [b'>', ..] => return Some(4 + dashes + 3),
-            [b'!', b'>', ..] => return Some(4 + dashes + 4),
-            [] | [b'!'] => return None,
+        let Some(found) = find(rest.get(from..)?, b"--") else {
+            // The last dash may be the first of two.
+            progress.read = rest.len().saturating_sub(1);
+            return None;
+        };
+        let dashes = from + found;
+        match rest.get(dashes + 2..)? {
+            [b'>', ..] => return Some(dashes + 3),
+            [b'!', b'>', ..] => return Some(dashes + 4),
+            [] | [b'!'] => {
+                progress.read = dashes;
+                return None;
+            }
             _ => from = dashes + 1,
         }
     }
 }
 
+/// Where the first `>` ends.
+fn bracket(rest: &[u8], progress: &mut Progress) -> Option<usize> {
+    let found = find(rest.get(progress.read..)?, b">");
+    let read = std::mem::replace(&mut progress.read, rest.len());
+    Some(read + found? + 1)
+}
+
+/// A place in a start tag, by what a byte means there (HTML §13.2.5).
+#[derive(Clone, Copy, Debug, Default)]
+enum Place {
+    #[default]
+    TagName,
+    BeforeName,
+    Name,
+    AfterName,
+    BeforeValue,
+    Value,
+    Quoted(u8),
+}
+
+impl Place {
+    /// The place behind this byte; none behind the tag.
+    fn after(self, byte: u8) -> Option<Self> {
+        let is_blank = byte.is_ascii_whitespace();
+        Some(match (self, byte) {
+            (Self::Quoted(quote), _) if byte != quote => self,
+            (Self::Quoted(_), _) => Self::BeforeName,
+            (_, b'>') => return None,
+            (Self::BeforeValue, b'"' | b'\'') => Self::Quoted(byte),
+            (Self::BeforeValue, _) if is_blank => self,
+            (Self::Value, _) if is_blank => Self::BeforeName,
+            (Self::BeforeValue | Self::Value, _) => Self::Value,
+            (_, b'/') => Self::BeforeName,
+            (Self::TagName | Self::BeforeName, _) if is_blank => Self::BeforeName,
+            (Self::Name | Self::AfterName, _) if is_blank => Self::AfterName,
+            (Self::Name | Self::AfterName, b'=') => Self::BeforeValue,
+            (Self::TagName, _) => self,
+            // A name may start with `=`, the standard says.
+            (Self::BeforeName | Self::Name | Self::AfterName, _) => Self::Name,
+        })
+    }
+}
+
 /// Where a tag ends: behind the first `>` outside a quoted attribute value.
-fn tag_end(rest: &[u8]) -> Option<usize> {
-    let mut attributes = Attributes::new(rest);
-    while attributes.next().is_some() {}
-    attributes.end
+fn tag_end(rest: &[u8], progress: &mut Progress) -> Option<usize> {
+    for (at, byte) in rest.iter().enumerate().skip(progress.read.max(1)) {
+        progress.read = at;
+        progress.place = match progress.place.after(*byte) {
+            Some(place) => place,
+            None => return Some(at + 1),
+        };
+    }
+    progress.read = rest.len();
+    None
 }
 
 fn is_name_byte(byte: u8) -> bool {
@@ -112,8 +176,6 @@ fn is_name_byte(byte: u8) -> bool {
 pub(super) struct Attributes<'a> {
     source: &'a [u8],
     at: usize,
-    /// Where the tag ends, once that was reached.
-    end: Option<usize>,
 }
 
 impl<'a> Attributes<'a> {
@@ -126,7 +188,6 @@ impl<'a> Attributes<'a> {
         Self {
             source,
             at: 1 + name,
-            end: None,
         }
     }
 
@@ -166,7 +227,6 @@ impl<'a> Iterator for Attributes<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.skip(|byte| byte.is_ascii_whitespace() || byte == b'/');
         if self.peek()? == b'>' {
-            self.end = Some(self.at + 1);
             return None;
         }
         // A name may start with `=`, the standard says.
@@ -206,6 +266,18 @@ mod tests {
 
     use super::*;
 
+    /// The first token of a text that comes in pieces of this size, read as soon as it is there. One of blanks ends where
+    /// they end so far.
+    fn read(text: &str, piece: usize) -> Option<Token> {
+        let (mut so_far, mut progress) = (Vec::new(), Progress::default());
+        let pieces = text.as_bytes().chunks(piece.max(1));
+        let mut tokens = pieces.filter_map(|piece| {
+            so_far.extend_from_slice(piece);
+            token(&so_far, 0, &mut progress)
+        });
+        tokens.next()
+    }
+
     #[rstest]
     #[case("  \n<p>", Some(Token::Nothing(3)))]
     #[case("<!-- a > b --><p>", Some(Token::Nothing(14)))]
@@ -224,7 +296,10 @@ mod tests {
     #[case("<", None)]
     #[case("", None)]
     fn the_start_of_a_document_is_read(#[case] text: &str, #[case] expected: Option<Token>) {
-        assert_eq!(token(text.as_bytes(), 0), expected);
+        assert_eq!(read(text, text.len()), expected);
+        if !text.starts_with(' ') {
+            assert_eq!(read(text, 1), expected);
+        }
     }
 
     #[rstest]
@@ -239,8 +314,9 @@ mod tests {
             name: name.to_owned(),
             end,
         };
-        assert_eq!(token(text.as_bytes(), 0), Some(expected));
-        assert_eq!(token(&text.as_bytes()[..end - 1], 0), None);
+        assert_eq!(read(text, text.len()).as_ref(), Some(&expected));
+        assert_eq!(read(text, 1), Some(expected));
+        assert_eq!(read(&text[..end - 1], 1), None);
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub fn request_edits(
     head: &RequestHead,
     is_protected: bool,
 ) -> Vec<HeaderEdit> {
-    if !matches!(head.method.as_str(), "GET" | "HEAD") {
+    // Where the request has no condition, as mostly, nothing has to be known of the page.
+    let mut conditions = CONDITIONS.iter().chain(&PARTS);
+    let is_conditional = conditions.any(|name| head.headers.contains(name));
+    if !is_conditional || !matches!(head.method.as_str(), "GET" | "HEAD") {
         return Vec::new();
     }
     let mut edits = Vec::new();
@@ -61,8 +64,8 @@ pub fn request_edits(
 
 /// The entity tag of an instrumented page, in place of the origin's validators; none where the origin has none that can be
 /// restored.
-pub(super) fn tag(prefix: &str, answer: &Headers) -> Option<String> {
-    let (kind, validator) = match answer.get("etag") {
+pub(super) fn tag(prefix: &str, response: &Headers) -> Option<String> {
+    let (kind, validator) = match response.get("etag") {
         Some(tag) => {
             let (kind, opaque) = match tag.strip_prefix("W/") {
                 Some(opaque) => ('w', opaque),
@@ -71,7 +74,7 @@ pub(super) fn tag(prefix: &str, answer: &Headers) -> Option<String> {
             let opaque = opaque.strip_prefix('"')?.strip_suffix('"')?;
             (kind, opaque.to_owned())
         }
-        None => ('d', pack(answer.get("last-modified")?)?),
+        None => ('d', pack(response.get("last-modified")?)?),
     };
     let is_opaque = |byte: u8| byte > b' ' && byte != b'"' && byte != 0x7f;
     let tag = format!("W/\"{}-{kind}{validator}\"", mark(prefix));
@@ -124,7 +127,7 @@ fn kept_versions(head: &RequestHead, mark: &str) -> Vec<Validator> {
     opaque.filter_map(restore).collect()
 }
 
-/// The condition that the origin can answer.
+/// The condition that the origin can respond to.
 fn condition(kept: &[Validator]) -> Option<(&'static str, String)> {
     let tags: Vec<&str> = kept
         .iter()
@@ -232,10 +235,10 @@ mod tests {
         "if-modified-since: Wed, 25 Nov 2026 10:00:00 GMT"
     )]
     fn the_origin_is_asked_for_its_own_version_of_what_the_visitor_has(
-        #[case] answer: &str,
+        #[case] response: &str,
         #[case] expected: &str,
     ) {
-        let tag = tag("fp", &Headers::from_lines(answer)).unwrap();
+        let tag = tag("fp", &Headers::from_lines(response)).unwrap();
         let lines = format!(
             "if-none-match: \"other\", {tag}\nif-modified-since: Thu, 26 Nov 2026 10:00:00 GMT"
         );
@@ -252,15 +255,15 @@ mod tests {
     #[case("etag: \"v 1\"")]
     #[case("etag: \"v\"1\"")]
     #[case("last-modified: some_time")]
-    fn a_validator_that_could_not_be_restored_makes_no_tag(#[case] answer: &str) {
-        assert_eq!(tag("fp", &Headers::from_lines(answer)), None);
+    fn a_validator_that_could_not_be_restored_makes_no_tag(#[case] response: &str) {
+        assert_eq!(tag("fp", &Headers::from_lines(response)), None);
     }
 
     #[test]
     fn another_configuration_has_other_tags() {
-        let answer = Headers::from_lines("etag: \"v1\"");
-        let other = tag("other", &answer).unwrap();
-        assert_ne!(Some(&other), tag("fp", &answer).as_ref());
+        let response = Headers::from_lines("etag: \"v1\"");
+        let other = tag("other", &response).unwrap();
+        assert_ne!(Some(&other), tag("fp", &response).as_ref());
         let head = head(
             "GET",
             &format!("sec-fetch-dest: document\nif-none-match: {other}"),

@@ -37,7 +37,7 @@ pub fn from_cookies(head: &RequestHead) -> Option<String> {
     (!data.is_empty()).then_some(data)
 }
 
-/// What makes the browser forget them with the answer: nothing behind the navigation is to carry them, neither what its
+/// What makes the browser forget them with the response: nothing behind the navigation is to carry them, neither what its
 /// page loads from below nor where the origin redirects it.
 pub fn expire(head: &RequestHead) -> Vec<HeaderEdit> {
     let Some(parts) = Parts::of(head) else {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_makes_the_browser_forget_them() {
+    fn the_response_makes_the_browser_forget_them() {
         let lines = format!("cookie: fp-data-7-9-0=2.A; {KEY}; fp-data-7-9-1=B; fp-data-1-1-0=1.A");
         let head = head("GET", "https://shop.example/a/b;v=1?c", &lines);
         let expected = [

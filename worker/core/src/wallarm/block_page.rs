@@ -1,24 +1,24 @@
 //! What a blocked visitor gets.
 
 use super::{BlockPage, Connector};
-use crate::{answer::Answer, request::RequestHead};
+use crate::{request::RequestHead, response::OwnResponse};
 
 impl Connector {
-    /// The answer to a blocked request.
-    pub(super) fn block_answer(&self, head: &RequestHead, now: &str) -> Answer {
-        let mut answer = Answer::text(403, "Request blocked.");
+    /// The response to a blocked request.
+    pub(super) fn block_response(&self, head: &RequestHead, now: &str) -> OwnResponse {
+        let mut response = OwnResponse::text(403, "Request blocked.");
         if self.block_page == BlockPage::Page {
-            answer.headers = vec![(
+            response.headers = vec![(
                 "content-type".to_owned(),
                 "text/html;charset=UTF-8".to_owned(),
             )];
-            answer.body = Some(page(head, now));
+            response.body = Some(page(head, now));
         }
         // It is about this request, and names its visitor.
-        answer
+        response
             .headers
             .push(("cache-control".to_owned(), "no-store".to_owned()));
-        answer
+        response
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use crate::{configuration::Configuration, headers::Headers};
 
-    fn answer(block_page: &str, headers: &str) -> Answer {
+    fn response(block_page: &str, headers: &str) -> OwnResponse {
         let configuration = Configuration::read(|name| match name {
             "WALLARM_NODE" => Some("https://node.example".to_owned()),
             "WALLARM_BLOCK_PAGE" => Some(block_page.to_owned()),
@@ -68,16 +68,16 @@ mod tests {
         let headers = Headers::from_lines(headers);
         let head = RequestHead::new("GET", "https://shop.example/", headers).unwrap();
         let connector = configuration.wallarm.unwrap();
-        connector.block_answer(&head, "2026-11-21T20:16:27.250Z")
+        connector.block_response(&head, "2026-11-21T20:16:27.250Z")
     }
 
     const HEADERS: &str = "cf-ray: 8f00-FRA\ncf-connecting-ip: 203.0.113.7";
 
     #[test]
     fn by_default_it_is_a_plain_text() {
-        let answer = answer("text", HEADERS);
-        assert_eq!(answer.status, 403);
-        assert_eq!(answer.body.as_deref(), Some("Request blocked."));
+        let response = response("text", HEADERS);
+        assert_eq!(response.status, 403);
+        assert_eq!(response.body.as_deref(), Some("Request blocked."));
     }
 
     #[rstest]
@@ -85,21 +85,21 @@ mod tests {
     #[case("<dd>2026-11-21T20:16:27.250Z</dd>")]
     #[case("<dd>203.0.113.7</dd>")]
     fn a_page_names_what_the_owner_needs(#[case] part: &str) {
-        let answer = answer("page", HEADERS);
-        assert_eq!(answer.status, 403);
+        let response = response("page", HEADERS);
+        assert_eq!(response.status, 403);
         assert!(
-            answer
+            response
                 .headers
                 .iter()
                 .any(|(_, value)| value == "text/html;charset=UTF-8")
         );
-        assert!(answer.body.unwrap().contains(part));
+        assert!(response.body.unwrap().contains(part));
     }
 
     #[test]
     fn what_a_visitor_sends_is_no_markup() {
-        let answer = answer("page", "cf-ray: <script>'&\"\ncf-connecting-ip: <b>");
-        let body = answer.body.unwrap();
+        let response = response("page", "cf-ray: <script>'&\"\ncf-connecting-ip: <b>");
+        let body = response.body.unwrap();
         assert!(body.contains("<dd>&lt;script&gt;&#39;&amp;&quot;</dd>"));
         assert!(body.contains("<dt>Your address</dt><dd>unknown</dd>"));
     }

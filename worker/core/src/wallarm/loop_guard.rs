@@ -9,7 +9,7 @@ use std::{fmt, hash::Hasher};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use url::{Position, Url};
 
-use super::{Connector, Node, static_file};
+use super::{Connector, FilteringNode, static_file};
 use crate::request::RequestHead;
 
 /// The header of the mark. What visitors send in it never leaves the worker.
@@ -77,7 +77,7 @@ impl Connector {
     /// Whether the request is a call of this worker to the node.
     pub(super) fn is_own_call(
         &self,
-        node: &Node,
+        node: &FilteringNode,
         head: &RequestHead,
         target: &str,
         now: u64,
@@ -97,7 +97,7 @@ impl Connector {
     }
 }
 
-impl Node {
+impl FilteringNode {
     /// Whether a request is for the node's address and therefore not for the site, not even where both have one name.
     fn is_meant(&self, url: &Url, target: &str) -> bool {
         let behind = target.strip_prefix(self.path.as_str());

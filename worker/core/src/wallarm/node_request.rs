@@ -1,6 +1,6 @@
 //! What the node is sent: the request as the visitor sent it, to the node's address.
 
-use super::{LoopGuard, Node, loop_guard};
+use super::{FilteringNode, LoopGuard, loop_guard};
 use crate::{headers::HeaderEdit, request::RequestHead};
 
 /// A call to the node. Method and body are the request's own.
@@ -23,7 +23,7 @@ pub fn target(url: &str) -> &str {
 
 /// The call for a request.
 pub(super) fn node_request(
-    node: &Node,
+    node: &FilteringNode,
     guard: Option<&LoopGuard>,
     head: &RequestHead,
     target: &str,
@@ -37,15 +37,15 @@ pub(super) fn node_request(
     let mut edits = vec![HeaderEdit::set("x-forwarded-host", host)];
     // They describe the visitor's connection; the runtime writes its own. A handshake for a WebSocket is inspected as
     // the GET it is.
-    for name in [
+    let connection = [
         "host",
         "connection",
         "upgrade",
         "content-length",
         "transfer-encoding",
-    ] {
-        edits.push(HeaderEdit::remove(name));
-    }
+    ];
+    let there = connection.iter().filter(|name| head.headers.contains(name));
+    edits.extend(there.map(|name| HeaderEdit::remove(*name)));
     edits.push(match guard {
         Some(guard) => HeaderEdit::set(loop_guard::HEADER, guard.mark(&head.method, target, now)),
         None => HeaderEdit::remove(loop_guard::HEADER),
@@ -68,12 +68,13 @@ mod tests {
     const NODE: &str = "https://node.example/in";
 
     fn request(url: &str) -> NodeRequest {
-        let node = Node {
+        let node = FilteringNode {
             base: NODE.to_owned(),
             origin: "https://node.example".to_owned(),
             path: "/in".to_owned(),
         };
-        let head = RequestHead::new("GET", url, Headers::default()).unwrap();
+        let fields = Headers::from_lines("host: a\naccept: */*");
+        let head = RequestHead::new("GET", url, fields).unwrap();
         node_request(&node, None, &head, target(url), 0)
     }
 
@@ -107,6 +108,7 @@ mod tests {
             "{edits:?}"
         );
         assert!(edits.contains(&HeaderEdit::remove("host")));
+        assert!(!edits.contains(&HeaderEdit::remove("upgrade")));
     }
 
     proptest! {

@@ -1,7 +1,5 @@
 //! Which requests the node sees.
 
-use url::Url;
-
 use super::{Connector, FailureMode, Mode, NodeRequest, node_request::node_request, static_file};
 use crate::request::RequestHead;
 
@@ -31,7 +29,12 @@ impl Connector {
     ) -> Treatment {
         let is_static =
             || !has_body && static_file::is_asked_for(head, target, &self.static_suffixes);
-        if !self.is_routed(&head.url) || is_static() {
+        let is_routed = || {
+            self.routes
+                .as_ref()
+                .is_none_or(|routes| routes.matches(head))
+        };
+        if !is_routed() || is_static() {
             return Treatment::Unseen;
         }
         let Some(node) = &self.node else {
@@ -49,11 +52,6 @@ impl Connector {
             Mode::Inline => Treatment::Inline(request),
             Mode::Async => Treatment::Async(request),
         }
-    }
-
-    fn is_routed(&self, url: &Url) -> bool {
-        let routes = self.routes.as_deref();
-        routes.is_none_or(|routes| routes.iter().any(|route| route.matches(url)))
     }
 }
 
@@ -119,6 +117,7 @@ mod tests {
     #[rstest]
     #[case("https://shop.example/api/x", true)]
     #[case("https://www.shop.example/", true)]
+    #[case("https://shop.example/Api//x", true)]
     #[case("https://shop.example/other", false)]
     fn the_routes_choose(#[case] url: &str, #[case] is_seen: bool) {
         const ROUTES: &str = r#"["shop.example/api/*","*.shop.example/*"]"#;

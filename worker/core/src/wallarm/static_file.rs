@@ -1,6 +1,6 @@
 //! Which requests for static files skip the node.
 //!
-//! An application may answer under any name, and it reads the whole request. So a request skips only where no part of it
+//! An application may respond under any name, and it reads the whole request. So a request skips only where no part of it
 //! can carry an attack: its target has no escapes, no dot segments and no query, and its header fields are those that
 //! browsers and Cloudflare write by themselves, in the form in which they write them. Everything else is inspected: a
 //! field or a browser that is not known here costs a call to the node and nothing more.

@@ -1,16 +1,16 @@
-//! What the node's answer means.
+//! What the node's response means.
 
 use super::{Connector, FailureMode};
 use crate::{
-    answer::Answer,
     log::{LogEntry, LogLevel},
     request::RequestHead,
+    response::OwnResponse,
 };
 
 /// What came of a call to the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The head of its answer arrived; no more of the answer is read.
+    /// The head of its response arrived; no more of the response is read.
     Status(u16),
     /// It kept the visitor waiting for longer than it may.
     Deadline,
@@ -29,8 +29,8 @@ pub enum Outcome {
 pub enum Verdict {
     /// It does.
     Pass,
-    /// The visitor gets this answer.
-    Block(Answer),
+    /// The visitor gets this response.
+    Block(OwnResponse),
 }
 
 /// A verdict, and why.
@@ -80,14 +80,14 @@ impl Outcome {
 
 impl Connector {
     /// Judges what came of a call. `is_cut` says that the node saw only the start of the body, `has_judged` that it has
-    /// judged a request before; `now` is the time for the visitor to read.
+    /// judged a request before; `now` tells the time for the visitor to read.
     pub fn judge(
         &self,
         head: &RequestHead,
         outcome: Outcome,
         is_cut: bool,
         has_judged: bool,
-        now: &str,
+        now: &dyn Fn() -> String,
     ) -> Judgement {
         match read(outcome, is_cut) {
             // Where it refuses whatever it is sent, it is the node that is in trouble.
@@ -99,7 +99,7 @@ impl Connector {
                 log: LogEntry::new(LogLevel::Debug, "allow", "wallarm: the node let it pass"),
             },
             Ok(false) => Judgement {
-                verdict: Verdict::Block(self.block_answer(head, now)),
+                verdict: Verdict::Block(self.block_response(head, &now())),
                 log: LogEntry::new(LogLevel::Info, "block", "wallarm: the node blocked it"),
             },
             Err(failure) => self.failed(failure, head, now),
@@ -119,12 +119,12 @@ impl Connector {
         LogEntry::new(LogLevel::Warn, "loop", REASON)
     }
 
-    fn failed(&self, failure: Failure, head: &RequestHead, now: &str) -> Judgement {
+    fn failed(&self, failure: Failure, head: &RequestHead, now: &dyn Fn() -> String) -> Judgement {
         let is_open = self.failure_mode == FailureMode::Open && !failure.is_of_the_request();
         let (decision, verdict) = if is_open {
             ("allow", Verdict::Pass)
         } else {
-            ("block", Verdict::Block(self.block_answer(head, now)))
+            ("block", Verdict::Block(self.block_response(head, &now())))
         };
         let cause = if failure.is_of_the_request() {
             "wallarm"
@@ -145,7 +145,7 @@ fn read(outcome: Outcome, is_cut: bool) -> Result<bool, Failure> {
         Outcome::Status(403) => Ok(false),
         Outcome::Status(200..=299) if is_cut => Err(Failure::BodyTooLarge),
         Outcome::Status(200..=299) => Ok(true),
-        // What servers answer to a request that they do not read: its head or body is too large or malformed for them,
+        // What servers response to a request that they do not read: its head or body is too large or malformed for them,
         // or they do not know its method.
         Outcome::Status(status @ (400 | 405 | 411 | 413 | 414 | 417 | 431 | 501 | 505)) => {
             Err(Failure::Unread(status))
@@ -186,7 +186,7 @@ mod tests {
 
     fn judge(failure_mode: &str, outcome: Outcome, is_cut: bool) -> Judgement {
         let head = RequestHead::new("GET", "https://shop.example/", Headers::default()).unwrap();
-        connector(failure_mode).judge(&head, outcome, is_cut, true, "now")
+        connector(failure_mode).judge(&head, outcome, is_cut, true, &|| "now".to_owned())
     }
 
     #[rstest]
@@ -256,7 +256,7 @@ mod tests {
         let open = judge("open", outcome, is_cut);
         assert_eq!(open.verdict, Verdict::Pass);
         let closed = judge("closed", outcome, is_cut);
-        assert!(matches!(closed.verdict, Verdict::Block(answer) if answer.status == 403));
+        assert!(matches!(closed.verdict, Verdict::Block(response) if response.status == 403));
         for (log, decision) in [(open.log, "allow"), (closed.log, "block")] {
             assert_eq!(log.reason, format!("wallarm, failure mode: {reason}"));
             assert_eq!((log.decision, log.level), (decision, level));
@@ -281,7 +281,7 @@ mod tests {
             for is_cut in [false, true] {
                 let judgement = judge(mode, outcome, is_cut);
                 assert!(
-                    matches!(judgement.verdict, Verdict::Block(answer) if answer.status == 403)
+                    matches!(judgement.verdict, Verdict::Block(response) if response.status == 403)
                 );
                 assert_eq!(judgement.log.reason, format!("wallarm: {reason}"));
                 assert_eq!(
@@ -297,7 +297,8 @@ mod tests {
     #[test]
     fn a_node_that_has_judged_nothing_is_in_trouble() {
         let head = RequestHead::new("GET", "https://shop.example/", Headers::default()).unwrap();
-        let judgement = connector("open").judge(&head, Outcome::Status(400), false, false, "now");
+        let now = || "now".to_owned();
+        let judgement = connector("open").judge(&head, Outcome::Status(400), false, false, &now);
         assert_eq!(judgement.verdict, Verdict::Pass);
         assert_eq!(
             judgement.log.reason,

@@ -1,10 +1,10 @@
-//! An answer the worker makes itself.
+//! A response the worker makes itself.
 
 use crate::{action::Block, headers::HeaderEdit};
 
-/// An answer the worker makes itself.
+/// A response the worker makes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct OwnResponse {
     /// Its status.
     pub status: u16,
     /// Its header fields; the runtime takes every one of them.
@@ -13,7 +13,7 @@ pub struct Answer {
     pub body: Option<String>,
 }
 
-impl Answer {
+impl OwnResponse {
     /// A plain text.
     pub fn text(status: u16, body: impl Into<String>) -> Self {
         Self {
@@ -26,7 +26,7 @@ impl Answer {
         }
     }
 
-    /// The answer of a block action. Header fields that the runtime would refuse, or that describe the connection, are
+    /// The response of a block action. Header fields that the runtime would refuse, or that describe the connection, are
     /// left out, and so is a body where the status allows none: a rule never ends in an exception.
     pub(crate) fn of_block(block: &Block) -> Self {
         let mut headers: Vec<(String, String)> = block

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use url::{Position, Url};
 
-use super::LoopGuard;
-use crate::{configuration::Reader, json::Read, pattern::Pattern};
+use super::{LoopGuard, Routes};
+use crate::{configuration::Reader, json::Read};
 
 /// The connector as it is configured.
 #[derive(Clone, Debug)]
 pub struct Connector {
     /// The filtering node; none where `WALLARM_NODE` cannot be used.
-    pub node: Option<Node>,
+    pub node: Option<FilteringNode>,
     /// Whether the node decides or only watches.
     pub mode: Mode,
     /// The URLs whose requests the node sees; none stands for all.
-    pub routes: Option<Vec<Pattern>>,
+    pub routes: Option<Routes>,
     /// What happens to a request without a verdict.
     pub failure_mode: FailureMode,
     /// How long the node may keep a visitor waiting in one stretch: for taking a piece of the body, and for its verdict.
@@ -35,7 +35,7 @@ pub struct Connector {
 
 /// Where the filtering node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct FilteringNode {
     /// Its URL without a slash at the end; the path and query of a request follow it.
     pub base: String,
     /// Its scheme, host and port as in the URL of a request that is meant for it.
@@ -143,7 +143,7 @@ impl Connector {
 fn read_node<Variable: Fn(&str) -> Option<String>>(
     reader: &mut Reader<Variable>,
     text: &str,
-) -> Option<Node> {
+) -> Option<FilteringNode> {
     let node = Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.username().is_empty()
@@ -158,7 +158,7 @@ fn read_node<Variable: Fn(&str) -> Option<String>>(
         );
         return None;
     };
-    Some(Node {
+    Some(FilteringNode {
         base: url.as_str().trim_end_matches('/').to_owned(),
         origin: url[..Position::BeforePath].to_owned(),
         path: url.path().trim_end_matches('/').to_owned(),
@@ -167,9 +167,10 @@ fn read_node<Variable: Fn(&str) -> Option<String>>(
 
 fn read_routes<Variable: Fn(&str) -> Option<String>>(
     reader: &mut Reader<Variable>,
-) -> Option<Vec<Pattern>> {
+) -> Option<Routes> {
+    let patterns = reader.patterns("WALLARM_ROUTES");
     // Where not one pattern can be used, the node sees everything rather than nothing.
-    Some(reader.patterns("WALLARM_ROUTES")).filter(|routes| !routes.is_empty())
+    (!patterns.is_empty()).then(|| Routes::new(patterns))
 }
 
 fn read_suffixes<Variable: Fn(&str) -> Option<String>>(
