@@ -217,6 +217,7 @@ impl Deployer {
     ) -> Result<(), Reason> {
         let Planned { desired, site, .. } = planned;
         metadata.variables.clone_from(&desired.variables);
+        metadata.json.clone_from(&desired.json);
         if let Some(public) = public {
             let public = public.to_owned();
             metadata.variables.insert(PUBLIC_KEY.to_owned(), public);

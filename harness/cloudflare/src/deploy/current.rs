@@ -49,7 +49,7 @@ impl CurrentScript {
             variables,
             others: bindings
                 .into_iter()
-                .filter(|binding| binding.kind != "plain_text")
+                .filter(|binding| !binding.is_variable())
                 .collect(),
         }
     }
