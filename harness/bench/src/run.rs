@@ -192,8 +192,11 @@ impl Bench<'_> {
         Ok(Some(WorkerConfig {
             name: WORKER.to_owned(),
             bundle: Bundle::read(directory)?,
-            variables: variables(case),
-            options: WorkerOptions::default(),
+            variables: expanded(case).texts,
+            options: WorkerOptions {
+                json_variables: expanded(case).json,
+                ..WorkerOptions::default()
+            },
             internet: self.server.address(),
         }))
     }
@@ -289,12 +292,21 @@ impl Running<'_> {
 }
 
 /// What Cloudflare would store for the deployment of a case.
-fn variables(case: &Case) -> BTreeMap<String, String> {
+fn expanded(case: &Case) -> Variables {
     let keys = Keys {
         public: "public",
         secret: "secret",
     };
-    expand(WORKER, &case.deployment(), keys, Some("rs_bench")).variables
+    let expansion = expand(WORKER, &case.deployment(), keys, Some("rs_bench"));
+    let variables = expansion.variables.into_iter();
+    let (json, texts) = variables.partition(|(name, _)| expansion.json.contains(name));
+    Variables { texts, json }
+}
+
+/// The variables of a worker, by their types.
+struct Variables {
+    texts: BTreeMap<String, String>,
+    json: BTreeMap<String, String>,
 }
 
 /// For `map_err`: it could not be measured.
@@ -315,8 +327,12 @@ mod tests {
     #[test]
     fn the_platform_and_the_node_are_deployed_with_the_cases_that_need_them() {
         let case = |name| CASES.into_iter().find(|case| case.name == name).unwrap();
-        assert!(!variables(&case("page_1_kb")).contains_key("WALLARM_NODE"));
-        let variables = variables(&case("everything"));
+        assert!(
+            !expanded(&case("page_1_kb"))
+                .texts
+                .contains_key("WALLARM_NODE")
+        );
+        let variables = expanded(&case("everything")).texts;
         assert_eq!(variables["WALLARM_MODE"], "inline");
         assert_eq!(variables["FP_RULESET_ID"], "rs_bench");
         assert_eq!(variables["FP_TIMEOUT_MS"], variables["WALLARM_TIMEOUT_MS"]);

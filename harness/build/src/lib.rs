@@ -1,6 +1,6 @@
-//! Builds what is not Rust of this crate: the worker's bundle and the emulated agent.
+//! Builds what is not Rust of this crate: the worker's bundle, the emulated agent, and the workers of others.
 //!
-//! Both are cached by content below `target/edgeproof`: an unchanged tree costs the time of reading it. Results appear
+//! The first two are cached by content below `target/edgeproof`: an unchanged tree costs the time of reading it. Results appear
 //! under their final name only when they are whole, so tests that run at the same time may build at the same time.
 #![cfg_attr(
     test,
@@ -16,11 +16,13 @@ mod agent;
 mod bundle;
 mod content;
 mod parts;
+mod project;
 mod toolchain;
 mod worker;
 
 pub use agent::build_agent;
 pub use parts::build_parts;
+pub use project::{ProjectBuild, build_project};
 pub use worker::{WorkerBuild, build_worker};
 
 use std::{io, path::PathBuf};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Connector, Coverage, FailureMode, ProtectedApi, RealNode};
 
@@ -11,8 +12,13 @@ use super::{Connector, Coverage, FailureMode, ProtectedApi, RealNode};
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deployment {
-    /// A directory with a built worker. Default: the worker of this repository.
+    /// A worker: a folder, a script, or a configuration of wrangler, behind whose path `#NAME` may name an environment.
+    /// Default: the worker of this repository.
     pub worker: Option<String>,
+    /// The date whose runtime behaviour the worker gets. Default: its own, or else a recent one.
+    pub compatibility_date: Option<String>,
+    /// Single changes of the runtime. Default: the worker's own.
+    pub compatibility_flags: Option<Vec<String>>,
     /// URL patterns of the pages that get the instrumentation.
     pub identification_pages: Vec<String>,
     /// The APIs that are protected, such as `POST shop.example/api/create-account*`.
@@ -32,6 +38,13 @@ pub struct Deployment {
     pub wallarm: Option<Connector>,
     /// A real filtering node in place of the emulated one.
     pub node: Option<RealNode>,
-    /// Further worker variables; they win over the derived ones. An empty value removes one.
+    /// Whether Workers Cache is in front of the worker: what it has stored is served without running the worker.
+    pub cache: bool,
+    /// Further worker variables that are texts; they win over the derived ones and the worker's own. An empty value removes
+    /// one.
     pub variables: BTreeMap<String, String>,
+    /// The same for variables that are JSON, as a list or a mapping of the configuration is.
+    pub json_variables: BTreeMap<String, Value>,
+    /// The same for secrets.
+    pub secrets: BTreeMap<String, String>,
 }

@@ -10,14 +10,28 @@ use serde_json::json;
 
 use super::{Coverage, Deployment, FailureMode, connector_variables};
 
+/// Derived variables that the vendor's worker takes as JSON. Given as texts it answers 500 to every URL (tried).
+const JSON: [&str; 3] = [
+    "FP_FAILURE_FALLBACK_ACTION",
+    "IDENTIFICATION_PAGE_URLS",
+    "PROTECTED_APIS",
+];
+
+/// Derived variables that are secrets.
+const SECRETS: [&str; 1] = ["FP_SECRET_KEY"];
+
 /// The first path segment of the worker's own URLs: scripts and browser cache.
 pub const ROUTE_PREFIX: &str = "fp";
 
 /// What is stored for a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expansion {
-    /// Variables and secrets of the worker.
+    /// Variables and secrets of the worker, those that are JSON as its text.
     pub variables: BTreeMap<String, String>,
+    /// Which of the variables are JSON: the form that the vendor's example configuration gives them.
+    pub json: BTreeSet<String>,
+    /// Which of the variables are secrets.
+    pub secrets: BTreeSet<String>,
     /// Route patterns that run it.
     pub routes: Vec<String>,
 }
@@ -65,8 +79,25 @@ pub fn expand(
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     variables.extend(connector_variables::variables(worker, deployment));
-    variables.extend(deployment.variables.clone());
+    let mut json: BTreeSet<String> = JSON.map(str::to_owned).into();
+    let mut secrets: BTreeSet<String> = SECRETS.map(str::to_owned).into();
+    for (name, text) in &deployment.variables {
+        json.remove(name);
+        variables.insert(name.clone(), text.clone());
+    }
+    for (name, value) in &deployment.json_variables {
+        json.insert(name.clone());
+        secrets.remove(name);
+        variables.insert(name.clone(), value.to_string());
+    }
+    for (name, text) in &deployment.secrets {
+        json.remove(name);
+        secrets.insert(name.clone());
+        variables.insert(name.clone(), text.clone());
+    }
     variables.retain(|_, value| !value.is_empty());
+    json.retain(|name| variables.contains_key(name));
+    secrets.retain(|name| variables.contains_key(name));
     let routes = deployment.routes.clone().unwrap_or_else(|| {
         let connector = deployment.wallarm.iter();
         let mut routes = derived_routes(
@@ -82,7 +113,12 @@ pub fn expand(
         routes.into_iter().collect()
     });
     let routes = routes.into_iter().map(on_the_wire).collect();
-    Expansion { variables, routes }
+    Expansion {
+        variables,
+        json,
+        secrets,
+        routes,
+    }
 }
 
 /// A route that is not ASCII as URLs travel: what Cloudflare makes of others is not documented.
@@ -214,6 +250,22 @@ mod tests {
         let variables = expand("flow", &deployment, KEYS, None).variables;
         assert_eq!(variables["FP_REGION"], "eu");
         assert!(!variables.contains_key("FP_SECRET_KEY"));
+    }
+
+    #[test]
+    fn variables_have_the_form_that_they_are_given_in() {
+        let mut deployment = deployment();
+        deployment.variables = BTreeMap::from([("PROTECTED_APIS".to_owned(), "[]".to_owned())]);
+        deployment.json_variables = BTreeMap::from([("LIMITS".to_owned(), json!({"day": 5}))]);
+        deployment.secrets = BTreeMap::from([("TOKEN".to_owned(), "t".to_owned())]);
+        let expansion = expand("flow", &deployment, KEYS, None);
+        assert!(expansion.json.iter().eq([
+            "FP_FAILURE_FALLBACK_ACTION",
+            "IDENTIFICATION_PAGE_URLS",
+            "LIMITS"
+        ]));
+        assert!(expansion.secrets.iter().eq(["FP_SECRET_KEY", "TOKEN"]));
+        assert_eq!(expansion.variables["LIMITS"], r#"{"day":5}"#);
     }
 
     #[rstest]

@@ -1,29 +1,22 @@
 //! What becomes of a request that was taken in: a worker runs, or it goes to the origin.
 
-use std::time::{Duration, Instant};
-
 use edgeproof_deployment::FailureMode;
 use edgeproof_ground::{
-    body::{self, Body},
+    body::Body,
     causes::with_causes,
     pattern::{Scheme, Target},
     trace::{Counted, Party, RequestHead, ResponseHead, counted},
 };
-use http::{
-    HeaderValue, Request, Response, StatusCode, header::ACCEPT_ENCODING, uri::PathAndQuery,
-};
+use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING, uri::PathAndQuery};
 
 use super::{
     encoding::{self, Accepted},
-    endpoint::WorkerEndpoint,
-    front::{Arrival, DeployedWorkers, Front, normalise_uri},
+    front::{Arrival, Front, normalise_uri},
     headers::{self, WorkerHeaders},
+    invoke::{Asked, Run},
     pages::{self, ErrorCode, ErrorPageReader},
-    processor,
     ray::Ray,
     request_cf::{self, Location, Protocol},
-    under_way,
-    workers::{self, Failure},
     zones::Zone,
 };
 
@@ -32,21 +25,6 @@ enum Choice {
     Worker { run: Run, why: String },
     Origin { why: String },
     Refused { code: ErrorCode, why: String },
-}
-
-/// A worker to run, and where: nowhere if it is not deployed. What was chosen is what runs, whatever is deployed meanwhile.
-struct Run {
-    worker: String,
-    endpoint: Option<WorkerEndpoint>,
-}
-
-impl Run {
-    fn of(worker: &str, deployed: &DeployedWorkers) -> Self {
-        Self {
-            worker: worker.to_owned(),
-            endpoint: deployed.workers.get(worker).cloned(),
-        }
-    }
 }
 
 impl Front {
@@ -206,7 +184,7 @@ impl Front {
         answer.map(|body| counted(body, hop, Counted::Response))
     }
 
-    /// Asks the worker; its failure is a page of the edge.
+    /// Runs the worker, unless the cache in front of it has the response.
     async fn run(
         &self,
         run: Run,
@@ -214,58 +192,27 @@ impl Front {
         arrival: Arrival<'_>,
         cf: HeaderValue,
     ) -> Response<Body> {
-        let visit = self.invocations.enter(arrival.visit(&run.worker));
-        let head = RequestHead::of(&arrival.request);
-        let hop = self.trace.begin(Party::Edge, Party::Worker, head);
-        hop.decided(why);
-        let fail = |failure: &str, code: ErrorCode| {
-            hop.decided(format!("{why}, {failure}: error {}", code.number()));
-            pages::error(code, &arrival.reader)
+        let cache = run
+            .endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.cache.clone());
+        let asked = Asked {
+            visit: arrival.visit(&run.worker),
+            run,
+            why: why.to_owned(),
+            scheme: arrival.scheme,
+            cpu_ms: arrival.zone.settings.cpu_ms,
+            request: arrival.request,
+            reader: arrival.reader,
+            cf,
         };
-        let Some(endpoint) = run.endpoint else {
-            return fail("which is not deployed", ErrorCode::WorkerThrew);
-        };
-        let began = Instant::now();
-        let open = endpoint.in_use.visit();
-        let outgoing = hop.clone();
-        let request = arrival
-            .request
-            .map(|body| counted(body, outgoing, Counted::Request));
-        let limits = [arrival.zone.settings.cpu_ms, endpoint.cpu_ms];
-        let limit = limits.into_iter().flatten().min();
-        let asked = self
-            .runtime
-            .ask(endpoint.address, request, arrival.scheme, cf);
-        let answer = tokio::select! {
-            answer = asked => answer,
-            () = processor::used_up(endpoint.process, limit.map(Duration::from_millis)) => {
-                let milliseconds = limit.unwrap_or_default();
-                let failure = format!("which took more than {milliseconds} ms of processor time");
-                return fail(&failure, ErrorCode::WorkerOverLimit);
-            }
-        };
-        let mut answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => return fail(&format!("but {error}"), ErrorCode::WorkerThrew),
-        };
-        hop.answered(ResponseHead::of(&answer));
-        match workers::failure(answer.status(), answer.headers()) {
-            Some(Failure::Threw) => {
-                if let Some(thrown) = endpoint.thrown.since(began).await {
-                    hop.threw(thrown);
-                }
-                fail("which threw or will never answer", ErrorCode::WorkerThrew)
-            }
-            Some(Failure::Overloaded) => fail("which is overloaded", ErrorCode::WorkerOverLimit),
-            None => {
-                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    answer.extensions_mut().insert(open.clone());
-                }
-                answer.map(|body| {
-                    // The worker is at work until its answer has ended.
-                    let body = under_way::until_end(body::stream(body), (visit, open));
-                    counted(body, hop, Counted::Response)
-                })
+        match cache {
+            None => self.invoker.run(asked).await,
+            Some(cache) => {
+                let version = cache.version.as_deref();
+                self.workers_cache
+                    .respond(&self.invoker, version, &arrival.hop, asked)
+                    .await
             }
         }
     }

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use edgeproof_ground::{
-    body::Body,
+    body::{self, Body},
     trace::{Party, RequestHead, ResponseHead},
 };
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use super::{
     cache::{self, CacheOptions},
@@ -37,7 +37,7 @@ impl Front {
     ) -> Result<Response<Body>, Dropped> {
         let ray = request.headers().get(headers::CF_RAY);
         let ray = ray.and_then(|ray| ray.to_str().ok());
-        let visit = self.invocations.of_subrequest(worker, ray);
+        let visit = self.invoker.invocations.of_subrequest(worker, ray);
         if let Some(visit) = &visit {
             request
                 .headers_mut()
@@ -65,18 +65,43 @@ impl Front {
     ) -> Response<Body> {
         let head = RequestHead::of(&request);
         let hop = self.trace.begin(Party::Worker, Party::Edge, head);
-        let visit = self.invocations.of_subrequest(worker, None);
+        if cache::is_purge(&request) {
+            let (response, done) = self.purge(worker, request).await;
+            hop.decided(done);
+            hop.answered(ResponseHead::of(&response));
+            return response;
+        }
+        let visit = self.invoker.invocations.of_subrequest(worker, None);
         if let Some(visit) = &visit {
             hop.belongs_to(&visit.ray);
         }
         let zone = visit
             .map(|visit| visit.zone)
-            .or_else(|| self.invocations.zone_of(worker));
+            .or_else(|| self.invoker.invocations.zone_of(worker));
         let zone = zone.unwrap_or_default();
         let (response, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
         hop.decided(done);
         hop.answered(ResponseHead::of(&response));
         response
+    }
+
+    /// `ctx.cache.purge()`: what a worker wants to have removed from the cache in front of it.
+    async fn purge(&self, worker: &str, request: Request<Body>) -> (Response<Body>, String) {
+        let wanted = cache::put_content(request).await;
+        let (status, done) = match wanted.map(|content| serde_json::from_slice(&content)) {
+            Some(Ok(purge)) => {
+                let removed = self.workers_cache.purge(worker, &purge);
+                let done = format!("purged {removed} responses of the cache in front of {worker}");
+                (StatusCode::NO_CONTENT, done)
+            }
+            _ => (
+                StatusCode::BAD_REQUEST,
+                "a purge that cannot be read".to_owned(),
+            ),
+        };
+        let mut response = Response::new(body::empty());
+        *response.status_mut() = status;
+        (response, done)
     }
 
     async fn send_out(
@@ -93,7 +118,7 @@ impl Front {
             .to_ascii_lowercase();
         let zone = visit
             .map(|visit| visit.zone.clone())
-            .or_else(|| self.invocations.zone_of(worker));
+            .or_else(|| self.invoker.invocations.zone_of(worker));
         let zone = zone.as_deref();
         let resolution = self.zones.resolve(&host);
         let toward = match resolution {

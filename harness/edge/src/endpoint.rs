@@ -15,10 +15,19 @@ pub struct WorkerEndpoint {
     pub process: Option<u32>,
     /// Milliseconds of processor time that the worker asks for itself; the smaller of this and the zone's limit holds.
     pub cpu_ms: Option<u64>,
+    /// Workers Cache; none where every request runs the worker.
+    pub cache: Option<CacheInFront>,
     /// What the edge holds for as long as it may send requests there. Workers of one process share it.
     pub in_use: InUse,
     /// Why it failed, where the runtime tells.
     pub thrown: Thrown,
+}
+
+/// The cache in front of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheInFront {
+    /// The version of the worker whose responses are stored; none where all its versions share them.
+    pub version: Option<String>,
 }
 
 /// What the code of a worker threw that nobody caught, as its runtime tells it.

@@ -29,7 +29,8 @@ use super::{
     content,
     endpoint::WorkerEndpoint,
     hang_up, headers,
-    invocations::{Invocation, Invocations, Subrequests},
+    invocations::{Invocation, Subrequests},
+    invoke::Invoker,
     normalise,
     one_piece::Upload,
     origin_side::{OriginSide, OutgoingRequest},
@@ -40,7 +41,7 @@ use super::{
     routes::RouteTable,
     settings::EdgeSettings,
     tunnel::Tunnels,
-    workers::Workers,
+    worker_cache::WorkersCache,
     zones::{Resolution, Zone, Zones},
 };
 
@@ -49,15 +50,14 @@ pub(super) struct Front {
     pub(super) zones: Zones,
     pub(super) zones_described: Vec<Zone>,
     pub(super) deployed: RwLock<Arc<DeployedWorkers>>,
-    pub(super) runtime: Workers,
+    pub(super) invoker: Arc<Invoker>,
+    pub(super) workers_cache: WorkersCache,
     pub(super) origin_side: OriginSide,
     pub(super) visitors: HashMap<IpAddr, Location>,
     pub(super) colo: String,
     pub(super) head_timeout: Duration,
     pub(super) quota: Quota,
     pub(super) tunnels: Tunnels,
-    /// The visitor requests that are in a worker right now.
-    pub(super) invocations: Invocations,
     pub(super) trace: Trace,
 }
 

@@ -28,6 +28,7 @@ mod front;
 mod hang_up;
 pub mod headers;
 mod invocations;
+mod invoke;
 pub mod normalise;
 mod one_piece;
 mod origin_side;
@@ -42,6 +43,7 @@ mod settings;
 mod tunnel;
 mod turns;
 mod under_way;
+mod worker_cache;
 mod workers;
 mod zones;
 
@@ -58,7 +60,7 @@ pub use certificates::{CertificateAuthority, CertificateError};
 pub use door::Outbound;
 use edgeproof_ground::trace::Trace;
 use edgeproof_internet::Internet;
-pub use endpoint::{InUse, LastVisit, Thrown, WorkerEndpoint};
+pub use endpoint::{CacheInFront, InUse, LastVisit, Thrown, WorkerEndpoint};
 pub use normalise::{Normalization, NormalizationType};
 pub use preamble::preamble;
 pub use ray::Ray;
@@ -146,7 +148,12 @@ impl Edge {
             zones,
             zones_described: options.zones,
             deployed: RwLock::default(),
-            runtime: workers::Workers::new(),
+            invoker: Arc::new(invoke::Invoker {
+                runtime: workers::Workers::new(),
+                invocations: invocations::Invocations::default(),
+                trace: options.trace.clone(),
+            }),
+            workers_cache: worker_cache::WorkersCache::default(),
             origin_side: origin_side::OriginSide {
                 internet: options.internet,
                 cache: Cache::default(),
@@ -157,7 +164,6 @@ impl Edge {
             head_timeout: options.head_timeout,
             quota: quota::Quota::default(),
             tunnels: tunnel::Tunnels::default(),
-            invocations: invocations::Invocations::default(),
             trace: options.trace,
         });
         let (stop, stopped) = watch::channel(false);

@@ -146,7 +146,11 @@ impl OriginSide {
         match lifetime.filter(|_| whole) {
             Some(lifetime) => {
                 let stored = Stored::of(&response, asked, lifetime);
-                response.map(|body| cache::recorded(body, self.cache.clone(), key, stored))
+                let cache = self.cache.clone();
+                response.map(|body| {
+                    let keep = move |body| cache.store(key, Stored { body, ..stored });
+                    cache::recorded(body, keep)
+                })
             }
             None => response,
         }

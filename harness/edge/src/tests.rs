@@ -125,6 +125,7 @@ async fn world() -> World {
     ];
     let endpoint = WorkerEndpoint {
         cpu_ms: None,
+        cache: None,
         address: runtime().await,
         process: None,
         in_use: InUse::new().0,

@@ -24,5 +24,7 @@ mod streams;
 mod subrequests;
 #[path = "edge/targets.rs"]
 mod targets;
+#[path = "edge/workers_cache.rs"]
+mod workers_cache;
 #[path = "edge/world.rs"]
 mod world;

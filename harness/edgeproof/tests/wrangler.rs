@@ -311,14 +311,45 @@ async fn wrangler_shows_what_is_not_emulated(#[case] more: Value, #[case] named:
     rig.stop().await;
 }
 
-/// Reads logs of a running worker: the refusal says so.
+/// What reads the logs of a running worker, and what deploys beside it, is refused by name.
 #[tokio::test]
-async fn wrangler_shows_that_there_is_no_tail() {
+async fn wrangler_shows_that_there_is_neither_a_tail_nor_a_preview() {
     let rig = rig(Token::default()).await;
     let project = Project::new(Wrangler::Newest, &rig);
     project.say("one");
     project.run(&["deploy"], "").await;
-    let printed = project.fail(&["tail"]).await;
-    assert!(printed.contains("edgeproof does not emulate"), "{printed}");
+    for command in ["tail", "preview"] {
+        let printed = project.fail(&[command]).await;
+        assert!(
+            printed.contains("edgeproof does not emulate"),
+            "{command}: {printed}"
+        );
+        assert!(printed.contains(command), "{command}: {printed}");
+    }
     rig.stop().await;
+}
+
+/// A warning, and no failure: whoever reads it raises the line `wrangler` of `ci/package.json`.
+#[test]
+fn it_is_said_when_npm_has_a_newer_wrangler() {
+    let package = std::fs::read_to_string(tools::home().join("ci/package.json")).unwrap();
+    let package: Value = serde_json::from_str(&package).unwrap();
+    let pinned = package["devDependencies"]["wrangler"].as_str().unwrap();
+    let npm = std::process::Command::new("npm")
+        .args([
+            "view",
+            "wrangler",
+            "version",
+            "--fetch-timeout=5000",
+            "--fetch-retries=0",
+        ])
+        .output();
+    // Without npm, or without a network, nobody knows.
+    let Ok(output) = npm else { return };
+    let newest = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && newest != pinned {
+        eprintln!(
+            "warning: npm has wrangler {newest}, the tests run {pinned}: raise it in ci/package.json"
+        );
+    }
 }

@@ -8,3 +8,7 @@ pub const CF_BLOB_HEADER: &str = "x-edgeproof-cf";
 
 /// The header of the `forwardedProtoHeader` of workerd's socket: which scheme the visitor spoke.
 pub const FORWARDED_PROTO_HEADER: &str = "x-edgeproof-proto";
+
+/// The named cache to which a worker writes what it wants to have purged of the cache in front of it. Standalone workerd has
+/// no `ctx.cache`; the operations of the Cache API come to the edge by themselves. `workerd` sends the name percent-encoded.
+pub const WORKERS_CACHE_NAMESPACE: &str = "edgeproof-workers-cache";

@@ -1,19 +1,12 @@
 //! The control plane that a description gives, with what is on it from the start.
 
-use std::collections::BTreeMap;
-
-use edgeproof_cloudflare::plane::{
-    AccountSettings, ControlPlane, Placed, Record, Secret, ZoneSettings,
-};
+use edgeproof_cloudflare::plane::{AccountSettings, ControlPlane, Placed, Record, ZoneSettings};
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge as edge;
 use edgeproof_fingerprint::Fingerprint;
 use edgeproof_ground::trace::Trace;
 
 use super::{Description, Environment, RigError, Zone, desired};
-
-/// Variables of a deployment that are secrets.
-const SECRETS: [&str; 1] = ["FP_SECRET_KEY"];
 
 /// Starts the control plane that the description gives, with its zones and deployments on it.
 pub(super) async fn start(
@@ -67,19 +60,9 @@ pub(super) fn place(
     fingerprint: &Fingerprint,
 ) -> Result<(), RigError> {
     for (name, expansion) in desired::expand(description, fingerprint)? {
-        let bundle = desired::bundle(environment, description.deployments.get(&name), &name)?;
-        let (secrets, variables): (BTreeMap<_, _>, _) = expansion
-            .variables
-            .into_iter()
-            .partition(|(name, _)| SECRETS.contains(&name.as_str()));
-        let secrets = secrets.into_iter();
-        let placed = Placed {
-            bundle: Some(bundle),
-            variables,
-            secrets: secrets
-                .map(|(name, value)| (name, Secret::new(value)))
-                .collect(),
-        };
+        let deployment = description.deployments.get(&name);
+        let project = desired::project(environment, deployment, &name, &expansion)?;
+        let placed = Placed::of(project);
         let routes = expansion.routes.iter().map(|pattern| {
             Ok(edge::Route {
                 pattern: pattern.parse().map_err(|source| RigError::Route {

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
 use edgeproof_cloudflare::plane::{RunningWorker, Snapshot};
 use edgeproof_deployment::{Deployment, Expansion};
-use edgeproof_edge::Route;
+use edgeproof_edge::{CacheInFront, Route};
 use edgeproof_fingerprint::Fingerprint;
-use edgeproof_runtime::{Bundle, WorkerConfig, WorkerOptions};
+use edgeproof_runtime::{Project, WorkerConfig, WorkerOptions, check_compatibility_date};
 
 use super::{Description, Environment, RigError, edge};
 
@@ -21,8 +21,8 @@ pub(super) enum DesiredWorker {
     /// One of the description.
     Described {
         name: String,
-        bundle: Bundle,
-        variables: BTreeMap<String, String>,
+        project: Project,
+        cache: Option<CacheInFront>,
     },
     /// One that was uploaded to the control plane.
     Uploaded(RunningWorker),
@@ -39,9 +39,14 @@ impl DesiredState {
         let routes = edge::routes(description, &expansions)
             .map_err(|(worker, source)| RigError::Route { worker, source })?;
         let worker = |(name, expansion): (String, Expansion)| {
+            let deployment = description.deployments.get(&name);
+            let project = project(environment, deployment, &name, &expansion)?;
+            let version = || format!("{:016x}", fastrand::u64(..));
             Ok(DesiredWorker::Described {
-                bundle: bundle(environment, description.deployments.get(&name), &name)?,
-                variables: expansion.variables,
+                cache: project.cache.then(|| CacheInFront {
+                    version: Some(version()),
+                }),
+                project,
                 name,
             })
         };
@@ -75,8 +80,16 @@ impl DesiredWorker {
     /// Milliseconds of processor time that it asks for.
     pub(super) fn cpu_ms(&self) -> Option<u64> {
         match self {
-            Self::Described { .. } => None,
+            Self::Described { project, .. } => project.cpu_ms,
             Self::Uploaded(worker) => worker.cpu_ms,
+        }
+    }
+
+    /// Workers Cache in front of it.
+    pub(super) fn cache(&self) -> Option<CacheInFront> {
+        match self {
+            Self::Described { cache, .. } => cache.clone(),
+            Self::Uploaded(worker) => worker.cache.clone(),
         }
     }
 
@@ -87,15 +100,14 @@ impl DesiredWorker {
         internet: SocketAddr,
     ) -> io::Result<WorkerConfig> {
         Ok(match self {
-            Self::Described {
-                name,
-                bundle,
-                variables,
-            } => WorkerConfig {
+            Self::Described { name, project, .. } => WorkerConfig {
                 name: name.clone(),
-                bundle: bundle.clone(),
-                variables: variables.clone(),
-                options: WorkerOptions::default(),
+                bundle: project.bundle.clone(),
+                variables: project.variables.clone(),
+                options: WorkerOptions {
+                    has_cache: project.cache,
+                    ..project.options.clone()
+                },
                 internet,
             },
             Self::Uploaded(worker) => WorkerConfig {
@@ -147,16 +159,53 @@ pub(super) fn expand(
     Ok(expansions)
 }
 
-/// The worker of a deployment.
-pub(super) fn bundle(
+/// The worker of a deployment with everything that the deployment gives it. What the deployment says wins over what the
+/// worker's project says.
+pub(super) fn project(
     environment: &Environment,
     deployment: Option<&Deployment>,
     name: &str,
-) -> Result<Bundle, RigError> {
-    let directory = deployment.and_then(|deployment| deployment.worker.as_ref());
-    let directory = directory.map_or(environment.worker.as_path(), Path::new);
-    Bundle::read(directory).map_err(|source| RigError::Bundle {
+    expansion: &Expansion,
+) -> Result<Project, RigError> {
+    let path = deployment.and_then(|deployment| deployment.worker.as_ref());
+    let path = path.map_or(environment.worker.as_path(), Path::new);
+    let project = Project::read(path)
+        .and_then(|project| project.complete(environment.allow_missing_bindings));
+    let wrong = |source| RigError::Worker {
         worker: name.to_owned(),
         source,
-    })
+    };
+    let mut project = project.map_err(wrong)?;
+    let Expansion {
+        variables,
+        json,
+        secrets,
+        ..
+    } = expansion;
+    for (variable, value) in variables {
+        project.take_away(variable);
+        match json.contains(variable) {
+            true => project
+                .options
+                .json_variables
+                .insert(variable.clone(), value.clone()),
+            false => project.variables.insert(variable.clone(), value.clone()),
+        };
+    }
+    project.secrets.extend(secrets.iter().cloned());
+    if let Some(deployment) = deployment {
+        let removed = deployment.variables.iter().chain(&deployment.secrets);
+        for (variable, _) in removed.filter(|(_, value)| value.is_empty()) {
+            project.take_away(variable);
+        }
+        if let Some(date) = &deployment.compatibility_date {
+            check_compatibility_date(date).map_err(|error| wrong(error.into()))?;
+            project.options.compatibility_date = Some(date.clone());
+        }
+        if let Some(flags) = &deployment.compatibility_flags {
+            project.options.compatibility_flags.clone_from(flags);
+        }
+        project.cache |= deployment.cache;
+    }
+    Ok(project)
 }

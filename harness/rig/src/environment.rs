@@ -20,6 +20,10 @@ pub struct Environment {
     pub(super) sites: PathBuf,
     /// The worker that deployments without one of their own run.
     pub(super) worker: PathBuf,
+    /// Whether workers run without the bindings that are not emulated.
+    pub(super) allow_missing_bindings: bool,
+    /// Whether the runtime opens its inspector.
+    pub(super) inspect: bool,
     pub(super) browsers: Option<Pool>,
     pub(super) apps: launch::Pool,
 }
@@ -89,6 +93,8 @@ impl Environment {
             agent: agent.into(),
             sites: folder_of_sites(),
             worker,
+            allow_missing_bindings: false,
+            inspect: false,
             browsers: tools::find(Tool::Chromium)
                 .ok()
                 .map(|chromium| Pool::new(&chromium, &profiles, authority.spki_sha256_base64())),
@@ -101,6 +107,20 @@ impl Environment {
     #[must_use]
     pub fn with_apps(mut self, apps: launch::Pool) -> Self {
         self.apps = apps;
+        self
+    }
+
+    /// The same, where workers run without the bindings that are not emulated.
+    #[must_use]
+    pub fn allowing_missing_bindings(mut self, allow: bool) -> Self {
+        self.allow_missing_bindings = allow;
+        self
+    }
+
+    /// The same with a runtime that can be looked into with DevTools: see `Rig::inspector`.
+    #[must_use]
+    pub fn inspected(mut self, inspect: bool) -> Self {
+        self.inspect = inspect;
         self
     }
 

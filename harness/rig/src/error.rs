@@ -7,7 +7,7 @@ use edgeproof_fingerprint::StartError;
 use edgeproof_ground::{pattern::PatternError, tools::ToolError};
 use edgeproof_internet::InternetError;
 use edgeproof_origin::{AppError, SiteError, launch::LaunchError};
-use edgeproof_runtime::{BundleError, RuntimeError};
+use edgeproof_runtime::{ProjectError, RuntimeError};
 
 /// Why a rig did not start, or cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +30,13 @@ pub enum RigError {
     /// An application could not be started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// A worker's directory holds no worker.
+    /// There is no worker at its path, or it asks for what is not there.
     #[error("worker `{worker}`")]
-    Bundle {
+    Worker {
         /// Its name.
         worker: String,
         /// Why.
-        source: BundleError,
+        source: ProjectError,
     },
     /// A deployment names a ruleset that is not there.
     #[error("deployment `{deployment}` names the ruleset `{ruleset}`, which is not given")]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -10,10 +11,10 @@ use std::{
 use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Thrown, WorkerEndpoint};
 use edgeproof_ground::process::ScratchDirectory;
 use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
-use tokio::{task::JoinSet, time::sleep_until};
+use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
 use super::{
-    RigError,
+    Environment, RigError,
     desired::{DesiredState, DesiredWorker},
 };
 
@@ -21,6 +22,9 @@ use super::{
 pub(super) struct Publisher {
     workerd: PathBuf,
     edge: Deployer,
+    inspect: bool,
+    /// Where the runtime of what is deployed can be looked into.
+    inspectors: watch::Sender<Option<SocketAddr>>,
     /// How long a worker may go on after its last response.
     wait_until: Duration,
     /// What runs now; one at a time changes it.
@@ -42,10 +46,16 @@ struct Published {
 }
 
 impl Publisher {
-    pub(super) fn new(workerd: PathBuf, edge: Deployer, wait_until: Duration) -> Arc<Self> {
+    pub(super) fn new(
+        environment: &Environment,
+        edge: Deployer,
+        wait_until: Duration,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            workerd,
+            workerd: environment.workerd.clone(),
             edge,
+            inspect: environment.inspect,
+            inspectors: watch::Sender::default(),
             wait_until,
             current: tokio::sync::Mutex::default(),
             replaced: Mutex::default(),
@@ -67,6 +77,8 @@ impl Publisher {
         let published = self.start(desired.workers).await?;
         self.edge
             .deploy(desired.routes, published.endpoints.clone())?;
+        let inspector = published.runtime.as_ref().and_then(Runtime::inspector);
+        self.inspectors.send_replace(inspector);
         let log = published.runtime.as_ref().map(Runtime::log_kept);
         lock(&self.logs).extend(log);
         if let Some(replaced) = current.replace(published) {
@@ -94,7 +106,7 @@ impl Publisher {
         }
         let runtime = match configs.as_slice() {
             [] => None,
-            configs => Some(Runtime::start(&self.workerd, configs).await?),
+            configs => Some(Runtime::start_with(&self.workerd, configs, self.inspect).await?),
         };
         let (in_use, last_visit) = InUse::new();
         Ok(Published {
@@ -107,6 +119,11 @@ impl Publisher {
             runtime,
             _doors: doors,
         })
+    }
+
+    /// Where the runtime of what is deployed can be looked into, as it changes.
+    pub(super) fn inspectors(&self) -> watch::Receiver<Option<SocketAddr>> {
+        self.inspectors.subscribe()
     }
 
     /// What all runtimes have logged, one after the other.
@@ -170,6 +187,7 @@ fn endpoints(
             address,
             process: runtime.process_id(),
             cpu_ms: worker.and_then(DesiredWorker::cpu_ms),
+            cache: worker.and_then(DesiredWorker::cache),
             in_use: in_use.clone(),
             thrown: thrown(runtime.log_kept(), name.clone()),
         };

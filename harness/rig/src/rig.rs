@@ -18,6 +18,7 @@ use edgeproof_internet::Internet;
 use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_runtime::LogLine;
 use edgeproof_wallarm::WallarmNode;
+use tokio::sync::watch;
 
 use super::{
     BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor,
@@ -105,7 +106,7 @@ impl Rig {
             trace: trace.clone(),
         })
         .await?;
-        let publisher = Publisher::new(environment.workerd.clone(), edge.deployer(), wait_until);
+        let publisher = Publisher::new(environment, edge.deployer(), wait_until);
         publisher
             .publish(match &plane {
                 None => DesiredState::described(environment, &description, &fingerprint)?,
@@ -298,6 +299,11 @@ impl Rig {
     /// The directory of the worker that deployments run which name none.
     pub fn worker(&self) -> &Path {
         &self.environment.worker
+    }
+
+    /// Where DevTools find the workers that are deployed, as it changes; nowhere unless the environment is inspected.
+    pub fn inspectors(&self) -> watch::Receiver<Option<SocketAddr>> {
+        self.publisher.inspectors()
     }
 
     /// Who signs the certificates of its edge.

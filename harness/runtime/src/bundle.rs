@@ -3,7 +3,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use edgeproof_ground::process::ScratchDirectory;
 
 /// The modules of one worker, read from a directory.
 #[derive(Clone, Debug)]
@@ -12,6 +15,8 @@ pub struct Bundle {
     pub syntax: Syntax,
     /// The modules; the main module is the first.
     pub modules: Vec<Module>,
+    /// The folder with the modules, where it is to go when nobody needs them any more.
+    pub folder: Option<Arc<ScratchDirectory>>,
 }
 
 /// How a worker's main module is written.
@@ -45,6 +50,10 @@ pub enum ModuleKind {
     Text,
     /// An `ArrayBuffer`.
     Data,
+    /// What it assigns to `module.exports`.
+    CommonJs,
+    /// A value.
+    Json,
 }
 
 /// Why a directory is not a worker.
@@ -98,23 +107,97 @@ impl Bundle {
             move |source| BundleError::Read { path, source }
         };
         let directory = directory.canonicalize().map_err(read_error(directory))?;
-        let mut modules = Vec::new();
-        collect(&directory, &directory, &mut modules)?;
-        modules.sort_by(|a, b| a.name.cmp(&b.name));
-
+        let mut modules = Self::files(&directory)?;
         let main = main_module(&modules).ok_or_else(|| BundleError::NoMain(directory.clone()))?;
-        let main = modules.remove(main);
-        let source = std::fs::read_to_string(&main.path).map_err(read_error(&main.path))?;
-        modules.insert(0, main);
+        modules[..=main].rotate_right(1);
+        Self::of_modules(modules)
+    }
+
+    /// The bundle of one script, which imports nothing.
+    pub(super) fn of_file(main: &Path) -> Result<Self, BundleError> {
+        let path = main.canonicalize().map_err(|source| BundleError::Read {
+            path: main.to_owned(),
+            source,
+        })?;
+        let name = path.file_name().unwrap_or_default();
+        Self::of_modules(vec![Module {
+            name: name.to_string_lossy().into_owned(),
+            path,
+            kind: ModuleKind::EsModule,
+        }])
+    }
+
+    /// The bundle of a script and of every file below `folder` that is a module of a kind.
+    pub(super) fn of_files(
+        folder: &Path,
+        main: &Path,
+        kind: impl Fn(&Path) -> Option<ModuleKind>,
+    ) -> Result<Self, BundleError> {
+        let real = |path: &Path| {
+            let path = if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            };
+            path.canonicalize().map_err(|source| BundleError::Read {
+                path: path.to_owned(),
+                source,
+            })
+        };
+        let (folder, main) = (real(folder)?, real(main)?);
+        let mut modules = vec![Module {
+            name: name_below(&folder, &main),
+            path: main.clone(),
+            kind: ModuleKind::EsModule,
+        }];
+        let mut others = Vec::new();
+        collect(&folder, &folder, &kind, &mut others)?;
+        others.sort_by(|a, b| a.name.cmp(&b.name));
+        others.retain(|module| module.path != main);
+        modules.extend(others);
+        Self::of_modules(modules)
+    }
+
+    /// Every module below a directory, by name.
+    pub(super) fn files(directory: &Path) -> Result<Vec<Module>, BundleError> {
+        let mut modules = Vec::new();
+        collect(directory, directory, &usual_kind, &mut modules)?;
+        modules.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(modules)
+    }
+
+    /// The bundle of these modules, of which the first is the main one.
+    pub(super) fn of_modules(modules: Vec<Module>) -> Result<Self, BundleError> {
+        let source = match modules.first() {
+            Some(main) => {
+                std::fs::read_to_string(&main.path).map_err(|source| BundleError::Read {
+                    path: main.path.clone(),
+                    source,
+                })?
+            }
+            None => String::new(),
+        };
         Ok(Self {
             syntax: syntax(&source),
             modules,
+            folder: None,
         })
     }
 }
 
+/// What a module is called: its path below the worker's folder, with slashes.
+fn name_below(folder: &Path, path: &Path) -> String {
+    let name = path.strip_prefix(folder).unwrap_or(path);
+    name.to_string_lossy().into_owned()
+}
+
 /// What a link leads to becomes a part of the worker, and goes to Cloudflare with it: nothing outside of its directory may.
-fn collect(root: &Path, directory: &Path, modules: &mut Vec<Module>) -> Result<(), BundleError> {
+fn collect(
+    root: &Path,
+    directory: &Path,
+    kind_of: &dyn Fn(&Path) -> Option<ModuleKind>,
+    modules: &mut Vec<Module>,
+) -> Result<(), BundleError> {
     let read_error = |path: &Path| {
         let path = path.to_owned();
         move |source| BundleError::Read { path, source }
@@ -123,7 +206,11 @@ fn collect(root: &Path, directory: &Path, modules: &mut Vec<Module>) -> Result<(
         let entry = entry.map_err(read_error(directory))?;
         let path = entry.path();
         let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        let kind = kind(&path);
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        if NO_CODE.iter().any(|skipped| name.ends_with(skipped)) {
+            continue;
+        }
+        let kind = kind_of(name);
         if is_link && (kind.is_some() || path.is_dir()) {
             let target = path.canonicalize().map_err(read_error(&path))?;
             if !target.starts_with(root) || directory.starts_with(&target) {
@@ -131,12 +218,10 @@ fn collect(root: &Path, directory: &Path, modules: &mut Vec<Module>) -> Result<(
             }
         }
         if path.is_dir() {
-            collect(root, &path, modules)?;
-        } else if let Some(kind) = kind
-            && let Ok(name) = path.strip_prefix(root)
-        {
+            collect(root, &path, kind_of, modules)?;
+        } else if let Some(kind) = kind {
             modules.push(Module {
-                name: name.to_string_lossy().into_owned(),
+                name: name_below(root, &path),
                 path,
                 kind,
             });
@@ -145,8 +230,11 @@ fn collect(root: &Path, directory: &Path, modules: &mut Vec<Module>) -> Result<(
     Ok(())
 }
 
+/// Folders without modules of the worker.
+const NO_CODE: [&str; 3] = ["node_modules", ".git", ".wrangler"];
+
 /// Files of other kinds (source maps, package.json, a README) are no modules.
-fn kind(path: &Path) -> Option<ModuleKind> {
+fn usual_kind(path: &Path) -> Option<ModuleKind> {
     match path.extension()?.to_str()? {
         "js" | "mjs" => Some(ModuleKind::EsModule),
         "wasm" => Some(ModuleKind::Wasm),

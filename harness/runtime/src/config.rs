@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::Path};
 
-use edgeproof_ground::runtime_headers::{CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER};
+use edgeproof_ground::runtime_headers::{
+    CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, WORKERS_CACHE_NAMESPACE,
+};
 
-use super::bundle::{Bundle, Module, ModuleKind, Syntax};
-
-/// The date whose runtime behaviour workers get (Workers compatibility dates).
-pub const COMPATIBILITY_DATE: &str = "2026-11-01";
+use super::{
+    bundle::{Bundle, Module, ModuleKind, Syntax},
+    compatibility::COMPATIBILITY_DATE,
+};
 
 /// One worker to run.
 #[derive(Clone, Debug)]
@@ -29,20 +31,20 @@ pub struct WorkerConfig {
 pub struct WorkerOptions {
     /// Variables that are JSON, as its text.
     pub json_variables: BTreeMap<String, String>,
-    /// The date whose runtime behaviour it wants, such as `2026-11-01`; one that is later than this runtime knows gets
-    /// the latest it knows.
+    /// The date whose runtime behaviour it wants, such as `2026-11-01`. With one that is later than this runtime knows the
+    /// runtime does not start, and says which is the newest.
     pub compatibility_date: Option<String>,
     /// Single changes of the runtime that it wants, whatever the date.
     pub compatibility_flags: Vec<String>,
+    /// Whether a cache is in front of it, which it may purge.
+    pub has_cache: bool,
 }
 
 impl WorkerOptions {
     fn compatibility_date(&self) -> &str {
-        match self.compatibility_date.as_deref() {
-            // Dates of this form sort as texts.
-            Some(date) if date < COMPATIBILITY_DATE => date,
-            _ => COMPATIBILITY_DATE,
-        }
+        self.compatibility_date
+            .as_deref()
+            .unwrap_or(COMPATIBILITY_DATE)
     }
 }
 
@@ -87,6 +89,11 @@ fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
     match worker.bundle.syntax {
         Syntax::Module => {
             text.push_str("  modules = [\n");
+            if worker.options.has_cache
+                && let Some(main) = worker.bundle.modules.first()
+            {
+                let _ = writeln!(text, "    {},", render_with_cache(main));
+            }
             for module in &worker.bundle.modules {
                 let _ = writeln!(text, "    {},", render_module(module));
             }
@@ -125,12 +132,27 @@ fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
     );
 }
 
+/// A main module that gives its handler the cache in front of it, and is the worker's own otherwise.
+fn render_with_cache(main: &Module) -> String {
+    let import = format!("./{}", main.name.trim_start_matches("./"));
+    let import = serde_json::Value::from(import).to_string();
+    let code = include_str!("workers_cache.js")
+        .replace("\"MAIN\"", &import)
+        .replace("NAMESPACE", WORKERS_CACHE_NAMESPACE);
+    format!(
+        "( name = \"edgeproof-workers-cache.js\", esModule = {} )",
+        quote(&code)
+    )
+}
+
 fn render_module(module: &Module) -> String {
     let kind = match module.kind {
         ModuleKind::EsModule => "esModule",
         ModuleKind::Wasm => "wasm",
         ModuleKind::Text => "text",
         ModuleKind::Data => "data",
+        ModuleKind::CommonJs => "commonJsModule",
+        ModuleKind::Json => "json",
     };
     format!(
         "( name = {}, {kind} = {} )",

@@ -10,15 +10,21 @@
 )]
 
 mod bundle;
+mod compatibility;
 mod config;
 mod log;
+mod project;
 mod runtime_log;
 mod source_maps;
 mod workerd;
 
 pub use bundle::{Bundle, BundleError, Module, ModuleKind, Syntax};
-pub use config::{COMPATIBILITY_DATE, WorkerConfig, WorkerOptions};
+pub use compatibility::{
+    COMPATIBILITY_DATE, DateError, NEWEST_COMPATIBILITY_DATE, check as check_compatibility_date,
+};
+pub use config::{WorkerConfig, WorkerOptions};
 pub use log::{LogLevel, LogLine, LogSource};
+pub use project::{MissingBinding, Project, ProjectError};
 pub use runtime_log::RuntimeLog;
 pub use workerd::{Runtime, RuntimeError};
 

@@ -37,6 +37,7 @@ const CONTROL_DESCRIPTOR: i32 = 0;
 pub struct Runtime {
     child: Child,
     sockets: HashMap<String, SocketAddr>,
+    inspector: Option<SocketAddr>,
     log: RuntimeLog,
     /// Configuration files; the runtime reads them only at its start, `--keep` leaves them readable.
     _directory: ScratchDirectory,
@@ -72,12 +73,24 @@ impl Runtime {
     /// # Errors
     /// When the process cannot be started, or ends or stays silent instead of listening.
     pub async fn start(workerd: &Path, workers: &[WorkerConfig]) -> Result<Self, RuntimeError> {
+        Self::start_with(workerd, workers, false).await
+    }
+
+    /// The same, where `inspect` opens a port for DevTools: see [`Runtime::inspector`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn start_with(
+        workerd: &Path,
+        workers: &[WorkerConfig],
+        inspect: bool,
+    ) -> Result<Self, RuntimeError> {
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-runtime-")
             .map_err(RuntimeError::Start)?;
         let file = directory.path().join("config.capnp");
         write_private(&file, config::render(workers)).map_err(RuntimeError::Start)?;
 
-        let (mut child, control) = spawn(workerd, &file).map_err(RuntimeError::Start)?;
+        let (mut child, control) = spawn(workerd, &file, inspect).map_err(RuntimeError::Start)?;
         let log = RuntimeLog::new(SourceMaps::of(workers));
         if let Some(stdout) = child.stdout() {
             log.follow(stdout);
@@ -87,8 +100,8 @@ impl Runtime {
         }
 
         let control = BufReader::new(control).lines();
-        let listening = listening(control, workers.len());
-        let sockets = tokio::time::timeout(START_LIMIT, listening)
+        let listening = listening(control, workers.len(), inspect);
+        let (sockets, inspector) = tokio::time::timeout(START_LIMIT, listening)
             .await
             .map_err(|_| RuntimeError::Silent(log.texts()))?
             .map_err(RuntimeError::Start)?;
@@ -101,6 +114,7 @@ impl Runtime {
         Ok(Self {
             child,
             sockets,
+            inspector,
             log,
             _directory: directory,
         })
@@ -114,6 +128,11 @@ impl Runtime {
     /// Where each worker takes plain HTTP/1.1 requests, by worker name.
     pub fn addresses(&self) -> &HashMap<String, SocketAddr> {
         &self.sockets
+    }
+
+    /// Where DevTools find the workers, where that was asked for.
+    pub fn inspector(&self) -> Option<SocketAddr> {
+        self.inspector
     }
 
     /// The process id, for measurements.
@@ -146,7 +165,7 @@ impl Runtime {
     }
 }
 
-fn spawn(workerd: &Path, config: &Path) -> io::Result<(Child, pipe::Receiver)> {
+fn spawn(workerd: &Path, config: &Path, inspect: bool) -> io::Result<(Child, pipe::Receiver)> {
     let (control, report) = io::pipe()?;
     let mut command = tokio::process::Command::new(workerd);
     command
@@ -156,6 +175,7 @@ fn spawn(workerd: &Path, config: &Path) -> io::Result<(Child, pipe::Receiver)> {
         .arg(format!("--control-fd={CONTROL_DESCRIPTOR}"))
         // With it an uncaught exception is logged with its stack.
         .arg("--verbose")
+        .args(inspect.then_some("--inspector-addr=127.0.0.1:0"))
         .arg(config)
         .env_clear()
         .env("TZ", "UTC")
@@ -170,19 +190,24 @@ fn spawn(workerd: &Path, config: &Path) -> io::Result<(Child, pipe::Receiver)> {
 async fn listening(
     mut control: Lines<BufReader<pipe::Receiver>>,
     expected: usize,
-) -> io::Result<HashMap<String, SocketAddr>> {
-    let mut sockets = HashMap::new();
-    while sockets.len() < expected
+    inspect: bool,
+) -> io::Result<(HashMap<String, SocketAddr>, Option<SocketAddr>)> {
+    let (mut sockets, mut inspector) = (HashMap::new(), None);
+    while (sockets.len() < expected || (inspect && inspector.is_none()))
         && let Some(line) = control.next_line().await?
     {
-        if let Ok(event) = serde_json::from_str::<ControlEvent>(&line)
-            && event.event == "listen"
-        {
+        if let Ok(event) = serde_json::from_str::<ControlEvent>(&line) {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, event.port));
-            sockets.insert(event.socket, address);
+            match event.event.as_str() {
+                "listen" => {
+                    sockets.insert(event.socket, address);
+                }
+                "listen-inspector" => inspector = Some(address),
+                _ => {}
+            }
         }
     }
-    Ok(sockets)
+    Ok((sockets, inspector))
 }
 #[cfg(test)]
 mod tests {

@@ -124,7 +124,14 @@ fn below_own(file: &DeploymentFile, content: &YamlNode) -> YamlNode {
     if let Some(worker) = deployment.worker {
         entries.push(("worker", text(&["worker"], worker)));
     }
-    for key in ["failure_mode", "ruleset", "coverage", "origin_secret"] {
+    for key in [
+        "failure_mode",
+        "ruleset",
+        "coverage",
+        "origin_secret",
+        "compatibility_date",
+        "compatibility_flags",
+    ] {
         entries.extend(content.get(key).map(|node| (key, node.clone())));
     }
     if let Some(wallarm) = content.get("wallarm") {

@@ -11,7 +11,7 @@ use edgeproof_ground::{
 };
 use edgeproof_internet::Fault;
 use edgeproof_rig as rig;
-use edgeproof_runtime::Bundle;
+use edgeproof_runtime::{Project, check_compatibility_date};
 use scraper::Selector;
 
 use super::{
@@ -29,10 +29,16 @@ const LARGEST_HEADERS: usize = 16 << 20;
 pub(super) type Workers = HashMap<String, Option<String>>;
 
 /// Everything that is not there.
-pub(super) fn missing(scenario: &Scenario, node: &YamlNode, workers: &mut Workers) -> Vec<Problem> {
+pub(super) fn missing(
+    scenario: &Scenario,
+    node: &YamlNode,
+    workers: &mut Workers,
+    allow_missing_bindings: bool,
+) -> Vec<Problem> {
     let mut existing = Existing {
         node,
         workers,
+        allow_missing_bindings,
         problems: Vec::new(),
     };
     let given = &scenario.given;
@@ -88,6 +94,8 @@ pub(super) fn missing(scenario: &Scenario, node: &YamlNode, workers: &mut Worker
 struct Existing<'a> {
     node: &'a YamlNode,
     workers: &'a mut Workers,
+    /// Whether workers may ask for what is not emulated.
+    allow_missing_bindings: bool,
     problems: Vec<Problem>,
 }
 
@@ -119,6 +127,18 @@ impl Existing<'_> {
     fn deployment(&mut self, path: &[&str], deployment: &Deployment) {
         if let Some(worker) = &deployment.worker {
             self.worker(&[path, &["worker"]].concat(), worker);
+        }
+        if let Some(Err(error)) = deployment
+            .compatibility_date
+            .as_deref()
+            .map(check_compatibility_date)
+        {
+            let help = "the runtime is the `workerd` of edgeproof; a later date takes a newer one";
+            self.problem(
+                &[path, &["compatibility_date"]].concat(),
+                error.to_string(),
+                help,
+            );
         }
         // A worker may be given patterns that it cannot read, but not the edge; a host that is no name is nobody's wish.
         let is_route = |error: &PatternError| {
@@ -162,11 +182,12 @@ impl Existing<'_> {
 
     fn worker(&mut self, path: &[&str], worker: &str) {
         let wrong = self.workers.entry(worker.to_owned()).or_insert_with(|| {
-            let read = Bundle::read(Path::new(worker));
+            let read = Project::read(Path::new(worker));
+            let read = read.and_then(|project| project.complete(self.allow_missing_bindings));
             read.err().map(|error| causes::with_causes(&error))
         });
         if let Some(message) = wrong.clone() {
-            let help = "`worker` names the folder of a worker, relative to this file";
+            let help = "`worker` names a worker, relative to this file: a folder, a script, or a configuration of wrangler";
             self.problem(path, message, help);
         }
     }

@@ -25,11 +25,13 @@ pub struct Outside {
     pub variables: Variables,
     /// Folders outside the scenarios' own that may be read.
     pub folders: Vec<PathBuf>,
+    /// Whether workers may ask for bindings that are not emulated.
+    pub allow_missing_bindings: bool,
 }
 
 /// The files of one scenario while they are read.
 pub(super) struct Files<'a> {
-    outside: &'a Outside,
+    pub(super) outside: &'a Outside,
     pub(super) sources: Sources,
     /// Everything that is wrong and does not stop the reading.
     pub(super) problems: Vec<Problem>,

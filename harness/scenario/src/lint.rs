@@ -110,6 +110,13 @@ const BUDGET: Lint = Lint {
                   cookies, or narrow their path so that they are not sent to the protected API.",
 };
 
+const CACHE: Lint = Lint {
+    id: "cache-in-front-of-protection",
+    explanation: "Workers Cache is in front of a worker that injects pages or protects a GET. What is stored is served without \
+                  running the worker: no identification, no filtering node, no decision for this visitor, and the same \
+                  content for every visitor and every host. A response without Cache-Control is stored for two hours. Leave the \
+                  cache off, or have the worker say `Cache-Control: private` wherever it decides.",
+};
 const NO_SCRIPT: Lint = Lint {
     id: "page-without-script",
     explanation: "A page that is no identification page calls a protected API. No script is in it, so the call carries no \
@@ -126,9 +133,9 @@ const HASHED: Lint = Lint {
 };
 
 /// Every kind of warning.
-pub const LINTS: [Lint; 16] = [
+pub const LINTS: [Lint; 17] = [
     EXACT, ZONES, MANY, NOTHING, SHARED, SHADOWED, UNROUTED, HEAD, PAGE, OUTRANKS, PREFIX,
-    COVERAGE, SECRET, BUDGET, NO_SCRIPT, HASHED,
+    COVERAGE, SECRET, CACHE, BUDGET, NO_SCRIPT, HASHED,
 ];
 
 /// What signals take of a request's headers, in bytes: 20 KB, as the vendor's documentation says.
@@ -191,6 +198,9 @@ pub fn lint(case: &Case) -> Vec<Problem> {
                 found.push((NOTHING, below(&[]), format!("`{name}` has no `{key}`")));
             }
         }
+        if let Some(message) = cached(deployment) {
+            found.push((CACHE, below(&["cache"]), message));
+        }
         for (other, theirs) in given.deployments.iter().filter(|(other, _)| *other < name) {
             for pattern in shared(deployment, theirs) {
                 let message = format!("`{pattern}` belongs to `{other}` as well");
@@ -207,6 +217,18 @@ pub fn lint(case: &Case) -> Vec<Problem> {
         .filter(|(lint, _, _)| !case.scenario.allow.iter().any(|id| id == lint.id))
         .map(|(lint, path, message)| problem(case, lint, &path, &message))
         .collect()
+}
+
+/// What a cache in front of the worker keeps from it.
+fn cached(deployment: &Deployment) -> Option<String> {
+    let mut apis = deployment.protected_apis.iter();
+    let protected = apis.find(|api| api.method == http::Method::GET);
+    match (protected, deployment.identification_pages.first()) {
+        _ if !deployment.cache => None,
+        (Some(api), _) => Some(format!("`GET {}` is served past the worker", api.url)),
+        (None, Some(page)) => Some(format!("`{page}` is served past the worker")),
+        (None, None) => None,
+    }
 }
 
 /// A worker of its own kind, deployed beside or in place of the protection, or a connector without Flow.

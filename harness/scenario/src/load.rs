@@ -259,7 +259,7 @@ pub fn load_text(path: &Path, text: &str) -> Result<Vec<Case>, LoadError> {
 fn of_process() -> Outside {
     Outside {
         variables: Variables::of_process(),
-        folders: Vec::new(),
+        ..Outside::default()
     }
 }
 
@@ -299,7 +299,9 @@ fn combined(
             problems.extend(unknown_names(scenario, &finished));
             problems.extend(depends::unknown(path, scenario, &finished));
         }
-        problems.extend(existing::missing(scenario, &finished, &mut files.workers));
+        let allows = files.outside.allow_missing_bindings;
+        let missing = existing::missing(scenario, &finished, &mut files.workers, allows);
+        problems.extend(missing);
     }
     files.problems.extend(problems);
     (node, scenario)

@@ -104,6 +104,8 @@ pub struct Binding {
     pub kind: String,
     /// The value of a variable; secrets are never told.
     pub text: Option<String>,
+    /// The value of a variable that is JSON.
+    pub json: Option<serde_json::Value>,
 }
 
 /// A route of a zone.
@@ -628,17 +630,22 @@ impl ApiError {
     }
 }
 
-/// The variables among the bindings.
+impl Binding {
+    /// Whether it is a variable, whose value is told.
+    pub(crate) fn is_variable(&self) -> bool {
+        matches!(self.kind.as_str(), "plain_text" | "json")
+    }
+}
+
+/// The variables among the bindings, those that are JSON as its text.
 pub(crate) fn variables(bindings: &[Binding]) -> BTreeMap<String, String> {
-    bindings
-        .iter()
-        .filter(|binding| binding.kind == "plain_text")
-        .map(|binding| {
-            (
-                binding.name.clone(),
-                binding.text.clone().unwrap_or_default(),
-            )
-        })
+    let variables = bindings.iter().filter(|binding| binding.is_variable());
+    let value = |binding: &Binding| match &binding.json {
+        Some(json) => json.to_string(),
+        None => binding.text.clone().unwrap_or_default(),
+    };
+    variables
+        .map(|binding| (binding.name.clone(), value(binding)))
         .collect()
 }
 

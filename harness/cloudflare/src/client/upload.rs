@@ -1,12 +1,12 @@
 //! A worker as it is uploaded: its modules, and what Cloudflare is to know of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
-use edgeproof_runtime::{Bundle, BundleError, COMPATIBILITY_DATE, ModuleKind, Syntax};
+use edgeproof_runtime::{COMPATIBILITY_DATE, ModuleKind, Project, ProjectError, Syntax};
 use serde_json::{Value as Json, json};
 
 use super::{multipart::Form, secret::Secret};
@@ -17,14 +17,24 @@ pub struct Upload {
     syntax: Syntax,
     /// The main module first.
     modules: Vec<(String, &'static str, Bytes)>,
+    /// The date whose runtime behaviour it wants; the usual one where it is absent.
+    compatibility_date: Option<String>,
+    /// Single changes of the runtime that it wants.
+    compatibility_flags: Vec<String>,
 }
 
 /// Why a worker cannot be uploaded.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// The directory holds no worker.
+    /// There is no worker at the path.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Project(#[from] ProjectError),
+    /// Its project says more than its code, a date and flags.
+    #[error(
+        "the worker's own configuration has {}, which would not be deployed; deploy it with wrangler, or name its built folder",
+        .0.join(", ")
+    )]
+    Configured(Vec<String>),
     /// A module cannot be read.
     #[error("{} could not be read", path.display())]
     Read {
@@ -40,6 +50,8 @@ pub enum UploadError {
 pub struct Metadata {
     /// Variables, in the clear.
     pub variables: BTreeMap<String, String>,
+    /// Which of the variables are JSON, as its text.
+    pub json: BTreeSet<String>,
     /// Secrets and their values.
     pub secrets: BTreeMap<String, Secret>,
     /// Secrets that stay what they are in a version of the worker: their names, and the version.
@@ -49,12 +61,23 @@ pub struct Metadata {
 }
 
 impl Upload {
-    /// Reads the worker in a directory.
+    /// Reads the worker at a path.
     ///
     /// # Errors
-    /// When it holds no worker, or a module cannot be read.
-    pub fn read(directory: &Path) -> Result<Self, UploadError> {
-        let bundle = Bundle::read(directory)?;
+    /// When there is none, a module cannot be read, or its project says what would not be deployed.
+    pub fn read(path: &Path) -> Result<Self, UploadError> {
+        let project = Project::read(path)?.complete(false)?;
+        let variables = project
+            .variables
+            .keys()
+            .chain(project.options.json_variables.keys());
+        let mut configured: Vec<String> = variables.map(|name| format!("`{name}`")).collect();
+        configured.extend(project.cpu_ms.map(|_| "`limits`".to_owned()));
+        configured.extend(project.cache.then(|| "`cache`".to_owned()));
+        if !configured.is_empty() {
+            return Err(UploadError::Configured(configured));
+        }
+        let bundle = project.bundle;
         let mut modules = Vec::new();
         for module in bundle.modules {
             let content = std::fs::read(&module.path).map_err(|source| UploadError::Read {
@@ -67,16 +90,28 @@ impl Upload {
                 (_, ModuleKind::Wasm) => "application/wasm",
                 (_, ModuleKind::Text) => "text/plain",
                 (_, ModuleKind::Data) => "application/octet-stream",
+                (_, ModuleKind::CommonJs) => "application/javascript",
+                (_, ModuleKind::Json) => "application/json",
             };
             modules.push((module.name, content_type, content.into()));
         }
         Ok(Self {
             syntax: bundle.syntax,
             modules,
+            compatibility_date: project.options.compatibility_date,
+            compatibility_flags: project.options.compatibility_flags,
         })
     }
 
-    /// What tells two workers apart: 16 hexadecimal digits over names and contents.
+    /// The same with another date, or other flags.
+    #[must_use]
+    pub fn compatible(mut self, date: Option<String>, flags: Option<Vec<String>>) -> Self {
+        self.compatibility_date = date.or(self.compatibility_date);
+        self.compatibility_flags = flags.unwrap_or(self.compatibility_flags);
+        self
+    }
+
+    /// What tells two workers apart: 16 hexadecimal digits over names and contents, and what it wants of the runtime.
     pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for (name, _, content) in &self.modules {
@@ -84,6 +119,14 @@ impl Upload {
                 hasher.update(&(part.len() as u64).to_le_bytes());
                 hasher.update(part);
             }
+        }
+        let wanted = self
+            .compatibility_date
+            .iter()
+            .chain(&self.compatibility_flags);
+        for part in wanted {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
         }
         hasher.finalize().to_hex()[..16].to_owned()
     }
@@ -101,8 +144,16 @@ impl Upload {
 
     fn metadata(&self, metadata: &Metadata) -> Json {
         let variables = metadata.variables.iter();
-        let variables =
-            variables.map(|(name, text)| json!({"type": "plain_text", "name": name, "text": text}));
+        let variables = variables.map(|(name, text)| {
+            let json = metadata
+                .json
+                .contains(name)
+                .then(|| serde_json::from_str::<Json>(text));
+            match json {
+                Some(Ok(value)) => json!({"type": "json", "name": name, "json": value}),
+                _ => json!({"type": "plain_text", "name": name, "text": text}),
+            }
+        });
         let secrets = metadata.secrets.iter().map(
             |(name, text)| json!({"type": "secret_text", "name": name, "text": text.reveal()}),
         );
@@ -118,8 +169,8 @@ impl Upload {
         json!({
             main_key: main.unwrap_or_default(),
             "bindings": bindings,
-            "compatibility_date": COMPATIBILITY_DATE,
-            "compatibility_flags": [],
+            "compatibility_date": self.compatibility_date.as_deref().unwrap_or(COMPATIBILITY_DATE),
+            "compatibility_flags": self.compatibility_flags,
             "keep_bindings": [],
             "annotations": {"workers/message": metadata.message},
         })

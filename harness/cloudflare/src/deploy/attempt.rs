@@ -199,6 +199,7 @@ impl<'a> Attempt<'a> {
         };
         Metadata {
             variables,
+            json: desired.json.clone(),
             message: mark.message(),
             ..Metadata::default()
         }

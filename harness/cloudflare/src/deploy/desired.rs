@@ -21,6 +21,8 @@ pub(super) struct Desired {
     /// Every host that a route is for.
     pub(super) hosts: BTreeSet<String>,
     pub(super) variables: BTreeMap<String, String>,
+    /// Which of them are JSON.
+    pub(super) json: BTreeSet<String>,
     pub(super) routes: BTreeSet<String>,
     pub(super) upload: Upload,
     /// The hash of the modules.
@@ -39,15 +41,23 @@ impl Desired {
             secret: "",
         };
         let deployment = file.deployment();
-        let Expansion { variables, routes } =
-            expand(&file.name, &deployment, keys, file.ruleset.as_deref());
+        let Expansion {
+            variables,
+            json,
+            routes,
+            ..
+        } = expand(&file.name, &deployment, keys, file.ruleset.as_deref());
         let uncovered = deployment.uncovered_hosts();
-        let upload = Upload::read(worker)?;
+        let upload = Upload::read(worker)?.compatible(
+            file.compatibility_date.clone(),
+            file.compatibility_flags.clone(),
+        );
         Ok(Self {
             worker: file.name.clone(),
             zone: file.zone.clone(),
             hosts: routes.iter().map(|route| host(route)).collect(),
             variables,
+            json,
             routes: routes.into_iter().collect(),
             bundle: upload.hash(),
             upload,

@@ -56,8 +56,13 @@ pub struct DeploymentFile {
     pub wallarm: Option<Wallarm>,
     /// What the worker writes to its log; default: `error`.
     pub log_level: Option<LogLevel>,
-    /// A directory with a built worker, relative to this file's folder. Default: the worker of this repository.
+    /// A worker, relative to this file's folder: a folder, a script, or a configuration of wrangler without variables.
+    /// Default: the worker of this repository.
     pub worker: Option<PathBuf>,
+    /// The date whose runtime behaviour the worker gets. Default: its own, or else a recent one.
+    pub compatibility_date: Option<String>,
+    /// Single changes of the runtime. Default: the worker's own.
+    pub compatibility_flags: Option<Vec<String>>,
 }
 
 /// Which traffic goes through a filtering node, and how.
@@ -188,6 +193,8 @@ impl DeploymentFile {
             ruleset: self.ruleset.clone(),
             coverage: self.coverage,
             origin_secret: self.origin_secret.clone(),
+            compatibility_date: self.compatibility_date.clone(),
+            compatibility_flags: self.compatibility_flags.clone(),
             wallarm: self.wallarm.as_ref().map(Wallarm::connector),
             variables,
             ..Deployment::default()

@@ -226,7 +226,7 @@ fn edit(plan: &mut Plan, desired: &Desired, script: &CurrentScript, public: &str
         }
     }
     let others = script.version.bindings.iter();
-    for binding in others.filter(|other| other.kind != "plain_text" && other.name != SECRET_KEY) {
+    for binding in others.filter(|other| !other.is_variable() && other.name != SECRET_KEY) {
         plan.changes.push(Change::Binding {
             name: binding.name.clone(),
             kind: binding.kind.clone(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use edgeproof_document::{node::YamlNode, problem::Problem};
 use edgeproof_edge::Normalization;
 use edgeproof_ground::{international, pattern::Pattern};
+use edgeproof_runtime::check_compatibility_date;
 
 use super::file::DeploymentFile;
 
@@ -20,6 +21,14 @@ pub(super) fn broken(file: &DeploymentFile, node: &YamlNode) -> Vec<Problem> {
     found.name(&file.name);
     found.zone(&file.zone);
     found.ruleset(file.ruleset.as_deref());
+    if let Some(Err(error)) = file
+        .compatibility_date
+        .as_deref()
+        .map(check_compatibility_date)
+    {
+        let help = "a later date takes a newer runtime, which comes with a newer edgeproof";
+        found.problem(&["compatibility_date"], error.to_string(), help);
+    }
     let pages = file.pages();
     let apis = file.protected_apis.iter();
     let apis: Vec<_> = apis.map(|api| api.protected(&file.zone)).collect();

@@ -17,6 +17,7 @@ use super::{
     error::ApiError,
     ids::{fresh_id, fresh_uuid, stable_id},
     limits::WorkersPlan,
+    neighbours::{OtherAccount, ZoneStatus},
     settings::{AccountSettings, Record, ZoneSettings},
 };
 
@@ -29,6 +30,7 @@ pub(super) struct Account {
     pub(super) subdomain: Option<String>,
     pub(super) tokens: IndexMap<String, Token>,
     pub(super) zones: Vec<Zone>,
+    pub(super) others: Vec<OtherAccount>,
     pub(super) scripts: BTreeMap<String, Script>,
     pub(super) clock: Clock,
 }
@@ -38,6 +40,7 @@ pub(super) struct Account {
 pub(super) struct Zone {
     pub(super) id: String,
     pub(super) name: String,
+    pub(super) status: ZoneStatus,
     pub(super) records: Vec<(String, Record)>,
     /// Custom domains: host names that a worker serves by itself, each with the worker.
     pub(super) custom_domains: BTreeMap<String, String>,
@@ -79,8 +82,16 @@ pub(super) struct Version {
     pub(super) options: WorkerOptions,
     /// Milliseconds of processor time that one invocation may take.
     pub(super) cpu_ms: Option<u64>,
+    pub(super) cache: Option<Cache>,
     pub(super) usage_model: String,
     pub(super) annotations: Map<String, Value>,
+}
+
+/// The cache in front of a version (Workers Cache).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cache {
+    /// Whether its responses are those of every version that says so.
+    pub(super) across_versions: bool,
 }
 
 /// What was uploaded to run.
@@ -129,12 +140,18 @@ impl Account {
                 .iter()
                 .map(|zone| {
                     let further = settings.records.get(&zone.name);
-                    Zone::new(
-                        zone,
-                        zone.records.iter().chain(further.into_iter().flatten()),
-                    )
+                    let records = zone.records.iter().chain(further.into_iter().flatten());
+                    Zone {
+                        status: settings
+                            .zone_status
+                            .get(&zone.name)
+                            .copied()
+                            .unwrap_or_default(),
+                        ..Zone::new(zone, records)
+                    }
                 })
                 .collect(),
+            others: settings.other_accounts.clone(),
             scripts: BTreeMap::new(),
             clock: settings.clock.clone(),
         }
@@ -165,14 +182,27 @@ impl Account {
         self.zones
             .iter()
             .find(|zone| zone.id == id)
-            .ok_or_else(|| ApiError::no_such_object(&format!("/zones/{id}")))
+            .ok_or_else(|| self.no_such_zone(id))
+    }
+
+    /// Where a zone is another account's, its contents are not emulated.
+    fn no_such_zone(&self, id: &str) -> ApiError {
+        let is_others = self.others.iter().any(|other| {
+            let mut zones = other.zones.keys();
+            zones.any(|zone| other.zone_id(zone) == id)
+        });
+        match is_others {
+            true => ApiError::not_emulated("what is in a zone of another account"),
+            false => ApiError::no_such_object(&format!("/zones/{id}")),
+        }
     }
 
     pub(super) fn zone_mut(&mut self, id: &str) -> Result<&mut Zone, ApiError> {
-        self.zones
-            .iter_mut()
-            .find(|zone| zone.id == id)
-            .ok_or_else(|| ApiError::no_such_object(&format!("/zones/{id}")))
+        let index = self.zones.iter().position(|zone| zone.id == id);
+        match index {
+            Some(index) => Ok(&mut self.zones[index]),
+            None => Err(self.no_such_zone(id)),
+        }
     }
 
     /// The script of this name.
@@ -217,6 +247,7 @@ impl Zone {
                 .collect(),
             id,
             name: name.clone(),
+            status: ZoneStatus::default(),
             custom_domains: zone.custom_domains.clone(),
             routes: Vec::new(),
         }

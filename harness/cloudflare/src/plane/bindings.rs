@@ -42,6 +42,13 @@ impl Binding {
         }
     }
 
+    pub(super) fn json(name: &str, value: &Value) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: BindingValue::Json(value.clone()),
+        }
+    }
+
     pub(super) fn secret(name: &str, secret: Secret) -> Self {
         Self {
             name: name.to_owned(),

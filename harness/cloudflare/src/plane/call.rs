@@ -79,6 +79,9 @@ impl ApiCall {
         if !is_id(id) {
             return Err(ApiError::no_such_object(&self.path));
         }
+        if account.others.iter().any(|other| other.id() == id) {
+            return Err(ApiError::not_emulated("what is in another account"));
+        }
         if id != account.id {
             return Err(ApiError::forbidden("the token is not for this account"));
         }

@@ -80,5 +80,6 @@ pub(super) fn write(code: &Code, directory: &Path) -> io::Result<Bundle> {
     Ok(Bundle {
         syntax: code.syntax,
         modules,
+        folder: None,
     })
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use edgeproof_edge as edge;
-use edgeproof_runtime::{self as runtime, Bundle, BundleError, ModuleKind, Syntax, WorkerOptions};
-use serde_json::Map;
+use edgeproof_runtime::{
+    self as runtime, Bundle, BundleError, ModuleKind, Project, ProjectError, Syntax, WorkerOptions,
+};
+use serde_json::{Map, Value};
 
 use super::{
-    account::{Account, Code, Module, Route, Version},
+    account::{Account, Cache, Code, Module, Route, Version},
     bindings::Binding,
     ids::fresh_uuid,
     secret::Secret,
@@ -20,9 +22,12 @@ const PASSES_ON: &str = "export default { fetch(request) { return fetch(request)
 /// Why something that is given cannot be in the account.
 #[derive(Debug, thiserror::Error)]
 pub enum GivenError {
-    /// Its directory is not that of a worker.
+    /// A module cannot be read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// There is no worker at its path.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A pattern is not one, or belongs to no zone or to another route.
     #[error(transparent)]
     Route(#[from] edge::RouteError),
@@ -33,13 +38,54 @@ pub enum GivenError {
 pub struct Placed {
     /// Its code; none runs `PASSES_ON`.
     pub bundle: Option<Bundle>,
-    /// Its variables.
+    /// Its variables that are texts.
     pub variables: BTreeMap<String, String>,
+    /// Its variables that are JSON.
+    pub json: BTreeMap<String, Value>,
     /// Its secrets.
     pub secrets: BTreeMap<String, Secret>,
+    /// The date whose runtime behaviour it wants.
+    pub compatibility_date: Option<String>,
+    /// Single changes of the runtime that it wants.
+    pub compatibility_flags: Vec<String>,
+    /// Milliseconds of processor time that one invocation may take.
+    pub cpu_ms: Option<u64>,
+    /// Whether Workers Cache is in front of it.
+    pub cache: bool,
 }
 
 impl Placed {
+    /// A worker with what its project says.
+    pub fn of(project: Project) -> Self {
+        let Project {
+            bundle,
+            variables,
+            secrets,
+            options,
+            cpu_ms,
+            cache,
+            ..
+        } = project;
+        let json = options.json_variables.into_iter();
+        let json = json.filter_map(|(name, text)| Some((name, serde_json::from_str(&text).ok()?)));
+        let (secret, variables) = variables
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(name, _)| secrets.contains(name));
+        let secret = secret.into_iter();
+        Self {
+            bundle: Some(bundle),
+            variables,
+            json: json.collect(),
+            secrets: secret
+                .map(|(name, value)| (name, Secret::new(value)))
+                .collect(),
+            compatibility_date: options.compatibility_date,
+            compatibility_flags: options.compatibility_flags,
+            cpu_ms,
+            cache,
+        }
+    }
+
     fn code(&self) -> Result<Code, BundleError> {
         let Some(bundle) = &self.bundle else {
             let main = Module {
@@ -78,6 +124,8 @@ fn content_type(kind: ModuleKind, syntax: Syntax) -> &'static str {
         (ModuleKind::Wasm, _) => "application/wasm",
         (ModuleKind::Text, _) => "text/plain",
         (ModuleKind::Data, _) => "application/octet-stream",
+        (ModuleKind::CommonJs, _) => "application/javascript",
+        (ModuleKind::Json, _) => "application/json",
     }
 }
 
@@ -86,16 +134,25 @@ impl Account {
     pub(super) fn place(&mut self, name: &str, placed: &Placed) -> Result<(), GivenError> {
         let variables = placed.variables.iter();
         let variables = variables.map(|(name, text)| Binding::text(name, text));
+        let json = placed.json.iter();
+        let json = json.map(|(name, value)| Binding::json(name, value));
         let secrets = placed.secrets.iter();
         let secrets = secrets.map(|(name, secret)| Binding::secret(name, secret.clone()));
         let version = Version {
-            cpu_ms: None,
+            cpu_ms: placed.cpu_ms,
+            cache: placed.cache.then_some(Cache {
+                across_versions: false,
+            }),
             id: fresh_uuid(),
             created_on: self.now(),
             source: "api",
             code: placed.code()?.into(),
-            bindings: variables.chain(secrets).collect(),
-            options: WorkerOptions::default(),
+            bindings: variables.chain(json).chain(secrets).collect(),
+            options: WorkerOptions {
+                compatibility_date: placed.compatibility_date.clone(),
+                compatibility_flags: placed.compatibility_flags.clone(),
+                ..WorkerOptions::default()
+            },
             usage_model: "standard".to_owned(),
             annotations: Map::new(),
         };

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use edgeproof_runtime::WorkerOptions;
+use edgeproof_runtime::{WorkerOptions, check_compatibility_date};
 use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    account::Cache,
     error::ApiError,
     limits::{CPU_MS, WorkersPlan},
 };
@@ -25,10 +26,24 @@ pub(super) struct Metadata {
     pub(super) usage_model: Option<String>,
     pub(super) annotations: Map<String, Value>,
     pub(super) limits: Limits,
+    cache_options: CacheOptions,
     exports: Map<String, Value>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
+
+/// Workers Cache in front of the entrypoints that say nothing of it themselves.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CacheOptions {
+    enabled: bool,
+    cross_version_cache: bool,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// The entrypoint that routes run.
+const DEFAULT_ENTRYPOINT: &str = "default";
 
 /// What one invocation may take.
 #[derive(Debug, Default, Deserialize)]
@@ -64,7 +79,17 @@ impl Metadata {
             json_variables: BTreeMap::new(),
             compatibility_date: Some(date.unwrap_or(FIRST_COMPATIBILITY_DATE).to_owned()),
             compatibility_flags: self.compatibility_flags.clone(),
+            has_cache: false,
         }
+    }
+
+    /// Workers Cache in front of the entrypoint that routes run.
+    pub(super) fn cache(&self) -> Option<Cache> {
+        let own = self.exports.get(DEFAULT_ENTRYPOINT);
+        let own = own.and_then(|export| export["cache"]["enabled"].as_bool());
+        own.unwrap_or(self.cache_options.enabled).then_some(Cache {
+            across_versions: self.cache_options.cross_version_cache,
+        })
     }
 
     /// The kinds of bindings that stay although the upload does not have them: what it says, or secrets. Older versions of
@@ -103,13 +128,16 @@ impl Metadata {
     pub(super) fn check(&self, plan: WorkersPlan) -> Result<(), ApiError> {
         let members = self.others.iter().map(|(key, value)| (key.clone(), value));
         let exports = self.exports.iter();
-        let exports = exports.filter(|(_, export)| !is_plain_entrypoint(export));
+        let exports = exports.filter(|(name, export)| !is_plain_entrypoint(name, export));
         let exports = exports.map(|(name, export)| (format!("exports.{name}"), export));
+        let cache = self.cache_options.others.iter();
+        let cache = cache.map(|(key, value)| (format!("cache_options.{key}"), value));
         let limits = self.limits.others.iter();
         let limits = limits.map(|(key, value)| (format!("limits.{key}"), value));
         let mut unknown = members
             .filter(|(key, _)| !WITHOUT_EFFECT.contains(&key.as_str()))
             .chain(exports)
+            .chain(cache)
             .chain(limits)
             .filter(|(_, value)| says_something(value));
         if let Some((key, _)) = unknown.next() {
@@ -138,12 +166,17 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
-/// An entrypoint as every worker has one: without a cache of its own.
-fn is_plain_entrypoint(export: &Value) -> bool {
-    export["type"] == json!("worker") && !says_something(&export["cache"])
+/// An entrypoint as every worker has one. Only the default one is run, so no other has a cache.
+fn is_plain_entrypoint(name: &str, export: &Value) -> bool {
+    let mut settings = export["cache"].as_object().into_iter().flat_map(Map::keys);
+    let has_plain_cache = match name {
+        DEFAULT_ENTRYPOINT => settings.all(|key| key == "enabled"),
+        _ => !says_something(&export["cache"]),
+    };
+    export["type"] == json!("worker") && has_plain_cache
 }
 
-/// The date as Cloudflare checks it. That the runtime has no later one it says itself.
+/// The date as Cloudflare checks it, and that the runtime here knows it.
 fn check_date(date: Option<&str>) -> Result<(), ApiError> {
     let Some(written) = date else {
         return Ok(());
@@ -159,6 +192,8 @@ fn check_date(date: Option<&str>) -> Result<(), ApiError> {
         Some(_) if date > today => Err(ApiError::invalid_script(format!(
             "Can't set compatibility date in the future: {written}"
         ))),
-        Some(_) => Ok(()),
+        // Cloudflare would take it.
+        Some(_) => check_compatibility_date(written)
+            .map_err(|error| ApiError::invalid_script(error.to_string())),
     }
 }

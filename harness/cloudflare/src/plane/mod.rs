@@ -34,6 +34,7 @@ mod given;
 mod ids;
 mod limits;
 mod metadata;
+mod neighbours;
 mod routes;
 mod scripts;
 mod secret;
@@ -56,12 +57,13 @@ use std::{
 pub use access::{Group, Level, Permission, PermissionError, Token, TokenOwner, TokenStatus};
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge as edge;
-use edgeproof_runtime::Bundle;
+use edgeproof_runtime::Project;
 pub use fault::{ErrorFault, PlaneFault, PlaneFaultKind};
 pub use given::GivenError;
 pub use given::Placed;
 pub use ids::stable_id;
 pub use limits::{BINDING_NAME, SCRIPT_BYTES, SCRIPT_NAME, VARIABLE_BYTES, WorkersPlan};
+pub use neighbours::{OtherAccount, ZoneStatus};
 pub use secret::Secret;
 pub use settings::{AccountName, AccountSettings, Changes, GivenWorker, Record, ZoneSettings};
 pub use snapshot::{Change, Follower, Pending, RunningWorker, Snapshot};
@@ -221,12 +223,13 @@ impl ControlPlane {
 }
 
 fn place(account: &mut Account, name: &str, given: &GivenWorker) -> Result<(), GivenError> {
-    let bundle = given.worker.as_deref().map(Bundle::read).transpose()?;
-    let placed = Placed {
-        bundle,
-        variables: given.variables.clone(),
-        secrets: given.secrets.clone(),
+    let mut placed = match &given.worker {
+        Some(path) => Placed::of(Project::read(path)?.complete(false)?),
+        None => Placed::default(),
     };
+    placed.variables.extend(given.variables.clone());
+    placed.secrets.extend(given.secrets.clone());
+    placed.cache |= given.cache;
     account.place(name, &placed)?;
     let routes = given.routes.iter().map(|pattern| edge::Route {
         pattern: pattern.clone(),

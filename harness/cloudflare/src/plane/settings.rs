@@ -12,6 +12,7 @@ use super::{
     fault::PlaneFault,
     ids::{is_id, stable_id},
     limits::WorkersPlan,
+    neighbours::{OtherAccount, ZoneStatus},
     secret::Secret,
 };
 
@@ -33,6 +34,11 @@ pub struct AccountSettings {
     pub workers: BTreeMap<String, GivenWorker>,
     /// The subdomain of workers.dev.
     pub subdomain: Option<String>,
+    /// Zones of the account that are not active, each with its status. What the API tells of them is all that changes.
+    #[serde(deserialize_with = "international::by_name")]
+    pub zone_status: BTreeMap<String, ZoneStatus>,
+    /// Other accounts that the tokens see.
+    pub other_accounts: Vec<OtherAccount>,
     /// How long what is deployed takes to reach the edge, such as `5s`, on the rig's clock. Default: no time. In
     /// production it is seconds; Cloudflare publishes no number.
     pub propagation_delay: Option<Time>,
@@ -165,6 +171,8 @@ pub struct GivenWorker {
     pub variables: BTreeMap<String, String>,
     /// Its secrets.
     pub secrets: BTreeMap<String, Secret>,
+    /// Whether Workers Cache is in front of it.
+    pub cache: bool,
     /// Patterns of the routes that run it.
     pub routes: Vec<Pattern>,
 }

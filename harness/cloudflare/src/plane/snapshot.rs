@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_edge as edge;
+use edgeproof_edge::{self as edge, CacheInFront};
 use edgeproof_ground::clock::Clock;
 use edgeproof_runtime::{Bundle, WorkerOptions};
 use tokio::sync::watch;
@@ -39,6 +39,8 @@ pub struct RunningWorker {
     pub options: WorkerOptions,
     /// Milliseconds of processor time that one invocation may take.
     pub cpu_ms: Option<u64>,
+    /// Workers Cache in front of it.
+    pub cache: Option<CacheInFront>,
     code: Arc<Code>,
 }
 
@@ -49,6 +51,7 @@ impl PartialEq for RunningWorker {
             && self.variables == other.variables
             && self.options == other.options
             && self.cpu_ms == other.cpu_ms
+            && self.cache == other.cache
             && (Arc::ptr_eq(&self.code, &other.code) || self.code.etag == other.code.etag)
     }
 }
@@ -78,8 +81,14 @@ impl RunningWorker {
         let mut worker = Self {
             name: name.to_owned(),
             variables: BTreeMap::new(),
-            options: version.options.clone(),
+            options: WorkerOptions {
+                has_cache: version.cache.is_some(),
+                ..version.options.clone()
+            },
             cpu_ms: version.cpu_ms,
+            cache: version.cache.map(|cache| CacheInFront {
+                version: (!cache.across_versions).then(|| version.id.clone()),
+            }),
             code: Arc::clone(&version.code),
         };
         for binding in &version.bindings {

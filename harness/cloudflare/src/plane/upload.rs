@@ -158,12 +158,20 @@ fn code(metadata: &Metadata, mut parts: BTreeMap<String, Part>) -> Result<Code, 
             "No part of the form is called {main:?}, which is the `{key}`."
         ))
     })?;
-    let main = module(name, part)?.filter(|module| module.kind == ModuleKind::EsModule);
+    let main = module(name, part, syntax)?.map(|module| match module.kind {
+        // What a main module is, its metadata says.
+        ModuleKind::CommonJs => Module {
+            kind: ModuleKind::EsModule,
+            ..module
+        },
+        _ => module,
+    });
+    let main = main.filter(|module| module.kind == ModuleKind::EsModule);
     let main =
         main.ok_or_else(|| ApiError::invalid_script("The main module must be JavaScript."))?;
     let mut modules = vec![main];
     for (name, part) in parts {
-        modules.extend(module(name, part)?);
+        modules.extend(module(name, part, syntax)?);
     }
     if syntax == Syntax::ServiceWorker && modules.len() > 1 {
         return Err(ApiError::not_emulated(
@@ -174,7 +182,7 @@ fn code(metadata: &Metadata, mut parts: BTreeMap<String, Part>) -> Result<Code, 
 }
 
 /// A part as a module; nothing where it is not one, as a source map is not.
-fn module(name: String, part: Part) -> Result<Option<Module>, ApiError> {
+fn module(name: String, part: Part, syntax: Syntax) -> Result<Option<Module>, ApiError> {
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(ApiError::invalid_script(format!(
             "{name:?} is not the name of a module."
@@ -187,9 +195,12 @@ fn module(name: String, part: Part) -> Result<Option<Module>, ApiError> {
         .unwrap_or_default()
         .trim();
     let kind = match essence {
-        "application/javascript+module" | "application/javascript" | "text/javascript" => {
-            ModuleKind::EsModule
-        }
+        "application/javascript+module" => ModuleKind::EsModule,
+        "application/javascript" | "text/javascript" => match syntax {
+            Syntax::Module => ModuleKind::CommonJs,
+            Syntax::ServiceWorker => ModuleKind::EsModule,
+        },
+        "application/json" => ModuleKind::Json,
         "application/wasm" => ModuleKind::Wasm,
         "text/plain" | "text/html" => ModuleKind::Text,
         "application/octet-stream" => ModuleKind::Data,
@@ -200,7 +211,7 @@ fn module(name: String, part: Part) -> Result<Option<Module>, ApiError> {
             )));
         }
     };
-    if matches!(kind, ModuleKind::EsModule | ModuleKind::Text)
+    if !matches!(kind, ModuleKind::Wasm | ModuleKind::Data)
         && std::str::from_utf8(&part.content).is_err()
     {
         return Err(ApiError::invalid_script(format!(

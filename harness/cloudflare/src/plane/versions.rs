@@ -41,6 +41,7 @@ pub(super) fn of_upload(
         code: upload.code.into(),
         options: metadata.options(),
         cpu_ms: metadata.limits.cpu_ms,
+        cache: metadata.cache(),
         usage_model: metadata
             .usage_model
             .unwrap_or_else(|| "standard".to_owned()),

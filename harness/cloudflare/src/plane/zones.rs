@@ -16,17 +16,48 @@ use super::{
 const USUAL: usize = 20;
 const MOST: usize = 50;
 
-fn shown(account: &Account, zone: &Zone) -> Value {
+/// A zone that a token can see, and whose it is.
+struct Seen<'a> {
+    id: String,
+    name: &'a str,
+    status: &'static str,
+    account: (String, &'a str),
+}
+
+/// The zones of other accounts first: nothing says in which order zones of one name are listed.
+fn all(account: &Account) -> impl Iterator<Item = Seen<'_>> {
+    let others = account.others.iter().flat_map(|other| {
+        other.zones.iter().map(|(name, status)| Seen {
+            id: other.zone_id(name),
+            name,
+            status: status.as_str(),
+            account: (other.id(), &other.name),
+        })
+    });
+    others.chain(account.zones.iter().map(|zone| own(account, zone)))
+}
+
+fn own<'a>(account: &'a Account, zone: &'a Zone) -> Seen<'a> {
+    Seen {
+        id: zone.id.clone(),
+        name: &zone.name,
+        status: zone.status.as_str(),
+        account: (account.id.clone(), &account.name),
+    }
+}
+
+fn shown(zone: &Seen<'_>) -> Value {
+    let (id, name) = &zone.account;
     json!({
         "id": zone.id,
         // Users of its API met international names in letters (wp-rocket#7012, nginx-ui#1914).
-        "name": international::in_letters(&zone.name),
-        "status": "active",
+        "name": international::in_letters(zone.name),
+        "status": zone.status,
         "paused": false,
         "type": "full",
-        "account": {"id": account.id, "name": account.name},
+        "account": {"id": id, "name": name},
         "name_servers": ["a.ns.example", "b.ns.example"],
-        "owner": {"id": account.id, "type": "organization", "name": account.name},
+        "owner": {"id": id, "type": "organization", "name": name},
         "plan": {"id": "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", "name": "Free Website"},
         "permissions": ["#zone:read"],
     })
@@ -48,32 +79,40 @@ pub(super) fn list(account: &Account, call: &ApiCall, token: &Token) -> Result<A
         return Err(ApiError::not_emulated("operators in the name of a zone"));
     }
     let page = call.page(USUAL, MOST)?;
-    let wanted = |zone: &&Zone| {
+    let wanted = |zone: &Seen<'_>| {
         call.parameter("name")
             .is_none_or(|name| international::host_or_as_written(name) == zone.name)
             && call
                 .parameter("account.id")
-                .is_none_or(|id| id == account.id)
+                .is_none_or(|id| id == zone.account.0)
             && call
                 .parameter("status")
-                .is_none_or(|status| status == "active")
-            && token.sees_zone(&zone.name)
+                .is_none_or(|status| status == zone.status)
+            && token.sees_zone(zone.name)
     };
-    let zones = account.zones.iter().filter(wanted);
-    Ok(page.of(zones.map(|zone| shown(account, zone)).collect()))
+    let zones = all(account).filter(wanted);
+    Ok(page.of(zones.map(|zone| shown(&zone)).collect()))
 }
 
 /// `GET /zones/{zone}`.
 pub(super) fn get(account: &Account, id: &str, token: &Token) -> Result<Answer, ApiError> {
-    let zone = account.zone(id)?;
-    if !token.sees_zone(&zone.name) {
+    let zone = all(account).find(|zone| zone.id == id);
+    let zone = zone.ok_or_else(|| ApiError::no_such_object(&format!("/zones/{id}")))?;
+    if !token.sees_zone(zone.name) {
         return Err(ApiError::unauthorized_resource());
     }
-    Ok(Answer::of(shown(account, zone)))
+    Ok(Answer::of(shown(&zone)))
 }
 
-fn shown_account(account: &Account) -> Value {
-    json!({"id": account.id, "name": account.name, "type": "standard"})
+/// Every account by id and name, the emulated one last.
+fn accounts_of(account: &Account) -> impl Iterator<Item = (String, &str)> {
+    let others = account.others.iter();
+    let others = others.map(|other| (other.id(), other.name.as_str()));
+    others.chain([(account.id.clone(), account.name.as_str())])
+}
+
+fn shown_account((id, name): (String, &str)) -> Value {
+    json!({"id": id, "name": name, "type": "standard"})
 }
 
 /// `GET /accounts`.
@@ -83,13 +122,13 @@ pub(super) fn accounts(
     token: &Token,
 ) -> Result<Answer, ApiError> {
     let page = call.page(USUAL, MOST)?;
-    let seen = token.sees_account().then(|| shown_account(account));
-    Ok(page.of(seen.into_iter().collect()))
+    let seen = accounts_of(account).filter(|_| token.sees_account());
+    Ok(page.of(seen.map(shown_account).collect()))
 }
 
 /// `GET /accounts/{account}`.
 pub(super) fn account(account: &Account) -> Answer {
-    Answer::of(shown_account(account))
+    Answer::of(shown_account((account.id.clone(), &account.name)))
 }
 
 /// `GET /memberships`.
@@ -100,11 +139,14 @@ pub(super) fn memberships(
 ) -> Result<Answer, ApiError> {
     token.require_memberships()?;
     let page = call.page(USUAL, MOST)?;
-    Ok(page.of(vec![json!({
-        "id": stable_id("membership", &account.name),
-        "status": "accepted",
-        "account": {"id": account.id, "name": account.name},
-    })]))
+    let shown = |(id, name): (String, &str)| {
+        json!({
+            "id": stable_id("membership", name),
+            "status": "accepted",
+            "account": {"id": id, "name": name},
+        })
+    };
+    Ok(page.of(accounts_of(account).map(shown).collect()))
 }
 
 /// `GET /user`.

@@ -7,7 +7,10 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use edgeproof_ground::body::{self, Body};
+use edgeproof_ground::{
+    body::{self, Body},
+    runtime_headers::WORKERS_CACHE_NAMESPACE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -44,6 +47,18 @@ pub(crate) async fn operate(
             "no operation of the Cache API".to_owned(),
         ),
     }
+}
+
+/// Whether it is no operation on the zone's cache but `ctx.cache.purge()`, which takes the same way.
+pub(crate) fn is_purge<B>(request: &Request<B>) -> bool {
+    let namespace = request.headers().get(NAMESPACE);
+    namespace.is_some_and(|namespace| namespace == WORKERS_CACHE_NAMESPACE)
+}
+
+/// The body of the response that a `put` has.
+pub(crate) async fn put_content(request: Request<Body>) -> Option<Bytes> {
+    let content = whole(request.into_body()).await?;
+    read_response(&content).map(|(_, _, body)| body)
 }
 
 fn look_up(cache: &Cache, key: &str, asked: &HeaderMap) -> (Response<Body>, String) {

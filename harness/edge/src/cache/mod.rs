@@ -7,7 +7,7 @@ mod recorder;
 mod serve;
 mod store;
 
-pub(super) use api::operate;
+pub(super) use api::{is_purge, operate, put_content};
 pub(super) use policy::stale_if_error;
 pub use policy::{CacheOptions, is_eligible, lifetime};
 pub(super) use recorder::recorded;
@@ -27,11 +27,11 @@ pub(super) fn key(zone: &str, url: &http::Uri, options: &CacheOptions) -> String
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     /// Header fields for the tests of this room.
-    pub(super) fn map(headers: &[(&str, &str)]) -> HeaderMap {
+    pub(crate) fn map(headers: &[(&str, &str)]) -> HeaderMap {
         let field = |(name, value): &(&str, &str)| {
             (
                 name.parse::<HeaderName>().unwrap(),

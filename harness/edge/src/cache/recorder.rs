@@ -3,33 +3,26 @@
 use bytes::{Bytes, BytesMut};
 use edgeproof_ground::body::{Body, BodyError, Observer, observed};
 
-use super::{
-    LARGEST,
-    store::{Cache, Stored},
-};
+use super::LARGEST;
 
-/// `body`, which becomes the body of `stored` under `key` when it has ended without an error.
-pub(crate) fn recorded(body: Body, cache: Cache, key: String, stored: Stored) -> Body {
+/// `body`, which is given to `keep` when it has ended without an error.
+pub(crate) fn recorded(body: Body, keep: impl FnOnce(Bytes) + Send + Unpin + 'static) -> Body {
     observed(
         body,
         Recorder {
-            cache,
-            key,
-            stored,
+            keep,
             bytes: Some(BytesMut::new()),
         },
     )
 }
 
-struct Recorder {
-    cache: Cache,
-    key: String,
-    stored: Stored,
+struct Recorder<K> {
+    keep: K,
     /// Nothing once it is known to be too large.
     bytes: Option<BytesMut>,
 }
 
-impl Observer for Recorder {
+impl<K: FnOnce(Bytes) + Send + Unpin + 'static> Observer for Recorder<K> {
     fn data(&mut self, data: &Bytes) -> Result<(), BodyError> {
         if let Some(bytes) = &mut self.bytes {
             bytes.extend_from_slice(data);
@@ -40,57 +33,46 @@ impl Observer for Recorder {
         Ok(())
     }
 
-    fn ended(mut self) {
+    fn ended(self) {
         if let Some(bytes) = self.bytes {
-            self.stored.body = bytes.freeze();
-            self.cache.store(self.key, self.stored);
+            (self.keep)(bytes.freeze());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::sync::mpsc;
 
     use edgeproof_ground::body::stream;
-    use http::{HeaderMap, StatusCode};
     use http_body::Frame;
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
-    use crate::cache::Lookup;
 
-    async fn record(pieces: Vec<Result<&'static str, &'static str>>) -> Lookup {
-        let cache = Cache::default();
+    async fn record(pieces: Vec<Result<&'static str, &'static str>>) -> Option<Bytes> {
+        let (sender, kept) = mpsc::channel();
         let frames = pieces.into_iter().map(|piece| {
             piece
                 .map(|text| Frame::data(Bytes::from_static(text.as_bytes())))
                 .map_err(BodyError::from)
         });
         let body = stream(StreamBody::new(futures_util::stream::iter(frames)));
-        let stored = Stored {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            lifetime: Duration::from_secs(10),
-            encoding: None,
-        };
-        let body = recorded(body, cache.clone(), "key".to_owned(), stored);
+        let body = recorded(body, move |content| sender.send(content).unwrap());
         let _ = body.collect().await;
-        cache.look_up("key", &HeaderMap::new(), Instant::now())
+        kept.try_recv().ok()
     }
 
     #[tokio::test]
-    async fn a_whole_body_is_stored() {
-        let Lookup::Hit(stored, _) = record(vec![Ok("con"), Ok("tent")]).await else {
-            panic!("the body ended without an error");
-        };
-        assert_eq!(stored.body, "content");
+    async fn a_whole_body_is_kept() {
+        assert_eq!(
+            record(vec![Ok("con"), Ok("tent")]).await.unwrap(),
+            "content"
+        );
     }
 
     #[tokio::test]
-    async fn a_body_that_broke_off_is_not_stored() {
-        let lookup = record(vec![Ok("con"), Err("connection lost")]).await;
-        assert!(matches!(lookup, Lookup::Miss));
+    async fn a_body_that_broke_off_is_not_kept() {
+        assert_eq!(record(vec![Ok("con"), Err("connection lost")]).await, None);
     }
 }

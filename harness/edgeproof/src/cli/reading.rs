@@ -27,6 +27,10 @@ pub(super) struct Reading {
     /// Allows scenarios to include and send files of a folder outside their own. Can be given several times.
     #[arg(long = "allow-path", value_name = "DIR")]
     allowed: Vec<PathBuf>,
+    /// Runs workers without the bindings that are not emulated (KV, D1, queues, Durable Objects and so on); otherwise each
+    /// is an error with its name.
+    #[arg(long)]
+    allow_missing_bindings: bool,
 }
 
 /// Why nothing was read.
@@ -62,12 +66,18 @@ impl Reading {
         Ok(Outside {
             variables,
             folders: self.allowed.clone(),
+            allow_missing_bindings: self.allow_missing_bindings,
         })
     }
 
     /// Reads these files of variables too, after those that were given, which win.
     pub(super) fn add_env_files(&mut self, files: Vec<PathBuf>) {
         self.env_files.extend(files);
+    }
+
+    /// Whether workers may ask for bindings that are not emulated.
+    pub(super) fn allows_missing_bindings(&self) -> bool {
+        self.allow_missing_bindings
     }
 
     /// The files that variables come from.

@@ -52,7 +52,8 @@ pub(super) struct Options {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
-    /// Tests another worker: a directory with its main module. Deployments that name a worker keep theirs.
+    /// Tests another worker: a folder, a script (.js, .mjs, .ts), or a wrangler.json, .jsonc or .toml, with #NAME for one of
+    /// its environments. Deployments that name a worker keep theirs.
     #[arg(long, value_name = "DIR")]
     worker: Option<PathBuf>,
     /// Runs every scenario with this worker as well, and shows where the two differ. The first worker decides the exit code.
@@ -231,6 +232,8 @@ async fn with_worker(
     let mut printer = Printer::new(context, options);
     let apps = printer.told_of(apps);
     let environment = environment(worker, options.headed).await?;
+    let allows = options.reading.allows_missing_bindings();
+    let environment = environment.allowing_missing_bindings(allows);
     let environment = Arc::new(environment.with_apps(apps));
     let run_options = options.run_options();
     let limit = run_options.limit;

@@ -28,9 +28,13 @@ pub(super) struct Options {
     /// The combination of a matrix whose name contains this [default: the first].
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Uses another worker: a directory with its main module.
-    #[arg(long, value_name = "DIR")]
+    /// Uses another worker: a folder, a script (.js, .mjs, .ts), or a wrangler.json, .jsonc or .toml, with #NAME for one of
+    /// its environments.
+    #[arg(long, value_name = "PATH")]
     worker: Option<PathBuf>,
+    /// Opens the inspector of the runtime, so that DevTools can look into the workers, and prints its address.
+    #[arg(long)]
+    inspect: bool,
     /// Prints each attack as a line of JSON, with every recorded hit; everything else goes to standard error.
     #[arg(long)]
     json: bool,
@@ -56,7 +60,10 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         let _ = writeln!(anstream::stderr(), "{told}");
     });
     let environment = super::run::environment(options.worker.clone(), false).await?;
-    let environment = environment.with_apps(apps.clone());
+    let environment = environment
+        .with_apps(apps.clone())
+        .allowing_missing_bindings(options.reading.allows_missing_bindings())
+        .inspected(options.inspect);
     let mut interrupt = Interrupt::listen()?;
     let up = tokio::select! {
         up = Up::start(&environment, &case) => up,
@@ -80,12 +87,36 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     }
     let mut out = anstream::stdout();
     tokio::select! {
+        () = print_inspectors(&up.rig) => {}
         printed = print_attacks(up.rig.wallarm(), options.json, &mut out) => printed?,
         () = interrupt.pressed() => {}
     }
     up.rig.stop().await;
     apps.end().await;
     Ok(exit::PASSED)
+}
+
+/// Prints where DevTools find the workers, whenever that changes: what is deployed anew runs in another process.
+async fn print_inspectors(rig: &Rig) {
+    let mut inspectors = rig.inspectors();
+    loop {
+        let address = *inspectors.borrow_and_update();
+        if let Some(address) = address {
+            let mut text =
+                format!("DevTools for the workers, which chrome://inspect lists at {address}:\n");
+            for worker in rig.description().deployments.keys() {
+                let _ = writeln!(
+                    text,
+                    "  devtools://devtools/bundled/js_app.html?experiments=true&v8only=true&ws={address}/{worker}"
+                );
+            }
+            // Where nothing can be written there is nobody to tell.
+            let _ = write!(anstream::stderr(), "{text}");
+        }
+        if inspectors.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 /// Prints every attack that is found or has another hit, until the output is closed.

@@ -14,8 +14,8 @@ use std::{
 use bytes::Bytes;
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{
-    CertificateAuthority, Edge, EdgeOptions, EdgeSettings, HEAD_TIMEOUT, InUse, Location, Outbound,
-    Route, Thrown, WorkerEndpoint, Zone, preamble,
+    CacheInFront, CertificateAuthority, Edge, EdgeOptions, EdgeSettings, HEAD_TIMEOUT, InUse,
+    Location, Outbound, Route, Thrown, WorkerEndpoint, Zone, preamble,
 };
 use edgeproof_ground::{
     body::{self, Body},
@@ -31,6 +31,9 @@ use hyper::client::conn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
+
+/// The worker behind a cache.
+const CACHED: &str = "cached";
 
 /// The visitor's address in all of these tests.
 pub(crate) const VISITOR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
@@ -55,6 +58,8 @@ pub(crate) struct Origin {
     pub(crate) read: AtomicU64,
     /// Bytes of its endless answer that were taken from it.
     pub(crate) given: Arc<AtomicU64>,
+    /// Opened by a test: a request for `/gate` waits for it.
+    pub(crate) gate: tokio::sync::Notify,
     /// Told when its endless answer is given up.
     pub(crate) given_up: Arc<tokio::sync::Notify>,
 }
@@ -86,6 +91,9 @@ impl Origin {
         let (head, mut body) = request.into_parts();
         if head.uri.path() == "/hangs" {
             std::future::pending::<()>().await;
+        }
+        if head.uri.path() == "/gate" {
+            self.gate.notified().await;
         }
         if head.uri.path() == "/refuse" {
             let mut response = Response::new(body::full("refused by the origin"));
@@ -216,6 +224,7 @@ pub(crate) async fn world_of(settings: EdgeSettings, head_timeout: Duration) -> 
     let mut workers = Vec::new();
     for (name, source) in [
         ("flow", include_str!("worker.js")),
+        (CACHED, include_str!("cached.js")),
         (
             "domain",
             "export default { fetch: (request) => new Response('domain ' + request.url) }",
@@ -236,6 +245,8 @@ pub(crate) async fn world_of(settings: EdgeSettings, head_timeout: Duration) -> 
         .unwrap();
     let routes = vec![
         route("shop.example/w/*", Some("flow")),
+        route("shop.example/cached/*", Some(CACHED)),
+        route("other.example/cached/*", Some(CACHED)),
         route("shop.example/w/skipped*", None),
         route("other.example/*", Some("other")),
     ];
@@ -262,6 +273,9 @@ fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
             name.clone(),
             WorkerEndpoint {
                 cpu_ms: None,
+                cache: (name == CACHED).then(|| CacheInFront {
+                    version: Some("1".to_owned()),
+                }),
                 address,
                 process,
                 in_use,
@@ -312,6 +326,7 @@ fn worker(directory: &Path, name: &str, source: &str, internet: SocketAddr) -> W
         options: WorkerOptions {
             // The default from 2026-11-17 on.
             compatibility_flags: vec!["enable_request_signal".to_owned()],
+            has_cache: name == CACHED,
             ..WorkerOptions::default()
         },
         name: name.to_owned(),

@@ -61,8 +61,9 @@ async fn every_kind_of_module_and_binding_arrives() {
 #[case::long_name(json!({"bindings": [text(&"n".repeat(256), "v")]}), 400, 10100)]
 #[case::kv(json!({"bindings": [{"name": "KV", "type": "kv_namespace", "namespace_id": "1"}]}), 400, 7000)]
 #[case::tail_consumers(json!({"tail_consumers": [{"service": "a"}]}), 400, 7000)]
-#[case::cache(json!({"cache_options": {"enabled": true}}), 400, 7000)]
-#[case::cache_of_an_entrypoint(json!({"exports": {"default": {"type": "worker", "cache": {"enabled": true}}}}), 400, 7000)]
+#[case::cache_of_another_kind(json!({"cache_options": {"enabled": true, "tiers": 2}}), 400, 7000)]
+#[case::cache_of_another_entrypoint(json!({"exports": {"Admin": {"type": "worker", "cache": {"enabled": true}}}}), 400, 7000)]
+#[case::cache_of_another_kind_of_the_entrypoint(json!({"exports": {"default": {"type": "worker", "cache": {"enabled": true, "tiers": 2}}}}), 400, 7000)]
 #[case::durable_object_class(json!({"exports": {"Room": {"type": "durable-object"}}}), 400, 7000)]
 #[case::unheard_of(json!({"warp_drive": 9}), 400, 7000)]
 #[case::subrequests(json!({"limits": {"subrequests": 10}}), 400, 7000)]
@@ -262,6 +263,30 @@ async fn code_that_does_not_start_is_refused_with_what_the_runtime_says(
     let message = told.body["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains(reason), "{message}");
     api.deploy("flow").await.result();
+}
+
+// Documentation, Workers › Cache › Configuration: an entrypoint's own setting wins, and the cache is the version's.
+#[rstest]
+#[case(json!({}), None)]
+#[case(json!({"cache_options": {"enabled": true}}), Some(true))]
+#[case(json!({"cache_options": {"enabled": true, "cross_version_cache": true}}), Some(false))]
+#[case(json!({"exports": {"default": {"type": "worker", "cache": {"enabled": true}}}}), Some(true))]
+#[case(json!({"cache_options": {"enabled": true}, "exports": {"default": {"type": "worker", "cache": {"enabled": false}}}}), None)]
+#[tokio::test]
+async fn workers_cache_is_in_front_of_the_version_that_asks_for_it(
+    #[case] metadata: Value,
+    #[case] is_of_one_version: Option<bool>,
+) {
+    let api = Api::start().await;
+    api.upload("PUT", FLOW, &Form::module(&metadata))
+        .await
+        .result();
+    let workers = api.plane.snapshot().workers;
+    let cache = workers[0].cache.as_ref();
+    assert_eq!(
+        cache.map(|cache| cache.version.is_some()),
+        is_of_one_version
+    );
 }
 
 #[tokio::test]

@@ -81,3 +81,46 @@ async fn the_account_is_found_and_so_are_its_members() {
     assert_eq!(told.result()[0]["account"]["name"], "edgeproof");
     assert_eq!(api.get("/accounts/{a}").await.result()["name"], "edgeproof");
 }
+
+#[tokio::test]
+async fn a_zone_may_have_a_twin_in_another_account_whose_contents_are_not_emulated() {
+    let api = Api::with(AccountSettings {
+        zone_status: [("blog.example".to_owned(), ZoneStatus::Moved)].into(),
+        other_accounts: vec![OtherAccount {
+            name: "Agency".to_owned(),
+            zones: [("shop.example".to_owned(), ZoneStatus::Pending)].into(),
+        }],
+        ..AccountSettings::default()
+    })
+    .await;
+    let told = api.get("/accounts").await;
+    assert_eq!(names(&told), ["Agency", "edgeproof"]);
+    let statuses = async |query: &str| {
+        let told = api.get(&format!("/zones{query}")).await;
+        let zones = told.result().as_array().unwrap().iter();
+        let status = |zone: &Value| format!("{} {}", zone["account"]["name"], zone["status"]);
+        zones
+            .map(|zone| status(zone).replace('"', ""))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        statuses("?name=shop.example").await,
+        ["Agency pending", "edgeproof active"]
+    );
+    assert_eq!(
+        statuses("?name=shop.example&account.id={a}").await,
+        ["edgeproof active"]
+    );
+    assert_eq!(statuses("?status=moved").await, ["edgeproof moved"]);
+    let told = api.get("/zones?name=shop.example&status=pending").await;
+    let twin = told.result()[0].clone();
+    let id = twin["id"].as_str().unwrap();
+    assert_eq!(api.get(&format!("/zones/{id}")).await.result(), &twin);
+    let told = api.get(&format!("/zones/{id}/workers/routes")).await;
+    assert_eq!(told.refusal(), (400, 7000));
+    let account = twin["account"]["id"].as_str().unwrap();
+    let told = api
+        .get(&format!("/accounts/{account}/workers/scripts"))
+        .await;
+    assert_eq!(told.refusal(), (400, 7000));
+}
