@@ -13,13 +13,15 @@ pub enum Tool {
     Esbuild,
     /// The Workers runtime.
     Workerd,
-    /// The browser of the visitors.
+    /// The browser of visitors that name none.
     Chromium,
+    /// Another browser of visitors.
+    Firefox,
 }
 
 impl Tool {
     /// Every tool, in the order in which a request meets them.
-    pub const ALL: [Self; 3] = [Self::Chromium, Self::Workerd, Self::Esbuild];
+    pub const ALL: [Self; 4] = [Self::Chromium, Self::Firefox, Self::Workerd, Self::Esbuild];
 
     /// The name people know it by.
     pub fn name(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Tool {
             Self::Esbuild => "esbuild",
             Self::Workerd => "workerd",
             Self::Chromium => "Chromium",
+            Self::Firefox => "Firefox",
         }
     }
 
@@ -36,7 +39,13 @@ impl Tool {
             Self::Esbuild => "EDGEPROOF_ESBUILD",
             Self::Workerd => "EDGEPROOF_WORKERD",
             Self::Chromium => "EDGEPROOF_CHROMIUM",
+            Self::Firefox => "EDGEPROOF_FIREFOX",
         }
+    }
+
+    /// Whether edgeproof does without it: whatever needs it is skipped then.
+    pub fn is_optional(self) -> bool {
+        self == Self::Firefox
     }
 
     /// How it is installed.
@@ -44,6 +53,7 @@ impl Tool {
         match self {
             Self::Esbuild | Self::Workerd => "run ci/setup",
             Self::Chromium => "run ci/setup, install Chromium or Google Chrome",
+            Self::Firefox => "run ci/setup, install Firefox",
         }
     }
 
@@ -53,7 +63,7 @@ impl Tool {
         match self {
             Self::Esbuild => Some(("@esbuild", "", "bin/esbuild")),
             Self::Workerd => Some(("@cloudflare", "workerd-", "bin/workerd")),
-            Self::Chromium => None,
+            Self::Chromium | Self::Firefox => None,
         }
     }
 
@@ -67,6 +77,7 @@ impl Tool {
                 "google-chrome",
                 "google-chrome-stable",
             ],
+            Self::Firefox => &["firefox-esr", "firefox"],
         }
     }
 
@@ -77,6 +88,7 @@ impl Tool {
                 "/Applications/Chromium.app/Contents/MacOS/Chromium",
                 "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
             ],
+            Self::Firefox => &["/Applications/Firefox.app/Contents/MacOS/firefox"],
         }
     }
 }

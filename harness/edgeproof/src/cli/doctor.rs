@@ -42,17 +42,24 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
                     let version = version.as_deref().unwrap_or("unknown version");
                     writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
                 }
+                Err(error) if tool.is_optional() => {
+                    writeln!(
+                        out,
+                        "{name:<9}  missing, and what needs it is skipped: {error}"
+                    )?;
+                }
                 Err(error) => writeln!(out, "{name:<9}  missing: {error}")?,
             }
         }
     }
-    if let Some(missing) = found.into_iter().find_map(|(_, found)| found.err()) {
+    let mut needed = found.into_iter().filter(|(tool, _)| !tool.is_optional());
+    if let Some(missing) = needed.find_map(|(_, found)| found.err()) {
         return Err(missing.into());
     }
     if !options.json {
         writeln!(
             anstream::stdout(),
-            "Everything is installed. Next: edgeproof run scenarios/"
+            "Everything that is needed is installed. Next: edgeproof run scenarios/"
         )?;
     }
     Ok(exit::PASSED)
