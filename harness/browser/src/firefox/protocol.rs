@@ -24,8 +24,9 @@ impl Connection {
     }
 }
 
-/// What Firefox says where a document, frame or window has gone in which something was to be done.
-const GONE: [&str; 2] = ["no such frame", "no such node"];
+/// What Firefox says where a document, frame or window has gone in which something was to be done; the last in words of its
+/// own making, between two documents.
+const GONE: [&str; 3] = ["no such frame", "no such node", "realm is null"];
 
 /// The same, where it had begun.
 const GONE_MEANWHILE: [&str; 3] = [
@@ -35,7 +36,7 @@ const GONE_MEANWHILE: [&str; 3] = [
 ];
 
 fn refusal(command: &str, reason: &str) -> PageError {
-    if GONE.iter().any(|known| reason.starts_with(known)) {
+    if GONE.iter().any(|known| reason.contains(known)) {
         PageError::Left { begun: false }
     } else if GONE_MEANWHILE.iter().any(|known| reason.contains(known)) {
         PageError::Left { begun: true }
