@@ -79,3 +79,52 @@ fn goes_to(call: &BrowserCall, host: &str) -> bool {
     let url = Url::parse(&call.url).ok();
     url.is_some_and(|url| url.host_str() == Some(host))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn call(url: &str) -> BrowserCall {
+        BrowserCall {
+            id: url.to_owned(),
+            method: "POST".to_owned(),
+            url: url.to_owned(),
+            kind: "Fetch".to_owned(),
+            frame: String::new(),
+            request_headers: HeaderMap::new(),
+            posted: None,
+            status: None,
+            response_headers: HeaderMap::new(),
+            body_bytes: 0,
+            outcome: CallOutcome::Pending,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_has_failed_when_no_connection_to_its_host_is_left() {
+        let (traffic, activity) = (Traffic::default(), Arc::new(Activity::default()));
+        watch(&traffic, &activity);
+        let open = |host: &str| traffic.open(host.to_owned());
+        let (_shop, another, pay) = (
+            open("shop.example"),
+            open("shop.example"),
+            open("pay.example"),
+        );
+        activity.record(|record| {
+            record.begin(call("https://shop.example/api"));
+            record.begin(call("https://pay.example/api"));
+        });
+        drop(another);
+        drop(pay);
+        let failed = activity.wait(10 * TOLD_WITHIN, |calls, _| {
+            let ended = calls
+                .iter()
+                .position(|call| call.outcome != CallOutcome::Pending)?;
+            Some((ended, calls[ended].outcome.clone()))
+        });
+        assert_eq!(failed.await, Some((1, CallOutcome::Failed(CUT.to_owned()))));
+        assert_eq!(activity.calls()[0].outcome, CallOutcome::Pending);
+    }
+}

@@ -129,7 +129,35 @@ async fn prepare(
     if kind != Kind::Automated {
         chrome::hide_automation(connection, &chrome).await?;
     }
+    warm_up(connection).await?;
     Ok(chrome)
+}
+
+/// Does once what every visit does: Firefox loads its own scripts for a thing when it is done for the first time, and a visitor
+/// would wait for that.
+async fn warm_up(connection: &Connection) -> Result<(), PageError> {
+    let made = connection.command("browser.createUserContext", json!({}));
+    let user_context = text(&made.await?["userContext"]);
+    let create = json!({ "type": "tab", "userContext": user_context });
+    let created = connection.command("browsingContext.create", create).await?;
+    let context = text(&created["context"]);
+    let call = json!({
+        "functionDeclaration": "() => true", "awaitPromise": true,
+        "target": { "context": context, "sandbox": "edgeproof" },
+    });
+    connection.command("script.callFunction", call).await?;
+    let evaluate =
+        json!({ "expression": "true", "awaitPromise": true, "target": { "context": context } });
+    connection.command("script.evaluate", evaluate).await?;
+    let motion = json!({ "type": "pointerMove", "x": 1, "y": 1 });
+    let mouse = json!({ "type": "pointer", "id": "mouse", "actions": [motion] });
+    let perform = json!({ "context": context, "actions": [mouse] });
+    connection.command("input.performActions", perform).await?;
+    let remove = json!({ "userContext": user_context });
+    connection
+        .command("browser.removeUserContext", remove)
+        .await?;
+    Ok(())
 }
 
 fn protocol(error: &PageError) -> BrowserError {

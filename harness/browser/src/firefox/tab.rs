@@ -19,6 +19,7 @@ use crate::{
     calls::{Activity, BrowserCall, CallOutcome},
     connection::{Connection, ROOT},
     driver::{Asked, Document},
+    frames::Frames,
     page::{Dialogs, OpenDialog, Page, PageError, first_document},
     process::Process,
 };
@@ -158,9 +159,19 @@ impl Tab {
             });
             document.await.ok_or_else(late)
         };
-        tokio::time::timeout(limit, loaded)
+        let loaded = tokio::time::timeout(limit, loaded)
             .await
-            .unwrap_or_else(|_| Err(late()))
+            .unwrap_or_else(|_| Err(late()))?;
+        let frame = &self.context;
+        if self
+            .activity
+            .frames(|frames| frames.context(frame).is_none())
+        {
+            let realm = self.realm_of(frame).await?;
+            self.activity
+                .frames(|frames| frames.runs_in(frame, realm.as_deref()));
+        }
+        Ok(loaded)
     }
 
     /// Whether a navigation that failed for this reason has had a response.
@@ -212,7 +223,7 @@ impl Tab {
             "userActivation": true,
         });
         let frame = &document.frame;
-        let now = |frames: &crate::frames::Frames| frames.context(frame).map(str::to_owned);
+        let now = |frames: &Frames| frames.context(frame).map(str::to_owned);
         let context = self.activity.frames(|frames| now(frames));
         let called = self.connection.command("script.callFunction", call);
         let left = self
@@ -232,22 +243,51 @@ impl Tab {
         realm: &str,
         script: &str,
     ) -> Result<Value, PageError> {
-        let evaluate = json!({
-            "expression": format!("(async () => {{ {script}\n}})()"),
-            "target": { "realm": realm },
-            "awaitPromise": true,
-            "userActivation": true,
-        });
-        let evaluated = self.connection.command("script.evaluate", evaluate);
         let frame = &document.frame;
-        let left = self
-            .activity
-            .until_frames(|frames| (frames.context(frame) != Some(realm)).then_some(()));
-        let evaluated = self.unless(left, evaluated).await?;
+        let left = || {
+            let is_gone = |frames: &Frames| frames.context(frame) != Some(realm);
+            self.activity
+                .until_frames(move |frames| is_gone(frames).then_some(()))
+        };
+        let in_realm = self.evaluate_in(json!({ "realm": realm }), script);
+        let evaluated = match self.unless(left(), in_realm).await {
+            Err(PageError::Left { begun: false }) => {
+                let now = self.realm_of(frame).await?;
+                if now.as_deref() != Some(realm) {
+                    self.activity
+                        .frames(|frames| frames.runs_in(frame, now.as_deref()));
+                    return Err(PageError::Left { begun: false });
+                }
+                // Firefox knows it, and does not find it.
+                let in_frame = self.evaluate_in(json!({ "context": frame }), script);
+                self.unless(left(), in_frame).await?
+            }
+            evaluated => evaluated?,
+        };
         match evaluated["exceptionDetails"]["text"].as_str() {
             Some(thrown) => Err(PageError::Script(thrown.to_owned())),
             None => Ok(remote::json(&evaluated["result"])),
         }
+    }
+
+    async fn evaluate_in(&self, target: Value, script: &str) -> Result<Value, PageError> {
+        let evaluate = json!({
+            "expression": format!("(async () => {{ {script}\n}})()"),
+            "target": target,
+            "awaitPromise": true,
+            "userActivation": true,
+        });
+        self.connection.command("script.evaluate", evaluate).await
+    }
+
+    /// Where the scripts of a frame run, as Firefox says when it is asked: an event may have been lost with the process of a
+    /// document before.
+    async fn realm_of(&self, frame: &str) -> Result<Option<String>, PageError> {
+        let get = json!({ "context": frame, "type": "window" });
+        let got = self.connection.command("script.getRealms", get).await?;
+        let realms = got["realms"].as_array().into_iter().flatten();
+        let mut pages = realms.filter(|realm| realm["sandbox"].is_null());
+        Ok(pages.next().map(|realm| text(&realm["realm"])))
     }
 
     /// Waits for a response. Firefox gives none where the document goes meanwhile that it is to come of.

@@ -29,7 +29,7 @@ impl Default for Traffic {
 
 impl Traffic {
     /// A connection to a host is open until what is returned is dropped.
-    pub(super) fn open(&self, host: String) -> Open {
+    pub(crate) fn open(&self, host: String) -> Open {
         self.hosts.send_modify(|hosts| {
             let connections = hosts.entry(host.clone()).or_default();
             connections.open += 1;
@@ -54,7 +54,7 @@ impl Traffic {
 
 /// An open connection.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(crate) struct Open {
     host: String,
     traffic: Traffic,
 }

@@ -7,8 +7,13 @@
 )]
 
 mod input;
+mod traps;
 
-use std::{net::SocketAddr, sync::LazyLock, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
 
 use edgeproof_browser::{
     CallOutcome, DEFAULT_LIMIT,
@@ -43,17 +48,19 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
 
 /// A site that answers plain HTTP after the preamble line of its visitor.
 async fn site() -> SocketAddr {
+    let seen = Arc::new(Mutex::new(Vec::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
+            tokio::spawn(serve(stream, Arc::clone(&seen)));
         }
     });
     address
 }
 
-async fn serve(stream: TcpStream) -> Option<()> {
+/// Answers requests, and keeps the first line of each.
+async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let mut preamble = String::new();
     stream.read_line(&mut preamble).await.ok()?;
@@ -63,6 +70,11 @@ async fn serve(stream: TcpStream) -> Option<()> {
             if stream.read_line(&mut head).await.ok()? == 0 {
                 return None;
             }
+        }
+        let line = head.lines().next().unwrap_or_default();
+        seen.lock().unwrap().push(line.to_owned());
+        if head.contains(" /cut ") {
+            return None;
         }
         let length = head.lines().find_map(|line| {
             let (name, value) = line.split_once(": ")?;
@@ -82,6 +94,13 @@ async fn serve(stream: TcpStream) -> Option<()> {
                 .lines()
                 .find(|line| line.to_ascii_lowercase().starts_with("cookie:"));
             ("200 OK", "text/plain", sent.unwrap_or("none").to_owned())
+        } else if head.starts_with("GET /seen ") {
+            let seen = seen.lock().unwrap().join("\n");
+            ("200 OK", "text/plain", seen)
+        } else if head.starts_with("GET /head ") {
+            ("200 OK", "text/plain", head.clone())
+        } else if head.starts_with("GET /away ") {
+            ("302 Found", "text/plain", String::new())
         } else if head.starts_with("GET /refused ") {
             ("403 Forbidden", "text/plain", String::new())
         } else if ["GET / ", "GET /?", "GET /not-gzip ", "GET /broken-off "]
@@ -94,6 +113,7 @@ async fn serve(stream: TcpStream) -> Option<()> {
         };
         let (more, length) = match head.split(' ').nth(1) {
             Some("/not-gzip") => ("Content-Encoding: gzip\r\n", content.len()),
+            Some("/away") => ("Location: /cookies\r\n", content.len()),
             Some("/broken-off") => ("", content.len() + 1000),
             _ => ("", content.len()),
         };
