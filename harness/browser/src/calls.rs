@@ -1,7 +1,7 @@
 //! The record of what a page asked for and what it printed, from the browser's own events.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -90,6 +90,8 @@ pub(crate) struct Record {
     /// The calls of each request as far as it was redirected, and what went over the wire for them.
     chains: HashMap<String, Chain>,
     console: Vec<ConsoleLine>,
+    /// Lines that were told, by time and text.
+    told: HashSet<String>,
     loads: usize,
     pub(crate) frames: Frames,
 }
@@ -260,6 +262,14 @@ impl Record {
     /// The page has printed something.
     pub(crate) fn print(&mut self, line: ConsoleLine) {
         self.console.push(line);
+    }
+
+    /// The page has printed something at this time. With a page that comes back from the back/forward cache its lines are
+    /// told again.
+    pub(crate) fn print_once(&mut self, line: ConsoleLine, time: &str) {
+        if self.told.insert(format!("{time} {}", line.text)) {
+            self.print(line);
+        }
     }
 
     /// The document of the page itself has loaded.

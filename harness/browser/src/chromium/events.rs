@@ -58,7 +58,10 @@ pub(super) fn observe(record: &mut Record, source: Source, event: &str, paramete
             record.end(id, failed(parameters, is_answered));
         }
         "Page.loadEventFired" if source == Source::Page => record.loaded(),
-        "Runtime.consoleAPICalled" => record.print(printed(parameters)),
+        // The time is told by the microsecond.
+        "Runtime.consoleAPICalled" => {
+            record.print_once(printed(parameters), &parameters["timestamp"].to_string());
+        }
         "Runtime.exceptionThrown" => record.print(thrown(parameters)),
         _ => frames(record, event, parameters),
     }

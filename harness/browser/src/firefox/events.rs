@@ -215,7 +215,7 @@ impl Visit {
 
     fn printed(&mut self, record: &mut Record, context: &str, parameters: &Value) {
         let is_uncaught = parameters["type"] == "javascript";
-        if is_uncaught && parameters["level"] != "error" {
+        if is_uncaught && !is_thrown(parameters) {
             return;
         }
         let line = if is_uncaught {
@@ -242,6 +242,19 @@ impl Visit {
             record.print(line);
         }
     }
+}
+
+/// Whether something was thrown. Firefox tells its own remarks in the same way, of a cookie that it does not take, say.
+fn is_thrown(parameters: &Value) -> bool {
+    let text = parameters["text"].as_str().unwrap_or_default();
+    let name = text.split([':', ' ']).next().unwrap_or_default();
+    let frames = parameters["stackTrace"]["callFrames"].as_array();
+    let is_named = name.ends_with("Error") || name.ends_with("Exception");
+    parameters["level"] == "error"
+        && !text.starts_with("Cookie “")
+        && (is_named
+            || text.starts_with("uncaught exception")
+            || frames.is_some_and(|frames| !frames.is_empty()))
 }
 
 /// What was given to the console. Firefox tells of an error only that it is one, but its text has it.

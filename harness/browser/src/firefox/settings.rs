@@ -35,7 +35,7 @@ fn common() -> Vec<(&'static str, Value)> {
         ("dom.ipc.processCount", json!(1)),
         // A script that never ends is ended with the browser.
         ("dom.max_script_run_time", json!(0)),
-        ("intl.accept_languages", json!("en-GB")),
+        ("intl.accept_languages", json!("en-US, en")),
     ]
 }
 

@@ -305,12 +305,6 @@ impl Tab {
 
     /// The body of a request or a response.
     pub(super) async fn data(&self, kind: &str, call: &BrowserCall) -> Result<Vec<u8>, PageError> {
-        let last = self.activity.calls().into_iter().rev();
-        let last = last.into_iter().find(|other| other.id == call.id);
-        if last.is_some_and(|last| last.url != call.url || last.status != call.status) {
-            let reason = "it keeps the body of the last response of a redirected request only";
-            return Err(PageError::Browser(reason.to_owned()));
-        }
         let get = json!({ "dataType": kind, "request": call.id });
         let got = self.connection.command("network.getData", get).await?;
         let bytes = &got["bytes"];

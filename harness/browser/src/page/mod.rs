@@ -149,6 +149,14 @@ impl Page {
     /// # Errors
     /// When the browser has no body for the call, as for one that failed.
     pub async fn body(&self, call: &BrowserCall) -> Result<Vec<u8>, PageError> {
+        // All calls of a redirected request have one name.
+        let calls = self.calls().into_iter().rev();
+        let mut of_request = calls.filter(|other| other.id == call.id);
+        let last = of_request.next();
+        if last.is_some_and(|last| last.url != call.url || last.status != call.status) {
+            let reason = "it keeps no body of a redirect";
+            return Err(PageError::Browser(reason.to_owned()));
+        }
         self.driver.body(call).await
     }
 
