@@ -5,15 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-
 /// How long a navigation that a page asked for may take until it begins; one that does not was dropped in silence, as one to
 /// an address that another program is for.
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The frames of a visit, by the browser's name for each.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     frames: HashMap<String, Frame>,
 }
 
@@ -35,52 +33,53 @@ enum Navigation {
 }
 
 impl Frames {
-    pub(super) fn observe(&mut self, event: &str, parameters: &Value) {
-        let name = parameters["frameId"].as_str().unwrap_or_default();
-        match event {
-            "Page.frameScheduledNavigation" if parameters["delay"].as_f64() == Some(0.0) => {
-                self.requested(name);
-            }
-            "Page.frameRequestedNavigation" if parameters["disposition"] == "currentTab" => {
-                self.requested(name);
-            }
-            "Page.frameStartedNavigating" | "Page.frameStartedLoading" => {
-                self.frame(name).navigation = Some(Navigation::Begun);
-            }
-            "Page.frameStoppedLoading" => self.frame(name).navigation = None,
-            "Page.navigatedWithinDocument" => {
-                let frame = self.frame(name);
-                frame.navigation = None;
-                frame.url = parameters["url"].as_str().map(str::to_owned);
-            }
-            "Page.frameNavigated" => {
-                let now = &parameters["frame"];
-                let frame = self.frame(now["id"].as_str().unwrap_or_default());
-                frame.navigation = None;
-                frame.url = now["url"].as_str().map(str::to_owned);
-            }
-            "Page.frameDetached" => {
-                self.frames.remove(name);
-            }
-            "Runtime.executionContextCreated" => {
-                let context = &parameters["context"];
-                if context["auxData"]["isDefault"] == true
-                    && let Some(name) = context["auxData"]["frameId"].as_str()
-                {
-                    self.frame(name).context = context["uniqueId"].as_str().map(str::to_owned);
-                }
-            }
-            _ => {}
+    /// The page asks for another document in a frame; the browser may begin it or not.
+    pub(crate) fn requested(&mut self, name: &str) {
+        let frame = self.frame(name);
+        if !matches!(frame.navigation, Some(Navigation::Begun)) {
+            frame.navigation = Some(Navigation::Requested(Instant::now()));
         }
     }
 
+    /// The browser begins to load another document into a frame.
+    pub(crate) fn begun(&mut self, name: &str) {
+        self.frame(name).navigation = Some(Navigation::Begun);
+    }
+
+    /// What a frame was to show has come, or does not come.
+    pub(crate) fn stopped(&mut self, name: &str) {
+        self.frame(name).navigation = None;
+    }
+
+    /// A frame shows the document of this URL from now on.
+    pub(crate) fn shows(&mut self, name: &str, url: Option<&str>) {
+        let frame = self.frame(name);
+        frame.navigation = None;
+        frame.url = url.map(str::to_owned);
+    }
+
+    /// Where the scripts of a frame run from now on.
+    pub(crate) fn runs_in(&mut self, name: &str, context: Option<&str>) {
+        self.frame(name).context = context.map(str::to_owned);
+    }
+
+    /// A frame is gone.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.frames.remove(name);
+    }
+
+    /// Where the scripts of a frame run.
+    pub(crate) fn context(&self, name: &str) -> Option<&str> {
+        self.frames.get(name)?.context.as_deref()
+    }
+
     /// The URL of the document that a frame shows.
-    pub(super) fn url(&self, name: &str) -> Option<&str> {
+    pub(crate) fn url(&self, name: &str) -> Option<&str> {
         self.frames.get(name)?.url.as_deref()
     }
 
     /// Where the scripts of a frame run, unless it is about to show another document.
-    pub(super) fn settled_context(&self, name: &str) -> Option<String> {
+    pub(crate) fn settled_context(&self, name: &str) -> Option<String> {
         let frame = self.frames.get(name)?;
         let is_leaving = match frame.navigation {
             None => false,
@@ -91,16 +90,9 @@ impl Frames {
     }
 
     /// A place where scripts ran is gone.
-    pub(super) fn forget_context(&mut self, context: &str) {
+    pub(crate) fn forget_context(&mut self, context: &str) {
         for frame in self.frames.values_mut() {
             frame.context.take_if(|known| known == context);
-        }
-    }
-
-    fn requested(&mut self, name: &str) {
-        let frame = self.frame(name);
-        if !matches!(frame.navigation, Some(Navigation::Begun)) {
-            frame.navigation = Some(Navigation::Requested(Instant::now()));
         }
     }
 

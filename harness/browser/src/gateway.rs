@@ -1,4 +1,7 @@
-//! The way from a Chromium to the edge of the rig that borrowed it.
+//! The way from a browser to the edge of the rig that borrowed it.
+
+mod socks;
+mod traffic;
 
 use std::{
     io,
@@ -20,12 +23,15 @@ pub struct GatewayTarget {
     pub preamble: Vec<u8>,
 }
 
+pub(crate) use traffic::{Host, Traffic};
+
 /// A listener whose connections lead along the current [`GatewayTarget`]; without one they are refused. Changing the
 /// way cuts every connection of the old one.
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
     target: watch::Sender<Option<GatewayTarget>>,
+    traffic: Traffic,
 }
 
 impl Gateway {
@@ -34,16 +40,38 @@ impl Gateway {
     /// # Errors
     /// When no port is to be had.
     pub async fn open() -> io::Result<Self> {
+        Self::listen(Way::Straight).await
+    }
+
+    /// The same for clients that speak SOCKS5: every name leads there, but for these and all below them, which are refused.
+    ///
+    /// # Errors
+    /// When no port is to be had.
+    pub(crate) async fn open_proxy(refused: &'static [&'static str]) -> io::Result<Self> {
+        Self::listen(Way::Proxy { refused }).await
+    }
+
+    async fn listen(way: Way) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (target, current) = watch::channel(None);
-        tokio::spawn(accept(listener, current));
-        Ok(Self { address, target })
+        let traffic = Traffic::default();
+        tokio::spawn(accept(listener, way, current, traffic.clone()));
+        Ok(Self {
+            address,
+            target,
+            traffic,
+        })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The connections to each host, where clients say to which they go.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// From now on connections lead there; those of before are cut.
@@ -52,7 +80,21 @@ impl Gateway {
     }
 }
 
-async fn accept(listener: TcpListener, mut current: watch::Receiver<Option<GatewayTarget>>) {
+/// What is said before a connection leads anywhere.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Nothing.
+    Straight,
+    /// The client says in SOCKS5 where it wants to go.
+    Proxy { refused: &'static [&'static str] },
+}
+
+async fn accept(
+    listener: TcpListener,
+    way: Way,
+    mut current: watch::Receiver<Option<GatewayTarget>>,
+    traffic: Traffic,
+) {
     loop {
         tokio::select! {
             // The gateway was dropped.
@@ -60,7 +102,7 @@ async fn accept(listener: TcpListener, mut current: watch::Receiver<Option<Gatew
             accepted = listener.accept() => {
                 let target = current.borrow_and_update().clone();
                 if let (Ok((visitor, _)), Some(target)) = (accepted, target) {
-                    tokio::spawn(lead(visitor, target, current.clone()));
+                    tokio::spawn(lead(visitor, way, target, current.clone(), traffic.clone()));
                 }
             }
         }
@@ -69,13 +111,25 @@ async fn accept(listener: TcpListener, mut current: watch::Receiver<Option<Gatew
 
 async fn lead(
     mut visitor: TcpStream,
+    way: Way,
     target: GatewayTarget,
     mut current: watch::Receiver<Option<GatewayTarget>>,
+    traffic: Traffic,
 ) {
     let carry = async {
-        let mut edge = TcpStream::connect(target.edge).await?;
-        edge.set_nodelay(true)?;
         visitor.set_nodelay(true)?;
+        let mut host = None;
+        if let Way::Proxy { refused } = way {
+            let name = host.insert(socks::wanted(&mut visitor).await?);
+            let is_refused = socks::is_among(name, refused);
+            socks::answer(&mut visitor, !is_refused).await?;
+            if is_refused {
+                return Ok((0, 0));
+            }
+        }
+        let mut edge = TcpStream::connect(target.edge).await?;
+        let _open = host.map(|host| traffic.open(host));
+        edge.set_nodelay(true)?;
         edge.write_all(&target.preamble).await?;
         tokio::io::copy_bidirectional(&mut visitor, &mut edge).await
     };

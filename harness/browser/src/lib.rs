@@ -1,8 +1,10 @@
-//! Chromium as a visitor: started when first needed, lent to one visitor at a time.
+//! Browsers as visitors: started when first needed, lent to one visitor at a time.
 //!
-//! A lent Chromium reaches exactly one rig: every name it asks for leads to its gateway, and that
+//! A lent browser reaches exactly one rig: every name it asks for leads to its gateway, and that
 //! leads to the edge of the rig that borrowed it, in the name of the visitor. When it is given back, its
 //! connections, cookies, storage and cache are gone.
+//!
+//! An engine is a `Driver`: what waits, checks and records stands beside it, once for all engines.
 #![cfg_attr(
     test,
     allow(
@@ -15,27 +17,30 @@
 
 mod calls;
 mod chromium;
+mod connection;
+mod driver;
+mod engine;
+mod error;
+mod firefox;
 mod frames;
 mod gateway;
 mod input;
-mod kind;
 mod page;
 mod pool;
+mod process;
 mod profile;
-mod protocol;
 
 use std::time::Duration;
 
 pub use calls::{BrowserCall, CallOutcome, ConsoleLine};
-pub use chromium::ChromiumError;
+pub use engine::{Engine, EngineError};
+pub use error::BrowserError;
 pub use gateway::{Gateway, GatewayTarget};
 pub use input::{Input, KeyPress, KeyPressError, OptionChoice, Place, Sight};
 pub use page::{Dialog, DialogAnswer, Page, PageError};
 pub use pool::{Lease, Pool};
+pub use process::Trust;
 pub use profile::Profile;
 
 /// How long a page may take for one thing that is waited for, if nothing else is said.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
-
-#[cfg(test)]
-mod tests;

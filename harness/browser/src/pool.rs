@@ -1,118 +1,126 @@
-//! The Chromiums of this process: started when first needed, lent to one visitor at a time.
+//! The browsers of this process: started when first needed, lent to one visitor at a time.
 
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use edgeproof_ground::background;
+use edgeproof_ground::{background, tools};
 
 use super::{
-    chromium::{Chromium, ChromiumError, Installation},
+    engine::Engine,
+    error::BrowserError,
     gateway::GatewayTarget,
-    kind::Kind,
     page::{Page, PageError},
+    process::{Installation, Kind, Process, Trust},
 };
 use crate::profile::Profile;
 
-/// Chromiums that nobody has borrowed at the moment. Clones share them.
+/// Browsers that nobody has borrowed at the moment. Clones share them.
 #[derive(Clone)]
 pub struct Pool {
     installation: Installation,
-    idle: Arc<Mutex<Vec<Chromium>>>,
+    idle: Arc<Mutex<Vec<Process>>>,
 }
 
-/// A borrowed Chromium: it goes back, cleaned, when the lease is returned, and is ended when the lease is dropped.
+/// A borrowed browser: it goes back, cleaned, when the lease is returned, and is ended when the lease is dropped.
 pub struct Lease {
-    chromium: Chromium,
+    process: Process,
     profile: Profile,
     pool: Pool,
 }
 
 impl Pool {
-    /// A pool without a process yet.
-    pub fn new(executable: &Path, profiles: &Path, trusted_key: String) -> Self {
+    /// A pool without a process yet, of the engines that are installed.
+    pub fn new(profiles: &Path, trust: Trust) -> Self {
+        let executables = Engine::ALL.map(|engine| (engine, tools::find(engine.tool())));
         Self {
             installation: Installation {
-                executable: executable.to_owned(),
+                executables: executables.into_iter().collect(),
                 profiles: profiles.to_owned(),
-                trusted_key,
+                trust,
                 headed: false,
             },
             idle: Arc::default(),
         }
     }
 
-    /// The same, but Chromium shows its windows.
+    /// The same, but browsers show their windows.
+    #[must_use]
     pub fn headed(mut self) -> Self {
         self.installation.headed = true;
         self
     }
 
-    /// Borrows a Chromium for a visitor of the profile, started if none is idle, whose connections lead along `way`.
+    /// Borrows a browser for a visitor of the profile, started if none is idle, whose connections lead along `target`.
     ///
     /// # Errors
-    /// When Chromium does not start.
+    /// When the engine is not installed, or does not start.
     pub async fn lend(
         &self,
+        engine: Engine,
         profile: Profile,
         target: GatewayTarget,
-    ) -> Result<Lease, ChromiumError> {
-        let kind = Kind::from(profile);
-        let chromium = match self.take(kind) {
-            Some(chromium) => chromium,
-            None => self.start(kind).await?,
+    ) -> Result<Lease, BrowserError> {
+        let kind = Kind::of(engine, profile);
+        let process = match self.take(engine, kind) {
+            Some(process) => process,
+            None => self.start(engine, kind).await?,
         };
-        chromium.gateway.lead(Some(target));
+        process.gateway.lead(Some(target));
         Ok(Lease {
-            chromium,
+            process,
             profile,
             pool: self.clone(),
         })
     }
 
-    fn take(&self, kind: Kind) -> Option<Chromium> {
+    fn take(&self, engine: Engine, kind: Kind) -> Option<Process> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = idle.iter().position(|chromium| chromium.kind == kind)?;
+        let is_meant = |process: &Process| process.engine == engine && process.kind == kind;
+        let index = idle.iter().position(is_meant)?;
         Some(idle.swap_remove(index))
     }
 
-    async fn start(&self, kind: Kind) -> Result<Chromium, ChromiumError> {
-        // Gateways and the pipes of Chromium outlive the runtime of a single test.
-        let background = background::runtime()
-            .ok_or_else(|| ChromiumError::Silent("no thread could be started".to_owned()))?;
+    async fn start(&self, engine: Engine, kind: Kind) -> Result<Process, BrowserError> {
+        let silent = |reason| BrowserError::Silent { engine, reason };
+        // Gateways and the pipes of browsers outlive the runtime of a single test.
+        let background =
+            background::runtime().ok_or_else(|| silent("no thread could be started".to_owned()))?;
         let installation = self.installation.clone();
         background
-            .spawn(async move { Chromium::start(&installation, kind).await })
+            .spawn(async move { Process::start(&installation, engine, kind).await })
             .await
-            .map_err(|error| ChromiumError::Silent(error.to_string()))?
+            .map_err(|error| silent(error.to_string()))?
     }
 }
 
 impl Lease {
-    /// Opens a blank page, in a fresh off-the-record context where the profile is one.
+    /// Opens a blank page.
     ///
     /// # Errors
-    /// When Chromium does not answer.
-    pub async fn open(&self) -> Result<Page, ChromiumError> {
-        Page::open(&self.chromium.connection, self.profile)
-            .await
-            .map_err(|error| ChromiumError::Protocol(error.to_string()))
+    /// When the browser does not answer.
+    pub async fn open(&self) -> Result<Page, BrowserError> {
+        let page = self.process.open(self.profile).await;
+        page.map_err(|error| BrowserError::Protocol {
+            engine: self.process.engine,
+            reason: error.to_string(),
+        })
     }
 
-    /// Closes the page, wipes what it left behind, cuts its connections, and gives the Chromium back.
+    /// Closes the page, wipes what it left behind, cuts its connections, and gives the browser back.
     ///
     /// # Errors
-    /// Why a Chromium could not be wiped: it is ended, and the next visitor gets another one.
+    /// Why a browser could not be wiped: it is ended, and the next visitor gets another one.
     pub async fn give_back(self, page: Page) -> Result<(), PageError> {
         let wiped = page.close_and_wipe().await;
-        self.chromium.gateway.lead(None);
+        self.process.gateway.lead(None);
         if wiped.is_ok() {
             self.pool
                 .idle
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .push(self.chromium);
+                .push(self.process);
         }
         wiped
     }

@@ -11,9 +11,9 @@ pub enum Profile {
     /// No browser: a plain HTTP client.
     #[default]
     Http,
-    /// Chromium with a profile on disk and nothing that shows automation.
+    /// A browser with nothing that shows automation.
     Regular,
-    /// The same Chromium, off the record.
+    /// The same browser in a private window.
     Incognito,
     /// A plain headless browser that says it is automated.
     Automated,

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    PublicKeyData as _,
+    PublicKeyData as _, SerialNumber,
 };
 use tokio_rustls::rustls::{
     self, ClientConfig, RootCertStore, ServerConfig,
@@ -127,6 +127,8 @@ impl CertificateAuthority {
 
     fn certificate_for(&self, host: &str) -> Result<CertifiedKey, CertificateError> {
         let mut parameters = CertificateParams::new([host.to_owned()])?;
+        // Without one of its own it has that of its key, which all hosts share: Firefox refuses a second certificate then.
+        parameters.serial_number = Some(SerialNumber::from(fastrand::u64(1..)));
         parameters.distinguished_name.push(DnType::CommonName, host);
         let leaf = parameters.signed_by(&self.leaf_key, &self.issuer)?;
         // Chromium looks for the pinned key among the certificates that were sent, so the authority's goes along.

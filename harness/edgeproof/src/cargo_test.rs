@@ -23,6 +23,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use edgeproof_browser::Engine;
 use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_rig::Environment;
 use edgeproof_run::{execute::execute, expected::Expected, failure_text, record::Verdict, runner};
@@ -30,8 +31,10 @@ use edgeproof_scenario::load::{self, Case};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::Runtime;
 
-/// What all cases of this process share.
+/// What all cases of a folder share.
 struct Shared {
+    /// The browser that they are run with once more; none for those as they stand.
+    engine: Option<Engine>,
     /// What is known to fail. A list that cannot be read is reported by the tests that read every file.
     expected: Expected,
     /// Made when the first case runs.
@@ -43,22 +46,29 @@ struct Shared {
 /// directory that the test runs in: its package's, with `cargo test`.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = trials(&arguments, folder.as_ref());
+    let trials = trials(&arguments, folder.as_ref(), None);
     // Not `exit()`: it would leave the browsers running.
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The tests that [`main`] runs.
+/// The tests that [`main`] runs. With an engine they are those whose visitors have a browser, with this one; its name is the
+/// beginning of theirs.
 #[doc(hidden)]
-pub fn trials(arguments: &Arguments, folder: &Path) -> Vec<Trial> {
+pub fn trials(arguments: &Arguments, folder: &Path, engine: Option<Engine>) -> Vec<Trial> {
     let shared = Arc::new(Shared {
+        engine,
         expected: Expected::beside(&[folder.to_owned()]).unwrap_or_default(),
         environment: OnceLock::new(),
         runtime: OnceLock::new(),
     });
     let files = match &arguments.filter {
         Some(name) if arguments.exact => {
-            load::file_of(folder, name).map_or(Ok(Vec::new()), |file| Ok(vec![file]))
+            let name = name.strip_prefix(&shared.prefix());
+            // Names begin with a folder of `scenarios`, which may be the only one that is meant.
+            let above = engine.and_then(|_| folder.parent()).unwrap_or(folder);
+            let file = name.and_then(|name| load::file_of(above, name));
+            let file = file.filter(|file| file.starts_with(folder));
+            file.map_or(Ok(Vec::new()), |file| Ok(vec![file]))
         }
         _ => load::find(&[folder.to_owned()]),
     };
@@ -71,14 +81,31 @@ pub fn trials(arguments: &Arguments, folder: &Path) -> Vec<Trial> {
     }
 }
 
+impl Shared {
+    /// What the names of the tests begin with.
+    fn prefix(&self) -> String {
+        let engine = self.engine.map(Engine::name);
+        engine.map_or(String::new(), |engine| format!("{engine}::"))
+    }
+}
+
 fn of_file(file: &Path, shared: &Arc<Shared>) -> Vec<Trial> {
     let trial = |case: Case| {
         let shared = Arc::clone(shared);
-        Trial::ignorable_test(case.name.clone(), move || test(case, &shared))
+        let name = format!("{}{}", shared.prefix(), case.name);
+        Trial::ignorable_test(name, move || test(case, &shared))
+    };
+    // A scenario that names its browsers has been run with them.
+    let is_meant = |case: &Case| match shared.engine {
+        None => true,
+        Some(engine) => case.scenario.engines(Engine::default()) != case.scenario.engines(engine),
     };
     match load::load_file(file) {
-        Ok(cases) => cases.into_iter().map(trial).collect(),
-        Err(error) => vec![broken(&load::name(file), &error)],
+        Ok(cases) => cases.into_iter().filter(is_meant).map(trial).collect(),
+        Err(error) => vec![broken(
+            &format!("{}{}", shared.prefix(), load::name(file)),
+            &error,
+        )],
     }
 }
 
@@ -100,20 +127,23 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
         .environment
         .get_or_init(|| {
             Environment::prepare(None)
+                .map(|environment| environment.with_engine(shared.engine.unwrap_or_default()))
                 .map(Arc::new)
                 .map_err(|error| error.to_string())
         })
         .clone()?;
     let runtime = shared.runtime.get_or_init(|| Runtime::new().ok());
     let runtime = runtime.as_ref().ok_or("no runtime could be started")?;
-    let record = shared.expected.judge(runtime.block_on(runner::one(
+    let engines = case.scenario.engines(environment.engine());
+    let record = runtime.block_on(runner::one(
         Arc::new(case),
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
             async move { execute(&case, &environment, runner::DEFAULT_LIMIT, None).await }
         },
-    )));
+    ));
+    let record = shared.expected.judge(record, &engines);
     match record.verdict {
         Verdict::Passed => Ok(Completion::Completed),
         Verdict::Skipped(reason) => Ok(Completion::ignored_with(reason)),

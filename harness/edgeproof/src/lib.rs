@@ -29,7 +29,7 @@ pub mod cargo_test;
 #[doc(hidden)]
 pub mod cli;
 
-pub use edgeproof_browser::{Page, PageError, Profile};
+pub use edgeproof_browser::{Engine, Page, PageError, Profile};
 pub use edgeproof_deployment::{
     BlockPage, Connector, ConnectorMode, Deployment, FailureMode, ProtectedApi, RealNode,
 };

@@ -2,11 +2,14 @@
 
 use std::{path::Path, process::ExitCode};
 
-use edgeproof::cargo_test;
+use edgeproof::{Engine, cargo_test};
 use edgeproof_scenario::load;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const FOLDER: &str = "scenarios";
+
+/// What is about the page, and so about its browser.
+const WITH_FIREFOX: [&str; 2] = ["scenarios/flow", "scenarios/instrumentation"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -15,7 +18,14 @@ fn main() -> ExitCode {
         let trial = Trial::test("scenarios", move || Err(Failed::from(error)));
         return libtest_mimic::run(&arguments, vec![trial]).exit_code();
     }
-    let mut trials = cargo_test::trials(&arguments, Path::new(FOLDER));
+    let mut trials = cargo_test::trials(&arguments, Path::new(FOLDER), None);
+    for folder in WITH_FIREFOX {
+        trials.extend(cargo_test::trials(
+            &arguments,
+            Path::new(folder),
+            Some(Engine::Firefox),
+        ));
+    }
     trials.push(Trial::test(PROTOCOL, protocol));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -33,6 +43,12 @@ fn protocol() -> Result<(), Failed> {
         .collect::<Result<_, _>>()
         .map_err(|line| format!("`{line}` is no line of a list"))?;
     let cases = load::load(&load::find(&[FOLDER.into()])?)?;
+    let (again, names): (Vec<&str>, Vec<&str>) = names
+        .into_iter()
+        .partition(|name| name.starts_with("firefox::"));
+    if again.is_empty() {
+        return Err("nothing is run with Firefox".into());
+    }
     if names.len() != cases.len() + 1 {
         return Err(format!("{} names, {} cases", names.len(), cases.len()).into());
     }

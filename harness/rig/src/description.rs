@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use edgeproof_browser::Profile;
+use edgeproof_browser::{Engine, Profile};
 use edgeproof_cloudflare::plane;
 use edgeproof_deployment::Deployment;
 use edgeproof_edge as edge;
@@ -41,6 +41,8 @@ pub struct Description {
     /// the machine's time, because `workerd` has no other.
     #[schemars(with = "Option<String>")]
     pub clock: Option<jiff::Timestamp>,
+    /// The browser of visitors that name none: `chromium` or `firefox`. Default: that of `--engine`, or else Chromium.
+    pub engine: Option<Engine>,
     /// Who visits, by a name of the user's choice.
     pub visitors: BTreeMap<String, Visitor>,
     /// What goes wrong on the way to the parts of the rig.
@@ -48,6 +50,11 @@ pub struct Description {
 }
 
 impl Description {
+    /// The browser of a visitor, who has one; the default is of visitors that name none, in a scenario that names none.
+    pub fn engine_of(&self, visitor: &Visitor, default: Engine) -> Engine {
+        visitor.engine.or(self.engine).unwrap_or(default)
+    }
+
     /// The first thing that an app of its hosts needs and that is not on this machine.
     pub fn missing(&self) -> Option<Missing> {
         let hosts = self.zones.values().flat_map(|zone| zone.hosts.values());
@@ -95,6 +102,8 @@ pub struct Host {
 pub struct Visitor {
     /// How the visitor comes.
     pub profile: Profile,
+    /// With which browser, where it is one: `chromium` or `firefox`. Default: the `engine` of `given`.
+    pub engine: Option<Engine>,
     /// The address the edge sees.
     pub ip: IpAddr,
     /// ISO 3166-1 alpha-2 code of the country the edge reports.
@@ -148,6 +157,7 @@ impl Default for Visitor {
     fn default() -> Self {
         Self {
             profile: Profile::default(),
+            engine: None,
             // A documentation address (RFC 5737).
             ip: IpAddr::from([203, 0, 113, 7]),
             country: "DE".to_owned(),

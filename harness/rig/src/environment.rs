@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use edgeproof_browser::Pool;
+use edgeproof_browser::{Engine, Pool, Trust};
 use edgeproof_edge::{CertificateAuthority, CertificateError};
 use edgeproof_ground::tools::{self, Tool, ToolError};
 use edgeproof_origin::launch;
@@ -24,7 +24,9 @@ pub struct Environment {
     pub(super) allow_missing_bindings: bool,
     /// Whether the runtime opens its inspector.
     pub(super) inspect: bool,
-    pub(super) browsers: Option<Pool>,
+    pub(super) browsers: Pool,
+    /// The browser of visitors that name none.
+    pub(super) engine: Engine,
     pub(super) apps: launch::Pool,
 }
 
@@ -75,7 +77,7 @@ impl Environment {
     /// agent. What is built already is taken as it is.
     ///
     /// # Errors
-    /// When a tool is missing or something cannot be built. A missing Chromium is an error only when a browser is asked for.
+    /// When a tool is missing or something cannot be built. A missing browser is an error only when it is asked for.
     pub fn prepare(worker: Option<&Path>) -> Result<Self, EnvironmentError> {
         let authority = CertificateAuthority::of_process()?;
         let worker = match worker {
@@ -95,9 +97,14 @@ impl Environment {
             worker,
             allow_missing_bindings: false,
             inspect: false,
-            browsers: tools::find(Tool::Chromium)
-                .ok()
-                .map(|chromium| Pool::new(&chromium, &profiles, authority.spki_sha256_base64())),
+            browsers: Pool::new(
+                &profiles,
+                Trust {
+                    key: authority.spki_sha256_base64(),
+                    certificate: authority.certificate_pem(),
+                },
+            ),
+            engine: Engine::default(),
             apps: launch::Pool::default(),
             authority,
         })
@@ -127,7 +134,19 @@ impl Environment {
     /// The same with browsers that show their windows.
     #[must_use]
     pub fn headed(mut self) -> Self {
-        self.browsers = self.browsers.map(Pool::headed);
+        self.browsers = self.browsers.headed();
         self
+    }
+
+    /// The same with another browser for visitors that name none.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// The browser of visitors that name none.
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 }

@@ -1,10 +1,10 @@
 //! Why a rig cannot do what was asked.
 
-use edgeproof_browser::ChromiumError;
+use edgeproof_browser::BrowserError;
 use edgeproof_cloudflare::plane::{GivenError, PlaneError};
 use edgeproof_edge::EdgeError;
 use edgeproof_fingerprint::StartError;
-use edgeproof_ground::{pattern::PatternError, tools::ToolError};
+use edgeproof_ground::pattern::PatternError;
 use edgeproof_internet::InternetError;
 use edgeproof_origin::{AppError, SiteError, launch::LaunchError};
 use edgeproof_runtime::{ProjectError, RuntimeError};
@@ -63,12 +63,9 @@ pub enum RigError {
     /// No port could be had for a door.
     #[error("no port could be had")]
     Door(#[source] std::io::Error),
-    /// Chromium is not installed.
+    /// The browser of a visitor is not installed, or does not start or answer.
     #[error(transparent)]
-    Tool(#[from] ToolError),
-    /// Chromium does not start or answer.
-    #[error(transparent)]
-    Chromium(#[from] ChromiumError),
+    Browser(#[from] BrowserError),
     /// The edge did not start.
     #[error(transparent)]
     Edge(#[from] EdgeError),

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_browser::{ChromiumError, Gateway, GatewayTarget, Profile};
+use edgeproof_browser::{BrowserError, Gateway, GatewayTarget, PageError, Profile};
 use edgeproof_cloudflare::plane::ControlPlane;
 use edgeproof_deployment::Deployment;
 use edgeproof_edge::{CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, preamble};
 use edgeproof_fingerprint::{Fingerprint, Ruleset};
-use edgeproof_ground::{tools::ToolError, trace::Trace};
+use edgeproof_ground::trace::Trace;
 use edgeproof_internet::Internet;
 use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_runtime::LogLine;
@@ -253,7 +253,7 @@ impl Rig {
     /// A browser for a visitor, with a blank page open.
     ///
     /// # Errors
-    /// When no visitor has this name, its profile has no browser, or Chromium does not start.
+    /// When no visitor has this name, its profile has no browser, or the browser is not installed or does not start.
     pub async fn browser(&self, visitor: &str) -> Result<BrowserVisit, RigError> {
         let address = self.visitor_address(visitor)?;
         let described = self.visitor(visitor)?;
@@ -261,23 +261,27 @@ impl Rig {
         if profile == Profile::Http {
             return Err(RigError::NoBrowser(visitor.to_owned()));
         }
-        let browsers = match &self.environment.browsers {
-            Some(browsers) => browsers,
-            None => return Err(ToolError::Missing(edgeproof_ground::tools::Tool::Chromium).into()),
-        };
+        let engine = self
+            .description()
+            .engine_of(described, self.environment.engine);
         let target = GatewayTarget {
             edge: self.edge.address(),
             preamble: preamble(address, self.edge.address()),
         };
-        let lease = browsers.lend(profile, target).await?;
+        let browsers = &self.environment.browsers;
+        let lease = browsers.lend(engine, profile, target).await?;
         let page = lease.open().await?;
+        let protocol = |error: PageError| BrowserError::Protocol {
+            engine,
+            reason: error.to_string(),
+        };
         page.present_as(&described.headers.0, described.language.as_deref())
             .await
-            .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+            .map_err(protocol)?;
         if described.clock != WrongClock::default() {
             page.wrong_clock(described.clock.ahead)
                 .await
-                .map_err(|error| ChromiumError::Protocol(error.to_string()))?;
+                .map_err(protocol)?;
         }
         Ok(BrowserVisit::new(lease, page))
     }

@@ -3,11 +3,12 @@
 //! A case that fails as expected does not fail the run; one that passes all the same does, so the list stays true.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use edgeproof_browser::Engine;
 use edgeproof_document::{LoadError, Mistake, read, source::Sources, yaml};
 use serde::Deserialize;
 
@@ -30,6 +31,9 @@ pub struct KnownFailure {
     pub reason: String,
     /// Where it is being worked on.
     pub link: String,
+    /// The browser that it is so with, where it is so with one only.
+    #[serde(default)]
+    pub engine: Option<Engine>,
 }
 
 impl Expected {
@@ -48,10 +52,15 @@ impl Expected {
         Ok(Self { known })
     }
 
-    /// The verdict in the light of what is known.
+    /// The verdict in the light of what is known of a case whose visitors came with these browsers.
     #[must_use]
-    pub fn judge(&self, mut record: CaseRecord) -> CaseRecord {
-        let Some(known) = self.known.get(&record.name) else {
+    pub fn judge(&self, mut record: CaseRecord, engines: &BTreeSet<Engine>) -> CaseRecord {
+        // A case that is run several times is the same case.
+        let name = record.name.split('#').next().unwrap_or_default();
+        let known = self.known.get(name);
+        let is_meant =
+            |known: &&KnownFailure| known.engine.is_none_or(|engine| engines.contains(&engine));
+        let Some(known) = known.filter(is_meant) else {
             return record;
         };
         record.verdict = match record.verdict {
@@ -121,20 +130,28 @@ mod tests {
         std::fs::create_dir_all(scenarios.join("flow")).unwrap();
         std::fs::write(
             scenarios.join(EXPECTED),
-            "flow::late: { reason: no deadline yet, link: 'https://example.com/1' }\n",
+            "flow::late: { reason: no deadline yet, link: 'https://example.com/1' }\n\
+             flow::firefox: { engine: firefox, reason: not there, link: 'https://example.com/2' }\n\
+             flow::chromium: { engine: chromium, reason: not there, link: 'https://example.com/2' }\n",
         )
         .unwrap();
         let expected = Expected::beside(&[scenarios.join("flow")]).unwrap();
         let case = load_text(Path::new("a.yaml"), "scenario: a\nsteps: []\n").unwrap();
         let mut record = CaseRecord::without_run(&case[0], verdict);
         record.name = name.to_owned();
-        expected.judge(record).verdict.word()
+        let engines = BTreeSet::from([Engine::Firefox]);
+        expected.judge(record, &engines).verdict.word()
     }
 
     #[rstest]
     #[case("flow::late", Verdict::Failed(Vec::new()), "known failure")]
     #[case("flow::late", Verdict::Passed, "failed")]
     #[case("flow::late", Verdict::Error(String::new()), "error")]
+    #[case::another_run("flow::late#2", Verdict::Failed(Vec::new()), "known failure")]
+    #[case::of_this_engine("flow::firefox", Verdict::Failed(Vec::new()), "known failure")]
+    #[case::of_this_engine_no_more("flow::firefox", Verdict::Passed, "failed")]
+    #[case::of_another_engine("flow::chromium", Verdict::Failed(Vec::new()), "failed")]
+    #[case::as_it_should_be_with_this_engine("flow::chromium", Verdict::Passed, "passed")]
     #[case("flow::other", Verdict::Failed(Vec::new()), "failed")]
     #[case("flow::other", Verdict::Passed, "passed")]
     fn a_known_failure_does_not_count_and_an_unexpected_pass_does(

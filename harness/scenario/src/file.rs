@@ -1,7 +1,8 @@
 //! A scenario as a file states it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use edgeproof_browser::{Engine, Profile};
 use edgeproof_ground::time::Time;
 use edgeproof_rig::{Description, Visitor};
 use schemars::JsonSchema;
@@ -90,6 +91,16 @@ impl Scenario {
             }
             None => None,
         }
+    }
+
+    /// The browsers that its visitors come with, each once; the default is that of visitors that name none.
+    pub fn engines(&self, default: Engine) -> BTreeSet<Engine> {
+        let named = self.steps.iter().filter_map(|step| self.visitor_of(step));
+        let visitors = named.filter_map(|name| self.given.visitors.get(name));
+        visitors
+            .filter(|visitor| visitor.profile != Profile::Http)
+            .map(|visitor| self.given.engine_of(visitor, default))
+            .collect()
     }
 
     /// How long the apps that it starts may take until they are ready, altogether.

@@ -29,6 +29,7 @@ pub fn unknown_names(scenario: &Scenario, node: &YamlNode) -> Vec<Problem> {
     names.hosts_of_zones();
     names.apps();
     names.zones_of_account();
+    names.engines();
     for (index, step) in scenario.steps.iter().enumerate() {
         names.visitor(index, step);
         names.host(index, step);
@@ -224,6 +225,19 @@ impl Names<'_> {
                     Some(_) => {}
                     None => ports.push((port, launch, host)),
                 }
+            }
+        }
+    }
+
+    /// A browser is named for visitors who have one.
+    fn engines(&mut self) {
+        for (name, visitor) in &self.scenario.given.visitors {
+            if visitor.engine.is_some() && visitor.profile == Profile::Http {
+                self.problem(
+                    &["given", "visitors", name, "engine"],
+                    "an HTTP client has no `engine`".to_owned(),
+                    "give the visitor a profile: regular, incognito or automated".to_owned(),
+                );
             }
         }
     }

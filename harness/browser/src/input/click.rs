@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Aim, Engine, Input, Motion, Needs, Obstacle};
-use crate::page::PageError;
+use super::{Input, Needs, Obstacle};
+use crate::{
+    driver::{Aim, Motion},
+    page::PageError,
+};
 
 /// What a person waits for before a click: the element is there to be seen, can be used, rests, and nothing covers it.
 const CLICKABLE: &[&str] = &["visible", "enabled", "point", "aim"];
 
-impl<E: Engine> Input<'_, E> {
+impl Input<'_> {
     /// Clicks in the middle of an element.
     ///
     /// # Errors
@@ -36,7 +39,7 @@ impl<E: Engine> Input<'_, E> {
             document: ready.document,
             in_window: ready.in_window,
         };
-        self.in_time(&what, self.engine.mouse(&aim, Motion::Move))
+        self.in_time(&what, self.page.driver.mouse(&aim, &[Motion::Move]))
             .await
     }
 
@@ -103,10 +106,14 @@ impl<E: Engine> Input<'_, E> {
             document: ready.document,
             in_window: ready.in_window,
         };
-        for motion in [Motion::Move, Motion::Down, Motion::Up] {
-            self.engine.mouse(&aim, motion).await?;
-        }
-        match self.engine.act(&aim.document, "hit", Value::Null).await {
+        let press = [Motion::Move, Motion::Down, Motion::Up];
+        self.page.driver.mouse(&aim, &press).await?;
+        match self
+            .page
+            .driver
+            .act(&aim.document, "hit", Value::Null)
+            .await
+        {
             Ok(hit) if hit["reached"] == false => {
                 let by = hit["by"].as_str().unwrap_or("something that moved");
                 Ok(Err(Obstacle::Covered(by.to_owned())))

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Engine, Input, KeyPress, Needs, OptionChoice, Ready};
+use super::{Input, KeyPress, Needs, OptionChoice, Ready};
 use crate::page::PageError;
 
 /// What a person waits for before a field is filled.
 const FILLABLE: &[&str] = &["visible", "enabled", "editable"];
 
-impl<E: Engine> Input<'_, E> {
+impl Input<'_> {
     /// Fills a field as a person does, whatever kind of field it is: what is typed replaces its content, an option of a
     /// select box is chosen, a checkbox is checked for `true`, the radio button of the group that has the value too.
     ///
@@ -88,7 +88,7 @@ impl<E: Engine> Input<'_, E> {
         if ready.seen["kind"] != "file" {
             return Err(self.not_done(&what, "it is no file field"));
         }
-        let set = self.engine.set_files(&ready.document, selector, files);
+        let set = self.page.driver.set_files(&ready.document, selector, files);
         match self.in_time(&what, set).await {
             // Such as several files in a field for one.
             Err(PageError::Browser(reason)) => return Err(self.not_done(&what, &reason)),
@@ -151,7 +151,8 @@ impl<E: Engine> Input<'_, E> {
         let Some(document) = documents.last().filter(|_| self.is_whole(&documents)) else {
             return Err(self.not_done(&what, &self.missing("html").await));
         };
-        self.in_time(&what, self.engine.press(document, key)).await
+        self.in_time(&what, self.page.driver.press(document, key))
+            .await
     }
 
     async fn field(
@@ -159,7 +160,7 @@ impl<E: Engine> Input<'_, E> {
         selector: &str,
         what: &str,
         needs: &'static [&'static str],
-    ) -> Result<Ready<E::Document>, PageError> {
+    ) -> Result<Ready, PageError> {
         self.ready(&Needs {
             what,
             selector,
@@ -175,10 +176,10 @@ impl<E: Engine> Input<'_, E> {
         self.on(&ready, "focus", argument.clone(), what).await?;
         if text.is_empty() {
             let delete = KeyPress::delete();
-            self.in_time(what, self.engine.press(&ready.document, &delete))
+            self.in_time(what, self.page.driver.press(&ready.document, &delete))
                 .await?;
         } else {
-            self.in_time(what, self.engine.insert_text(&ready.document, text))
+            self.in_time(what, self.page.driver.insert_text(&ready.document, text))
                 .await?;
         }
         self.has_become(&ready, selector, &text.replace("\r\n", "\n"), what)
@@ -194,7 +195,7 @@ impl<E: Engine> Input<'_, E> {
 
     async fn has_become(
         &self,
-        ready: &Ready<E::Document>,
+        ready: &Ready,
         selector: &str,
         value: &str,
         what: &str,
@@ -220,7 +221,7 @@ impl<E: Engine> Input<'_, E> {
         &self,
         selector: &str,
         value: &str,
-        ready: &Ready<E::Document>,
+        ready: &Ready,
         what: &str,
     ) -> Result<(), PageError> {
         match value {

@@ -2,7 +2,6 @@
 
 mod choice;
 mod click;
-mod engine;
 mod field;
 mod keys;
 mod wait;
@@ -15,12 +14,13 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub use choice::OptionChoice;
-#[allow(unreachable_pub, reason = "a bound of what is public")]
-pub use engine::{Aim, Engine, Motion};
 pub use keys::{KeyPress, KeyPressError};
 pub use wait::Sight;
 
-use crate::page::{Page, PageError};
+use crate::{
+    driver::Document,
+    page::{Page, PageError},
+};
 
 /// How soon a page is looked at again, the first times and then always; what an element waits for is often there at once.
 const LOOK_AGAIN: [Duration; 4] = [
@@ -40,8 +40,8 @@ pub struct Place {
 }
 
 /// The hand of a visitor in one document.
-pub struct Input<'a, E = Page> {
-    engine: &'a E,
+pub struct Input<'a> {
+    page: &'a Page,
     place: Place,
     limit: Duration,
     deadline: Instant,
@@ -51,7 +51,7 @@ impl Page {
     /// The hand of the visitor in this page; whatever it does has to be done within the limit.
     pub fn input(&self, limit: Duration) -> Input<'_> {
         Input {
-            engine: self,
+            page: self,
             place: Place::default(),
             limit,
             deadline: Instant::now() + limit,
@@ -78,8 +78,8 @@ enum Obstacle {
 }
 
 /// An element that can be acted on, and where its document is.
-struct Ready<D> {
-    document: D,
+struct Ready {
+    document: Document,
     seen: Value,
     in_window: (f64, f64),
 }
@@ -94,7 +94,7 @@ struct Needs<'a> {
     needs: &'static [&'static str],
 }
 
-impl<E: Engine> Input<'_, E> {
+impl Input<'_> {
     /// The same hand, in another document.
     #[must_use]
     pub fn at(self, place: &Place) -> Self {
@@ -105,7 +105,7 @@ impl<E: Engine> Input<'_, E> {
     }
 
     /// Waits until the element is as it has to be.
-    async fn ready(&self, needs: &Needs<'_>) -> Result<Ready<E::Document>, PageError> {
+    async fn ready(&self, needs: &Needs<'_>) -> Result<Ready, PageError> {
         self.attempt(needs, |attempt| self.look(needs, attempt))
             .await
     }
@@ -157,18 +157,18 @@ impl<E: Engine> Input<'_, E> {
         &self,
         needs: &Needs<'_>,
         attempt: usize,
-    ) -> Result<Result<Ready<E::Document>, Obstacle>, PageError> {
+    ) -> Result<Result<Ready, Obstacle>, PageError> {
         let documents = self.documents().await?;
         let Some(document) = documents.last().filter(|_| self.is_whole(&documents)) else {
             return Ok(Err(Obstacle::Missing));
         };
         if attempt == 0 && needs.needs.contains(&"point") {
-            self.engine.bring_to_front(document).await?;
+            self.page.driver.bring_to_front(document).await?;
         }
         let argument = json!({
             "selector": needs.selector, "as": needs.stands_for, "needs": needs.needs, "attempt": attempt,
         });
-        let seen = self.engine.act(document, "look", argument).await?;
+        let seen = self.page.driver.act(document, "look", argument).await?;
         if let Some(obstacle) = obstacle(&seen) {
             return Ok(Err(obstacle));
         }
@@ -177,7 +177,7 @@ impl<E: Engine> Input<'_, E> {
             for (outer, selector) in documents.iter().zip(&self.place.frames).rev() {
                 let (x, y) = point;
                 let argument = json!({ "selector": selector, "x": x, "y": y, "attempt": attempt });
-                let through = self.engine.act(outer, "through", argument).await?;
+                let through = self.page.driver.act(outer, "through", argument).await?;
                 if let Some(obstacle) = obstacle(&through) {
                     return Ok(Err(obstacle));
                 }
@@ -192,15 +192,15 @@ impl<E: Engine> Input<'_, E> {
     }
 
     /// The documents from the window's to the one that is meant, as far as they are there.
-    async fn documents(&self) -> Result<Vec<E::Document>, PageError> {
+    async fn documents(&self) -> Result<Vec<Document>, PageError> {
         let first = match &self.place.window {
-            None => Some(self.engine.top()),
-            Some(url) => self.engine.window(url),
+            None => Some(self.page.driver.top()),
+            Some(url) => self.page.window(url),
         };
         let mut documents: Vec<_> = first.into_iter().collect();
         for selector in &self.place.frames {
             let Some(outer) = documents.last() else { break };
-            let Some(inner) = self.engine.frame(outer, selector).await? else {
+            let Some(inner) = self.page.driver.frame(outer, selector).await? else {
                 break;
             };
             documents.push(inner);
@@ -211,12 +211,12 @@ impl<E: Engine> Input<'_, E> {
     /// Calls an action of `page.js` on an element that has been found.
     async fn on(
         &self,
-        ready: &Ready<E::Document>,
+        ready: &Ready,
         action: &str,
         argument: Value,
         what: &str,
     ) -> Result<Value, PageError> {
-        let called = self.engine.act(&ready.document, action, argument);
+        let called = self.page.driver.act(&ready.document, action, argument);
         self.in_time(what, called).await
     }
 
@@ -262,7 +262,11 @@ impl<E: Engine> Input<'_, E> {
             Ok::<_, PageError>(match (documents.last(), &self.place.window) {
                 (None, Some(url)) => format!("no window is open whose URL matches `{url}`"),
                 (Some(document), _) if self.is_whole(&documents) => {
-                    let there = self.engine.act(document, "selectors", Value::Null).await?;
+                    let there = self
+                        .page
+                        .driver
+                        .act(document, "selectors", Value::Null)
+                        .await?;
                     let there = there.as_array().into_iter().flatten();
                     let nearest = nearest(selector, there.filter_map(Value::as_str));
                     let nearest = nearest.map(|near| format!("; the page has `{near}`"));
@@ -286,7 +290,7 @@ impl<E: Engine> Input<'_, E> {
     }
 
     /// Whether all frames are there.
-    fn is_whole(&self, documents: &[E::Document]) -> bool {
+    fn is_whole(&self, documents: &[Document]) -> bool {
         documents.len() > self.place.frames.len()
     }
 }
@@ -316,6 +320,3 @@ fn nearest<'a>(selector: &str, there: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|there| alike(there) >= ALIKE)
         .max_by(|left, right| alike(left).total_cmp(&alike(right)))
 }
-
-#[cfg(test)]
-mod tests;

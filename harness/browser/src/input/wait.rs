@@ -5,7 +5,7 @@ use std::time::Duration;
 use edgeproof_ground::call::CallPattern;
 use serde_json::{Value, json};
 
-use super::{Engine, Input, Needs, Obstacle};
+use super::{Input, Needs, Obstacle};
 use crate::page::PageError;
 
 /// For how long nothing may be asked for until a page counts as idle.
@@ -38,7 +38,7 @@ enum Question<'a> {
     IsAt(&'a CallPattern),
 }
 
-impl<E: Engine> Input<'_, E> {
+impl Input<'_> {
     /// Waits until the page shows it.
     ///
     /// # Errors
@@ -74,11 +74,11 @@ impl<E: Engine> Input<'_, E> {
         let what = "the page to be idle";
         self.until(&Question::Says("isLoaded", Value::Null), what)
             .await?;
-        let quiet = self.engine.quiet(QUIET);
+        let quiet = self.page.activity.quiet(QUIET);
         if tokio::time::timeout_at(self.deadline, quiet).await.is_ok() {
             return Ok(());
         }
-        let reason = match self.engine.under_way().first() {
+        let reason = match self.page.activity.under_way().first() {
             None => "it never rested for half a second".to_owned(),
             Some(call) => format!("`{call}` was under way"),
         };
@@ -108,7 +108,11 @@ impl<E: Engine> Input<'_, E> {
         };
         let not_yet = match question {
             Question::Says(action, argument) => {
-                let said = self.engine.act(document, action, argument.clone()).await?;
+                let said = self
+                    .page
+                    .driver
+                    .act(document, action, argument.clone())
+                    .await?;
                 let reason = match *action {
                     "agentStarted" => {
                         "the page did not start the agent that the emulated CDN serves"
@@ -124,7 +128,7 @@ impl<E: Engine> Input<'_, E> {
                 Err(_) => None,
             },
             Question::IsAt(wanted) => {
-                let url = self.engine.url(document);
+                let url = self.page.url_of(document);
                 let is_there = url.as_ref().is_some_and(|url| wanted.matches_url(url));
                 let is = url.unwrap_or_else(|| "about:blank".to_owned());
                 (!is_there).then(|| format!("it is {is}"))

@@ -6,14 +6,11 @@ use std::{
     time::Duration,
 };
 
-use headless_chrome::protocol::cdp::Page::HandleJavaScriptDialog;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::Page;
-use crate::protocol::Connection;
 
 /// How many dialogs are kept of a page that opens one after the other.
 const KEPT: usize = 100;
@@ -62,9 +59,20 @@ impl Dialog {
 
 /// The dialogs of a visit. Clones share them.
 #[derive(Clone)]
-pub(super) struct Dialogs {
+pub(crate) struct Dialogs {
     shared: Arc<Shared>,
-    opened: mpsc::UnboundedSender<(String, HandleJavaScriptDialog)>,
+    opened: mpsc::UnboundedSender<OpenDialog>,
+}
+
+/// A dialog that waits for this answer.
+#[derive(Debug)]
+pub(crate) struct OpenDialog {
+    /// The engine's name for the window that it stands in.
+    pub(crate) window: String,
+    /// Whether it is answered with "OK".
+    pub(crate) accept: bool,
+    /// What is written into it.
+    pub(crate) text: Option<String>,
 }
 
 #[derive(Default)]
@@ -81,35 +89,25 @@ struct State {
 }
 
 impl Dialogs {
-    /// Dialogs whose answers are sent over this connection.
-    pub(super) fn answered_over(connection: &Connection) -> Self {
-        let (opened, mut answers) = mpsc::unbounded_channel::<(String, HandleJavaScriptDialog)>();
-        let connection = connection.clone();
-        tokio::spawn(async move {
-            while let Some((session, answer)) = answers.recv().await {
-                // One that is closed already needs no answer.
-                let _ = connection.ask(Some(&session), answer).await;
-            }
-        });
-        Self {
+    /// None so far, and where they come out that are to be answered.
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<OpenDialog>) {
+        let (opened, to_answer) = mpsc::unbounded_channel();
+        let dialogs = Self {
             shared: Arc::default(),
             opened,
-        }
+        };
+        (dialogs, to_answer)
     }
 
-    /// Takes an event of a session; answers a dialog that opens.
-    pub(super) fn observe(&self, session: &str, event: &str, parameters: &Value) {
-        if event != "Page.javascriptDialogOpening" {
-            return;
-        }
-        let text = |key: &str| parameters[key].as_str().unwrap_or_default().to_owned();
+    /// A dialog has opened in a window: it is answered at once.
+    pub(crate) fn open(&self, window: &str, kind: &str, message: &str) {
         let mut state = self.shared.lock();
         let dialog = Dialog {
-            kind: text("type"),
-            message: text("message"),
+            kind: kind.to_owned(),
+            message: message.to_owned(),
             answered: state.answer.is_some(),
         };
-        let (accept, prompt_text) = match &state.answer {
+        let (accept, text) = match &state.answer {
             Some(DialogAnswer::Accept) => (true, None),
             Some(DialogAnswer::Text(text)) => (true, Some(text.clone())),
             Some(DialogAnswer::Dismiss) => (false, None),
@@ -119,12 +117,12 @@ impl Dialogs {
             state.seen.push(dialog);
         }
         drop(state);
-        let answer = HandleJavaScriptDialog {
-            accept,
-            prompt_text,
-        };
         // The other end is gone when the visit is over.
-        let _ = self.opened.send((session.to_owned(), answer));
+        let _ = self.opened.send(OpenDialog {
+            window: window.to_owned(),
+            accept,
+            text,
+        });
         self.shared.count.send_modify(|count| *count += 1);
     }
 }

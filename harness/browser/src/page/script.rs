@@ -1,10 +1,9 @@
 //! Scripts of a scenario that run in a page, among the page's own.
 
-use headless_chrome::protocol::cdp::Runtime;
 use serde_json::Value;
 
-use super::{Page, PageError, engine::Document};
-use crate::input::{Engine as _, Place};
+use super::{Page, PageError};
+use crate::{driver::Document, input::Place};
 
 impl Page {
     /// Runs a script in the page, as the body of an async function, and returns what it returns.
@@ -23,23 +22,13 @@ impl Page {
     pub async fn run_at(&self, place: &Place, script: &str) -> Result<Value, PageError> {
         loop {
             let (document, context) = self.settled(place).await?;
-            let evaluated = self
-                .connection
-                .ask(Some(&document.session), evaluate(script, &context))
-                .await;
-            match evaluated {
+            match self.driver.evaluate(&document, &context, script).await {
                 // Another document came in between; nothing has run yet.
                 Err(PageError::Left { begun: false }) => {
                     self.activity
                         .frames(|frames| frames.forget_context(&context));
                 }
-                evaluated => {
-                    let evaluated = evaluated?;
-                    return match evaluated.exception_details {
-                        Some(details) => Err(PageError::Script(thrown(details))),
-                        None => Ok(evaluated.result.value.unwrap_or(Value::Null)),
-                    };
-                }
+                evaluated => return evaluated,
             }
         }
     }
@@ -61,7 +50,7 @@ impl Page {
                 let shown = self.document();
                 shown.is_some_and(|shown| shown.broke_off().is_some())
             };
-            match self.act(&document, "isParsed", Value::Null).await {
+            match self.driver.act(&document, "isParsed", Value::Null).await {
                 Ok(is_parsed) if is_parsed == true || broke_off() => {
                     return Ok((document, context));
                 }
@@ -72,32 +61,4 @@ impl Page {
             }
         }
     }
-}
-
-fn evaluate(script: &str, context: &str) -> Runtime::Evaluate {
-    Runtime::Evaluate {
-        expression: format!("(async () => {{ {script}\n}})()"),
-        object_group: None,
-        include_command_line_api: None,
-        silent: None,
-        context_id: None,
-        return_by_value: Some(true),
-        generate_preview: None,
-        user_gesture: Some(true),
-        await_promise: Some(true),
-        throw_on_side_effect: None,
-        timeout: None,
-        disable_breaks: None,
-        repl_mode: None,
-        allow_unsafe_eval_blocked_by_csp: Some(true),
-        unique_context_id: Some(context.to_owned()),
-        serialization_options: None,
-    }
-}
-
-/// What a script threw, with its stack where it has one.
-pub(super) fn thrown(details: Runtime::ExceptionDetails) -> String {
-    let exception = details.exception;
-    let described = exception.and_then(|exception| exception.description);
-    described.unwrap_or(details.text)
 }

@@ -43,14 +43,18 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
                     writeln!(out, "{name:<9}  {version}  ({})", path.display())?;
                 }
                 Err(error) if tool.is_optional() => {
-                    writeln!(out, "{name:<9}  missing, only needed for {}: {error}", tool.use_of())?;
+                    writeln!(
+                        out,
+                        "{name:<9}  missing, only needed for {}: {error}",
+                        tool.use_of()
+                    )?;
                 }
                 Err(error) => writeln!(out, "{name:<9}  missing: {error}")?,
             }
         }
     }
-    let needed = found.into_iter().filter(|(tool, _)| !tool.is_optional());
-    if let Some(missing) = needed.filter_map(|(_, found)| found.err()).next() {
+    let mut needed = found.into_iter().filter(|(tool, _)| !tool.is_optional());
+    if let Some(missing) = needed.find_map(|(_, found)| found.err()) {
         return Err(missing.into());
     }
     if !options.json {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use edgeproof_browser::Engine;
 use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::{shell, time::Time, tools};
 use edgeproof_origin::launch;
@@ -81,6 +82,9 @@ pub(super) struct Options {
     /// Keeps everything running at the first step that fails, prints how to reach it, and waits for Ctrl-C.
     #[arg(long, conflicts_with_all = ["watch", "retries"])]
     keep: bool,
+    /// Visitors with a browser come with this one: chromium or firefox. Those that name an engine keep theirs.
+    #[arg(long, value_name = "ENGINE", default_value = Engine::default().name())]
+    engine: Engine,
     /// Shows the browser windows; needs a display.
     #[arg(long)]
     headed: bool,
@@ -233,8 +237,11 @@ async fn with_worker(
     let apps = printer.told_of(apps);
     let environment = environment(worker, options.headed).await?;
     let allows = options.reading.allows_missing_bindings();
-    let environment = environment.allowing_missing_bindings(allows);
-    let environment = Arc::new(environment.with_apps(apps));
+    let environment = environment
+        .allowing_missing_bindings(allows)
+        .with_apps(apps)
+        .with_engine(options.engine);
+    let environment = Arc::new(environment);
     let run_options = options.run_options();
     let limit = run_options.limit;
     let running = runner::run(
@@ -243,7 +250,11 @@ async fn with_worker(
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
             let (expected, at_failure) = (expected.clone(), at_failure.clone());
-            async move { expected.judge(execute(&case, &environment, limit, at_failure).await) }
+            async move {
+                let engines = case.scenario.engines(environment.engine());
+                let record = execute(&case, &environment, limit, at_failure).await;
+                expected.judge(record, &engines)
+            }
         },
         |event: &Event| printer.take(event),
     );

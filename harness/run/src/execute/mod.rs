@@ -22,7 +22,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use edgeproof_cloudflare::plane::ControlPlane;
-use edgeproof_ground::{causes, clock::Clock};
+use edgeproof_ground::{causes, clock::Clock, tools};
 use edgeproof_rig::{BorrowedApp, Environment, Rig};
 use edgeproof_scenario::{
     file::Kind,
@@ -66,9 +66,9 @@ pub async fn execute(
     }
     // In CI nobody reads what is skipped: there the rig says what is missing, as an error.
     if env::var_os("CI").is_none()
-        && let Some(missing) = case.scenario.given.missing()
+        && let Some(missing) = missing(case, environment)
     {
-        return CaseRecord::without_run(case, Verdict::Skipped(missing.to_string()));
+        return CaseRecord::without_run(case, Verdict::Skipped(missing));
     }
     let case = &case.anew();
     let started = Instant::now();
@@ -95,6 +95,15 @@ pub async fn execute(
     };
     record.took_ms = milliseconds(started.elapsed());
     record
+}
+
+/// The first thing that a case needs and that is not on this machine: an app's, or a browser.
+fn missing(case: &Case, environment: &Environment) -> Option<String> {
+    if let Some(missing) = case.scenario.given.missing() {
+        return Some(missing.to_string());
+    }
+    let mut engines = case.scenario.engines(environment.engine()).into_iter();
+    engines.find_map(|engine| Some(tools::find(engine.tool()).err()?.to_string()))
 }
 
 async fn on(

@@ -1,8 +1,5 @@
-//! The connection that drives a Chromium: the DevTools protocol over a WebSocket.
-//!
-//! Commands and answers are the types of `headless_chrome`. Its transport is not used: the thread that reads
-//! holds the socket's lock for up to 100 ms at a time, so each command waits 50 to 100 ms before it is sent; it
-//! drops events with a field it does not expect; and a browser context cannot be disposed of.
+//! The connection that drives a browser: commands, their responses and events over a WebSocket. The DevTools protocol and
+//! WebDriver BiDi have the same messages, but for the words of a refusal, and that the former has sessions.
 
 use std::{
     collections::HashMap,
@@ -10,8 +7,6 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use headless_chrome::protocol::cdp::types::Method;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpStream,
@@ -19,19 +14,19 @@ use tokio::{
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-use super::PageError;
+use crate::page::PageError;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Stands for the browser itself where a session is named.
-pub(super) const ROOT: &str = "";
+pub(crate) const ROOT: &str = "";
 
 /// Takes the events of one session: the method's name and its parameters.
-pub(super) type Listener = Box<dyn Fn(&str, &Value) + Send>;
+pub(crate) type Listener = Box<dyn Fn(&str, &Value) + Send>;
 
 /// A connection to a browser. Clones share it.
 #[derive(Clone)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     shared: Arc<Shared>,
     outgoing: mpsc::UnboundedSender<String>,
 }
@@ -60,7 +55,7 @@ impl Connection {
     ///
     /// # Errors
     /// When nobody answers there.
-    pub(super) async fn open(address: &str) -> Result<Self, PageError> {
+    pub(crate) async fn open(address: &str) -> Result<Self, PageError> {
         let (socket, _) = tokio_tungstenite::connect_async(address)
             .await
             .map_err(|error| PageError::Browser(error.to_string()))?;
@@ -70,19 +65,15 @@ impl Connection {
         Ok(Self { shared, outgoing })
     }
 
-    /// Sends a command, to the browser itself or to one of its sessions, and waits for the answer.
-    ///
-    /// # Errors
-    /// When the browser refuses the command, or is gone.
-    pub(super) async fn ask<C>(
+    /// Sends a command, to the browser itself or to one of its sessions, and waits for what it responds, or why it refuses.
+    /// Nothing comes where the browser is gone.
+    pub(crate) async fn send(
         &self,
         session: Option<&str>,
-        command: C,
-    ) -> Result<C::ReturnObject, PageError>
-    where
-        C: Method + Serialize,
-    {
-        let mut message = json!({ "method": C::NAME, "params": command });
+        method: &str,
+        parameters: Value,
+    ) -> Option<Result<Value, String>> {
+        let mut message = json!({ "method": method, "params": parameters });
         if let Some(session) = session {
             message["sessionId"] = session.into();
         }
@@ -90,7 +81,7 @@ impl Connection {
         {
             let mut state = self.shared.lock();
             if state.closed {
-                return Err(gone());
+                return None;
             }
             state.last_id += 1;
             let id = state.last_id;
@@ -100,20 +91,14 @@ impl Connection {
                 response,
             };
             state.waiting.insert(id, waiting);
+            // In the order of the numbers, and of the calls.
+            self.outgoing.send(message.to_string()).ok()?;
         }
-        self.outgoing
-            .send(message.to_string())
-            .map_err(|_| gone())?;
-        let response = answered
-            .await
-            .map_err(|_| gone())?
-            .map_err(|reason| refusal(C::NAME, &reason))?;
-        serde_json::from_value(response)
-            .map_err(|error| PageError::Browser(format!("{}: {error}", C::NAME)))
+        answered.await.ok()
     }
 
     /// From now on the events of a session (of the browser itself, where it is [`ROOT`]) go to `listener`; none stops that.
-    pub(super) fn listen(&self, session: &str, listener: Option<Listener>) {
+    pub(crate) fn listen(&self, session: &str, listener: Option<Listener>) {
         let mut state = self.shared.lock();
         match listener {
             Some(listener) => state.listeners.insert(session.to_owned(), listener),
@@ -147,8 +132,8 @@ impl Shared {
         let mut state = self.lock();
         if let Some(id) = message["id"].as_u64() {
             if let Some(Waiting { response, .. }) = state.waiting.remove(&id) {
-                let result = match message["error"]["message"].as_str() {
-                    Some(reason) => Err(reason.to_owned()),
+                let result = match refusal(&message) {
+                    Some(reason) => Err(reason),
                     None => Ok(message["result"].take()),
                 };
                 // Whoever asked may have stopped waiting.
@@ -200,40 +185,16 @@ async fn drive(
     shared.close();
 }
 
-/// What the browser says where a document, frame or window has gone in which something was to be done.
-const GONE: [&str; 10] = [
-    "Cannot find context with specified id",
-    "uniqueContextId not found",
-    "Cannot find default execution context",
-    "No frame for given id found",
-    "No frame with given id found",
-    "Frame with the given id was not found",
-    "Could not find object with given id",
-    "Could not find node with given id",
-    "Session with given id not found",
-    "Not attached to an active page",
-];
-
-/// The same, where it had begun.
-const GONE_MEANWHILE: [&str; 4] = [
-    "Inspected target navigated or closed",
-    "Execution context was destroyed",
-    "Promise was collected",
-    "Target closed",
-];
-
-/// Why the browser refuses a command.
-fn refusal(command: &str, reason: &str) -> PageError {
-    let is = |known: &[&str]| known.iter().any(|known| reason.starts_with(known));
-    if is(&GONE) {
-        PageError::Left { begun: false }
-    } else if is(&GONE_MEANWHILE) {
-        PageError::Left { begun: true }
-    } else {
-        PageError::Browser(format!("{command}: {reason}"))
+/// Why the browser refuses a command, if it does: in an object, or BiDi's code and message side by side.
+fn refusal(response: &Value) -> Option<String> {
+    if let Some(reason) = response["error"]["message"].as_str() {
+        return Some(reason.to_owned());
     }
+    let code = response["error"].as_str()?;
+    let message = response["message"].as_str().unwrap_or_default();
+    Some(format!("{code}: {message}"))
 }
 
-fn gone() -> PageError {
+pub(crate) fn gone() -> PageError {
     PageError::Browser("it is gone".to_owned())
 }

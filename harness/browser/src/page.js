@@ -196,6 +196,11 @@ async (action, argument) => {
       else element.select?.()
     },
 
+    // Types a text where the focus is, for an engine that has no command for it.
+    insert({ text }) {
+      document.execCommand('insertText', false, text)
+    },
+
     // Gives a field that nobody types into its value, as its picker does.
     set({ selector, value }) {
       const element = control(find(selector))
@@ -237,6 +242,8 @@ async (action, argument) => {
 
     files: ({ selector }) => [...(control(find(selector)).files ?? [])].map((file) => file.name),
     element: ({ selector }) => control(find(selector)),
+    // The window of a frame.
+    window: ({ selector }) => find(selector)?.contentWindow ?? null,
 
     submit({ selector }) {
       const form = find(selector)
@@ -303,7 +310,7 @@ async (action, argument) => {
   try {
     return await actions[action](argument)
   } catch (error) {
-    if (error.name === 'SyntaxError') return { state: 'invalid', detail: error.message.replace(/^Failed to execute .*?: /, '') }
+    if (error.name === 'SyntaxError') return { state: 'invalid', detail: error.message.replace(/^(Failed to execute .*?|[\w.]+): /, '').replace(/\.$/, '') }
     throw error
   }
 }

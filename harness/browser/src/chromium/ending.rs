@@ -5,15 +5,18 @@ use std::{collections::HashSet, time::Duration};
 use headless_chrome::protocol::cdp::{Network, Storage, Target};
 use tokio::sync::mpsc;
 
-use super::{Page, PageError, windows::Window};
-use crate::protocol::{Connection, ROOT};
+use super::{tab::Tab, windows::Window};
+use crate::{
+    connection::{Connection, ROOT},
+    page::PageError,
+};
 
 /// How long windows may take to be gone; they take some milliseconds.
 const CLOSING_LIMIT: Duration = Duration::from_secs(10);
 
-impl Page {
+impl Tab {
     /// Closes the page and removes what the visit left in the browser.
-    pub(crate) async fn close_and_wipe(self) -> Result<(), PageError> {
+    pub(super) async fn end(self: Box<Self>) -> Result<(), PageError> {
         let mut windows = self.take_windows().await?;
         let origins = self.origins();
         windows.push(Window {

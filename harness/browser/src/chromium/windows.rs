@@ -5,8 +5,11 @@ use std::sync::{Arc, PoisonError};
 use headless_chrome::protocol::cdp::{Runtime, Target};
 use tokio::sync::mpsc;
 
-use super::{Page, PageError, listener, network, page_events};
-use crate::{calls::Source, protocol::ROOT};
+use super::{
+    events::Source,
+    tab::{Tab, listener, network, page_events},
+};
+use crate::{connection::ROOT, page::PageError};
 
 /// A window, as the page is one and those that it opened.
 pub(super) struct Window {
@@ -14,7 +17,7 @@ pub(super) struct Window {
     pub(super) session: String,
 }
 
-impl Page {
+impl Tab {
     /// Windows that are opened from now on are held until their calls are watched too.
     pub(super) async fn follow_windows(&self) -> Result<(), PageError> {
         let (opened, mut openings) = mpsc::unbounded_channel::<(String, String)>();

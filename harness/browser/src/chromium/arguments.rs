@@ -1,26 +1,8 @@
-//! The kinds of Chromium, and the command line that makes each.
+//! The command line of each kind of Chromium.
 
 use std::{net::SocketAddr, path::Path};
 
-use crate::profile::Profile;
-
-/// What tells one Chromium from another. A private window is a context in a person's, next to the window that is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A person's: nothing shows that it is driven.
-    Personal,
-    /// It says that a program drives it.
-    Automated,
-}
-
-impl From<Profile> for Kind {
-    fn from(profile: Profile) -> Self {
-        match profile {
-            Profile::Automated => Self::Automated,
-            Profile::Http | Profile::Regular | Profile::Incognito => Self::Personal,
-        }
-    }
-}
+use crate::process::Kind;
 
 /// What every Chromium is started with: no traffic of its own, and no way for a page past the gateway.
 const COMMON: [&str; 18] = [
@@ -89,7 +71,7 @@ pub(super) fn arguments(launch: &Launch<'_>) -> Vec<String> {
         "--window-size=1280,900".to_owned(),
         "--lang=en-GB".to_owned(),
     ]);
-    if launch.kind == Kind::Personal {
+    if launch.kind != Kind::Automated {
         // Without these two the browser says that a program drives it.
         arguments.push("--disable-blink-features=AutomationControlled".to_owned());
         arguments.push(format!("--user-agent={}", user_agent(launch.major_version)));

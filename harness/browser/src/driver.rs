@@ -1,0 +1,119 @@
+//! What an engine does for a page: the one trait between the visitors' browsers and the protocols that drive them.
+
+use std::{path::PathBuf, time::Duration};
+
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use serde_json::Value;
+
+use crate::{calls::BrowserCall, input::KeyPress, page::PageError};
+
+/// What an engine is asked for, on its way.
+pub(crate) type Asked<'a, T> = BoxFuture<'a, Result<T, PageError>>;
+
+/// A document that is shown: that of the page, of a frame in it, or of a window that it opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    /// The engine's name for the window that it is in.
+    pub(crate) window: String,
+    /// The engine's name for its frame.
+    pub(crate) frame: String,
+}
+
+/// The page of a visitor in one engine. What the steps wait for and check stands beside this, once for all engines, and so
+/// does what is made of the events: an engine puts them into the [`Activity`](crate::calls::Activity) of its page.
+pub(crate) trait Driver: Send + Sync {
+    /// The document of the page itself.
+    fn top(&self) -> Document;
+
+    /// The windows that the page opened and that are still there, in this order.
+    fn windows(&self) -> Vec<Document>;
+
+    /// The document of the frame that the selector finds in a document.
+    fn frame<'a>(
+        &'a self,
+        document: &'a Document,
+        selector: &'a str,
+    ) -> Asked<'a, Option<Document>>;
+
+    /// Calls one of the actions of `page.js`, in a world that the scripts of the page have no part in.
+    fn act<'a>(
+        &'a self,
+        document: &'a Document,
+        action: &'a str,
+        argument: Value,
+    ) -> Asked<'a, Value>;
+
+    /// Runs a script as the body of an async function, where the scripts of a document run.
+    fn evaluate<'a>(
+        &'a self,
+        document: &'a Document,
+        context: &'a str,
+        script: &'a str,
+    ) -> Asked<'a, Value>;
+
+    /// Loads an address, and waits until its load event has fired. Returns the call of the document itself.
+    fn load<'a>(&'a self, url: &'a str, limit: Duration) -> Asked<'a, BrowserCall>;
+
+    /// Brings the window of a document to the front, as whoever acts in it has it there.
+    fn bring_to_front<'a>(&'a self, document: &'a Document) -> Asked<'a, ()>;
+
+    /// Motions of the mouse, one after the other.
+    fn mouse<'a>(&'a self, aim: &'a Aim, motions: &'a [Motion]) -> Asked<'a, ()>;
+
+    /// Presses a key and lets it go, wherever the focus is in a window.
+    fn press<'a>(&'a self, document: &'a Document, key: &'a KeyPress) -> Asked<'a, ()>;
+
+    /// Types a text, wherever the focus is in a document.
+    fn insert_text<'a>(&'a self, document: &'a Document, text: &'a str) -> Asked<'a, ()>;
+
+    /// Chooses files in a file field.
+    fn set_files<'a>(
+        &'a self,
+        document: &'a Document,
+        selector: &'a str,
+        files: &'a [PathBuf],
+    ) -> Asked<'a, ()>;
+
+    /// The body of a response, where the browser still has it.
+    fn body<'a>(&'a self, call: &'a BrowserCall) -> Asked<'a, Vec<u8>>;
+
+    /// The body of a request, where the browser did not tell it with the request.
+    fn posted<'a>(&'a self, call: &'a BrowserCall) -> Asked<'a, Option<String>>;
+
+    /// From now on every request of the page carries these headers, and pages are told this language.
+    fn present_as<'a>(&'a self, headers: &'a HeaderMap, language: Option<&'a str>)
+    -> Asked<'a, ()>;
+
+    /// From now on this script runs first in every document, of windows that the page opens too.
+    fn run_first(&self, script: String) -> Asked<'_, ()>;
+
+    /// Forgets all cookies.
+    fn clear_cookies(&self) -> Asked<'_, ()>;
+
+    /// A small picture of what the visitor sees, as JPEG.
+    fn screenshot(&self) -> Asked<'_, Vec<u8>>;
+
+    /// Closes the page and removes what the visit left in the browser.
+    fn close_and_wipe(self: Box<Self>) -> Asked<'static, ()>;
+}
+
+/// What the mouse does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Motion {
+    /// It moves to the point.
+    Move,
+    /// Its left button goes down.
+    Down,
+    /// Its left button goes up.
+    Up,
+}
+
+/// A place that the mouse is moved to.
+#[derive(Clone, Debug)]
+pub(crate) struct Aim {
+    /// The document.
+    pub(crate) document: Document,
+    /// The point in the window that the document is in.
+    pub(crate) in_window: (f64, f64),
+}
