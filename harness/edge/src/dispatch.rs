@@ -235,7 +235,7 @@ impl Front {
         let limit = limits.into_iter().flatten().min();
         let asked = self
             .runtime
-            .ask(endpoint.address, request, arrival.scheme, cf);
+            .ask(&endpoint.socket, request, arrival.scheme, cf);
         let answer = tokio::select! {
             answer = asked => answer,
             () = processor::used_up(endpoint.process, limit.map(Duration::from_millis)) => {
@@ -262,7 +262,7 @@ impl Front {
                     answer.extensions_mut().insert(open.clone());
                 }
                 answer.map(|body| {
-                    // The worker is at work until its answer has ended.
+                    // The worker is at work until its response has ended.
                     let body = under_way::until_end(body::stream(body), (visit, open));
                     counted(body, hop, Counted::Response)
                 })

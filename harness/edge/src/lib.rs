@@ -27,6 +27,8 @@ mod framing;
 mod front;
 mod hang_up;
 pub mod headers;
+mod http2;
+mod interim;
 mod invocations;
 pub mod normalise;
 mod one_piece;

@@ -28,7 +28,12 @@ fn thrown(journey: &[HopRecord]) -> Option<String> {
     let frame = exception
         .lines()
         .find_map(|line| line.trim().strip_prefix("at "));
-    Some(match frame {
+    // A bundle may have made the name of the function shorter; the place is that of the sources.
+    let place = frame.map(|frame| match frame.rsplit_once(" (") {
+        Some((_, place)) => place.trim_end_matches(')'),
+        None => frame,
+    });
+    Some(match place {
         Some(frame) => format!("the worker threw this and caught it nowhere; look at {frame}"),
         None => {
             "the worker threw this and caught it nowhere; look for what it awaits or throws last"
@@ -170,7 +175,7 @@ mod tests {
     #[rstest]
     #[case::thrown(
         hop("worker", None, Some("Error: no\n    at f (a.js:1:2)")),
-        "look at f (a.js:1:2)"
+        "look at a.js:1:2"
     )]
     #[case::app(
         hop(

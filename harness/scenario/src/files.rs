@@ -25,6 +25,8 @@ pub struct Outside {
     pub variables: Variables,
     /// Folders outside the scenarios' own that may be read.
     pub folders: Vec<PathBuf>,
+    /// Whether a file may be without `steps`: it describes a rig then, and proves nothing.
+    pub may_be_without_steps: bool,
 }
 
 /// The files of one scenario while they are read.
@@ -64,6 +66,10 @@ impl<'a> Files<'a> {
             suite,
             project,
         }
+    }
+
+    pub(super) fn may_be_without_steps(&self) -> bool {
+        self.outside.may_be_without_steps
     }
 
     /// The text as a file at `path`: parsed, with the values of variables in their places.

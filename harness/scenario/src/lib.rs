@@ -91,6 +91,7 @@ pub mod lint;
 pub mod load;
 pub mod matrix;
 pub mod names;
+mod other_words;
 mod paths;
 mod reading;
 pub mod request;

@@ -1,6 +1,6 @@
 //! Scripts of a scenario that run in a page, among the page's own.
 
-use headless_chrome::protocol::cdp::Runtime;
+use headless_chrome::protocol::cdp::{Page as PageDomain, Runtime};
 use serde_json::Value;
 
 use super::{Page, PageError, engine::Document};
@@ -46,6 +46,9 @@ impl Page {
 
     /// A document and where its scripts run, once it is there and read to its end.
     pub(super) async fn settled(&self, place: &Place) -> Result<(Document, String), PageError> {
+        // A step back in the history is the browser's to make; the page asks for it and tells nobody. Once the browser has
+        // responded to another question about the history, it has told of the navigation that this leads to.
+        self.ask(PageDomain::GetNavigationHistory(None)).await?;
         loop {
             let Some(document) = self.document_at(place).await? else {
                 tokio::time::sleep(super::LOOK_AGAIN).await;
