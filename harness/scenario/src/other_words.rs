@@ -63,6 +63,7 @@ fn help(key: &str, value: Option<&str>) -> Option<String> {
 mod tests {
     use std::path::Path;
 
+    use edgeproof_document::LoadError;
     use rstest::rstest;
 
     use crate::load::load_text;
@@ -88,8 +89,10 @@ mod tests {
             "scenario: x\ngiven:\n  zones: {{ shop.example: {{ hosts: {{ shop.example: {{ site: signup }} }} }} }}\n\
              steps:\n  - {step}\n"
         );
-        let error = load_text(Path::new("a.yaml"), &text).unwrap_err();
-        let told = error.to_string();
+        let Err(LoadError::Mistakes(mistakes)) = load_text(Path::new("a.yaml"), &text) else {
+            panic!("{text} is a scenario");
+        };
+        let told = mistakes[0].problem.help.clone().unwrap_or_default();
         assert!(told.contains(help), "{told}");
     }
 }

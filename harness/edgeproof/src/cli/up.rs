@@ -306,11 +306,7 @@ mod tests {
         }
         let (sender, printed) = mpsc::channel();
         let redactor = Redactor::default();
-        let printing = print_log(
-            lines,
-            &redactor,
-            io::LineWriter::new(Lines(sender)),
-        );
+        let printing = print_log(lines, &redactor, io::LineWriter::new(Lines(sender)));
         let ended = tokio::time::timeout(Duration::from_millis(50), printing).await;
         assert!(ended.is_err(), "there may be more");
         let printed: String = printed.try_iter().collect();
