@@ -166,7 +166,7 @@ async fn rig() -> Rig {
     let endpoint = WorkerEndpoint {
         cpu_ms: None,
         thrown: Thrown::default(),
-        address: runtime.address("pass").unwrap(),
+        socket: runtime.sockets()["pass"].clone(),
         process: runtime.process_id(),
         in_use: InUse::new().0,
     };

@@ -33,7 +33,7 @@ pub enum Task {
     Call,
     /// A form of 10 KB to an address without signals.
     Upload,
-    /// A protected form of a page, with signals; the answer is the next page, which gets the scripts too.
+    /// A protected form of a page, with signals; the response is the next page, which gets the scripts too.
     Everything,
 }
 

@@ -17,7 +17,7 @@ use super::visitor::BenchRequest;
 /// A connection that stays open.
 pub(super) struct Connection(SendRequest<Full<Bytes>>);
 
-/// When the parts of an answer came, and how much it was.
+/// When the parts of a response came, and how much it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Answered {
     pub(super) first_byte: Instant,
@@ -25,7 +25,7 @@ pub(super) struct Answered {
     pub(super) bytes: u64,
 }
 
-/// Why a request has no answer that can be measured.
+/// Why a request has no response that can be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum VisitError {
     /// No connection.
@@ -34,15 +34,15 @@ pub enum VisitError {
     /// The exchange broke off.
     #[error("the exchange broke off")]
     Broken(#[from] hyper::Error),
-    /// The answer is not the one that the case is about.
+    /// The response is not the one that the case is about.
     #[error("expected status 200, got {0}")]
     Status(StatusCode),
-    /// No answer.
+    /// No response.
     #[error("no response within {} s", .0.as_secs())]
     Silent(Duration),
 }
 
-/// How long an answer may take before there is nothing to measure.
+/// How long a response may take before there is nothing to measure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Connection {
@@ -69,7 +69,7 @@ impl Connection {
         Ok(connections)
     }
 
-    /// Sends the request and reads the whole answer.
+    /// Sends the request and reads the whole response.
     pub(super) async fn visit(&mut self, visit: &BenchRequest) -> Result<Answered, VisitError> {
         tokio::time::timeout(PATIENCE, self.exchange(visit))
             .await

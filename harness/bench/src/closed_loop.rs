@@ -23,7 +23,7 @@ pub(super) struct Work {
     pub(super) processor: Option<Duration>,
 }
 
-/// Keeps all connections busy for so long; each then ends with the answer it waits for. Each connection has one answer at
+/// Keeps all connections busy for so long; each then ends with the response it waits for. Each connection has one response at
 /// least.
 pub(super) async fn run(
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! From the start of a process to its first answer, when nothing else runs.
+//! From the start of a process to its first response, when nothing else runs.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -70,7 +70,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Milliseconds to the first answer of a fresh process. What else it showed is noted.
+    /// Milliseconds to the first response of a fresh process. What else it showed is noted.
     async fn first_response(
         &self,
         contender: &Contender,

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// From the moment at which a request was due to the first byte of its answer: the median, in milliseconds.
+    /// From the moment at which a request was due to the first byte of its response: the median, in milliseconds.
     FirstByteP50,
     /// The same, the 95th percentile.
     FirstByteP95,
     /// The same, the 99th percentile.
     FirstByteP99,
-    /// From the moment at which a request was due to the last byte of its answer: the median, in milliseconds.
+    /// From the moment at which a request was due to the last byte of its response: the median, in milliseconds.
     WholeP50,
     /// The same, the 95th percentile.
     WholeP95,
@@ -28,7 +28,7 @@ pub enum Metric {
     Throughput8,
     /// Answers a second with 64 connections.
     Throughput64,
-    /// From the start of the process to the first whole answer, in milliseconds.
+    /// From the start of the process to the first whole response, in milliseconds.
     Start,
 }
 
@@ -40,7 +40,7 @@ impl Metric {
         (Self::FirstByteP99, 99.0),
     ];
 
-    /// The percentiles of the whole answer, each with its number.
+    /// The percentiles of the whole response, each with its number.
     pub const WHOLE: [(Self, f64); 3] = [
         (Self::WholeP50, 50.0),
         (Self::WholeP95, 95.0),

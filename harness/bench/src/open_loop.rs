@@ -24,7 +24,7 @@ const READY: usize = 8;
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sample {
-    /// From the moment at which it was due to the first byte of the answer.
+    /// From the moment at which it was due to the first byte of the response.
     pub(super) first_byte: Duration,
     /// From the same moment to the last byte.
     pub(super) whole: Duration,

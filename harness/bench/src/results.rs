@@ -67,7 +67,7 @@ pub struct Measured {
     pub requests: u64,
     /// What one request of the case made it ask, the origin among it.
     pub asked: Asked,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     pub body_bytes: u64,
     /// Each round's numbers.
     pub rounds: BTreeMap<Metric, Vec<f64>>,

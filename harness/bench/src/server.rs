@@ -164,7 +164,7 @@ impl Answers {
         };
         self.asked[which].fetch_add(1, Relaxed);
         let mut body = request.into_body();
-        // A body that breaks off has nobody left who waits for an answer.
+        // A body that breaks off has nobody left who waits for a response.
         while let Some(Ok(_)) = body.frame().await {}
         match which {
             0 => {

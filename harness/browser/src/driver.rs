@@ -91,6 +91,10 @@ pub(crate) trait Driver: Send + Sync {
     /// Forgets all cookies.
     fn clear_cookies(&self) -> Asked<'_, ()>;
 
+    /// A step back in the history is the browser's to make; the page asks for it and tells nobody. Once the browser has
+    /// responded to another question about the history, it has told of the navigation that this leads to.
+    fn told_of_history(&self) -> Asked<'_, ()>;
+
     /// A small picture of what the visitor sees, as JPEG.
     fn screenshot(&self) -> Asked<'_, Vec<u8>>;
 

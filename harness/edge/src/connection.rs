@@ -1,7 +1,6 @@
 //! A connection from a visitor: PROXY preamble, TLS or not, then HTTP/1.1 or HTTP/2.
 
 use std::{
-    convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
     pin::pin,
@@ -9,13 +8,11 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_ground::{header_limits as limits, pattern::Scheme};
-use http::{Request, StatusCode};
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
+use edgeproof_ground::{
+    body::Body, header_limits as limits, lingering::lingering, pattern::Scheme,
 };
+use http::{Request, StatusCode, Version};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -29,17 +26,13 @@ use tokio_rustls::{
 };
 
 use super::{
-    framing::Checked,
-    front::Front,
-    one_piece::{Begin, Streams},
-    preamble,
-    request_cf::Protocol,
-    turns::Turns,
+    egress::Dropped, framing::Checked, front::Front, http2, interim::Interspersed, preamble,
+    request_cf::Protocol, turns::Turns,
 };
 
 /// The largest head that is read at all; between the header limit and this one the edge answers 413, above it hyper
 /// answers 431 and closes.
-const LARGEST_HEAD: usize = 512 * 1024;
+pub(super) const LARGEST_HEAD: usize = 512 * 1024;
 /// The first byte of a TLS record that holds a handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -80,17 +73,13 @@ pub(super) async fn serve(
     if first == [TLS_HANDSHAKE] {
         let stream = within(limit, tls.accept(stream)).await?;
         let connection_info = connection_info_of(visitor, Some(stream.get_ref().1));
-        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        serve_http(front, connection_info, http2, stream, stop).await
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            serve_http2(front, connection_info, stream, stop).await
+        } else {
+            serve_http1(front, connection_info, stream, stop).await
+        }
     } else {
-        serve_http(
-            front,
-            connection_info_of(visitor, None),
-            false,
-            stream,
-            stop,
-        )
-        .await
+        serve_http1(front, connection_info_of(visitor, None), stream, stop).await
     }
 }
 
@@ -100,62 +89,76 @@ async fn within<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-async fn serve_http<S>(
+async fn serve_http2<S>(
     front: Arc<Front>,
     connection_info: ConnectionInfo,
-    http2: bool,
+    stream: S,
+    stop: Stop,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let connection_info = Arc::new(connection_info);
+    let turns = Turns::default();
+    let of_service = turns.clone();
+    let service = move |request: Request<Body>| {
+        let (front, connection_info) = (Arc::clone(&front), Arc::clone(&connection_info));
+        let turns = of_service.clone();
+        async move {
+            let request = lingering(request);
+            let response = front.response(&connection_info, request, None).await?;
+            Ok(response.map(|body| turns.before_error(body)))
+        }
+    };
+    let ended = http2::serve(stream, service, &turns, stop).await;
+    ended.map_err(io::Error::other)
+}
+
+async fn serve_http1<S>(
+    front: Arc<Front>,
+    connection_info: ConnectionInfo,
     stream: S,
     stop: Stop,
 ) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let builder = http1_builder(front.head_timeout);
     let connection_info = Arc::new(connection_info);
-    let head_timeout = front.head_timeout;
     let (stream, left_http) = Checked::new(stream);
+    let (stream, interim) = Interspersed::new(stream);
     let turns = Turns::default();
     let of_service = turns.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let (front, connection_info, left_http) = (
             Arc::clone(&front),
             Arc::clone(&connection_info),
             left_http.clone(),
         );
-        let turns = of_service.clone();
+        let (turns, interim) = (of_service.clone(), interim.clone());
         async move {
-            let response = front.response(&connection_info, request).await;
+            // HTTP/1.0 has no interim responses (RFC 9110 §15.2).
+            if request.version() == Version::HTTP_11 {
+                request.extensions_mut().insert(interim.taker());
+            }
+            let upgrade = hyper::upgrade::on(&mut request);
+            let request = lingering(request);
+            let response = front.response(&connection_info, request, Some(upgrade));
+            let response = response.await?;
+            interim.written().await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 left_http.set();
             }
-            Ok::<_, Infallible>(response.map(|body| turns.before_error(body)))
+            Ok::<_, Dropped>(response.map(|body| turns.before_error(body)))
         }
     });
-    // Not hyper-util's builder for both: with upgrades it would speak HTTP/2 on plain connections too.
-    let ended = if http2 {
-        let stream = TokioIo::new(stream.into_inner());
-        let (begin, mut streams) = Streams::new();
-        let mut connection = pin!(http2_builder(begin).serve_connection(stream, service));
-        tokio::select! {
-            ended = turns.count(connection.as_mut()) => ended,
-            never = streams.run() => match never {},
-            () = stop.asked() => {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = turns.count(connection) => ended,
-                    never = streams.run() => match never {},
-                }
-            }
-        }
-    } else {
-        let stream = TokioIo::new(stream);
-        let connection = http1_builder(head_timeout).serve_connection(stream, service);
-        let mut connection = pin!(connection.with_upgrades());
-        tokio::select! {
-            ended = turns.count(connection.as_mut()) => ended,
-            () = stop.asked() => {
-                connection.as_mut().graceful_shutdown();
-                turns.count(connection).await
-            }
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection.with_upgrades());
+    let ended = tokio::select! {
+        ended = turns.count(connection.as_mut()) => ended,
+        () = stop.asked() => {
+            connection.as_mut().graceful_shutdown();
+            turns.count(connection).await
         }
     };
     ended.map_err(io::Error::other)
@@ -168,14 +171,6 @@ fn http1_builder(head_timeout: Duration) -> http1::Builder {
         .header_read_timeout(head_timeout)
         .max_headers(limits::HEADER_COUNT)
         .max_buf_size(LARGEST_HEAD);
-    builder
-}
-
-fn http2_builder(begin: Begin) -> http2::Builder<Begin> {
-    let mut builder = http2::Builder::new(begin);
-    builder
-        .timer(TokioTimer::new())
-        .max_header_list_size(LARGEST_HEAD as u32);
     builder
 }
 

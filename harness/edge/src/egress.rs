@@ -19,12 +19,13 @@ use super::{
     origin_side::OutgoingRequest,
     pages::{self, ErrorCode, ErrorPageReader},
     ray::Ray,
-    zones::Resolution,
+    zones::{self, Resolution},
 };
 
-/// The connection is closed without an answer, which makes the worker's `fetch()` reject.
+/// The connection is closed without a response: a worker's `fetch()` rejects, a visitor sees what a server that is not there
+/// looks like.
 #[derive(Debug, thiserror::Error)]
-#[error("the subrequest gets no response")]
+#[error("the request gets no response")]
 pub(super) struct Dropped;
 
 impl Front {
@@ -111,11 +112,7 @@ impl Front {
         mut request: Request<Body>,
         options: CacheOptions,
     ) -> Response<Body> {
-        let host = request
-            .uri()
-            .host()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let host = zones::name(request.uri().host().unwrap_or_default());
         let zone = visit
             .map(|visit| visit.zone.clone())
             .or_else(|| self.invoker.invocations.zone_of(worker));

@@ -1,6 +1,6 @@
 //! Where the runtime serves a worker, and how long the edge needs it there.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -8,8 +8,8 @@ use tokio::{sync::watch, time::Instant};
 /// Where the runtime serves a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerEndpoint {
-    /// The socket: plain HTTP/1.1.
-    pub address: SocketAddr,
+    /// The socket in the file system: plain HTTP/1.1.
+    pub socket: PathBuf,
     /// The process behind it, whose processor time [`super::EdgeSettings::cpu_ms`] limits; no limit holds where it is
     /// not known.
     pub process: Option<u32>,

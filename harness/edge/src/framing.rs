@@ -55,11 +55,6 @@ impl<S> Checked<S> {
         };
         (checked, left_http)
     }
-
-    /// The connection, for a protocol that frames its messages otherwise.
-    pub(super) fn into_inner(self) -> S {
-        self.stream
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {

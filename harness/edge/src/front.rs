@@ -8,10 +8,9 @@ use std::{
 };
 
 use edgeproof_ground::{
-    body::{self, Body},
+    body::Body,
     header_limits as limits,
-    hop_by_hop::other_than_chunked,
-    lingering::lingering,
+    hop_by_hop::{other_than_chunked, remove_hop_by_hop},
     pattern::Scheme,
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, Trace, counted},
 };
@@ -21,12 +20,13 @@ use http::{
     header::{ACCEPT, CONTENT_LENGTH, HOST, UPGRADE},
     uri::{Authority, PathAndQuery, Scheme as UriScheme},
 };
-use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
 use super::{
     body_limit,
     connection::ConnectionInfo,
     content,
+    egress::Dropped,
     endpoint::WorkerEndpoint,
     hang_up, headers,
     invocations::{Invocation, Subrequests},
@@ -42,7 +42,7 @@ use super::{
     settings::EdgeSettings,
     tunnel::Tunnels,
     worker_cache::WorkersCache,
-    zones::{Resolution, Zone, Zones},
+    zones::{self, Resolution, Zone, Zones},
 };
 
 /// Everything a request needs on its way.
@@ -72,7 +72,7 @@ pub(super) struct DeployedWorkers {
 /// A request that was taken in.
 pub(super) struct Arrival<'a> {
     pub(super) zone: &'a Zone,
-    /// Lower case, without a port.
+    /// Lower case, without a port and a dot at its end.
     pub(super) host: &'a str,
     pub(super) scheme: Scheme,
     pub(super) protocol: Protocol,
@@ -101,18 +101,18 @@ impl Front {
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(deployed);
     }
 
-    /// Answers one request of a visitor; whatever goes wrong is an answer too.
+    /// Responds to one request of a visitor, who may want to change the protocol. Whatever goes wrong is a response too, but on
+    /// the way to a name that is not the edge's.
     pub(super) async fn response(
         &self,
         connection_info: &ConnectionInfo,
-        mut request: Request<Incoming>,
-    ) -> Response<Body> {
-        let upgrade = hyper::upgrade::on(&mut request);
+        mut request: Request<Body>,
+        upgrade: Option<OnUpgrade>,
+    ) -> Result<Response<Body>, Dropped> {
         if request.version() == Version::HTTP_10 {
             // HTTP/1.0 has no other protocol to change to (RFC 9110 §7.8).
             request.headers_mut().remove(UPGRADE);
         }
-        let mut request = lingering(request);
         let upload = (request.version() == Version::HTTP_2).then(Upload::default);
         if let Some(upload) = &upload {
             request = request.map(|body| upload.noted(body));
@@ -123,7 +123,7 @@ impl Front {
         headers::join_cookies(request.headers_mut());
         let resolved = host.as_deref().map(|host| (host, self.zones.resolve(host)));
         let mut response = match resolved {
-            Ok((host, Resolution::DnsOnly(_))) => self.pass_by(host, request).await,
+            Ok((_, Resolution::DnsOnly(_))) => self.pass_by(request).await?,
             Ok(resolved) => {
                 self.receive(connection_info, ray, Ok(resolved), request)
                     .await
@@ -133,28 +133,23 @@ impl Front {
                     .await
             }
         };
-        self.tunnels.join(upgrade, &mut response);
+        if let Some(upgrade) = upgrade {
+            self.tunnels.join(upgrade, &mut response);
+        }
         let response = content::without_what_must_not_be(&method, response);
-        match upload {
+        Ok(match upload {
             Some(upload) => upload.respond(response).await,
             None => response,
-        }
+        })
     }
 
     /// A DNS-only name: the edge is not on the way, this socket is only the wire to the origin.
-    async fn pass_by(&self, host: &str, request: Request<Body>) -> Response<Body> {
-        match self.internet().send(request, Party::Visitor).await {
-            Ok(mut response) => {
-                edgeproof_ground::hop_by_hop::remove_hop_by_hop(response.headers_mut());
-                response
-            }
-            // A visitor who reaches no origin gets no page from it; the nearest that HTTP has is a bad gateway.
-            Err(unreachable) => {
-                let mut response = Response::new(body::full(format!("{host}: {unreachable}\n")));
-                *response.status_mut() = StatusCode::BAD_GATEWAY;
-                response
-            }
-        }
+    async fn pass_by(&self, request: Request<Body>) -> Result<Response<Body>, Dropped> {
+        let response = self.internet().send(request, Party::Visitor).await;
+        // A visitor who reaches no origin gets no page; the trace says why.
+        let mut response = response.map_err(|_| Dropped)?;
+        remove_hop_by_hop(response.headers_mut());
+        Ok(response)
     }
 
     async fn receive(
@@ -239,11 +234,7 @@ impl Front {
         request: Request<Body>,
         reader: ErrorPageReader,
     ) -> Response<Body> {
-        let host = request
-            .uri()
-            .host()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let host = zones::name(request.uri().host().unwrap_or_default());
         let hop = self
             .trace
             .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
@@ -389,7 +380,7 @@ fn refusal<'a>(
     Ok((host, zone))
 }
 
-/// Makes the URI absolute and `Host` present, so that all versions of HTTP look the same; gives the host in lower case,
+/// Makes the URI absolute and `Host` present, so that all versions of HTTP look the same; gives the name of the host,
 /// without a port.
 fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Result<String, Malformed> {
     if request.method() == Method::CONNECT {
@@ -409,7 +400,7 @@ fn make_absolute(request: &mut Request<Body>, scheme: Scheme) -> Result<String, 
         Scheme::Http => UriScheme::HTTP,
         Scheme::Https => UriScheme::HTTPS,
     });
-    let host = authority.host().to_ascii_lowercase();
+    let host = zones::name(authority.host());
     parts.authority = Some(authority);
     parts.path_and_query = Some(path);
     *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Malformed::Target)?;

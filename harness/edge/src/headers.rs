@@ -238,7 +238,7 @@ pub fn workers_left(headers: &HeaderMap) -> u8 {
         .unwrap_or(MOST_WORKERS)
 }
 
-/// Rewrites the headers of an answer to what the visitor gets.
+/// Rewrites the headers of a response to what the visitor gets.
 pub fn rewrite_response(headers: &mut HeaderMap, ray: &Ray) {
     remove_hop_by_hop(headers);
     for name in NEVER_TO_A_VISITOR {

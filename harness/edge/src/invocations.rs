@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-/// How many subrequests of one invocation may wait for the head of an answer; the next one queues.
+/// How many subrequests of one invocation may wait for the head of a response; the next one queues.
 const WAITING_SUBREQUESTS: usize = 6;
 
 /// A visitor's request inside a worker.

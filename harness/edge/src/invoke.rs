@@ -85,7 +85,7 @@ impl Invoker {
         let outgoing = hop.clone();
         let request = request.map(|body| counted(body, outgoing, Counted::Request));
         let limit = [cpu_ms, endpoint.cpu_ms].into_iter().flatten().min();
-        let asked = self.runtime.ask(endpoint.address, request, scheme, cf);
+        let asked = self.runtime.ask(&endpoint.socket, request, scheme, cf);
         let answer = tokio::select! {
             answer = asked => answer,
             () = processor::used_up(endpoint.process, limit.map(Duration::from_millis)) => {
@@ -112,7 +112,7 @@ impl Invoker {
                     answer.extensions_mut().insert(open.clone());
                 }
                 answer.map(|body| {
-                    // The worker is at work until its answer has ended.
+                    // The worker is at work until its response has ended.
                     let body = under_way::until_end(body::stream(body), (visit, open));
                     counted(body, hop, Counted::Response)
                 })

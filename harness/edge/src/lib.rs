@@ -27,6 +27,8 @@ mod framing;
 mod front;
 mod hang_up;
 pub mod headers;
+mod http2;
+mod interim;
 mod invocations;
 mod invoke;
 pub mod normalise;

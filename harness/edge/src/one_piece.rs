@@ -6,23 +6,15 @@
 //!
 //! A response that is longer, or of unknown length, may still lose its rest in this way.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Poll,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use bytes::Bytes;
 use edgeproof_ground::body::{self, Body, BodyError, Observer, observed};
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::{Response, header::CONTENT_LENGTH};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::rt::Executor;
-use tokio::sync::mpsc;
 
 /// The longest response that leaves in one piece: what a client takes of a stream before it says more (RFC 9113 §6.9.2).
 const LONGEST: u64 = 65_535;
@@ -61,45 +53,5 @@ impl Observer for Upload {
 
     fn ended(self) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// The streams of one HTTP/2 connection, run by the task that runs the connection: nothing of what a stream has ready
-/// is written before all of it is there to be written.
-pub(super) struct Streams {
-    open: FuturesUnordered<Stream>,
-    begun: mpsc::UnboundedReceiver<Stream>,
-}
-
-type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Takes the streams of a connection from hyper.
-#[derive(Clone)]
-pub(super) struct Begin(mpsc::UnboundedSender<Stream>);
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Begin {
-    fn execute(&self, stream: F) {
-        // Where nobody takes it, the connection has ended.
-        let _ = self.0.send(Box::pin(stream));
-    }
-}
-
-impl Streams {
-    pub(super) fn new() -> (Begin, Self) {
-        let (begin, begun) = mpsc::unbounded_channel();
-        let open = FuturesUnordered::new();
-        (Begin(begin), Self { open, begun })
-    }
-
-    /// Runs the streams, without end.
-    pub(super) async fn run(&mut self) -> Infallible {
-        std::future::poll_fn(|context| {
-            while let Poll::Ready(Some(stream)) = self.begun.poll_recv(context) {
-                self.open.push(stream);
-            }
-            while let Poll::Ready(Some(())) = self.open.poll_next_unpin(context) {}
-            Poll::Pending
-        })
-        .await
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct OutgoingRequest<'a> {
 }
 
 impl OriginSide {
-    /// Fetches an answer: from the cache, from its destination, or a page in its place.
+    /// Fetches a response: from the cache, from its destination, or a page in its place.
     pub(super) async fn fetch(&self, outgoing: OutgoingRequest<'_>) -> Response<Body> {
         let (method, path) = (outgoing.request.method(), outgoing.request.uri().path());
         let Some(zone) = outgoing
@@ -123,7 +123,7 @@ impl OriginSide {
         response
     }
 
-    /// Stores what may be stored of an answer while it passes.
+    /// Stores what may be stored of a response while it passes.
     fn fill(
         &self,
         mut response: Response<Body>,

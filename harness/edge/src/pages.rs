@@ -15,7 +15,7 @@ use super::ray::Ray;
 /// The header that only pages of the edge have: the error's number.
 const CF_ERROR_TYPE: &str = "cf-error-type";
 
-/// Whether an answer with these headers is a page of the edge and not the answer that was asked for.
+/// Whether a response with these headers is a page of the edge and not the response that was asked for.
 pub(super) fn is_own(headers: &HeaderMap) -> bool {
     headers.contains_key(CF_ERROR_TYPE)
 }
@@ -37,7 +37,7 @@ pub enum ErrorCode {
     WorkerThrew,
     /// 1102: the worker went over its CPU time or memory.
     WorkerOverLimit,
-    /// No answer from where the request went.
+    /// No response from where the request went.
     Unreachable(Unreachable),
     /// 502: the body is not in the content coding that its head names.
     BadCoding,

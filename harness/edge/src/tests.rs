@@ -1,9 +1,10 @@
-use std::convert::Infallible;
+use std::{convert::Infallible, path::PathBuf};
 
 use bytes::Bytes;
 use edgeproof_deployment::FailureMode;
 use edgeproof_ground::{
     body::{self, Body},
+    process::ScratchDirectory,
     trace::{Exchange, Party},
 };
 use edgeproof_internet::{Destination, Handled, Handler, Peer};
@@ -12,7 +13,10 @@ use http_body_util::BodyExt;
 use hyper::{body::Incoming, client::conn, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rstest::rstest;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpStream, UnixListener},
+};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::*;
@@ -40,10 +44,10 @@ impl Handler for Named {
     }
 }
 
-/// A runtime with one worker: it crashes as workerd shows it under `/throw`.
-async fn runtime() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+/// A runtime with one worker, at a socket in this directory: it crashes as workerd shows it under `/throw`.
+fn runtime(directory: &ScratchDirectory) -> PathBuf {
+    let socket = directory.path().join("flow.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = service_fn(|request: Request<Incoming>| async move {
@@ -64,11 +68,12 @@ async fn runtime() -> SocketAddr {
             );
         }
     });
-    address
+    socket
 }
 
 struct World {
     edge: Edge,
+    _runtime: ScratchDirectory,
     trace: Trace,
     authority: Arc<CertificateAuthority>,
 }
@@ -99,6 +104,7 @@ async fn world() -> World {
                 ("shop.example".to_owned(), true),
                 ("down.shop.example".to_owned(), true),
                 ("direct.shop.example".to_owned(), false),
+                ("gone.shop.example".to_owned(), false),
             ]
             .into(),
             ..Zone::default()
@@ -123,10 +129,11 @@ async fn world() -> World {
         route("shop.example/api/open*", None),
         route("shop.example/throw", Some("flow")),
     ];
+    let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-edge-").unwrap();
     let endpoint = WorkerEndpoint {
         cpu_ms: None,
         cache: None,
-        address: runtime().await,
+        socket: runtime(&directory),
         process: None,
         in_use: InUse::new().0,
         thrown: Thrown::default(),
@@ -136,6 +143,7 @@ async fn world() -> World {
         .unwrap();
     World {
         edge,
+        _runtime: directory,
         trace,
         authority,
     }
@@ -377,6 +385,37 @@ async fn a_dns_only_name_goes_past_the_edge() {
     assert!(!response.headers().contains_key("cf-ray"));
     assert!(!response.headers().contains_key("saw-cf-connecting-ip"));
     world.hop(Party::Visitor, Party::Origin);
+}
+
+#[tokio::test]
+async fn a_dns_only_name_whose_origin_is_down_gets_no_page() {
+    let world = world().await;
+    let stream = world.tcp().await;
+    let stream = world.handshake(stream, b"http/1.1").await.unwrap();
+    let (mut sender, driver) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(driver);
+    let mut request = get(Wire::Tls, "/");
+    let host = "gone.shop.example".parse().unwrap();
+    request.headers_mut().insert("host", host);
+    sender.send_request(request).await.unwrap_err();
+    let hop = world.hop(Party::Visitor, Party::Elsewhere);
+    assert_eq!(hop.decision.as_deref(), Some("the name does not resolve"));
+}
+
+#[rstest]
+#[case::of_the_origin("/", "origin GET https://shop.example./")]
+#[case::of_the_worker("/api", "worker GET /api")]
+#[tokio::test]
+async fn a_name_with_a_dot_at_its_end_is_the_same_name(
+    #[case] path: &'static str,
+    #[case] expected: &str,
+) {
+    let world = world().await;
+    let mut request = get(Wire::Tls, path);
+    let host = "shop.example.".parse().unwrap();
+    request.headers_mut().insert("host", host);
+    let response = world.ask(Wire::Tls, request).await;
+    assert_eq!(text(&response), expected);
 }
 
 #[tokio::test]

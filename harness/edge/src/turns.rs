@@ -21,8 +21,8 @@ use futures_util::task::AtomicWaker;
 use http_body::{Frame, SizeHint};
 use tokio::sync::watch;
 
-/// A connection that hyper serves.
-type Connection<'c> = Pin<&'c mut (dyn Future<Output = hyper::Result<()>> + Send + 'c)>;
+/// A connection that is served.
+type Connection<'c, T> = Pin<&'c mut (dyn Future<Output = T> + Send + 'c)>;
 
 /// The turns of one connection.
 #[derive(Clone, Default)]
@@ -40,10 +40,10 @@ struct Shared {
 
 impl Turns {
     /// Drives the connection, and counts.
-    pub(super) fn count<'c>(
+    pub(super) fn count<'c, T: 'c>(
         &'c self,
-        mut connection: Connection<'c>,
-    ) -> impl Future<Output = hyper::Result<()>> + Send + 'c {
+        mut connection: Connection<'c, T>,
+    ) -> impl Future<Output = T> + Send + 'c {
         std::future::poll_fn(move |context| {
             self.0.connection.register(context.waker());
             let turn = self.0.begun.fetch_add(1, Ordering::SeqCst) + 1;

@@ -1,4 +1,4 @@
-//! A worker is at work until its answer has ended: a body that keeps the visit open.
+//! A worker is at work until its response has ended: a body that keeps the visit open.
 
 use bytes::Bytes;
 use edgeproof_ground::body::{Body, BodyError, Observer, observed};

@@ -1,31 +1,39 @@
 //! Asks a worker: plain HTTP/1.1 to the runtime's socket, over connections that are kept.
 //!
-//! A worker may answer before it has read the request's body. workerd then throws away 64 KB of the rest and resets the
-//! connection, with what the kernel has not yet delivered of the response: a response to such a request arrives whole
-//! up to some 64 KB, and a longer one may break off. Nothing here can change that.
+//! The socket is one of the file system. A worker may answer before it has read the request's body; workerd then throws away
+//! 64 KB of the rest and closes the connection. Over TCP that is a reset, with which the kernel drops what it has not yet
+//! delivered of the response; here the whole of it is there to be read. And an end here is the end of both directions, at
+//! which workerd cancels the handler; over TCP it takes an orderly end for half of one.
 
-use std::net::SocketAddr;
+use std::{
+    ffi::OsString,
+    future::Future,
+    io,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use edgeproof_ground::{
     body::Body,
     pattern::Scheme,
     runtime_headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER},
-    server_connection::{Abandoned, Connector},
+    server_connection::ServerConnection,
 };
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE},
-    uri::{Authority, Scheme as UriScheme},
+    uri::Scheme as UriScheme,
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::{
-    client::legacy::{
-        Client,
-        connect::{HttpConnector, capture_connection},
-    },
-    rt::{TokioExecutor, TokioTimer},
+    client::legacy::{Client, connect::capture_connection},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
+use tokio::net::UnixStream;
+use tower_service::Service;
 
 use super::normalise;
 
@@ -34,7 +42,47 @@ pub(super) struct Workers {
     client: Client<Connector, Body>,
 }
 
-/// The runtime gave no answer.
+/// Opens connections to sockets of the file system. The client knows a connection by its URL, so that has the path in the
+/// place of the host.
+#[derive(Clone, Copy, Debug)]
+struct Connector;
+
+/// The path of a socket as a host, in digits: the case of a host has no meaning.
+fn host(socket: &Path) -> String {
+    let bytes = socket.as_os_str().as_bytes().iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The socket whose path is this host.
+fn socket(host: &str) -> Option<PathBuf> {
+    let bytes = (0..host.len()).step_by(2).map(|at| {
+        let digits = host.get(at..at + 2)?;
+        u8::from_str_radix(digits, 16).ok()
+    });
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    Some(OsString::from_vec(bytes?).into())
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<ServerConnection<UnixStream>>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, url: Uri) -> Self::Future {
+        let socket = url.host().and_then(socket);
+        Box::pin(async move {
+            let socket = socket.ok_or(io::ErrorKind::InvalidInput)?;
+            let stream = UnixStream::connect(socket).await?;
+            Ok(TokioIo::new(ServerConnection::new(stream)))
+        })
+    }
+}
+
+/// The runtime gave no response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkerError {
     #[error("the runtime cannot be reached")]
@@ -47,22 +95,19 @@ pub(super) enum WorkerError {
 
 impl Workers {
     pub(super) fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         Self {
             client: Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .set_host(false)
                 .http1_max_headers(edgeproof_ground::header_limits::HEADER_COUNT)
-                // workerd cancels a handler when its connection is reset, and takes an orderly end for half of one.
-                .build(Connector::new(connector, Abandoned::Reset)),
+                .build(Connector),
         }
     }
 
-    /// Sends the request to the worker at `address`; `scheme` and `cf` are what its `request.url` and `request.cf` say.
+    /// Sends the request to the worker behind `socket`; `scheme` and `cf` are what its `request.url` and `request.cf` say.
     pub(super) async fn ask(
         &self,
-        address: SocketAddr,
+        socket: &Path,
         mut request: Request<Body>,
         scheme: Scheme,
         cf: HeaderValue,
@@ -74,7 +119,7 @@ impl Workers {
         let path = normalise::encode_unsafe(path);
         *request.uri_mut() = Uri::builder()
             .scheme(UriScheme::HTTP)
-            .authority(Authority::try_from(address.to_string()).map_err(http::Error::from)?)
+            .authority(host(socket))
             .path_and_query(path)
             .build()?;
         *request.version_mut() = Version::HTTP_11;
@@ -111,7 +156,7 @@ pub(super) enum Failure {
     Overloaded,
 }
 
-/// Whether an answer is workerd's own for a worker that failed.
+/// Whether a response is workerd's own for a worker that failed.
 ///
 /// Measured on workerd 1.20261117.1: `Connection: close`, the status's own phrase as text, and no content type. A worker's own
 /// answer with the same text has a content type, or keeps the connection open. Status 503 comes where workerd is

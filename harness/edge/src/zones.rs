@@ -28,6 +28,14 @@ pub enum Resolution<'a> {
     Unknown,
 }
 
+/// The name that a host means: in lower case, and without the dot that a full name may end with.
+///
+/// Assumption: Cloudflare publishes nothing of that dot. nginx, which the edge descends from, serves such a host as the
+/// name without it; what is passed on keeps the dot.
+pub(super) fn name(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
 /// All zones of the account.
 #[derive(Clone, Debug, Default)]
 pub struct Zones {

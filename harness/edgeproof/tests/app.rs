@@ -10,6 +10,8 @@
 
 #[path = "app/addresses.rs"]
 mod addresses;
+#[path = "app/clients.rs"]
+mod clients;
 #[path = "app/connections.rs"]
 mod connections;
 #[path = "app/failures.rs"]

@@ -1,7 +1,7 @@
 //! The Fingerprint platform, emulated: the CDN that serves the agent, the ingress that identifies, the rules engine.
 //!
 //! One plain HTTP server answers for all hosts of the platform; the internet routes them to it and keeps the `Host`
-//! header. wiremock carries the answers, this room decides them, and its memory is its own, so that it can be read
+//! header. wiremock carries the responses, this room decides them, and its memory is its own, so that it can be read
 //! back as values.
 #![cfg_attr(
     test,
@@ -146,7 +146,7 @@ impl Fingerprint {
             management_key: ids::random(32),
             store: Mutex::new(store),
         });
-        // Not from wiremock's pool: a pooled server keeps its port and its answers after it was given back, and
+        // Not from wiremock's pool: a pooled server keeps its port and its responses after it was given back, and
         // keeps a copy of every request.
         let listener = TcpListener::bind("127.0.0.1:0").map_err(StartError)?;
         let server = MockServer::builder()

@@ -16,11 +16,11 @@ pub struct ApiError {
     pub code: &'static str,
     /// The message in the envelope.
     pub message: Cow<'static, str>,
-    /// In how many seconds to ask again, where the answer says so.
+    /// In how many seconds to ask again, where the response says so.
     pub retry_after: Option<u64>,
 }
 
-/// A refused request: what it is answered, and what was wrong with it in more words than the answer has.
+/// A refused request: what it is answered, and what was wrong with it in more words than the response has.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
     pub(super) error: ApiError,
@@ -144,7 +144,7 @@ impl From<ApiError> for Refused {
     }
 }
 
-/// An answer with a JSON body.
+/// A response with a JSON body.
 pub(super) fn json(status: u16, body: &impl Serialize) -> ResponseTemplate {
     match serde_json::to_vec(body) {
         Ok(body) => raw(status, body),
@@ -157,7 +157,7 @@ pub(super) fn body(body: &impl Serialize) -> Result<Vec<u8>, Refused> {
     serde_json::to_vec(body).map_err(ApiError::failed)
 }
 
-/// An answer with a JSON body that is already written; none where it is empty.
+/// A response with a JSON body that is already written; none where it is empty.
 pub(super) fn raw(status: u16, body: Vec<u8>) -> ResponseTemplate {
     let response = ResponseTemplate::new(status);
     if body.is_empty() {

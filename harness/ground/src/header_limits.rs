@@ -5,7 +5,7 @@ use http::HeaderMap;
 /// Bytes of request headers that pass; one more is answered with 413 (limit raised on 2025-10-16).
 pub const REQUEST_HEADER_BYTES: usize = 128 * 1024;
 
-/// Bytes of headers that an origin may answer with; one more makes the answer 520.
+/// Bytes of headers that an origin may answer with; one more makes the response 520.
 pub const RESPONSE_HEADER_BYTES: usize = 128 * 1024;
 
 /// How many headers a message may have. Cloudflare publishes no such limit; this one keeps a head of tiny headers from

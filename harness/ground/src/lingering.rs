@@ -15,10 +15,9 @@ use bytes::Bytes;
 use http::{Request, header::EXPECT};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::{runtime::Handle, time::timeout};
 
-use crate::body::{self, Body};
+use crate::body::{self, Body, BodyError};
 
 /// How long is read on at most.
 const LINGERING_TIME: Duration = Duration::from_secs(30);
@@ -26,11 +25,15 @@ const LINGERING_TIME: Duration = Duration::from_secs(30);
 const LINGERING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The same request; what is left of its body when that is dropped is read on.
-pub fn lingering(request: Request<Incoming>) -> Request<Body> {
+pub fn lingering<B>(request: Request<B>) -> Request<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
     let awaits_word = request.headers().contains_key(EXPECT);
     request.map(|body| {
         body::stream(Lingering {
-            body: Some(body),
+            body: Some(body::stream(body)),
             awaits_word,
         })
     })
@@ -38,19 +41,19 @@ pub fn lingering(request: Request<Incoming>) -> Request<Body> {
 
 struct Lingering {
     /// None once it has ended, in whatever way.
-    body: Option<Incoming>,
+    body: Option<Body>,
     /// The client sends nothing before it is told to go on, which asking for the body does.
     awaits_word: bool,
 }
 
 impl http_body::Body for Lingering {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.awaits_word = false;
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
@@ -63,12 +66,12 @@ impl http_body::Body for Lingering {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let body = self.body.as_ref();
-        body.map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+        body.map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -84,6 +87,6 @@ impl Drop for Lingering {
     }
 }
 
-async fn read_on(mut body: Incoming) {
+async fn read_on(mut body: Body) {
     while let Ok(Some(Ok(_))) = timeout(LINGERING_TIMEOUT, body.frame()).await {}
 }

@@ -1,12 +1,8 @@
 //! Connections to servers: the runtime, what stands behind names, and the user's own application.
 //!
-//! They differ from a plain socket in what happens when one side has had enough:
-//!
-//! - A server may answer and close before it has read the whole body, as a 413 does. The kernel then refuses what is
-//!   written, and hyper would give up the exchange although the response is there to be read. Here a refused write only
-//!   waits: hyper goes on to read what the server has said, to its end.
-//! - A client that gives up a request closes the connection. hyper closes it in good order, which workerd takes for a
-//!   client that has said all and still listens. With [`Abandoned::Reset`] every end is a reset, and workerd cancels.
+//! A server may answer and close before it has read the whole body, as a 413 does. The kernel then refuses what is written,
+//! and hyper would give up the exchange although the response is there to be read. Here a refused write only waits: hyper
+//! goes on to read what the server has said, to its end.
 
 use std::{
     future::Future,
@@ -26,61 +22,40 @@ use tokio::{
 };
 use tower_service::Service;
 
-/// What the server sees of a connection that is closed in the middle of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Abandoned {
-    /// An orderly end, as most clients make it.
-    Closed,
-    /// A reset, and nothing before it: the end of the sending half is the end of the connection. Nothing is lost by
-    /// it: hyper closes a connection that it does not give up only after it has read the whole response, and at that
-    /// time the server has read everything or does not want it.
-    Reset,
-}
-
 /// Opens connections.
 #[derive(Clone, Debug)]
-pub struct Connector {
-    http: HttpConnector,
-    abandoned: Abandoned,
-}
+pub struct Connector(HttpConnector);
 
 impl Connector {
     /// Connections as `http` opens them.
-    pub fn new(http: HttpConnector, abandoned: Abandoned) -> Self {
-        Self { http, abandoned }
+    pub fn new(http: HttpConnector) -> Self {
+        Self(http)
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<ServerConnection>;
+    type Response = TokioIo<ServerConnection<TcpStream>>;
     type Error = Box<dyn std::error::Error + Send + Sync>;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.http.poll_ready(context).map_err(Into::into)
+        self.0.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, address: Uri) -> Self::Future {
-        let connecting = self.http.call(address);
-        let abandoned = self.abandoned;
+        let connecting = self.0.call(address);
         Box::pin(async move {
             let stream = connecting.await?.into_inner();
-            if abandoned == Abandoned::Reset {
-                stream.set_zero_linger()?;
-            }
-            Ok(TokioIo::new(ServerConnection::new(stream, abandoned)))
+            Ok(TokioIo::new(ServerConnection::new(stream)))
         })
     }
 }
 
 /// A connection to a server.
 #[derive(Debug)]
-pub struct ServerConnection {
-    stream: TcpStream,
+pub struct ServerConnection<S> {
+    stream: S,
     server: Server,
-    abandoned: Abandoned,
-    /// Whether it is to be reset, which happens when it is dropped.
-    shut: bool,
 }
 
 /// What is known of the server's side.
@@ -92,20 +67,18 @@ enum Server {
     Gone,
 }
 
-impl Connection for ServerConnection {
+impl<S: Connection> Connection for ServerConnection<S> {
     fn connected(&self) -> Connected {
         self.stream.connected()
     }
 }
 
-impl ServerConnection {
+impl<S> ServerConnection<S> {
     /// A connection that is open.
-    pub fn new(stream: TcpStream, abandoned: Abandoned) -> Self {
+    pub fn new(stream: S) -> Self {
         Self {
             stream,
             server: Server::Reads,
-            abandoned,
-            shut: false,
         }
     }
 
@@ -144,15 +117,12 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-impl AsyncRead for ServerConnection {
+impl<S: AsyncRead + Unpin> AsyncRead for ServerConnection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.shut {
-            return Poll::Ready(Ok(()));
-        }
         let room = buffer.remaining();
         let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
         let ended = read.is_err() || (room > 0 && buffer.remaining() == room);
@@ -166,7 +136,7 @@ impl AsyncRead for ServerConnection {
     }
 }
 
-impl AsyncWrite for ServerConnection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ServerConnection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -200,10 +170,6 @@ impl AsyncWrite for ServerConnection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.abandoned == Abandoned::Reset {
-            self.shut = true;
-            return Poll::Ready(Ok(()));
-        }
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

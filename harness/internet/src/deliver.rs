@@ -6,9 +6,10 @@ use edgeproof_ground::{
     body::{self, Body},
     causes::with_causes,
     header_limits::{HEADER_COUNT, RESPONSE_HEADER_BYTES, header_bytes},
+    interim,
     pattern::{Scheme, Target},
     response_framing,
-    server_connection::{Abandoned, Connector},
+    server_connection::Connector,
     trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
 };
 use http::{
@@ -23,7 +24,7 @@ use hyper_util::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    AnswerFault, Decided, Destination, Failure, FaultKind, Internet, Limits, Peer, Unreachable,
+    Decided, Destination, Failure, FaultKind, Internet, Limits, Peer, ResponseFault, Unreachable,
     faulty_body,
 };
 
@@ -37,14 +38,14 @@ pub(super) fn client() -> HttpClient {
         .pool_timer(TokioTimer::new())
         .set_host(false)
         .http1_max_headers(HEADER_COUNT)
-        .build(Connector::new(connector, Abandoned::Closed))
+        .build(Connector::new(connector))
 }
 
 impl Internet {
-    /// Sends a request with an absolute URI to where its host leads, records the hop, and gives the answer.
+    /// Sends a request with an absolute URI to where its host leads, records the hop, and gives the response.
     ///
     /// # Errors
-    /// Where the destination gives no answer; see [`Unreachable::status`] for what the edge makes of it.
+    /// Where the destination gives no response; see [`Unreachable::status`] for what the edge makes of it.
     pub async fn send(
         &self,
         request: Request<Body>,
@@ -91,6 +92,10 @@ impl Internet {
             }
         }
         request.extensions_mut().insert(limits);
+        let early = hop.clone();
+        interim::pass_on(&mut request, move |status| {
+            early.then(&format!("{status} before the response"));
+        });
         let counted_hop = hop.clone();
         let request = request.map(|body| counted(body, counted_hop, Counted::Request));
         let mut response = match peer.map(|peer| peer.destination) {
@@ -209,7 +214,7 @@ fn target(uri: &Uri) -> Option<Target<'_>> {
     })
 }
 
-fn in_its_place(fault: &AnswerFault) -> Response<Body> {
+fn in_its_place(fault: &ResponseFault) -> Response<Body> {
     let mut response = Response::new(body::full(fault.body.clone()));
     *response.status_mut() = fault.status;
     *response.headers_mut() = fault.headers.clone();

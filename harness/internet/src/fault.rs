@@ -48,7 +48,7 @@ pub enum FaultKind {
     /// The name does not resolve: 530 with 1016.
     NoSuchName,
     /// Another response replaces the real one; the request is not delivered.
-    Answer(AnswerFault),
+    Answer(ResponseFault),
     /// The request is delayed by this many milliseconds.
     Delay(u64),
     /// The connection breaks after this many bytes of the real response's body.
@@ -61,7 +61,7 @@ pub enum FaultKind {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "WrittenResponse")]
 #[schemars(with = "WrittenResponse")]
-pub struct AnswerFault {
+pub struct ResponseFault {
     /// The status, 200 to 599.
     pub status: StatusCode,
     /// The headers.
@@ -70,7 +70,7 @@ pub struct AnswerFault {
     pub body: String,
 }
 
-/// [`AnswerFault`] as it stands in a file.
+/// [`ResponseFault`] as it stands in a file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenResponse {
@@ -81,10 +81,10 @@ struct WrittenResponse {
     body: String,
 }
 
-/// Why the answer of a fault could not be read.
+/// Why the response of a fault could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerFaultError {
-    /// The status is not the status of a final answer.
+pub enum ResponseFaultError {
+    /// The status is not the status of a final response.
     #[error("{0} is not a status from 200 to 599")]
     Status(u16),
     /// HTTP cannot carry the header.
@@ -118,16 +118,16 @@ impl FaultTarget {
     }
 }
 
-impl TryFrom<WrittenResponse> for AnswerFault {
-    type Error = AnswerFaultError;
+impl TryFrom<WrittenResponse> for ResponseFault {
+    type Error = ResponseFaultError;
 
-    fn try_from(written: WrittenResponse) -> Result<Self, AnswerFaultError> {
+    fn try_from(written: WrittenResponse) -> Result<Self, ResponseFaultError> {
         let status = StatusCode::from_u16(written.status)
             .ok()
             .filter(|status| (200..600).contains(&status.as_u16()))
-            .ok_or(AnswerFaultError::Status(written.status))?;
+            .ok_or(ResponseFaultError::Status(written.status))?;
         let headers = HeaderMap::try_from(&written.headers)
-            .map_err(|_| AnswerFaultError::Header(format!("{:?}", written.headers)))?;
+            .map_err(|_| ResponseFaultError::Header(format!("{:?}", written.headers)))?;
         Ok(Self {
             status,
             headers,
@@ -202,7 +202,7 @@ mod tests {
     )]
     #[case(
         "{on: wallarm, fault: {answer: {status: 500, body: no}}}",
-        FaultKind::Answer(AnswerFault { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: "no".into() })
+        FaultKind::Answer(ResponseFault { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: "no".into() })
     )]
     fn a_fault_is_read_as_a_scenario_writes_it(#[case] yaml: &str, #[case] expected: FaultKind) {
         assert_eq!(read(yaml).unwrap().fault, expected);

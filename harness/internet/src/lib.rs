@@ -29,7 +29,9 @@ use edgeproof_ground::{
     body::Body,
     trace::{Party, Trace},
 };
-pub use fault::{AnswerFault, AnswerFaultError, Fault, FaultKind, FaultTarget, FaultTargetError};
+pub use fault::{
+    Fault, FaultKind, FaultTarget, FaultTargetError, ResponseFault, ResponseFaultError,
+};
 use http::{Request, Response};
 pub use limits::Limits;
 pub use unreachable::{Failure, Unreachable};
@@ -92,7 +94,7 @@ struct Shared {
     client: deliver::HttpClient,
 }
 
-/// Why a destination answered as it did: an extension of its answer, for the trace.
+/// Why a destination answered as it did: an extension of its response, for the trace.
 #[derive(Clone, Debug)]
 pub struct Decided(pub String);
 
@@ -141,11 +143,13 @@ impl Internet {
     }
 
     fn peer(&self, host: &str) -> Option<Peer> {
+        // A full name may end with a dot, and is the same name.
+        let name = host.strip_suffix('.').unwrap_or(host);
         self.shared
             .peers
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&host.to_ascii_lowercase())
+            .get(&name.to_ascii_lowercase())
             .cloned()
     }
 

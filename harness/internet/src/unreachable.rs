@@ -1,10 +1,10 @@
-//! Why a request got no answer, and what the real edge makes of it.
+//! Why a request got no response, and what the real edge makes of it.
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-/// A destination gave no answer. A worker's `fetch()` never rejects for these: the edge answers in its place.
+/// A destination gave no response. A worker's `fetch()` never rejects for these: the edge answers in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
     /// The name has no address.
@@ -22,7 +22,7 @@ pub enum Unreachable {
     /// No way leads to the address.
     #[error("no route leads to the address")]
     NoRoute,
-    /// No answer came within the time.
+    /// No response came within the time.
     #[error("no response within {} s", .0.as_secs_f64())]
     ReadTimeout(Duration),
     /// The TLS handshake failed.

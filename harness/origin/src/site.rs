@@ -105,7 +105,7 @@ impl Site {
         })
     }
 
-    /// The answer to a request; the first route of the list wins.
+    /// The response to a request; the first route of the list wins.
     pub(super) fn response(&self, method: &Method, path: &str) -> Response<Body> {
         let mut response = match self.routes.iter().find(|route| route.takes(method, path)) {
             Some(route) => route.response(method),
@@ -188,7 +188,7 @@ impl Route {
     }
 }
 
-/// The answer when a visitor's body broke off.
+/// The response when a visitor's body broke off.
 pub(super) fn broken_upload(error: &BodyError) -> Response<Body> {
     plain(
         StatusCode::BAD_REQUEST,
@@ -196,7 +196,7 @@ pub(super) fn broken_upload(error: &BodyError) -> Response<Body> {
     )
 }
 
-/// A short answer in plain text.
+/// A short response in plain text.
 pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body::full(text));
     *response.status_mut() = status;

@@ -82,10 +82,10 @@ impl Client {
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
-    /// Sends a request with a streamed body and returns as soon as the head of the answer is there.
+    /// Sends a request with a streamed body and returns as soon as the head of the response is there.
     ///
     /// # Errors
-    /// When the edge cannot be reached or gives no answer.
+    /// When the edge cannot be reached or gives no response.
     pub async fn exchange<B>(
         &self,
         mut request: Request<B>,
@@ -141,7 +141,7 @@ impl Client {
             .handshake(TokioIo::new(Replacing::new(stream, bytes)))
             .await?;
         tokio::spawn(connection);
-        // What hyper writes for this request is not sent; it is there so that hyper reads the answer.
+        // What hyper writes for this request is not sent; it is there so that hyper reads the response.
         let request = Request::builder().method(method).uri("/");
         let request = request
             .body(Empty::<Bytes>::new())

@@ -35,6 +35,7 @@ pub use client::{Client, ClientError};
 pub use description::{Cookies, Description, Host, Visitor, VisitorHeaders, Zone};
 pub use door::Door;
 pub use edge::{routes, zones};
+pub use edgeproof_runtime::{LogLevel, LogLine, LogSource};
 pub use environment::{Environment, EnvironmentError, sites};
 pub use error::RigError;
 pub use internet::PARTS;

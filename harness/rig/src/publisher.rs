@@ -4,14 +4,18 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Thrown, WorkerEndpoint};
 use edgeproof_ground::process::ScratchDirectory;
 use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
-use tokio::{sync::watch, task::JoinSet, time::sleep_until};
+use tokio::{
+    sync::{mpsc::UnboundedSender, watch},
+    task::JoinSet,
+    time::sleep_until,
+};
 
 use super::{
     Environment, RigError,
@@ -33,6 +37,8 @@ pub(super) struct Publisher {
     replaced: Mutex<JoinSet<()>>,
     /// What each runtime wrote, the ended ones too.
     logs: Mutex<Vec<RuntimeLog>>,
+    /// Who gets each line of them.
+    reader: OnceLock<UnboundedSender<LogLine>>,
 }
 
 /// A desired state that runs.
@@ -43,6 +49,8 @@ struct Published {
     runtime: Option<Runtime>,
     /// Where the workers' subrequests come in.
     _doors: Vec<Outbound>,
+    /// What was uploaded: stacks are read with its source maps.
+    _files: ScratchDirectory,
 }
 
 impl Publisher {
@@ -60,6 +68,7 @@ impl Publisher {
             current: tokio::sync::Mutex::default(),
             replaced: Mutex::default(),
             logs: Mutex::default(),
+            reader: OnceLock::new(),
         })
     }
 
@@ -79,8 +88,13 @@ impl Publisher {
             .deploy(desired.routes, published.endpoints.clone())?;
         let inspector = published.runtime.as_ref().and_then(Runtime::inspector);
         self.inspectors.send_replace(inspector);
-        let log = published.runtime.as_ref().map(Runtime::log_kept);
-        lock(&self.logs).extend(log);
+        if let Some(log) = published.runtime.as_ref().map(Runtime::log_kept) {
+            let mut logs = lock(&self.logs);
+            if let Some(reader) = self.reader.get() {
+                log.tell(reader);
+            }
+            logs.push(log);
+        }
         if let Some(replaced) = current.replace(published) {
             let mut ending = lock(&self.replaced);
             // Those that have ended need no place any more.
@@ -92,7 +106,6 @@ impl Publisher {
 
     /// Starts the workers, each with a door to the edge.
     async fn start(&self, workers: Vec<DesiredWorker>) -> Result<Published, RigError> {
-        // The runtime reads the files only while it starts.
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-deployed-")
             .map_err(RigError::Write)?;
         let (mut configs, mut doors) = (Vec::new(), Vec::new());
@@ -118,6 +131,7 @@ impl Publisher {
             last_visit,
             runtime,
             _doors: doors,
+            _files: directory,
         })
     }
 
@@ -142,6 +156,16 @@ impl Publisher {
             lines.extend(log.lines_so_far().await);
         }
         lines
+    }
+
+    /// Gives every line of the logs to `reader`, those that are there at first.
+    pub(super) fn tell(&self, reader: UnboundedSender<LogLine>) {
+        let logs = lock(&self.logs);
+        if self.reader.set(reader).is_ok()
+            && let Some(reader) = self.reader.get()
+        {
+            logs.iter().for_each(|log| log.tell(reader));
+        }
     }
 
     /// The process that runs what is deployed.
@@ -181,10 +205,10 @@ fn endpoints(
     workers: &[DesiredWorker],
     in_use: &InUse,
 ) -> BTreeMap<String, WorkerEndpoint> {
-    let endpoint = |(name, &address): (&String, &_)| {
+    let endpoint = |(name, socket): (&String, &PathBuf)| {
         let worker = workers.iter().find(|worker| worker.name() == name);
         let endpoint = WorkerEndpoint {
-            address,
+            socket: socket.clone(),
             process: runtime.process_id(),
             cpu_ms: worker.and_then(DesiredWorker::cpu_ms),
             cache: worker.and_then(DesiredWorker::cache),
@@ -193,7 +217,7 @@ fn endpoints(
         };
         (name.clone(), endpoint)
     };
-    runtime.addresses().iter().map(endpoint).collect()
+    runtime.sockets().iter().map(endpoint).collect()
 }
 
 /// What a worker throws, as the log of its runtime tells it.

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Sends the given bytes once something is written, and nothing of what is written. Reading is as it was.
 ///
-/// So a client that knows HTTP can read the answer to a request that it would never make.
+/// So a client that knows HTTP can read the response to a request that it would never make.
 pub(super) struct Replacing<S> {
     stream: S,
     left: Bytes,

@@ -18,7 +18,10 @@ use edgeproof_internet::Internet;
 use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_runtime::LogLine;
 use edgeproof_wallarm::WallarmNode;
-use tokio::sync::watch;
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, unbounded_channel},
+    watch,
+};
 
 use super::{
     BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor,
@@ -230,6 +233,13 @@ impl Rig {
     /// The same once everything is there that the runtimes have written before now.
     pub async fn log_so_far(&self) -> Vec<LogLine> {
         self.publisher.log_so_far().await
+    }
+
+    /// Every line that the runtimes have written and will write, as it comes. One reader can have them.
+    pub fn follow_log(&self) -> UnboundedReceiver<LogLine> {
+        let (reader, lines) = unbounded_channel();
+        self.publisher.tell(reader);
+        lines
     }
 
     /// Where the edge listens. Connections must start with [`preamble`].

@@ -128,9 +128,7 @@ mod tests {
     #[rstest]
     #[case(
         "1",
-        Some(
-            "event 1.a: block with 403 by rule r_1, `incognito`; incognito is true: incognito is true"
-        )
+        Some("event 1.a: block with 403 by rule r_1, `incognito`; incognito is true")
     )]
     #[case::of_another_request("2", None)]
     fn a_block_says_its_rule_and_the_values_that_decided(

@@ -71,7 +71,7 @@ pub struct LivePage {
     pub broke_off: Option<usize>,
 }
 
-/// A call and its answer, as the visitor saw them.
+/// A call and its response, as the visitor saw them.
 #[derive(Clone, Debug)]
 pub struct ObservedCall {
     /// The method.
@@ -86,7 +86,7 @@ pub struct ObservedCall {
     pub status: StatusCode,
     /// The response headers.
     pub headers: HeaderMap,
-    /// The body of the answer as far as it came, without its content codings.
+    /// The body of the response as far as it came, without its content codings.
     pub body: Bytes,
     /// After how many bytes the body broke off; nothing where it is complete.
     pub broke_off: Option<usize>,
@@ -94,7 +94,7 @@ pub struct ObservedCall {
     pub is_faulty: bool,
     /// Why the body still has its content codings, or is not known; nothing where it was decoded, or had none.
     pub undecoded: Option<String>,
-    /// How long the head of the answer took.
+    /// How long the head of the response took.
     pub took: Duration,
 }
 

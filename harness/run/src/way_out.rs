@@ -5,7 +5,8 @@ use super::record::{Failure, HopRecord};
 /// What to do; nothing where the failure itself says all there is to know.
 pub(super) fn of(failure: &Failure) -> Option<String> {
     let journey = &failure.journey;
-    thrown(journey)
+    obstacle(failure)
+        .or_else(|| thrown(journey))
         .or_else(|| unreachable_app(journey))
         .or_else(|| fault(journey))
         .or_else(|| rule(journey))
@@ -28,7 +29,12 @@ fn thrown(journey: &[HopRecord]) -> Option<String> {
     let frame = exception
         .lines()
         .find_map(|line| line.trim().strip_prefix("at "));
-    Some(match frame {
+    // A bundle may have made the name of the function shorter; the place is that of the sources.
+    let place = frame.map(|frame| match frame.rsplit_once(" (") {
+        Some((_, place)) => place.trim_end_matches(')'),
+        None => frame,
+    });
+    Some(match place {
         Some(frame) => format!("the worker threw this and caught it nowhere; look at {frame}"),
         None => {
             "the worker threw this and caught it nowhere; look for what it awaits or throws last"
@@ -102,14 +108,25 @@ fn cached(journey: &[HopRecord]) -> Option<String> {
     )
 }
 
-fn missing_call(failure: &Failure) -> Option<String> {
-    let has = |title: &str| {
-        failure
-            .notes
-            .iter()
-            .any(|note| note.title.starts_with(title))
+/// What stood in the way of a visitor's hand.
+fn obstacle(failure: &Failure) -> Option<String> {
+    let actual = failure.actual.as_str();
+    let text = if actual.ends_with(" covers it") {
+        "a visitor cannot reach it either: close first what covers it, with a `click` on the button for that"
+    } else if actual.starts_with("it is not visible") {
+        "do first what shows it, as a visitor must, or wait for it with `wait: { for: SELECTOR }`"
+    } else if actual.starts_with("it is disabled") {
+        "do first what enables it, as a visitor must"
+    } else if actual.starts_with("no element matches") {
+        "compare the selector with what the page has; an element that comes later needs a longer `timeout`"
+    } else {
+        return None;
     };
-    has("the requests that were made").then(|| {
+    Some(text.to_owned())
+}
+
+fn missing_call(failure: &Failure) -> Option<String> {
+    failure.claim.starts_with("expected a request").then(|| {
         "compare the method and the path with the requests that were made; a call that comes later needs a longer `timeout`"
             .to_owned()
     })
@@ -126,7 +143,9 @@ fn page(failure: &Failure) -> Option<String> {
         let text = "make the page one of `identification_pages`, on a route of the worker: that is where it injects the agent";
         return Some(text.to_owned());
     }
-    (has("the page has") || has("the page shows")).then(|| {
+    // What a step could not do says itself why.
+    let is_of_a_step = failure.claim.contains("` to be ");
+    (!is_of_a_step && (has("the page has") || has("the page shows"))).then(|| {
         "compare the selector with what the page has; its picture is in the report that `--report html=FILE` writes"
             .to_owned()
     })
@@ -167,10 +186,71 @@ mod tests {
         }
     }
 
+    fn failure(claim: &str, actual: &str, note: &str) -> Failure {
+        Failure {
+            claim: claim.to_owned(),
+            actual: actual.to_owned(),
+            excerpt: None,
+            message: None,
+            nearest: None,
+            call: None,
+            journey: Vec::new(),
+            notes: vec![crate::record::Note {
+                title: note.to_owned(),
+                lines: Vec::new(),
+            }],
+            way_out: None,
+        }
+    }
+
+    #[rstest]
+    #[case::covered(
+        "expected `#a` to be clicked within 3s",
+        "<div> covers it",
+        Some("close first what covers it")
+    )]
+    #[case::hidden(
+        "expected `#a` to be clicked within 3s",
+        "it is not visible: it has display: none",
+        Some("do first what shows it")
+    )]
+    #[case::missing(
+        "expected `#a` to be clicked within 3s",
+        "no element matches `#a`",
+        Some("compare the selector")
+    )]
+    #[case::told_already(
+        "expected `#a` to be filled",
+        "it is a file field; the step `upload` fills those",
+        None
+    )]
+    #[case::a_request(
+        "expected a request `GET /a` from the page within 5s",
+        "there was none",
+        Some("compare the method and the path")
+    )]
+    fn a_step_that_was_not_done_says_what_to_do_about_what_stood_in_its_way(
+        #[case] claim: &str,
+        #[case] actual: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let way_out = of(&failure(
+            claim,
+            actual,
+            "the requests that were made, the nearest first",
+        ));
+        let is_so = match (&way_out, expected) {
+            (Some(way_out), Some(expected)) => way_out.contains(expected),
+            (None, None) => true,
+            _ => false,
+        };
+        assert!(is_so, "{way_out:?}");
+    }
+
     #[rstest]
     #[case::thrown(
         hop("worker", None, Some("Error: no\n    at f (a.js:1:2)")),
-        "look at f (a.js:1:2)"
+        "look at a.js:1:2"
     )]
     #[case::app(
         hop(

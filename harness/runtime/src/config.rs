@@ -1,6 +1,11 @@
 //! The configuration file of `workerd`: Cap'n Proto text.
 
-use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use edgeproof_ground::runtime_headers::{
     CACHE_API_HEADER, CF_BLOB_HEADER, FORWARDED_PROTO_HEADER, WORKERS_CACHE_NAMESPACE,
@@ -48,8 +53,14 @@ impl WorkerOptions {
     }
 }
 
-/// The whole configuration: for each worker its service, its socket, and the way its `fetch()` goes.
-pub(super) fn render(workers: &[WorkerConfig]) -> String {
+/// What the configuration calls the socket of a worker that is no port.
+pub(super) fn local(worker: &str) -> String {
+    format!("{worker} (local)")
+}
+
+/// The whole configuration: for each worker its service, its port, its socket below `directory`, and the way its `fetch()`
+/// goes.
+pub(super) fn render(workers: &[WorkerConfig], directory: &Path) -> String {
     let mut text = String::from("using Workerd = import \"/workerd/workerd.capnp\";\n\n");
     text.push_str("const config :Workerd.Config = (\n  services = [\n");
     let cache = quote(CACHE_API_HEADER);
@@ -68,20 +79,34 @@ pub(super) fn render(workers: &[WorkerConfig]) -> String {
         );
     }
     text.push_str("  ],\n  sockets = [\n");
-    for worker in workers {
-        let name = quote(&worker.name);
-        let _ = writeln!(
-            text,
-            "    ( name = {name}, address = \"127.0.0.1:0\", service = {name}, http = ( cfBlobHeader = {}, forwardedProtoHeader = {} ) ),",
-            quote(CF_BLOB_HEADER),
-            quote(FORWARDED_PROTO_HEADER),
-        );
+    for (index, worker) in workers.iter().enumerate() {
+        let path = format!("unix:{}", socket(directory, index).display());
+        let sockets = [
+            (worker.name.clone(), "127.0.0.1:0".to_owned()),
+            (local(&worker.name), path),
+        ];
+        for (name, address) in sockets {
+            let _ = writeln!(
+                text,
+                "    ( name = {}, address = {}, service = {}, http = ( cfBlobHeader = {}, forwardedProtoHeader = {} ) ),",
+                quote(&name),
+                quote(&address),
+                quote(&worker.name),
+                quote(CF_BLOB_HEADER),
+                quote(FORWARDED_PROTO_HEADER),
+            );
+        }
     }
     text.push_str("  ],\n  logging = ( structuredLogging = true ),\n);\n");
     for (index, worker) in workers.iter().enumerate() {
         render_worker(&mut text, index, worker);
     }
     text
+}
+
+/// Where the worker of this number has its socket.
+pub(super) fn socket(directory: &Path, index: usize) -> PathBuf {
+    directory.join(format!("{index}.sock"))
 }
 
 fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {

@@ -14,7 +14,7 @@ use std::{
 use rustix::io::ioctl_fionread;
 use tokio::{
     io::{AsyncBufRead, AsyncRead, BufReader},
-    sync::watch,
+    sync::{mpsc::UnboundedSender, watch},
 };
 
 use super::{
@@ -52,6 +52,8 @@ struct Kept {
     lines: VecDeque<LogLine>,
     /// Exceptions that failed a request, as they were thrown, and of which no request has been told yet.
     failed: VecDeque<(Instant, String)>,
+    /// Who gets each line when it comes.
+    reader: Option<UnboundedSender<LogLine>>,
 }
 
 impl RuntimeLog {
@@ -119,6 +121,16 @@ impl RuntimeLog {
             all.collect::<Vec<_>>()
                 .join("\nor, of a request at the same time: "),
         )
+    }
+
+    /// Gives the lines that are kept to `reader`, and from now on every line that comes.
+    pub fn tell(&self, reader: &UnboundedSender<LogLine>) {
+        let mut kept = self.0.kept();
+        for line in &kept.lines {
+            // Nobody has to read to the end.
+            let _ = reader.send(line.clone());
+        }
+        kept.reader = Some(reader.clone());
     }
 
     /// What the runtime complained of, for an error message.
@@ -220,6 +232,10 @@ impl Shared {
                     line.message = self.maps.mapped(None, &line.message);
                 }
                 let mut kept = self.kept();
+                if let Some(reader) = &kept.reader {
+                    // Nobody has to read to the end.
+                    let _ = reader.send(line.clone());
+                }
                 kept.lines.push_back(line);
                 if kept.lines.len() > LINES {
                     kept.lines.pop_front();

@@ -61,31 +61,31 @@ impl SourceMaps {
         let (rest, column) = frame.rsplit_once(':')?;
         let (module, row) = rest.rsplit_once(':')?;
         let (row, column): (u32, u32) = (row.parse().ok()?, column.parse().ok()?);
-        let path = self.path(worker, module)?;
+        let place = self.place(worker, module)?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let map = read
-            .entry(path.to_owned())
-            .or_insert_with(|| source_map(path));
+            .entry(place.path.clone())
+            .or_insert_with(|| source_map(&place.path));
         let token = map
             .as_ref()?
             .lookup_token(row.checked_sub(1)?, column.checked_sub(1)?)?;
-        let source = shown(path, token.get_source()?);
-        let place = format!(
+        let source = place.shown(token.get_source()?);
+        let shown = format!(
             "{source}:{}:{}",
             token.get_src_line() + 1,
             token.get_src_col() + 1
         );
-        Some(line.replace(frame, &place))
+        Some(line.replace(frame, &shown))
     }
 
-    fn path(&self, worker: Option<&str>, module: &str) -> Option<&Path> {
+    fn place(&self, worker: Option<&str>, module: &str) -> Option<&Place> {
         // A worker in the old syntax is one script, which bears the worker's name.
         let mut meant = self.places.iter().filter(|place| {
             worker.is_none_or(|worker| worker == place.worker)
                 && (place.module == module || place.worker == module)
         });
         match (meant.next(), meant.next()) {
-            (Some(only), None) => Some(&only.path),
+            (Some(only), None) => Some(only),
             _ => None,
         }
     }
@@ -100,11 +100,12 @@ fn source_map(script: &Path) -> Option<SourceMap> {
     let decoded = match named {
         Some(data) if data.starts_with("data:") => decode_data_url(data),
         named => {
-            let beside = format!("{}.map", script.file_name()?.to_string_lossy());
             // Only a file of the worker's own folder: a script may name anything.
-            let name = named.filter(|named| Path::new(named).components().count() == 1);
-            let path = script.with_file_name(name.unwrap_or(&beside));
-            decode_slice(&std::fs::read(path).ok()?)
+            let named = named.filter(|named| Path::new(named).components().count() == 1);
+            let beside = format!("{}.map", script.file_name()?.to_string_lossy());
+            let mut names = named.into_iter().chain([beside.as_str()]);
+            let map = names.find_map(|name| std::fs::read(script.with_file_name(name)).ok());
+            decode_slice(&map?)
         }
     };
     match decoded.ok()? {
@@ -114,25 +115,29 @@ fn source_map(script: &Path) -> Option<SourceMap> {
     }
 }
 
-/// A source as people name it: below the directory they are in, if it is there.
-fn shown(script: &Path, source: &str) -> String {
-    if source.contains("://") {
-        return source.to_owned();
-    }
-    let mut path = PathBuf::new();
-    let folder = script.parent().unwrap_or(Path::new(""));
-    for part in folder.join(source).components() {
-        match part {
-            Component::ParentDir => {
-                path.pop();
-            }
-            Component::CurDir => {}
-            other => path.push(other),
+impl Place {
+    /// A source as people name it: below the directory they are in, if it is there. Where the script does not lie under its
+    /// own name, as one that was uploaded, its sources are elsewhere, and what leads up to them says nothing.
+    fn shown(&self, source: &str) -> String {
+        if source.contains("://") {
+            return source.to_owned();
         }
+        let lies_as_named = self.path.file_name() == Path::new(&self.module).file_name();
+        let folder = self.path.parent().filter(|_| lies_as_named);
+        let mut path = PathBuf::new();
+        for part in folder.unwrap_or(Path::new("")).join(source).components() {
+            match part {
+                Component::ParentDir => {
+                    path.pop();
+                }
+                Component::CurDir => {}
+                other => path.push(other),
+            }
+        }
+        let here = std::env::current_dir().unwrap_or_default();
+        let below = path.strip_prefix(&here).unwrap_or(&path);
+        below.display().to_string()
     }
-    let here = std::env::current_dir().unwrap_or_default();
-    let below = path.strip_prefix(&here).unwrap_or(&path);
-    below.display().to_string()
 }
 
 #[cfg(test)]
@@ -146,13 +151,15 @@ mod tests {
         r#"{"version":3,"sources":["../src/a.ts"],"names":[],"mappings":"AAAA,UAEI"}"#;
 
     fn maps(folder: &Path, end: &str) -> SourceMaps {
-        let path = folder.join("dist/index.js");
         std::fs::create_dir_all(folder.join("dist")).unwrap();
-        std::fs::write(&path, format!("export default {{}}\n{end}")).unwrap();
-        let place = |worker: &str, module: &str| Place {
-            worker: worker.to_owned(),
-            module: module.to_owned(),
-            path: path.clone(),
+        let place = |worker: &str, module: &str| {
+            let path = folder.join("dist").join(module);
+            std::fs::write(&path, format!("export default {{}}\n{end}")).unwrap();
+            Place {
+                worker: worker.to_owned(),
+                module: module.to_owned(),
+                path,
+            }
         };
         SourceMaps {
             places: vec![
@@ -183,10 +190,34 @@ mod tests {
     ) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("dist")).unwrap();
-        std::fs::write(folder.path().join("dist/index.js.map"), MAP).unwrap();
+        for module in ["index.js", "lib.js"] {
+            std::fs::write(folder.path().join(format!("dist/{module}.map")), MAP).unwrap();
+        }
         let maps = maps(folder.path(), "");
         let source = folder.path().join("src").display().to_string();
         assert_eq!(maps.mapped(worker, line), expected.replace("SRC", &source));
+    }
+
+    #[test]
+    fn the_sources_of_a_script_that_was_uploaded_are_named_without_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0");
+        std::fs::write(
+            &path,
+            "export default {}\n//# sourceMappingURL=index.js.map",
+        )
+        .unwrap();
+        std::fs::write(path.with_extension("map"), MAP).unwrap();
+        let maps = SourceMaps {
+            places: vec![Place {
+                worker: "flow".to_owned(),
+                module: "index.js".to_owned(),
+                path,
+            }],
+            ..SourceMaps::default()
+        };
+        let mapped = maps.mapped(None, "    at index.js:1:12");
+        assert_eq!(mapped, "    at src/a.ts:3:5");
     }
 
     #[rstest]

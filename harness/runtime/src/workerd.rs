@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
@@ -32,14 +32,15 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// copies of all page tables: 4 % of the processor time of a whole run of scenarios (`perf`).
 const CONTROL_DESCRIPTOR: i32 = 0;
 
-/// A running `workerd` with one socket a worker. Dropping it ends it.
+/// A running `workerd`. Dropping it ends it.
 #[derive(Debug)]
 pub struct Runtime {
     child: Child,
-    sockets: HashMap<String, SocketAddr>,
+    ports: HashMap<String, SocketAddr>,
+    sockets: HashMap<String, PathBuf>,
     inspector: Option<SocketAddr>,
     log: RuntimeLog,
-    /// Configuration files; the runtime reads them only at its start, `--keep` leaves them readable.
+    /// The sockets, and configuration files, which the runtime reads only at its start and `--keep` leaves readable.
     _directory: ScratchDirectory,
 }
 
@@ -88,7 +89,8 @@ impl Runtime {
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-runtime-")
             .map_err(RuntimeError::Start)?;
         let file = directory.path().join("config.capnp");
-        write_private(&file, config::render(workers)).map_err(RuntimeError::Start)?;
+        let rendered = config::render(workers, &directory.path());
+        write_private(&file, rendered).map_err(RuntimeError::Start)?;
 
         let (mut child, control) = spawn(workerd, &file, inspect).map_err(RuntimeError::Start)?;
         let log = RuntimeLog::new(SourceMaps::of(workers));
@@ -100,33 +102,43 @@ impl Runtime {
         }
 
         let control = BufReader::new(control).lines();
-        let listening = listening(control, workers.len(), inspect);
-        let (sockets, inspector) = tokio::time::timeout(START_LIMIT, listening)
+        let listening = listening(control, 2 * workers.len(), inspect);
+        let (mut ports, inspector) = tokio::time::timeout(START_LIMIT, listening)
             .await
             .map_err(|_| RuntimeError::Silent(log.texts()))?
             .map_err(RuntimeError::Start)?;
-        if sockets.len() < workers.len() {
+        if ports.len() < 2 * workers.len() {
             // Its control descriptor closed: it has ended, and its last words are in the pipes.
             let _ = child.wait().await;
             log.settled().await;
             return Err(RuntimeError::Ended(log.texts()));
         }
+        ports.retain(|_, address| address.port() != 0);
+        let sockets = workers.iter().enumerate();
+        let sockets = sockets.map(|(index, worker)| {
+            (
+                worker.name.clone(),
+                config::socket(&directory.path(), index),
+            )
+        });
         Ok(Self {
             child,
-            sockets,
+            ports,
+            sockets: sockets.collect(),
             inspector,
             log,
             _directory: directory,
         })
     }
 
-    /// Where a worker takes plain HTTP/1.1 requests.
+    /// The port where a worker takes plain HTTP/1.1 requests, for clients that know nothing else.
     pub fn address(&self, worker: &str) -> Option<SocketAddr> {
-        self.sockets.get(worker).copied()
+        self.ports.get(worker).copied()
     }
 
-    /// Where each worker takes plain HTTP/1.1 requests, by worker name.
-    pub fn addresses(&self) -> &HashMap<String, SocketAddr> {
+    /// The socket in the file system where each worker takes plain HTTP/1.1 requests, by worker name. Over it nothing is lost
+    /// of a response to a request that the worker has not read, and a client that closes it has gone.
+    pub fn sockets(&self) -> &HashMap<String, PathBuf> {
         &self.sockets
     }
 

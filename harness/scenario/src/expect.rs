@@ -135,11 +135,11 @@ pub struct ExpectOrigin {
     pub call: Option<CallPattern>,
     /// Whether it got there.
     pub reached: Option<bool>,
-    /// How often it got there.
+    /// How often it got there, whatever its headers and its body.
     pub times: Option<Range>,
-    /// Headers it had on arrival.
+    /// Headers it had on arrival, each time.
     pub headers: BTreeMap<Header, TextMatcher>,
-    /// The body it had on arrival.
+    /// The body it had on arrival, each time.
     pub body: Option<TextMatcher>,
     /// The body is byte for byte the one the visitor sent.
     pub body_as_sent: bool,

@@ -3,12 +3,16 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use edgeproof_browser::{Engine, Profile};
+use edgeproof_deployment::Deployment;
 use edgeproof_ground::time::Time;
 use edgeproof_rig::{Description, Visitor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-use super::{expect::ExpectAtEnd, step::Step};
+use super::{
+    expect::ExpectAtEnd,
+    step::{Action, Step},
+};
 
 /// A scenario file, after includes, defaults and the matrix have been worked in.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -112,6 +116,17 @@ impl Scenario {
             .flat_map(|zone| zone.hosts.values());
         let apps = hosts.filter_map(|host| host.app.as_ref()?.launch.as_ref());
         apps.map(|launch| launch.ready_within).sum()
+    }
+
+    /// Whether it may run the worker under test: a deployment that names no worker does, and so may a step that deploys.
+    pub fn may_run_worker_under_test(&self) -> bool {
+        let names_none = |deployment: &Deployment| deployment.worker.is_none();
+        let may = |step: &Step| match &step.action {
+            Action::Set(change) => change.deployments.values().any(names_none),
+            Action::Deploy(_) => true,
+            _ => false,
+        };
+        self.given.deployments.values().any(names_none) || self.steps.iter().any(may)
     }
 
     /// All names that resolve.

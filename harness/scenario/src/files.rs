@@ -27,6 +27,8 @@ pub struct Outside {
     pub folders: Vec<PathBuf>,
     /// Whether workers may ask for bindings that are not emulated.
     pub allow_missing_bindings: bool,
+    /// Whether a file may be without `steps`: it describes a rig then, and proves nothing.
+    pub may_be_without_steps: bool,
 }
 
 /// The files of one scenario while they are read.
@@ -66,6 +68,10 @@ impl<'a> Files<'a> {
             suite,
             project,
         }
+    }
+
+    pub(super) fn may_be_without_steps(&self) -> bool {
+        self.outside.may_be_without_steps
     }
 
     /// The text as a file at `path`: parsed, with the values of variables in their places.

@@ -92,6 +92,7 @@ pub mod lint;
 pub mod load;
 pub mod matrix;
 pub mod names;
+mod other_words;
 mod paths;
 pub mod probing;
 mod reading;

@@ -7,7 +7,7 @@ use std::{
 
 use edgeproof_document::{
     LoadError, Mistake,
-    node::{Value, YamlNode},
+    node::{Key, Value, YamlNode},
     problem::Problem,
     read::read_partly,
     source::Sources,
@@ -20,7 +20,7 @@ use super::{
     files::{self, Files},
     filling, layers, matrix,
     names::{unknown_names, without_value},
-    paths,
+    other_words, paths,
     reading::read_around,
 };
 
@@ -272,6 +272,9 @@ fn combined(
     paths::work_in(&mut node, files);
     deployment_file::work_in(&mut node, files);
     layers::redeployments(&mut node);
+    if files.may_be_without_steps() {
+        with_steps(&mut node);
+    }
     let unknown = case::unknown(&node);
     let finished = filling::finish(&node, &Unique::new());
     let (scenario, mut problems) = read_around::<Scenario>(&finished, &unknown);
@@ -291,6 +294,7 @@ fn combined(
     let unnamed = without_value(&node);
     let is_read = problems.is_empty() && unnamed.is_empty();
     files.problems.extend(unnamed);
+    other_words::explain(&finished, &mut problems);
     // What stands where a value is missing is no mistake of its own.
     problems.retain(|problem| files.problems.iter().all(|told| told.at != problem.at));
     if let Some(scenario) = &scenario {
@@ -305,6 +309,17 @@ fn combined(
     }
     files.problems.extend(problems);
     (node, scenario)
+}
+
+/// A description of a rig is read as a scenario in which nothing happens.
+fn with_steps(node: &mut YamlNode) {
+    let at = node.at;
+    if node.get("steps").is_none()
+        && let Value::Map(entries) = &mut node.value
+    {
+        let (text, value) = ("steps".to_owned(), Value::List(Vec::new()));
+        entries.push((Key { at, text }, YamlNode { at, value }));
+    }
 }
 
 /// Each mistake once, in the order of the files; one outside the matrix is in every combination.
@@ -401,6 +416,18 @@ mod tests {
     #[case("checks/login.yaml", "login")]
     fn a_case_is_named_by_its_path(#[case] path: &str, #[case] expected: &str) {
         assert_eq!(name(Path::new(path)), expected);
+    }
+
+    #[test]
+    fn a_description_of_a_rig_is_no_scenario_unless_it_may_be() {
+        let text = "scenario: A shop\ngiven:\n  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }\n";
+        assert_eq!(mistakes(text), "1:1 `steps` is missing (add `steps:`)\n");
+        let outside = Outside {
+            may_be_without_steps: true,
+            ..Outside::default()
+        };
+        let cases = outside.load_text(Path::new("a.yaml"), text).unwrap();
+        assert_eq!(cases[0].scenario.steps.len(), 0);
     }
 
     fn mistakes(text: &str) -> String {

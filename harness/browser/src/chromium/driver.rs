@@ -175,6 +175,15 @@ impl Driver for Tab {
         Box::pin(self.forget_cookies())
     }
 
+    fn told_of_history(&self) -> Asked<'_, ()> {
+        Box::pin(async move {
+            let top = self.top();
+            self.on(&top, PageDomain::GetNavigationHistory(None))
+                .await
+                .map(drop)
+        })
+    }
+
     fn screenshot(&self) -> Asked<'_, Vec<u8>> {
         Box::pin(self.picture())
     }

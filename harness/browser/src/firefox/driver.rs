@@ -174,6 +174,14 @@ impl Driver for Tab {
         self.tell("storage.deleteCookies", json!({ "partition": partition }))
     }
 
+    fn told_of_history(&self) -> Asked<'_, ()> {
+        Box::pin(async move {
+            let tree = json!({ "root": self.context });
+            let told = self.connection.command("browsingContext.getTree", tree);
+            told.await.map(drop)
+        })
+    }
+
     fn screenshot(&self) -> Asked<'_, Vec<u8>> {
         Box::pin(self.picture())
     }

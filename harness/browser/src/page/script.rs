@@ -35,6 +35,7 @@ impl Page {
 
     /// A document and where its scripts run, once it is there and read to its end.
     pub(super) async fn settled(&self, place: &Place) -> Result<(Document, String), PageError> {
+        self.driver.told_of_history().await?;
         loop {
             let Some(document) = self.document_at(place).await? else {
                 tokio::time::sleep(super::LOOK_AGAIN).await;

@@ -295,6 +295,31 @@ async fn only_an_automated_browser_says_that_it_is_one(
 
 #[rstest]
 #[tokio::test]
+async fn a_script_after_a_step_in_the_history_runs_in_the_page_that_it_leads_to(
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
+    let (lease, page) = borrow(engine, Profile::Regular).await;
+    for query in ["a", "b"] {
+        let url = format!("http://shop.example/?{query}");
+        page.visit(&url, DEFAULT_LIMIT).await.unwrap();
+    }
+    for time in 0..30 {
+        for (step, query) in [
+            ("back()", "?a"),
+            ("forward()", "?b"),
+            ("go(-1)", "?a"),
+            ("go(1)", "?b"),
+        ] {
+            page.run(&format!("history.{step}")).await.unwrap();
+            let shown = page.run("return location.search").await.unwrap();
+            assert_eq!(shown, query, "time {time}, {step}");
+        }
+    }
+    lease.give_back(page).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_a_page_does_not_do_is_an_error_that_says_what(
     #[values(Chromium, Firefox)] engine: Engine,
 ) {

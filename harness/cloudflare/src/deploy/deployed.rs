@@ -182,6 +182,7 @@ mod tests {
                 name: (*name).to_owned(),
                 kind: "plain_text".to_owned(),
                 text: Some((*text).to_owned()),
+                json: None,
             })
             .collect();
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();

@@ -84,6 +84,7 @@ pub(super) mod tests {
                 ("FP_REGION".to_owned(), "eu".to_owned()),
                 ("PROTECTED_APIS".to_owned(), "[1]".to_owned()),
             ]),
+            json: BTreeSet::new(),
             routes: routes.iter().map(|route| (*route).to_owned()).collect(),
             bundle: upload.hash(),
             upload,

@@ -383,6 +383,7 @@ mod tests {
             name: name.to_owned(),
             kind: "plain_text".to_owned(),
             text: Some(text.to_owned()),
+            json: None,
         }
     }
 
@@ -391,6 +392,7 @@ mod tests {
             name: name.to_owned(),
             kind: "secret_text".to_owned(),
             text: None,
+            json: None,
         }
     }
 

@@ -111,6 +111,8 @@ pub(super) struct Module {
     pub(super) kind: ModuleKind,
     pub(super) content_type: String,
     pub(super) content: Bytes,
+    /// Where its code stands in the sources, as it was uploaded beside it.
+    pub(super) source_map: Option<Bytes>,
 }
 
 /// Which version runs since when.

@@ -71,6 +71,9 @@ pub(super) fn write(code: &Code, directory: &Path) -> io::Result<Bundle> {
     for (number, module) in code.modules.iter().enumerate() {
         let path = directory.join(number.to_string());
         write_private(&path, &module.content)?;
+        if let Some(source_map) = &module.source_map {
+            write_private(&path.with_extension("map"), source_map)?;
+        }
         modules.push(runtime::Module {
             name: module.name.clone(),
             path,
@@ -82,4 +85,32 @@ pub(super) fn write(code: &Code, directory: &Path) -> io::Result<Bundle> {
         modules,
         folder: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use edgeproof_runtime::{ModuleKind, Syntax};
+
+    use super::*;
+    use crate::plane::account::Module;
+
+    #[test]
+    fn a_source_map_lies_beside_its_module() {
+        let module = |name: &str, source_map: Option<&'static str>| Module {
+            name: name.to_owned(),
+            kind: ModuleKind::EsModule,
+            content_type: String::new(),
+            content: Bytes::from_static(b"export default {}"),
+            source_map: source_map.map(Bytes::from),
+        };
+        let modules = vec![module("index.js", None), module("../lib.js", Some("{}"))];
+        let code = Code::new(Syntax::Module, modules);
+        let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-code-").unwrap();
+        write(&code, &directory.path()).unwrap();
+        let entries = std::fs::read_dir(directory.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["0", "1", "1.map"]);
+    }
 }

@@ -93,6 +93,7 @@ impl Placed {
                 kind: ModuleKind::EsModule,
                 content_type: content_type(ModuleKind::EsModule, Syntax::Module).to_owned(),
                 content: Bytes::from_static(PASSES_ON.as_bytes()),
+                source_map: None,
             };
             return Ok(Code::new(Syntax::Module, vec![main]));
         };
@@ -107,6 +108,7 @@ impl Placed {
                         source,
                     })?
                     .into(),
+                source_map: None,
             })
         };
         let modules = bundle.modules.iter().map(read);

@@ -170,8 +170,18 @@ fn code(metadata: &Metadata, mut parts: BTreeMap<String, Part>) -> Result<Code, 
     let main =
         main.ok_or_else(|| ApiError::invalid_script("The main module must be JavaScript."))?;
     let mut modules = vec![main];
+    let mut source_maps = BTreeMap::new();
     for (name, part) in parts {
-        modules.extend(module(name, part, syntax)?);
+        let content = part.content.clone();
+        match module(name.clone(), part, syntax)? {
+            Some(module) => modules.push(module),
+            None => {
+                source_maps.insert(name, content);
+            }
+        }
+    }
+    for module in &mut modules {
+        module.source_map = source_maps.remove(&format!("{}.map", module.name));
     }
     if syntax == Syntax::ServiceWorker && modules.len() > 1 {
         return Err(ApiError::not_emulated(
@@ -223,5 +233,6 @@ fn module(name: String, part: Part, syntax: Syntax) -> Result<Option<Module>, Ap
         kind,
         content_type: part.content_type,
         content: part.content,
+        source_map: None,
     }))
 }

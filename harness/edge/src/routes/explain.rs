@@ -8,7 +8,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::{Route, RouteTable};
-use crate::zones::{Resolution, Zones};
+use crate::zones::{self, Resolution, Zones};
 
 /// What happens to a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +63,7 @@ pub enum ExplainError {
 /// Where it is not a URL of the web.
 pub fn explain(zones: &Zones, table: &RouteTable, url: &str) -> Result<Explanation, ExplainError> {
     let (scheme, host, path) = split(url)?;
+    let host = zones::name(&host);
     let resolution = zones.resolve(&host);
     let path = match resolution {
         Resolution::Proxied(zone) if zone.settings.normalization.incoming => {

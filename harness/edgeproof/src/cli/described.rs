@@ -45,7 +45,7 @@ pub(super) fn description(path: &Path, reading: &Reading) -> Result<Description,
 
 /// What a scenario starts from, the first combination of one with a matrix.
 fn given(path: &Path, reading: &Reading) -> Result<Description, CliError> {
-    let first = reading.load_one(path)?.into_iter().next();
+    let first = reading.load_description(path)?.into_iter().next();
     Ok(first.ok_or(CliError::NothingSelected)?.scenario.given)
 }
 

@@ -113,7 +113,7 @@ pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, Cl
     options.complete(&mut described, framework)?;
     let apis = options.apis(&described, framework)?;
     let apps = launch::Pool::default();
-    let environment = super::run::environment(options.worker.clone(), false).await?;
+    let environment = super::run::environment(options.worker.clone(), true, false).await?;
     let environment = environment.with_apps(apps.clone());
     tell(&described)?;
     let mut interrupt = Interrupt::listen()?;

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use edgeproof_browser::Engine;
 use edgeproof_document::{LoadError, Mistake, read, source::Sources, yaml};
 use serde::Deserialize;
 
@@ -25,6 +26,8 @@ pub(super) struct Project {
     scenarios: Vec<PathBuf>,
     /// The worker under test.
     worker: Option<PathBuf>,
+    /// The browser of visitors that name none.
+    engine: Option<Engine>,
     /// Files with variables.
     env_files: Vec<PathBuf>,
     /// Reports of a run, as `FORMAT=FILE` or `github`.
@@ -90,6 +93,11 @@ impl Project {
         given.cloned().or_else(own)
     }
 
+    /// The browser of the project's visitors.
+    pub(super) fn engine(&self) -> Option<Engine> {
+        self.engine
+    }
+
     /// The files with variables of the project.
     pub(super) fn env_files(&self) -> Vec<PathBuf> {
         self.from_here(&self.env_files)
@@ -138,7 +146,7 @@ mod tests {
     #[test]
     fn paths_are_those_of_the_file_and_what_is_given_wins() {
         let project = project(
-            "scenarios: [edgeproof/scenarios]\nworker: dist/worker\nenv_files: [.env]\n\
+            "scenarios: [edgeproof/scenarios]\nworker: dist/worker\nengine: firefox\nenv_files: [.env]\n\
              reports: [html=out/report.html, github]\n",
         )
         .unwrap();
@@ -147,6 +155,7 @@ mod tests {
         assert_eq!(project.scenarios(&[]), [PathBuf::from("../edgeproof/scenarios")]);
         assert_eq!(project.worker(None), Some(PathBuf::from("../dist/worker")));
         assert_eq!(project.worker(Some(&given[0])).as_ref(), Some(&given[0]));
+        assert_eq!(project.engine(), Some(Engine::Firefox));
         assert_eq!(project.env_files(), [PathBuf::from("../.env")]);
         assert_eq!(project.reports(), ["html=../out/report.html", "github"]);
     }

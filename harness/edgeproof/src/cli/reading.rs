@@ -67,6 +67,7 @@ impl Reading {
             variables,
             folders: self.allowed.clone(),
             allow_missing_bindings: self.allow_missing_bindings,
+            may_be_without_steps: false,
         })
     }
 
@@ -87,26 +88,33 @@ impl Reading {
 
     /// Reads the scenarios at or below the paths; `-` is the one that comes by standard input.
     pub(super) fn load(&self, paths: &[PathBuf]) -> Result<Loaded, CliError> {
-        let outside = self.outside()?;
-        let (input, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths
-            .iter()
-            .partition(|path| path.as_os_str() == STANDARD_INPUT);
-        let files: Vec<PathBuf> = files.into_iter().cloned().collect();
-        let mut loaded = outside.load(&load::find(&files)?);
-        if !input.is_empty() {
-            match outside.load_text(Path::new(NAME_OF_INPUT), &standard_input()?) {
-                Ok(cases) => loaded.cases.extend(cases),
-                Err(broken) => loaded.broken.push(*broken),
-            }
-        }
-        Ok(loaded)
+        load_with(&self.outside()?, paths)
     }
 
-    /// Reads one file, or the scenario that comes by standard input.
-    pub(super) fn load_one(&self, path: &Path) -> Result<Vec<load::Case>, CliError> {
-        let loaded = self.load(&[path.to_owned()])?;
+    /// Reads one file, or what comes by standard input; it may be without steps.
+    pub(super) fn load_description(&self, path: &Path) -> Result<Vec<load::Case>, CliError> {
+        let outside = Outside {
+            may_be_without_steps: true,
+            ..self.outside()?
+        };
+        let loaded = load_with(&outside, &[path.to_owned()])?;
         Ok(loaded.whole()?)
     }
+}
+
+fn load_with(outside: &Outside, paths: &[PathBuf]) -> Result<Loaded, CliError> {
+    let (input, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths
+        .iter()
+        .partition(|path| path.as_os_str() == STANDARD_INPUT);
+    let files: Vec<PathBuf> = files.into_iter().cloned().collect();
+    let mut loaded = outside.load(&load::find(&files)?);
+    if !input.is_empty() {
+        match outside.load_text(Path::new(NAME_OF_INPUT), &standard_input()?) {
+            Ok(cases) => loaded.cases.extend(cases),
+            Err(broken) => loaded.broken.push(*broken),
+        }
+    }
+    Ok(loaded)
 }
 
 fn standard_input() -> Result<String, ReadingError> {

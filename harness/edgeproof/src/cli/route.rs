@@ -61,7 +61,7 @@ impl From<RouteCommandError> for CliError {
 
 /// What is written: the explanation, and whether the worker that runs protects the call.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct RouteReport {
     method: String,
     #[serde(flatten)]
     explanation: Explanation,
@@ -80,7 +80,7 @@ pub(super) fn route(options: &Options) -> Result<u8, CliError> {
     Ok(exit::PASSED)
 }
 
-fn response(options: &Options) -> Result<Answer, CliError> {
+fn response(options: &Options) -> Result<RouteReport, CliError> {
     let file = options.file.as_ref().or(options.deployment.as_ref());
     let description = description(file.ok_or(RouteCommandError::NoFile)?, &options.reading)?;
     Ok(explained(&description, &options.url, &options.method)?)
@@ -90,7 +90,7 @@ fn explained(
     description: &Description,
     url: &str,
     method: &Method,
-) -> Result<Answer, RouteCommandError> {
+) -> Result<RouteReport, RouteCommandError> {
     if url.starts_with('/') {
         return Err(RouteCommandError::NoHost(url.to_owned()));
     }
@@ -98,7 +98,7 @@ fn explained(
     let zones = Zones::new(rig::zones(description));
     let explanation = explain(&zones, &table, url)?;
     let protected_api = protected_api(description, &explanation, method)?;
-    Ok(Answer {
+    Ok(RouteReport {
         method: method.to_string(),
         explanation,
         protected_api,
@@ -158,7 +158,7 @@ fn protected_api(
     Ok(None)
 }
 
-fn text(response: &Answer) -> String {
+fn text(response: &RouteReport) -> String {
     let Explanation {
         url, why, routes, ..
     } = &response.explanation;
@@ -208,7 +208,7 @@ deployments:
 ";
 
     /// What is said of a URL for the text of a file.
-    fn ask_of(file: &str, url: &str, method: Method) -> Result<Answer, CliError> {
+    fn ask_of(file: &str, url: &str, method: Method) -> Result<RouteReport, CliError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deployment.yaml");
         std::fs::write(&path, file).unwrap();
@@ -222,7 +222,7 @@ deployments:
         })
     }
 
-    fn ask(url: &str, method: Method) -> Result<Answer, CliError> {
+    fn ask(url: &str, method: Method) -> Result<RouteReport, CliError> {
         ask_of(FILE, url, method)
     }
 

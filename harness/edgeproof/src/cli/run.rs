@@ -82,13 +82,14 @@ pub(super) struct Options {
     /// Keeps everything running at the first step that fails, prints how to reach it, and waits for Ctrl-C.
     #[arg(long, conflicts_with_all = ["watch", "retries"])]
     keep: bool,
-    /// Visitors with a browser come with this one: chromium or firefox. Those that name an engine keep theirs.
-    #[arg(long, value_name = "ENGINE", default_value = Engine::default().name())]
-    engine: Engine,
+    /// Visitors with a browser come with this one: chromium or firefox. Those that name an engine keep theirs
+    /// [default: that of edgeproof.yaml, else chromium].
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<Engine>,
     /// Shows the browser windows; needs a display.
     #[arg(long)]
     headed: bool,
-    /// Runs again whenever a scenario, the worker or a fixture changes, until Ctrl-C.
+    /// Runs again whenever a scenario, the worker, an app that it starts or a fixture changes, until Ctrl-C.
     #[arg(long, conflicts_with = "list")]
     watch: bool,
     /// Runs each scenario N times.
@@ -157,15 +158,19 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
             }
             Ok(_) => {}
         }
-        // Apps stay up between runs, but for those that are described otherwise by now.
+        // Apps stay up between runs, but for those that are described otherwise by now, or were changed.
         apps.end_unused().await;
+        let before = watched.with_apps(before);
         let mut interrupt = Interrupt::listen()?;
         writeln!(
             anstream::stderr(),
             "\nwaiting for a change; press Ctrl-C to stop"
         )?;
         tokio::select! {
-            path = watched.change(&before) => writeln!(anstream::stderr(), "{} changed\n", path.display())?,
+            path = watched.change(&before) => {
+                writeln!(anstream::stderr(), "{} changed\n", path.display())?;
+                apps.end_changed(&path).await;
+            }
             () = interrupt.pressed() => return Err(CliError::Interrupted),
         }
     }
@@ -235,12 +240,15 @@ async fn with_worker(
     let at_failure = options.keep.then(keep_up);
     let mut printer = Printer::new(context, options);
     let apps = printer.told_of(apps);
-    let environment = environment(worker, options.headed).await?;
+    let needed = cases
+        .iter()
+        .any(|case| case.scenario.may_run_worker_under_test());
+    let environment = environment(worker, needed, options.headed).await?;
     let allows = options.reading.allows_missing_bindings();
     let environment = environment
         .allowing_missing_bindings(allows)
         .with_apps(apps)
-        .with_engine(options.engine);
+        .with_engine(options.engine.unwrap_or_default());
     let environment = Arc::new(environment);
     let run_options = options.run_options();
     let limit = run_options.limit;
@@ -451,11 +459,14 @@ fn left_out(broken: &[Broken]) -> io::Result<()> {
     Ok(())
 }
 
-/// Finds the tools and builds what is missing, on a thread that may take its time; where it does, it says so.
+/// Finds the tools and builds what is missing and `needed`, on a thread that may take its time; where it does, it says so.
 pub(super) async fn environment(
     worker: Option<PathBuf>,
+    needed: bool,
     headed: bool,
 ) -> Result<Environment, CliError> {
+    // Where nobody runs the worker its folder will do.
+    let worker = worker.or_else(|| (!needed).then(|| tools::home().join("worker")));
     let prepare = move || Environment::prepare(worker.as_deref());
     let mut prepared = tokio::task::spawn_blocking(prepare);
     let prepared = tokio::select! {
@@ -564,6 +575,7 @@ impl Options {
         let mut options = self.clone();
         options.paths = project.scenarios(&self.paths);
         options.worker = project.worker(self.worker.as_ref());
+        options.engine = self.engine.or(project.engine());
         options.reading.add_env_files(project.env_files());
         if options.reports.is_empty() {
             let reports = project.reports().into_iter();

@@ -1,5 +1,5 @@
-//! `edgeproof up`: a rig that keeps running, for one's own browser and curl. It prints the attacks that the filtering node
-//! finds meanwhile.
+//! `edgeproof up`: a rig that keeps running, for one's own browser and curl. It prints what its workers log and throw
+//! meanwhile, and the attacks that the filtering node finds.
 
 use std::{
     collections::HashMap,
@@ -8,19 +8,23 @@ use std::{
     path::PathBuf,
 };
 
-use edgeproof_ground::process::ScratchDirectory;
+use edgeproof_ground::{process::ScratchDirectory, visible::visible};
 use edgeproof_origin::launch::{self, Stage};
-use edgeproof_rig::{Door, Environment, Rig};
-use edgeproof_run::exit;
+use edgeproof_rig::{Door, Environment, LogLine, Rig};
+use edgeproof_run::{
+    exit,
+    redact::{Redactor, Secrets},
+};
 use edgeproof_scenario::{load::Case, select::Selection};
 use edgeproof_wallarm::{Attack, WallarmNode};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{CliError, interrupt::Interrupt, reading::Reading};
 
 /// The options of `up`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The scenario whose `given` part is started; its steps are not run.
+    /// The scenario whose `given` part is started. Its steps are not run; it may be without.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -45,7 +49,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         filter: options.filter.clone(),
         tags: None,
     };
-    let cases = options.reading.load_one(&options.file)?;
+    let cases = options.reading.load_description(&options.file)?;
     let case = cases
         .into_iter()
         .find(|case| selection.includes(case))
@@ -59,7 +63,8 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         // Where nothing can be written there is nobody to tell.
         let _ = writeln!(anstream::stderr(), "{told}");
     });
-    let environment = super::run::environment(options.worker.clone(), false).await?;
+    let needed = case.scenario.may_run_worker_under_test();
+    let environment = super::run::environment(options.worker.clone(), needed, false).await?;
     let environment = environment
         .with_apps(apps.clone())
         .allowing_missing_bindings(options.reading.allows_missing_bindings())
@@ -86,9 +91,11 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         writeln!(anstream::stdout(), "{text}")?;
     }
     let mut out = anstream::stdout();
+    let redactor = Secrets::of_scenario(&case.node).redactor();
     tokio::select! {
         () = print_inspectors(&up.rig) => {}
         printed = print_attacks(up.rig.wallarm(), options.json, &mut out) => printed?,
+        printed = print_log(up.rig.follow_log(), &redactor, log_to(options)) => printed?,
         () = interrupt.pressed() => {}
     }
     up.rig.stop().await;
@@ -117,6 +124,29 @@ async fn print_inspectors(rig: &Rig) {
             return std::future::pending().await;
         }
     }
+}
+
+/// Where lines of logs go: beside the text, or out of the way of JSON.
+fn log_to(options: &Options) -> Box<dyn Write> {
+    match options.json {
+        true => Box::new(anstream::stderr()),
+        false => Box::new(anstream::stdout()),
+    }
+}
+
+/// Prints every line that a worker or its runtime writes, until the output is closed.
+async fn print_log(
+    mut lines: UnboundedReceiver<LogLine>,
+    redactor: &Redactor,
+    mut out: impl Write,
+) -> io::Result<()> {
+    while let Some(line) = lines.recv().await {
+        let text = visible(&redactor.text(&line.message));
+        writeln!(out, "worker: {}", text.replace('\n', "\n  "))?;
+        out.flush()?;
+    }
+    // A rig without a worker has no log, and may get one.
+    std::future::pending().await
 }
 
 /// Prints every attack that is found or has another hit, until the output is closed.
@@ -269,6 +299,7 @@ mod tests {
 
     use edgeproof_ground::body;
     use edgeproof_internet::Handler;
+    use edgeproof_rig::{LogLevel, LogSource};
     use edgeproof_wallarm::NodeSettings;
     use http::Request;
 
@@ -287,6 +318,33 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[tokio::test]
+    async fn lines_of_logs_are_printed_as_a_terminal_can_take_them() {
+        let (reader, lines) = tokio::sync::mpsc::unbounded_channel();
+        for message in [
+            "saw /signup",
+            "Uncaught TypeError: no\n    at f (a.ts:1:2)\u{1b}[2J",
+        ] {
+            let line = LogLine {
+                at: std::time::Instant::now(),
+                level: LogLevel::Info,
+                message: message.to_owned(),
+                source: LogSource::Console,
+            };
+            reader.send(line).unwrap();
+        }
+        let (sender, printed) = mpsc::channel();
+        let redactor = Redactor::default();
+        let printing = print_log(lines, &redactor, io::LineWriter::new(Lines(sender)));
+        let ended = tokio::time::timeout(Duration::from_millis(50), printing).await;
+        assert!(ended.is_err(), "there may be more");
+        let printed: String = printed.try_iter().collect();
+        assert_eq!(
+            printed,
+            "worker: saw /signup\nworker: Uncaught TypeError: no\n      at f (a.ts:1:2)␛[2J\n"
+        );
     }
 
     #[tokio::test]

@@ -22,8 +22,8 @@ use edgeproof_scenario::{
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(150);
 
-/// Folders that programs fill, in which nobody edits.
-const FILLED: [&str; 3] = ["node_modules", "target", ".git"];
+/// Folders that programs fill, in which nobody edits; hidden ones are of the same kind.
+const FILLED: [&str; 3] = ["node_modules", "target", "__pycache__"];
 
 /// Files of a folder that are compared; a folder of more is no source of anything.
 const MOST_FILES: usize = 50_000;
@@ -32,6 +32,8 @@ const MOST_FILES: usize = 50_000;
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     paths: Vec<PathBuf>,
+    /// Where the apps are that a run starts.
+    apps: Vec<PathBuf>,
     /// What a run writes.
     written: Vec<PathBuf>,
 }
@@ -97,15 +99,31 @@ impl Watched {
             .into_iter()
             .filter_map(|deployment| deployment.worker.as_ref());
         self.paths.extend(workers.map(PathBuf::from));
+        let hosts = scenario
+            .given
+            .zones
+            .values()
+            .flat_map(|zone| zone.hosts.values());
+        let launches = hosts.filter_map(|host| host.app.as_ref()?.launch.as_ref());
+        self.apps
+            .extend(launches.map(|launch| launch.folder.clone()));
     }
 
-    /// How everything is now.
+    /// How everything is now, but for the folders of apps.
     pub(super) fn snapshot(&self) -> Snapshot {
         let mut files = BTreeMap::new();
         for path in &self.paths {
             self.look(path, &mut files);
         }
         Snapshot(files)
+    }
+
+    /// The same, and how the folders of apps are now: what an app writes there during a run is no save.
+    pub(super) fn with_apps(&self, mut snapshot: Snapshot) -> Snapshot {
+        for path in &self.apps {
+            self.look(path, &mut snapshot.0);
+        }
+        snapshot
     }
 
     fn look(&self, path: &Path, files: &mut BTreeMap<PathBuf, Version>) {
@@ -121,7 +139,9 @@ impl Watched {
             return;
         }
         for entry in path.read_dir().into_iter().flatten().flatten() {
-            let is_filled = FILLED.iter().any(|name| entry.file_name() == *name);
+            let name = entry.file_name();
+            let is_filled = FILLED.iter().any(|filled| name == *filled)
+                || name.as_encoded_bytes().starts_with(b".") && entry.path().is_dir();
             // A link may lead back up.
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             let leads_elsewhere = is_link && entry.path().is_dir();
@@ -137,10 +157,10 @@ impl Watched {
 
     /// The first file that is not as it was, once nothing changes any more: editors write a file in several steps.
     pub(super) async fn change(&self, before: &Snapshot) -> PathBuf {
-        let mut last = self.snapshot();
+        let mut last = self.with_apps(self.snapshot());
         loop {
             tokio::time::sleep(LOOK).await;
-            let now = self.snapshot();
+            let now = self.with_apps(self.snapshot());
             if now == last
                 && let Some(changed) = before.difference(&now)
             {
@@ -208,12 +228,30 @@ mod tests {
         fs::write(&file, "1").unwrap();
         let watched = Watched {
             paths: vec![file.clone(), folder.path().join("_defaults.yaml")],
-            written: Vec::new(),
+            ..Watched::default()
         };
         let before = watched.snapshot();
         assert_eq!(watched.snapshot(), before);
         save(&file);
         assert_eq!(watched.change(&before).await, folder.path().join(changed));
+    }
+
+    #[tokio::test]
+    async fn a_save_in_the_folder_of_an_app_is_a_change_and_what_it_writes_in_a_run_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(".cache")).unwrap();
+        let app = folder.path().join("server.js");
+        fs::write(&app, "1").unwrap();
+        let watched = Watched {
+            apps: vec![folder.path().to_owned()],
+            ..Watched::default()
+        };
+        let before = watched.snapshot();
+        fs::write(folder.path().join("shop.db"), "rows").unwrap();
+        let before = watched.with_apps(before);
+        fs::write(folder.path().join(".cache/a"), "1").unwrap();
+        fs::write(&app, "22").unwrap();
+        assert_eq!(watched.change(&before).await, app);
     }
 
     #[test]
@@ -223,7 +261,7 @@ mod tests {
         let report = folder.path().join("report.html");
         let watched = Watched {
             paths: vec![folder.path().to_owned()],
-            written: Vec::new(),
+            ..Watched::default()
         }
         .without([report.clone()]);
         let before = watched.snapshot();

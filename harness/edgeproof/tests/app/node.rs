@@ -31,14 +31,14 @@ const PIECE: &[u8] = &[b'x'; 64 * 1024];
 const PIECES: usize = 64;
 
 /// The application's process, and the descriptions of its servers with the version that each speaks to the edge.
-struct AppProcess {
+pub(crate) struct AppProcess {
     _process: Child,
     ports: Value,
     _files: tempfile::TempDir,
 }
 
 impl AppProcess {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let files = tempfile::tempdir().unwrap();
         let own = rcgen::generate_simple_self_signed(["shop.example".to_owned()]).unwrap();
         let (key, certificate) = (files.path().join("key.pem"), files.path().join("cert.pem"));
@@ -61,7 +61,7 @@ impl AppProcess {
     }
 
     /// Each server: how it is described, and the version of HTTP it is to see.
-    fn servers(&self) -> [(String, &'static str); 3] {
+    pub(crate) fn servers(&self) -> [(String, &'static str); 3] {
         let tls = |name: &str| {
             let port = &self.ports[name];
             format!("{{ address: 'https://localhost:{port}', certificate: any }}")

@@ -9,6 +9,7 @@ use crate::edgeproof;
 
 #[rstest]
 #[case::exception("exception", Some("fixtures/failures/throws"))]
+#[case::wait_until("wait_until", Some("fixtures/failures/audits"))]
 #[case::hang("hang", Some("fixtures/failures/hangs"))]
 #[case::rule("rule", None)]
 #[case::failure_mode("failure_mode", None)]

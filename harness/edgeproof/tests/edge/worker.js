@@ -27,7 +27,11 @@ const behaviours = {
     }
   },
   "/w/refuse": () => new Response("refused by the worker", { status: 403 }),
-  "/w/refuse-at-length": () => new Response("x".repeat(40 * 1024), { status: 403 }),
+  // As many KB as the query says.
+  "/w/refuse-at-length": ({ url }) => {
+    const kilobytes = Number(new URL(url).search.slice(1));
+    return new Response("x".repeat(kilobytes * 1024), { status: 403 });
+  },
   "/w/pass/refuse": (request) => fetch("https://shop.example/refuse", request),
   // The handler waits for ever, `waitUntil` for the end of the visitor.
   "/w/signal": async (request, context) => {

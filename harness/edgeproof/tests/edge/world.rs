@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -56,11 +56,11 @@ pub(crate) struct Origin {
     pub(crate) requests: AtomicU64,
     /// Bytes of request bodies it has read.
     pub(crate) read: AtomicU64,
-    /// Bytes of its endless answer that were taken from it.
+    /// Bytes of its endless response that were taken from it.
     pub(crate) given: Arc<AtomicU64>,
     /// Opened by a test: a request for `/gate` waits for it.
     pub(crate) gate: tokio::sync::Notify,
-    /// Told when its endless answer is given up.
+    /// Told when its endless response is given up.
     pub(crate) given_up: Arc<tokio::sync::Notify>,
 }
 
@@ -73,7 +73,7 @@ impl Handler for OriginHandle {
     }
 }
 
-/// A piece of the endless answer.
+/// A piece of the endless response.
 const PIECE: &[u8] = &[b'x'; 16 * 1024];
 
 /// Tells when it is dropped.
@@ -156,7 +156,7 @@ fn renewed(asked: &HeaderMap) -> Response<Body> {
     response
 }
 
-/// One answer for each encoding and each language.
+/// One response for each encoding and each language.
 fn varying(asked: &HeaderMap) -> Response<Body> {
     let text = ["accept-encoding", "accept-language"].map(|name| {
         let value = asked.get(name).and_then(|value| value.to_str().ok());
@@ -168,7 +168,7 @@ fn varying(asked: &HeaderMap) -> Response<Body> {
     response
 }
 
-/// Copies the headers an origin saw into its answer.
+/// Copies the headers an origin saw into its response.
 fn tell(seen: &HeaderMap, response: &mut HeaderMap) {
     for (name, value) in seen {
         let name = HeaderName::from_bytes(format!("saw-{name}").as_bytes()).unwrap();
@@ -267,7 +267,7 @@ pub(crate) async fn world_of(settings: EdgeSettings, head_timeout: Duration) -> 
 fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
     let process = runtime.process_id();
     let (in_use, _) = InUse::new();
-    let endpoint = |(name, &address): (&String, &SocketAddr)| {
+    let endpoint = |(name, socket): (&String, &PathBuf)| {
         let in_use = in_use.clone();
         (
             name.clone(),
@@ -276,14 +276,14 @@ fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
                 cache: (name == CACHED).then(|| CacheInFront {
                     version: Some("1".to_owned()),
                 }),
-                address,
+                socket: socket.clone(),
                 process,
                 in_use,
                 thrown: Thrown::default(),
             },
         )
     };
-    runtime.addresses().iter().map(endpoint).collect()
+    runtime.sockets().iter().map(endpoint).collect()
 }
 
 fn zones(settings: EdgeSettings) -> Vec<Zone> {
@@ -391,7 +391,7 @@ impl World {
         }
     }
 
-    /// Asks and reads the whole answer.
+    /// Asks and reads the whole response.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Response<Bytes> {
         let response = self.http1().await.send_request(request).await.unwrap();
         let (parts, body) = response.into_parts();

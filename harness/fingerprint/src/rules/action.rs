@@ -1,4 +1,4 @@
-//! What a rule does: block with an answer of its own, or allow with changed request headers.
+//! What a rule does: block with a response of its own, or allow with changed request headers.
 
 use std::fmt;
 
@@ -87,7 +87,7 @@ pub enum Outcome {
     },
     /// The call is answered.
     Block {
-        /// The status of the answer.
+        /// The status of the response.
         status_code: u16,
         /// Its headers.
         headers: Vec<Header>,

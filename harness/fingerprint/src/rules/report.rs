@@ -90,6 +90,12 @@ impl fmt::Display for Tried {
 impl fmt::Display for Clause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}", self.text, self.holds)?;
+        if let [(field, Some(value))] = self.fields.as_slice()
+            && *field == self.text
+            && value.to_string() == self.holds.to_string()
+        {
+            return Ok(());
+        }
         for (place, (field, value)) in self.fields.iter().enumerate() {
             let sign = if place == 0 { ":" } else { "," };
             match value {
@@ -141,7 +147,7 @@ mod tests {
              \x20   proxy is false: the event has no proxy\n\
              rule 2 is disabled: true\n\
              rule 3 holds: incognito and suspect_score >= 4\n\
-             \x20   incognito is true: incognito is true\n\
+             \x20   incognito is true\n\
              \x20   suspect_score >= 4 is true: suspect_score is 9\n\
              rule 3 decides: block with 418\n"
         );

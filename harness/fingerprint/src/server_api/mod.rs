@@ -60,7 +60,7 @@ impl Operation {
         }
     }
 
-    /// The answer, as far as the key's limits allow one.
+    /// The response, as far as the key's limits allow one.
     pub(super) fn response(
         &self,
         platform: &Platform,

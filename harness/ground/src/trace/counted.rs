@@ -10,7 +10,7 @@ use crate::body::{Body, BodyError, Observer, observed};
 pub enum Counted {
     /// The request's body.
     Request,
-    /// The answer's body.
+    /// The response's body.
     Response,
 }
 

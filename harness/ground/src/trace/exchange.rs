@@ -62,7 +62,7 @@ pub struct RequestHead {
     pub body_bytes: u64,
 }
 
-/// The head of an answer as the asking side of the hop got it.
+/// The head of a response as the asking side of the hop got it.
 #[derive(Clone, Debug)]
 pub struct ResponseHead {
     /// The status.
@@ -91,7 +91,7 @@ impl RequestHead {
 }
 
 impl ResponseHead {
-    /// The head of an answer.
+    /// The head of a response.
     pub fn of<B>(answer: &Response<B>) -> Self {
         Self {
             status: answer.status(),
@@ -118,11 +118,11 @@ pub struct Exchange {
     pub to: Party,
     /// The request as it arrived.
     pub request: RequestHead,
-    /// The answer; none where the connection was dropped or nothing has come yet.
+    /// The response; none where the connection was dropped or nothing has come yet.
     pub response: Option<ResponseHead>,
     /// When the request arrived, since the start of the trace.
     pub started: Duration,
-    /// How long the head of the answer took.
+    /// How long the head of the response took.
     pub took: Option<Duration>,
     /// The decision that was taken here, and why.
     pub decision: Option<String>,

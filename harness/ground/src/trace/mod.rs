@@ -26,7 +26,7 @@ pub struct Trace {
     kept: Arc<Mutex<Kept>>,
 }
 
-/// A hop under way: what is learnt later (the answer, the decision) is written through it.
+/// A hop under way: what is learnt later (the response, the decision) is written through it.
 #[derive(Clone, Debug)]
 pub struct Hop {
     trace: Trace,
@@ -101,7 +101,7 @@ impl Trace {
 }
 
 impl Hop {
-    /// Writes the head of the answer and how long it took to come.
+    /// Writes the head of the response and how long it took to come.
     pub fn answered(&self, response: ResponseHead) {
         let elapsed = self.trace.start.elapsed();
         self.trace.lock().grow(self.number, response.bytes());

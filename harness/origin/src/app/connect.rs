@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_ground::server_connection::{Abandoned, ServerConnection};
+use edgeproof_ground::server_connection::ServerConnection;
 use edgeproof_internet::Unreachable;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -92,7 +92,7 @@ pub(super) async fn connect(
     // Without it a small request waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr();
-    let stream = ServerConnection::new(stream, Abandoned::Closed);
+    let stream = ServerConnection::new(stream);
     let Some(tls) = tls else {
         return Ok(Connected {
             stream: Box::new(stream),

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -115,17 +116,30 @@ impl Pool {
     /// Ends the apps that nobody has asked for since the last time, and forgets those that did not start: what a run
     /// after a change no longer needs.
     pub async fn end_unused(&self) {
-        let mut unused = Vec::new();
-        self.apps().once.retain(|_, kept| {
-            let started = kept.app.peek();
-            let keep = kept.used && !matches!(started, Some(Err(_)));
-            if !keep && let Some(Ok(app)) = started {
-                unused.push(Arc::clone(app));
+        self.keep(|_, kept| {
+            let used = std::mem::replace(&mut kept.used, false);
+            used && !matches!(kept.app.peek(), Some(Err(_)))
+        })
+        .await;
+    }
+
+    /// Ends the apps in whose folder this file is: who needs them next gets them as they are now.
+    pub async fn end_changed(&self, file: &Path) {
+        self.keep(|launch, _| !file.starts_with(&launch.folder))
+            .await;
+    }
+
+    /// Ends the shared apps that are not to be kept.
+    async fn keep(&self, mut is_kept: impl FnMut(&Launch, &mut Kept) -> bool) {
+        let mut ended = Vec::new();
+        self.apps().once.retain(|launch, kept| {
+            let keep = is_kept(launch, kept);
+            if !keep && let Some(Ok(app)) = kept.app.peek() {
+                ended.push(Arc::clone(app));
             }
-            kept.used = false;
             keep
         });
-        futures_util::future::join_all(unused.iter().map(|app| app.end())).await;
+        futures_util::future::join_all(ended.iter().map(|app| app.end())).await;
     }
 
     /// Ends all of them, also those that are not ready yet, and waits until nothing is left. None is started any more.

@@ -95,7 +95,8 @@ pub(super) fn check_seen(
         let says_nothing = expect.says_nothing();
         if mismatches.is_empty() && (wants_content || says_nothing) {
             let claim = format!("expected {side} to get {what}");
-            mismatches.push(Mismatch::new(&[], claim, "it got no such request"));
+            let actual = format!("{side} got no such request");
+            mismatches.push(Mismatch::new(&[], claim, actual));
         }
         for mismatch in &mut mismatches {
             mismatch.nearest = nearest(expect, all);
@@ -117,13 +118,13 @@ fn counts(side: Side, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mis
             Mismatch::new(
                 &["reached"],
                 format!("expected {what} to reach {side}"),
-                "it got no such request",
+                format!("{side} got no such request"),
             )
         } else {
             Mismatch::new(
                 &["reached"],
                 format!("expected {what} not to reach {side}"),
-                format!("it got {}", count(seen)),
+                format!("{side} got {}", count(seen)),
             )
         });
     }
@@ -133,7 +134,7 @@ fn counts(side: Side, expect: &ExpectOrigin, seen: usize, what: &str) -> Vec<Mis
         mismatches.push(Mismatch::new(
             &["times"],
             format!("expected {what} to reach {side} {}", wanted.times()),
-            format!("it got {}", count(seen)),
+            format!("{side} got {}", count(seen)),
         ));
     }
     mismatches

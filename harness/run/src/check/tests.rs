@@ -155,19 +155,19 @@ fn what_holds_is_not_reported(#[case] text: &str) {
     "{origin: {reached: true}}",
     "origin reached",
     "expected this request to reach the origin",
-    "it got no such request"
+    "the origin got no such request"
 )]
 #[case(
     "{origin: {call: GET /signup, reached: false}}",
     "origin reached",
     "expected `GET /signup` not to reach the origin",
-    "it got 1 request"
+    "the origin got 1 request"
 )]
 #[case(
     "{origin: {headers: {a: b}}}",
     "origin",
     "expected the origin to get this request",
-    "it got no such request"
+    "the origin got no such request"
 )]
 #[case(
     "{worker: {ran: false}}",

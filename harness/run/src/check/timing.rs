@@ -61,7 +61,8 @@ pub(super) fn seen(
                 .is_none_or(|call| call.matches(&hop.request.method, &hop.request.url))
     };
     let Some(asked) = hops.iter().find(is_meant) else {
-        return Some(Mismatch::new(&["after"], claim, "it got no such request"));
+        let actual = format!("{side} got no such request");
+        return Some(Mismatch::new(&["after"], claim, actual));
     };
     let others = others(pattern, Some(asked), all);
     let Some(other) = others.last() else {
@@ -248,7 +249,7 @@ mod tests {
     #[case("{origin: {after: /late}}", Some("which got no response"))]
     #[case(
         "{origin: {call: /page, after: /late}}",
-        Some("it got no such request")
+        Some("the origin got no such request")
     )]
     fn calls_are_compared_by_the_clock_of_the_trace(
         #[case] text: &str,

@@ -383,7 +383,7 @@ fn is_meant(pattern: &CallPattern, call: &browser::BrowserCall) -> bool {
         .is_ok_and(|method| pattern.matches(&method, &call.url))
 }
 
-/// The body of an answer of which the browser has none: an empty one, or why it cannot be read.
+/// The body of a response of which the browser has none: an empty one, or why it cannot be read.
 fn without_body(
     method: &Method,
     status: StatusCode,

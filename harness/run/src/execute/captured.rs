@@ -18,7 +18,7 @@ impl Values for Captured {
 }
 
 impl Captured {
-    /// Keeps what a step wants kept of its answer, whose body may be expected not to be complete. Says what of it is not
+    /// Keeps what a step wants kept of its response, whose body may be expected not to be complete. Says what of it is not
     /// there.
     pub(super) fn keep(
         &mut self,

@@ -27,7 +27,7 @@ pub(super) struct Jar {
 }
 
 impl Jar {
-    /// Keeps the cookies of an answer that came from this URL.
+    /// Keeps the cookies of a response that came from this URL.
     pub(super) fn keep(&mut self, headers: &HeaderMap, url: &str) {
         let Ok(url) = Url::parse(url) else {
             return;

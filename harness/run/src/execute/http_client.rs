@@ -36,7 +36,7 @@ pub(super) struct Sender<'a> {
     pub(super) limit: Duration,
 }
 
-/// Sends the request and waits for the answer.
+/// Sends the request and waits for the response.
 pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<ObservedCall, Trouble> {
     let (sent_body, content_type) = body(request.body.as_ref())?;
     let mut headers = headers(request, content_type, sender.visitor)?;
@@ -86,7 +86,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Observ
     })
 }
 
-/// Sends bytes as they are written and waits for the answer.
+/// Sends bytes as they are written and waits for the response.
 pub(super) async fn send_raw(
     sender: Sender<'_>,
     raw: &RawRequest,

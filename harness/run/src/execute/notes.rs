@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use edgeproof_ground::trace::{Exchange, Party};
-use edgeproof_rig::Rig;
+use edgeproof_rig::{LogSource, Rig};
 use edgeproof_scenario::expect::Expect;
 use scraper::{ElementRef, Html, Selector};
 use tokio::time::Instant;
@@ -175,6 +175,19 @@ pub(super) async fn log(rig: &Rig, since: Instant) -> Option<Note> {
         title: "the worker's log meanwhile".to_owned(),
         lines: last(lines),
     })
+}
+
+/// What workers threw since this time that nobody caught, each with its stack.
+pub(super) async fn thrown(rig: &Rig, since: Instant) -> Vec<String> {
+    let lines = rig.log_so_far().await.into_iter();
+    let thrown = lines.filter(|line| line.source == LogSource::Exception);
+    thrown
+        .filter(|line| line.at >= since.into_std())
+        .map(|line| match line.message.strip_prefix("Uncaught ") {
+            Some(thrown) => thrown.to_owned(),
+            None => line.message,
+        })
+        .collect()
 }
 
 /// The latest lines.

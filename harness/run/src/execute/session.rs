@@ -206,7 +206,8 @@ impl<'a> Session<'a> {
         let around = notes::around(expect, &observed, &mismatches, &self.redactor());
         let path = ["steps".to_owned(), index.to_string(), "expect".to_owned()];
         let mut failures = self.failures(&path, mismatches);
-        let journey = self.journey(&observed.hops);
+        let mut journey = self.journey(&observed.hops);
+        self.place_thrown(&mut journey, hops_before, began).await;
         for (failure, around) in failures.iter_mut().zip(around) {
             failure.message = failure.message.take().or_else(|| expect.message.clone());
             failure.call = observed.call.as_ref().map(ObservedCall::name);
@@ -402,7 +403,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// What the filtering node saw of a call. A worker may send it a copy that arrives after the visitor's answer, so
+    /// What the filtering node saw of a call. A worker may send it a copy that arrives after the visitor's response, so
     /// what is expected is waited for.
     async fn node_saw(&self, expect: &ExpectOrigin, hops: &[Exchange]) -> Vec<RecordedRequest> {
         let node = self.rig.wallarm();
@@ -519,6 +520,8 @@ impl<'a> Session<'a> {
         }
         let since = self.rig.trace().since(hops_before);
         failure.journey = self.journey(&since);
+        let journey = &mut failure.journey;
+        self.place_thrown(journey, hops_before, began).await;
         failure.notes = self.notes_of_unmet(step, action, hops_before, began).await;
         failure
     }
@@ -564,6 +567,34 @@ impl<'a> Session<'a> {
                 failure
             })
             .collect()
+    }
+
+    /// Writes what a worker threw at its hop, where no response told of it, as in `waitUntil`, and only one request since the
+    /// step began can have led to it. The log has it in any case.
+    async fn place_thrown(&self, journey: &mut [HopRecord], hops_before: usize, began: Instant) {
+        let worker = Party::Worker.to_string();
+        let mut visits = journey.iter_mut().filter(|hop| hop.to == worker);
+        let (Some(visit), None) = (visits.next(), visits.next()) else {
+            return;
+        };
+        let visits = |hops: Vec<Exchange>| {
+            let visits = hops.iter().filter(|hop| hop.to == Party::Worker);
+            visits.count()
+        };
+        if visits(self.rig.trace().since(hops_before)) != 1 || visit.exception.is_some() {
+            return;
+        }
+        let thrown = notes::thrown(self.rig, began).await;
+        if thrown.is_empty() {
+            return;
+        }
+        let thrown = self.redactor().text(&thrown.join("\n"));
+        visit.exception = Some(match visits(self.rig.trace().exchanges()) {
+            1 => thrown,
+            _ => format!(
+                "{thrown}\n(unless an earlier request is at fault, in what it left to `waitUntil`)"
+            ),
+        });
     }
 
     fn journey(&self, hops: &[Exchange]) -> Vec<HopRecord> {

@@ -40,6 +40,7 @@ const SETTINGS: &str = "\
 # What `edgeproof` takes for granted here; the command line wins. Paths are relative to this file.
 scenarios: [edgeproof/scenarios]
 # worker: path/to/another/worker
+# engine: firefox
 # env_files: [.env]
 # reports: [html=edgeproof/reports/report.html]
 ";

@@ -301,7 +301,7 @@ pub(super) const TABLE: [Detector; 10] = [
         engine: None,
         applies: everywhere,
     },
-    // Line breaks that end a header and begin another one, or a second answer.
+    // Line breaks that end a header and begin another one, or a second response.
     Detector {
         attack: AttackType::Crlf,
         triggers: &["\n", "\u{560a}", "\u{560d}"],

@@ -1,0 +1,48 @@
+//! Interim responses (RFC 9110 §15.2), such as 103 Early Hints, on their way past the parts that know final responses only.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Request, Response, StatusCode};
+
+use crate::hop_by_hop::remove_hop_by_hop;
+
+/// Takes the interim responses to one request. It is among the extensions of the request until a server is asked that
+/// may send some; where it gets lost, as in a worker, the client gets the final response alone.
+#[derive(Clone)]
+pub struct Interim(Arc<dyn Fn(Response<()>) + Send + Sync>);
+
+impl Interim {
+    /// Gives each to `client`, in the order in which they come.
+    pub fn to(client: impl Fn(Response<()>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(client))
+    }
+
+    /// Passes on what a server has sent before its final response. A proxy forwards every interim response that it did not
+    /// ask for itself (RFC 9110 §15.2): each but 100, which whoever reads the body gives the client.
+    fn pass(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let passes = status.is_informational()
+            && status != StatusCode::CONTINUE
+            && status != StatusCode::SWITCHING_PROTOCOLS;
+        if passes {
+            let mut response = Response::new(());
+            *response.status_mut() = status;
+            *response.headers_mut() = headers.clone();
+            remove_hop_by_hop(response.headers_mut());
+            (self.0)(response);
+        }
+        passes
+    }
+}
+
+/// From now on the interim responses that a server gives to this request over HTTP/1.1 go to who is to have them; `passed`
+/// is told of each. Over HTTP/2 hyper's client drops them.
+pub fn pass_on<B>(request: &mut Request<B>, passed: impl Fn(StatusCode) + Send + Sync + 'static) {
+    let Some(interim) = request.extensions_mut().remove::<Interim>() else {
+        return;
+    };
+    hyper::ext::on_informational(request, move |response| {
+        if interim.pass(response.status(), response.headers()) {
+            passed(response.status());
+        }
+    });
+}
