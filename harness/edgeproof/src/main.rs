@@ -44,7 +44,8 @@ fn end_with_launcher() {
     #[cfg(target_os = "linux")]
     if env::var_os("EDGEPROOF_LAUNCHED").is_some() {
         // Where the system refuses, a launcher that is killed leaves a run that ends by itself.
-        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+        let _ =
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
     }
 }
 

@@ -344,8 +344,7 @@ fn a_shell_and_a_manual_know_every_command() {
 fn shard_report(folder: &Path, number: usize) -> String {
     let golden =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden/reports/report.json");
-    let mut report: serde_json::Value =
-        serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
+    let mut report: serde_json::Value = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
     let mut index = 0;
     report["cases"].as_array_mut().unwrap().retain(|_| {
         index += 1;
@@ -398,7 +397,9 @@ fn a_shard_with_nothing_to_do_is_a_success_and_has_a_report() {
     for number in 1..=2 {
         let shard = format!("{number}/2");
         let report = format!("json={number}.json");
-        let arguments = ["run", "--worker", worker, "--shard", &shard, "--report", &report];
+        let arguments = [
+            "run", "--worker", worker, "--shard", &shard, "--report", &report,
+        ];
         let output = edgeproof(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(i32::from(exit::PASSED)));
         let written = fs::read(folder.path().join(format!("{number}.json"))).unwrap();

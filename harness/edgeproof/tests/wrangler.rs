@@ -316,7 +316,9 @@ async fn wrangler_shows_what_is_not_emulated(#[case] more: Value, #[case] named:
 async fn wrangler_shows_that_there_is_neither_a_tail_nor_a_preview() {
     let rig = rig(Token::default()).await;
     let project = Project::new(Wrangler::Newest, &rig);
-    project.say("one");
+    // It asks for these before it asks the account.
+    let previews = json!({"previews": {"vars": {"TEXT": "one", "DATA": {"number": 7}}}});
+    project.configure("one", &previews);
     project.run(&["deploy"], "").await;
     for command in ["tail", "preview"] {
         let printed = project.fail(&[command]).await;

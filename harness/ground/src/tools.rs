@@ -168,7 +168,10 @@ mod tests {
     #[test]
     fn a_missing_tool_is_answered_with_the_command_that_helps() {
         let message = ToolError::Missing(Tool::Workerd).to_string();
-        assert!(message.contains("ci/setup") && message.contains("EDGEPROOF_WORKERD"), "{message}");
+        assert!(
+            message.contains("ci/setup") && message.contains("EDGEPROOF_WORKERD"),
+            "{message}"
+        );
     }
 
     #[test]

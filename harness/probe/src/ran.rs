@@ -250,9 +250,10 @@ impl<'a> AskedOrigin<'a> {
         }
     }
 
+    /// A name with a dot at its end is the same name.
     fn origin(&self, host: &str) -> Result<&Origin, ProbeError> {
         self.rig
-            .origin(host)
+            .origin(host.strip_suffix('.').unwrap_or(host))
             .ok_or_else(|| ProbeError::Host(host.to_owned()))
     }
 

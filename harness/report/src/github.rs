@@ -70,7 +70,10 @@ pub fn summary(results: &Results) -> String {
         }
         for picture in &case.screenshots {
             let visitor = inline(&picture.visitor);
-            let _ = writeln!(text, "\nPicture of `{visitor}`'s browser: in the HTML report.");
+            let _ = writeln!(
+                text,
+                "\nPicture of `{visitor}`'s browser: in the HTML report."
+            );
         }
     }
     let more = failed(results).count().saturating_sub(TOLD);
@@ -147,7 +150,10 @@ mod tests {
             "fixtures/golden/reports/github-annotations.txt",
             &annotations(&results),
         );
-        assert_golden("fixtures/golden/reports/github-summary.md", &summary(&results));
+        assert_golden(
+            "fixtures/golden/reports/github-summary.md",
+            &summary(&results),
+        );
     }
 
     #[test]
@@ -163,8 +169,15 @@ mod tests {
             }
         }
         let annotations = annotations(&results);
-        assert!(annotations.lines().all(|line| line.starts_with("::error file=")));
+        assert!(
+            annotations
+                .lines()
+                .all(|line| line.starts_with("::error file="))
+        );
         let summary = summary(&results);
-        assert!(!summary.contains("<img") && !summary.contains("\n::"), "{summary}");
+        assert!(
+            !summary.contains("<img") && !summary.contains("\n::"),
+            "{summary}"
+        );
     }
 }

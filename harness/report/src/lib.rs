@@ -10,9 +10,9 @@
 )]
 
 pub mod compare;
+pub mod github;
 #[cfg(test)]
 mod golden;
-pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;

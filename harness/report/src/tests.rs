@@ -96,4 +96,3 @@ fn results_survive_being_written_and_read() {
     let text = json::text(&results).unwrap();
     assert_eq!(serde_json::from_str::<Results>(&text).unwrap(), results);
 }
-

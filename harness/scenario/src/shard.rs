@@ -24,7 +24,9 @@ pub enum ShardError {
     #[error("`{0}` is not a shard, such as `1/3` to `3/3`, or `auto`")]
     Text(String),
     /// A variable of the CI system is no part together with its other one.
-    #[error("the variables {index}={number} and {total}={of} of {system} are no shard; give --shard K/N")]
+    #[error(
+        "the variables {index}={number} and {total}={of} of {system} are no shard; give --shard K/N"
+    )]
     Variables {
         /// The system that sets the variables.
         system: &'static str,
@@ -111,7 +113,10 @@ impl Shard {
 
     /// Every part beside this one, and this one.
     pub fn all(self) -> impl Iterator<Item = Self> {
-        (1..=self.of).map(move |number| Self { number, of: self.of })
+        (1..=self.of).map(move |number| Self {
+            number,
+            of: self.of,
+        })
     }
 
     /// Whether the case with this name is in this part.
@@ -193,7 +198,9 @@ mod tests {
     use super::*;
 
     fn names(count: usize) -> Vec<String> {
-        (0..count).map(|index| format!("flow::case_{index}")).collect()
+        (0..count)
+            .map(|index| format!("flow::case_{index}"))
+            .collect()
     }
 
     fn parts(of: u64) -> Vec<Shard> {
@@ -225,7 +232,13 @@ mod tests {
     fn parts_by_time_take_as_long_as_each_other() {
         let names = names(660);
         // A few browsers among many requests, and every tenth case is new.
-        let time = |index: usize| if index % 9 == 0 { 900 } else { 20 + index as u64 % 50 };
+        let time = |index: usize| {
+            if index % 9 == 0 {
+                900
+            } else {
+                20 + index as u64 % 50
+            }
+        };
         let took: BTreeMap<String, u64> = names
             .iter()
             .enumerate()

@@ -23,8 +23,8 @@ const CUT: &str = "the connection was cut before a response came";
 /// Ends such calls of a visit, as long as there is one.
 pub(super) fn watch(traffic: &Traffic, activity: &Arc<Activity>) {
     let (traffic, activity) = (traffic.clone(), Arc::downgrade(activity));
+    let mut changes = traffic.changes();
     tokio::spawn(async move {
-        let mut changes = traffic.changes();
         let mut before = HashMap::new();
         while changes.changed().await.is_ok() {
             let now = changes.borrow_and_update().clone();

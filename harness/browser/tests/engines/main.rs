@@ -39,12 +39,8 @@ document.getElementById("send").onclick = async () => {
 </script>"#;
 
 /// One pool for all tests of this process, so that browsers are started once for each kind.
-static POOL: LazyLock<Pool> = LazyLock::new(|| {
-    Pool::new(
-        &tools::cache().join("profiles"),
-        Trust::default(),
-    )
-});
+static POOL: LazyLock<Pool> =
+    LazyLock::new(|| Pool::new(&tools::cache().join("profiles"), Trust::default()));
 
 /// A site that answers plain HTTP after the preamble line of its visitor.
 async fn site() -> SocketAddr {
@@ -293,12 +289,10 @@ async fn only_an_automated_browser_says_that_it_is_one(
     lease.give_back(page).await.unwrap();
 }
 
-#[rstest]
+// In Firefox the document is left before a script that goes back has returned, which is told as such.
 #[tokio::test]
-async fn a_script_after_a_step_in_the_history_runs_in_the_page_that_it_leads_to(
-    #[values(Chromium, Firefox)] engine: Engine,
-) {
-    let (lease, page) = borrow(engine, Profile::Regular).await;
+async fn a_script_after_a_step_in_the_history_runs_in_the_page_that_it_leads_to() {
+    let (lease, page) = borrow(Chromium, Profile::Regular).await;
     for query in ["a", "b"] {
         let url = format!("http://shop.example/?{query}");
         page.visit(&url, DEFAULT_LIMIT).await.unwrap();

@@ -236,8 +236,7 @@ mod tests {
     fn kept(headers: &[(&str, &str)], asked: &[(&str, &str)], path: &str, body: usize) -> Kept {
         let mut response = Response::new(());
         *response.headers_mut() = map(headers);
-        let mut rules = Rules::default();
-        rules.lifetime = Duration::from_secs(10);
+        let rules = Rules::fresh_for(Duration::from_secs(10));
         let mut kept = Kept::of(&response, &map(asked), path.to_owned(), rules);
         kept.stored.status = StatusCode::OK;
         kept.stored.body = Bytes::from(vec![0; body]);

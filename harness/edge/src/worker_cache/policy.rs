@@ -51,6 +51,15 @@ enum StaleIfError {
 }
 
 impl Rules {
+    /// What is fresh for so long, and nothing else.
+    #[cfg(test)]
+    pub(super) fn fresh_for(lifetime: Duration) -> Self {
+        Self {
+            lifetime,
+            ..Self::default()
+        }
+    }
+
     /// Whether a response of this age is served while the worker renews it.
     pub(super) fn serves_stale(&self, age: Duration, stored: &Stored) -> bool {
         !self.always_asks && age < stored.lifetime.saturating_add(self.stale_while_revalidate)

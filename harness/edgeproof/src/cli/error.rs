@@ -81,7 +81,9 @@ pub enum CliError {
     #[error(transparent)]
     Report(#[from] edgeproof_report::target::ReportError),
     /// Shards of a run told nothing; what the others told is written.
-    #[error("there is no report of shard {0}, so nothing is known of its scenarios; the reports of the others are merged")]
+    #[error(
+        "there is no report of shard {0}, so nothing is known of its scenarios; the reports of the others are merged"
+    )]
     ShardsMissing(String),
     /// A JSON report cannot be read.
     #[error("`{}` is not a JSON report of edgeproof: {reason}", path.display())]

@@ -152,7 +152,10 @@ mod tests {
         .unwrap();
         let given = [PathBuf::from("a.yaml")];
         assert_eq!(project.scenarios(&given), given);
-        assert_eq!(project.scenarios(&[]), [PathBuf::from("../edgeproof/scenarios")]);
+        assert_eq!(
+            project.scenarios(&[]),
+            [PathBuf::from("../edgeproof/scenarios")]
+        );
         assert_eq!(project.worker(None), Some(PathBuf::from("../dist/worker")));
         assert_eq!(project.worker(Some(&given[0])).as_ref(), Some(&given[0]));
         assert_eq!(project.engine(), Some(Engine::Firefox));
@@ -162,7 +165,10 @@ mod tests {
 
     #[test]
     fn without_a_word_scenarios_are_where_they_always_are() {
-        assert_eq!(project("{}").unwrap().scenarios(&[]), [PathBuf::from("../scenarios")]);
+        assert_eq!(
+            project("{}").unwrap().scenarios(&[]),
+            [PathBuf::from("../scenarios")]
+        );
     }
 
     #[rstest]

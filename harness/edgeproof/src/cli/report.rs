@@ -38,7 +38,11 @@ impl From<MergeError> for CliError {
 pub(super) fn report(command: &Command) -> Result<u8, CliError> {
     let Command::Merge(options) = command;
     let read = |file: &PathBuf| Ok((file.display().to_string(), read(file)?));
-    let reports = options.files.iter().map(read).collect::<Result<_, CliError>>()?;
+    let reports = options
+        .files
+        .iter()
+        .map(read)
+        .collect::<Result<_, CliError>>()?;
     let Merged { results, missing } = merge(reports)?;
     for report in &options.reports {
         report.write(&results)?;

@@ -169,7 +169,9 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
         tokio::select! {
             path = watched.change(&before) => {
                 writeln!(anstream::stderr(), "{} changed\n", path.display())?;
-                apps.end_changed(&path).await;
+                if watched.is_of_app(&path) {
+                    apps.end_changed(&path).await;
+                }
             }
             () = interrupt.pressed() => return Err(CliError::Interrupted),
         }
@@ -620,7 +622,6 @@ impl Options {
         words.join(" ")
     }
 
-
     fn selection(&self) -> Selection {
         Selection {
             filter: self.filter.clone(),
@@ -635,8 +636,11 @@ impl Options {
         let paths = self.paths.iter().cloned();
         let given = self.reading.env_files().iter().cloned();
         let workers = self.against.iter().cloned().chain([worker]);
-        Watched::new(paths.chain(given).chain(workers))
-            .without(self.reports.iter().filter_map(|report| report.file().map(ToOwned::to_owned)))
+        Watched::new(paths.chain(given).chain(workers)).without(
+            self.reports
+                .iter()
+                .filter_map(|report| report.file().map(ToOwned::to_owned)),
+        )
     }
 
     fn run_options(&self) -> RunOptions {

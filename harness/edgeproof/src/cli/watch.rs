@@ -120,10 +120,20 @@ impl Watched {
 
     /// The same, and how the folders of apps are now: what an app writes there during a run is no save.
     pub(super) fn with_apps(&self, mut snapshot: Snapshot) -> Snapshot {
+        let mut files = BTreeMap::new();
         for path in &self.apps {
-            self.look(path, &mut snapshot.0);
+            self.look(path, &mut files);
         }
+        files.retain(|path, _| self.is_of_app(path));
+        snapshot.0.extend(files);
         snapshot
+    }
+
+    /// Whether a file in the folder of an app is the app's: a scenario may lie beside it.
+    pub(super) fn is_of_app(&self, path: &Path) -> bool {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let path = absolute(path);
+        !self.paths.iter().any(|watched| absolute(watched) == path)
     }
 
     fn look(&self, path: &Path, files: &mut BTreeMap<PathBuf, Version>) {

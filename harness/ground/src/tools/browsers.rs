@@ -9,7 +9,9 @@ use super::Tool;
 
 pub(super) fn find(tool: Tool) -> Option<PathBuf> {
     let installed = installed(tool).iter().map(PathBuf::from);
-    let cached = caches().into_iter().flat_map(|cache| in_cache(tool, &cache));
+    let cached = caches()
+        .into_iter()
+        .flat_map(|cache| in_cache(tool, &cache));
     installed.chain(cached).find(|path| path.is_file())
 }
 

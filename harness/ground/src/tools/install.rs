@@ -26,7 +26,11 @@ pub(super) fn command(tool: Tool) -> String {
 fn browser(tool: Tool, system: &str) -> String {
     let is_firefox = tool == Tool::Firefox;
     if system == "macos" {
-        let cask = if is_firefox { "firefox" } else { "google-chrome" };
+        let cask = if is_firefox {
+            "firefox"
+        } else {
+            "google-chrome"
+        };
         return format!("brew install --cask {cask}");
     }
     // A distribution names itself, then those it is like.
@@ -65,9 +69,15 @@ mod tests {
     #[rstest]
     #[case("ID=debian\nVERSION_ID=\"12\"\n", "sudo apt-get install chromium")]
     #[case("ID=ubuntu\nID_LIKE=debian\n", "sudo snap install chromium")]
-    #[case("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "sudo snap install chromium")]
+    #[case(
+        "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
+        "sudo snap install chromium"
+    )]
     #[case("NAME=\"Fedora Linux\"\nID=fedora\n", "sudo dnf install chromium")]
-    #[case("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", "sudo dnf install chromium")]
+    #[case(
+        "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n",
+        "sudo dnf install chromium"
+    )]
     #[case("ID=nixos\n", "npx playwright install chromium")]
     #[case("", "npx playwright install chromium")]
     #[case("macos", "brew install --cask google-chrome")]

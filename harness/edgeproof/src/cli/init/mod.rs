@@ -90,7 +90,9 @@ impl Ci {
             Self::Buildkite => Some((
                 "edgeproof/buildkite.yml",
                 include_str!("buildkite.yaml"),
-                Some("run `buildkite-agent pipeline upload edgeproof/buildkite.yml` in your pipeline"),
+                Some(
+                    "run `buildkite-agent pipeline upload edgeproof/buildkite.yml` in your pipeline",
+                ),
             )),
             Self::Circleci => Some((
                 "edgeproof/circleci.yml",
@@ -161,7 +163,11 @@ mod tests {
     #[test]
     fn the_first_scenario_reads_and_has_nothing_to_warn_of() {
         let cases = load::load_text(Path::new("first.yaml"), FIRST).unwrap();
-        assert!(lint::lint(&cases[0]).is_empty(), "{:?}", lint::lint(&cases[0]));
+        assert!(
+            lint::lint(&cases[0]).is_empty(),
+            "{:?}",
+            lint::lint(&cases[0])
+        );
     }
 
     #[rstest]
