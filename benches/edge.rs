@@ -165,6 +165,7 @@ async fn rig() -> Rig {
     };
     let endpoint = WorkerEndpoint {
         cpu_ms: None,
+        cache: None,
         thrown: Thrown::default(),
         socket: runtime.sockets()["pass"].clone(),
         process: runtime.process_id(),

@@ -1,9 +1,5 @@
 //! What a probe finds in front of real apps, held against what the apps themselves say that they ran.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use bytes::Bytes;
 use edgeproof_ground::{body, tools};

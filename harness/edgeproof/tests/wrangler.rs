@@ -333,6 +333,10 @@ async fn wrangler_shows_that_there_is_neither_a_tail_nor_a_preview() {
 
 /// A warning, and no failure: whoever reads it raises the line `wrangler` of `ci/package.json`.
 #[test]
+#[expect(
+    clippy::print_stderr,
+    reason = "a warning is for whoever runs the tests"
+)]
 fn it_is_said_when_npm_has_a_newer_wrangler() {
     let package = std::fs::read_to_string(tools::home().join("ci/package.json")).unwrap();
     let package: Value = serde_json::from_str(&package).unwrap();

@@ -175,7 +175,7 @@ impl Expansion<'_> {
         if let Some(target) = row.target.as_ref().or(row.path.as_ref()) {
             request.target = fill(target)?;
         }
-        self.add_content(&mut request, &fill)?;
+        self.add_content(&mut request, fill)?;
         let rule = match value {
             Some(value) => format!("{} {}", row.id, value.escape_debug()),
             None => row.id.clone(),

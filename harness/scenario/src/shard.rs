@@ -233,7 +233,7 @@ mod tests {
         let names = names(660);
         // A few browsers among many requests, and every tenth case is new.
         let time = |index: usize| {
-            if index % 9 == 0 {
+            if index.is_multiple_of(9) {
                 900
             } else {
                 20 + index as u64 % 50
@@ -242,7 +242,7 @@ mod tests {
         let took: BTreeMap<String, u64> = names
             .iter()
             .enumerate()
-            .filter(|(index, _)| index % 10 != 0)
+            .filter(|(index, _)| !index.is_multiple_of(10))
             .map(|(index, name)| (name.clone(), time(index)))
             .collect();
         let loads: Vec<u64> = parts(8)

@@ -99,7 +99,9 @@ impl Driver for Tab {
                 // button is up again.
                 let mut opened = self.opened.subscribe();
                 tokio::select! {
-                    done = self.on(&aim.document, mouse(*motion, aim.in_window)) => drop(done?),
+                    done = self.on(&aim.document, mouse(*motion, aim.in_window)) => {
+                        done?;
+                    }
                     _ = opened.changed() => {}
                 }
             }

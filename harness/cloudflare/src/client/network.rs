@@ -44,13 +44,16 @@ pub struct Network {
     certificates: Option<PathBuf>,
 }
 
+/// TLS over what a connector connects.
+type TlsClient<Connector> = Box<Client<HttpsConnector<Connector>, Full<Bytes>>>;
+
 /// Something that sends requests, along the way that its API takes.
 #[derive(Clone)]
 pub(super) enum Way {
-    Straight(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Straight(TlsClient<HttpConnector>),
     /// Through the proxy that a variable names.
     Proxy {
-        client: Client<HttpsConnector<Tunnel<HttpsConnector<HttpConnector>>>, Full<Bytes>>,
+        client: TlsClient<Tunnel<HttpsConnector<HttpConnector>>>,
         variable: &'static str,
     },
 }
@@ -85,7 +88,7 @@ impl Network {
         let proxy = if is_local { None } else { self.proxy(to)? };
         let Some((variable, proxy)) = proxy else {
             let client = Client::builder(TokioExecutor::new()).build(builder()?.build());
-            return Ok(Way::Straight(client));
+            return Ok(Way::Straight(Box::new(client)));
         };
         let mut tunnel = Tunnel::new(proxy.uri().clone(), builder()?.build());
         if let Some(authorization) = proxy.basic_auth() {
@@ -93,7 +96,7 @@ impl Network {
         }
         let connector = builder()?.wrap_connector(tunnel);
         Ok(Way::Proxy {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client: Box::new(Client::builder(TokioExecutor::new()).build(connector)),
             variable,
         })
     }

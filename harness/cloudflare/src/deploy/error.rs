@@ -18,7 +18,7 @@ pub enum DeployError {
     Build(#[from] BuildError),
     /// The worker cannot be read.
     #[error("nothing was changed")]
-    Upload(#[from] UploadError),
+    Upload(#[source] Box<UploadError>),
     /// It broke off half-way, and all that was done was undone.
     #[error(
         "{reason}\nThe deployment was not completed; everything is undone:\n{}",
@@ -58,6 +58,12 @@ pub enum Reason {
     /// Somebody else changed what the plan was made of.
     #[error("{0}; plan again")]
     Raced(String),
+}
+
+impl From<UploadError> for DeployError {
+    fn from(error: UploadError) -> Self {
+        Self::Upload(Box::new(error))
+    }
 }
 
 /// A rule that forbids a deployment.

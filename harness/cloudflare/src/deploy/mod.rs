@@ -63,9 +63,7 @@ impl Deployer {
         }
     }
 
-    fn management(&self) -> Result<&Management, DeployError> {
-        self.management
-            .as_ref()
-            .ok_or_else(|| Refusal::NoManagementKey.into())
+    fn management(&self) -> Result<&Management, Refusal> {
+        self.management.as_ref().ok_or(Refusal::NoManagementKey)
     }
 }

@@ -42,7 +42,7 @@ pub enum CliError {
     Usage(Box<dyn std::error::Error + Send + Sync>),
     /// A deployment was not made, changed or deleted.
     #[error(transparent)]
-    Deploy(#[from] DeployError),
+    Deploy(Box<DeployError>),
     /// An API's address or token is not usable.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -126,6 +126,12 @@ pub enum CliError {
     Interrupted,
 }
 
+impl From<DeployError> for CliError {
+    fn from(error: DeployError) -> Self {
+        Self::Deploy(Box::new(error))
+    }
+}
+
 impl CliError {
     /// Whether whoever read the output has gone, as `head` does: nobody is left to be told.
     pub(super) fn is_closed_pipe(&self) -> bool {
@@ -195,14 +201,17 @@ impl CliError {
             Self::Load(LoadError::Mistakes(mistakes)) => {
                 error["mistakes"] = mistakes.iter().map(mistake).collect();
             }
-            Self::Deploy(DeployError::Refused(refusals)) => {
-                error["refusals"] = refusals.iter().map(ToString::to_string).collect();
-            }
-            Self::Deploy(DeployError::Undone { undone, .. }) => error["undone"] = json!(undone),
-            Self::Deploy(DeployError::HalfMade { undone, stands, .. }) => {
-                error["undone"] = json!(undone);
-                error["still_in_place"] = json!(stands);
-            }
+            Self::Deploy(deployment) => match deployment.as_ref() {
+                DeployError::Refused(refusals) => {
+                    error["refusals"] = refusals.iter().map(ToString::to_string).collect();
+                }
+                DeployError::Undone { undone, .. } => error["undone"] = json!(undone),
+                DeployError::HalfMade { undone, stands, .. } => {
+                    error["undone"] = json!(undone);
+                    error["still_in_place"] = json!(stands);
+                }
+                _ => {}
+            },
             _ => {}
         }
         json!({ "error": error })

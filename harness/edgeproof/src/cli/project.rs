@@ -84,7 +84,7 @@ impl Project {
         if self.scenarios.is_empty() {
             return vec![self.folder.join(SCENARIOS)];
         }
-        self.from_here(&self.scenarios)
+        self.seen_from_here(&self.scenarios)
     }
 
     /// The worker that was given, else the project's.
@@ -100,7 +100,7 @@ impl Project {
 
     /// The files with variables of the project.
     pub(super) fn env_files(&self) -> Vec<PathBuf> {
-        self.from_here(&self.env_files)
+        self.seen_from_here(&self.env_files)
     }
 
     /// The reports of the project, as one would write them on the command line.
@@ -112,7 +112,7 @@ impl Project {
         self.reports.iter().map(one).collect()
     }
 
-    fn from_here(&self, paths: &[PathBuf]) -> Vec<PathBuf> {
+    fn seen_from_here(&self, paths: &[PathBuf]) -> Vec<PathBuf> {
         let one = |path: &PathBuf| self.folder.join(path);
         paths.iter().map(one).collect()
     }

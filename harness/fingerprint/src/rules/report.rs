@@ -92,7 +92,7 @@ impl fmt::Display for Clause {
         write!(f, "{} is {}", self.text, self.holds)?;
         if let [(field, Some(value))] = self.fields.as_slice()
             && *field == self.text
-            && value.to_string() == self.holds.to_string()
+            && format!("{value}") == format!("{}", self.holds)
         {
             return Ok(());
         }

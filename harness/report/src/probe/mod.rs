@@ -144,7 +144,7 @@ fn sent(finding: &Finding) -> Vec<String> {
         .sent
         .trim_end_matches("\r\n")
         .split("\r\n")
-        .map(|line| in_one_line(line))
+        .map(in_one_line)
         .collect()
 }
 

@@ -158,7 +158,7 @@ pub(super) fn read(path: &Path, environment: Option<&str>) -> Result<Project, Pr
         .extension()
         .is_some_and(|extension| extension == "toml")
     {
-        true => toml::from_str(&written).map_err(|error| wrong(path, error))?,
+        true => toml::from_str(&written).map_err(|error| wrong(path, error.to_string()))?,
         false => json(path, &written)?,
     };
     let configuration: Configuration = parse(path, of_environment(path, whole, environment)?)?;
@@ -314,16 +314,16 @@ fn of_environment(
 /// JSON with remarks and trailing commas.
 pub(super) fn json(path: &Path, text: &str) -> Result<Value, ProjectError> {
     jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default())
-        .map_err(|error| wrong(path, error))
+        .map_err(|error| wrong(path, error.to_string()))
 }
 
 pub(super) fn parse<T: DeserializeOwned>(path: &Path, value: Value) -> Result<T, ProjectError> {
-    serde_json::from_value(value).map_err(|error| wrong(path, error))
+    serde_json::from_value(value).map_err(|error| wrong(path, error.to_string()))
 }
 
-pub(super) fn wrong(path: &Path, message: impl ToString) -> ProjectError {
+pub(super) fn wrong(path: &Path, message: impl Into<String>) -> ProjectError {
     ProjectError::Configuration {
         path: path.to_owned(),
-        message: message.to_string(),
+        message: message.into(),
     }
 }
