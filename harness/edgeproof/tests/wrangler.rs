@@ -320,8 +320,12 @@ async fn wrangler_shows_that_there_is_neither_a_tail_nor_a_preview() {
     let previews = json!({"previews": {"vars": {"TEXT": "one", "DATA": {"number": 7}}}});
     project.configure("one", &previews);
     project.run(&["deploy"], "").await;
-    for command in ["tail", "preview"] {
-        let printed = project.fail(&[command]).await;
+    let commands: [(&str, &[&str]); 2] = [
+        ("tail", &["tail"]),
+        ("preview", &["preview", "--name", "trial"]),
+    ];
+    for (command, arguments) in commands {
+        let printed = project.fail(arguments).await;
         assert!(
             printed.contains("edgeproof does not emulate"),
             "{command}: {printed}"
