@@ -20,41 +20,62 @@ struct Frame {
     url: Option<String>,
     /// The browser's name for the place where the scripts of its document run.
     context: Option<String>,
-    navigation: Option<Navigation>,
+    /// The page asked for another document; the browser may begin to load it or not.
+    requested: Option<Request>,
+    /// The browser's name for the navigation that has begun, and has not led to a document yet.
+    begun: Option<String>,
 }
 
-/// A navigation that has not led to a document yet.
-#[derive(Clone, Copy, Debug)]
-enum Navigation {
-    /// The page asked for it.
-    Requested(Instant),
-    /// The browser began it.
-    Begun,
+#[derive(Debug)]
+struct Request {
+    url: String,
+    when: Instant,
 }
 
 impl Frames {
-    /// The page asks for another document in a frame; the browser may begin it or not.
-    pub(crate) fn requested(&mut self, name: &str) {
-        let frame = self.frame(name);
-        if !matches!(frame.navigation, Some(Navigation::Begun)) {
-            frame.navigation = Some(Navigation::Requested(Instant::now()));
-        }
+    /// The page asks for another document in a frame; the browser may begin to load it or not.
+    pub(crate) fn requested(&mut self, name: &str, url: &str) {
+        self.frame(name).requested = Some(Request {
+            url: url.to_owned(),
+            when: Instant::now(),
+        });
     }
 
     /// The browser begins to load another document into a frame.
-    pub(crate) fn begun(&mut self, name: &str) {
-        self.frame(name).navigation = Some(Navigation::Begun);
-    }
-
-    /// What a frame was to show has come, or does not come.
-    pub(crate) fn stopped(&mut self, name: &str) {
-        self.frame(name).navigation = None;
-    }
-
-    /// A frame shows the document of this URL from now on.
-    pub(crate) fn shows(&mut self, name: &str, url: Option<&str>) {
+    pub(crate) fn begun(&mut self, name: &str, navigation: &str) {
         let frame = self.frame(name);
-        frame.navigation = None;
+        frame.requested = None;
+        frame.begun = Some(navigation.to_owned());
+    }
+
+    /// A navigation has ended; where it led to no document, the frame shows what it showed.
+    pub(crate) fn ended(&mut self, navigation: Option<&str>) {
+        for frame in self.frames.values_mut() {
+            frame
+                .begun
+                .take_if(|begun| Some(begun.as_str()) == navigation);
+        }
+    }
+
+    /// A frame shows another document from now on, the one that this navigation led to.
+    pub(crate) fn shows(&mut self, name: &str, navigation: Option<&str>, url: Option<&str>) {
+        let frame = self.frame(name);
+        frame.url = url.map(str::to_owned);
+        // What was asked for after this one had begun is still to come.
+        if frame.begun.is_none() {
+            frame.requested = None;
+        }
+        frame
+            .begun
+            .take_if(|begun| navigation.is_none_or(|navigation| begun == navigation));
+    }
+
+    /// The document of a frame has another URL from now on. Another document may be on its way all the same.
+    pub(crate) fn moved_within(&mut self, name: &str, url: Option<&str>) {
+        let frame = self.frame(name);
+        frame
+            .requested
+            .take_if(|requested| Some(requested.url.as_str()) == url);
         frame.url = url.map(str::to_owned);
     }
 
@@ -81,11 +102,11 @@ impl Frames {
     /// Where the scripts of a frame run, unless it is about to show another document.
     pub(crate) fn settled_context(&self, name: &str) -> Option<String> {
         let frame = self.frames.get(name)?;
-        let is_leaving = match frame.navigation {
-            None => false,
-            Some(Navigation::Begun) => true,
-            Some(Navigation::Requested(when)) => when.elapsed() < BEGINS_WITHIN,
-        };
+        let is_requested = frame
+            .requested
+            .as_ref()
+            .is_some_and(|requested| requested.when.elapsed() < BEGINS_WITHIN);
+        let is_leaving = is_requested || frame.begun.is_some();
         frame.context.clone().filter(|_| !is_leaving)
     }
 

@@ -21,6 +21,10 @@ const BROKEN: [&str; 8] = [
     "net::ERR_CONNECTION_RESET",
 ];
 
+/// What the browser says of a navigation that gave way to another one, or led to no page. The response to the command that
+/// began the navigation says so too, and of which one it is.
+pub(super) const ABORTED: &str = "net::ERR_ABORTED";
+
 /// Who tells of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -56,6 +60,11 @@ pub(super) fn observe(record: &mut Record, source: Source, event: &str, paramete
         "Network.loadingFailed" => {
             let is_answered = record.call(id).is_some_and(|call| call.status.is_some());
             record.end(id, failed(parameters, is_answered));
+            // The request of a document has the name of its navigation. One that failed otherwise leads to a page that
+            // says so.
+            if parameters["errorText"] == ABORTED {
+                record.frames.ended(Some(id));
+            }
         }
         "Page.loadEventFired" if source == Source::Page => record.loaded(),
         // The time is told by the microsecond.
@@ -71,19 +80,25 @@ pub(super) fn observe(record: &mut Record, source: Source, event: &str, paramete
 fn frames(record: &mut Record, event: &str, parameters: &Value) {
     let frames = &mut record.frames;
     let name = parameters["frameId"].as_str().unwrap_or_default();
+    let url = parameters["url"].as_str();
     match event {
         "Page.frameScheduledNavigation" if parameters["delay"].as_f64() == Some(0.0) => {
-            frames.requested(name);
+            frames.requested(name, url.unwrap_or_default());
         }
         "Page.frameRequestedNavigation" if parameters["disposition"] == "currentTab" => {
-            frames.requested(name);
+            frames.requested(name, url.unwrap_or_default());
         }
-        "Page.frameStartedNavigating" | "Page.frameStartedLoading" => frames.begun(name),
-        "Page.frameStoppedLoading" => frames.stopped(name),
-        "Page.navigatedWithinDocument" => frames.shows(name, parameters["url"].as_str()),
+        "Page.frameStartedNavigating" if parameters["navigationType"] != "sameDocument" => {
+            frames.begun(name, parameters["loaderId"].as_str().unwrap_or_default());
+        }
+        "Page.navigatedWithinDocument" => frames.moved_within(name, url),
         "Page.frameNavigated" => {
             let now = &parameters["frame"];
-            frames.shows(now["id"].as_str().unwrap_or_default(), now["url"].as_str());
+            // A page that comes back has the name of the navigation that once led to it.
+            let is_back = parameters["type"] == "BackForwardCacheRestore";
+            let navigation = now["loaderId"].as_str().filter(|_| !is_back);
+            let name = now["id"].as_str().unwrap_or_default();
+            frames.shows(name, navigation, now["url"].as_str());
         }
         "Page.frameDetached" => frames.remove(name),
         "Runtime.executionContextCreated" => {
@@ -236,6 +251,62 @@ mod tests {
             &json!({"requestId": "1", "errorText": error, "canceled": canceled}),
         );
         assert_eq!(activity.calls()[0].outcome, expected);
+    }
+
+    const REQUESTED: (&str, &str) = (
+        "Page.frameRequestedNavigation",
+        r#"{"frameId": "F", "url": "https://shop.example/next", "disposition": "currentTab"}"#,
+    );
+    const BEGUN: (&str, &str) = (
+        "Page.frameStartedNavigating",
+        r#"{"frameId": "F", "loaderId": "L", "navigationType": "differentDocument"}"#,
+    );
+    const ABORTED: (&str, &str) = (
+        "Network.loadingFailed",
+        r#"{"requestId": "L", "errorText": "net::ERR_ABORTED"}"#,
+    );
+    const REFUSED: (&str, &str) = (
+        "Network.loadingFailed",
+        r#"{"requestId": "L", "errorText": "net::ERR_CONNECTION_REFUSED"}"#,
+    );
+    const SHOWN: (&str, &str) = (
+        "Page.frameNavigated",
+        r#"{"type": "Navigation", "frame": {"id": "F", "loaderId": "L", "url": "https://shop.example/next"}}"#,
+    );
+    const LOADED: (&str, &str) = ("Page.frameStoppedLoading", r#"{"frameId": "F"}"#);
+    const STILL_LOADING: (&str, &str) = ("Page.frameStartedLoading", r#"{"frameId": "F"}"#);
+    const HASH: (&str, &str) = (
+        "Page.navigatedWithinDocument",
+        r##"{"frameId": "F", "url": "https://shop.example/#a"}"##,
+    );
+
+    #[rstest]
+    #[case::asked_for(&[REQUESTED], true)]
+    #[case::the_old_page_has_loaded_meanwhile(&[REQUESTED, LOADED], true)]
+    #[case::begun(&[REQUESTED, BEGUN], true)]
+    #[case::the_old_page_moves_meanwhile(&[REQUESTED, HASH, BEGUN, HASH], true)]
+    #[case::replaced_by_another(&[BEGUN, REQUESTED, ABORTED], true)]
+    #[case::to_a_page_that_says_what_failed(&[REQUESTED, BEGUN, REFUSED], true)]
+    #[case::led_to_nothing(&[REQUESTED, BEGUN, ABORTED], false)]
+    #[case::led_to_nothing_in_a_page_that_loads(&[REQUESTED, BEGUN, ABORTED, STILL_LOADING], false)]
+    #[case::come(&[REQUESTED, BEGUN, SHOWN], false)]
+    #[case::come_at_once(&[REQUESTED, SHOWN], false)]
+    fn a_page_is_on_its_way_until_the_navigation_has_ended(
+        #[case] events: &[(&str, &str)],
+        #[case] is_on_its_way: bool,
+    ) {
+        let activity = Activity::default();
+        let created =
+            r#"{"context": {"uniqueId": "C", "auxData": {"isDefault": true, "frameId": "F"}}}"#;
+        for (event, parameters) in [("Runtime.executionContextCreated", created)]
+            .iter()
+            .chain(events)
+        {
+            let parameters = serde_json::from_str(parameters).unwrap();
+            observe(&activity, Source::Page, event, &parameters);
+        }
+        let settled = activity.frames(|frames| frames.settled_context("F"));
+        assert_eq!(settled.is_none(), is_on_its_way);
     }
 
     /// A POST that is redirected with 303, and what the wire had for both; the events of the wire come when they come.

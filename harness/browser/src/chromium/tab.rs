@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    events::{self, ERROR_WITHOUT_BODY, Source},
+    events::{self, ABORTED, ERROR_WITHOUT_BODY, Source},
     windows::Window,
 };
 use crate::{
@@ -27,10 +27,6 @@ use crate::{
 /// Chromium has read its certificate settings while a connection was being made and gave that one up, before a request
 /// was sent: it happens once, soon after a browser or a private window was opened, and only on a busy machine.
 const SETTLING: &str = "net::ERR_CERT_VERIFIER_CHANGED";
-
-/// What the browser says of a navigation that gave way to another one, or led to no page. The answer to the command that
-/// began the navigation says so too, and of which one it is.
-const ABORTED: &str = "net::ERR_ABORTED";
 
 /// A page and the windows that it opened.
 pub(super) struct Tab {

@@ -124,7 +124,9 @@ impl Visit {
                 Some(_) => {}
             }
         }
-        record.frames.shows(&context, parameters["url"].as_str());
+        record
+            .frames
+            .shows(&context, None, parameters["url"].as_str());
         self.contexts.insert(context);
     }
 
@@ -133,10 +135,6 @@ impl Visit {
         let frames = &mut record.frames;
         let url = parameters["url"].as_str();
         let id = parameters["navigation"].as_str();
-        let is_awaited = |known: &HashMap<String, Navigation>| {
-            let known = known.get(context);
-            known.is_some_and(|known| Some(known.id.as_str()) == id)
-        };
         match event {
             "navigationStarted" => {
                 let navigation = Navigation {
@@ -144,20 +142,17 @@ impl Visit {
                     url: url.unwrap_or_default().to_owned(),
                     is_requested: false,
                 };
+                frames.begun(context, &navigation.id);
                 self.navigations.insert(context.to_owned(), navigation);
-                frames.begun(context);
             }
-            "navigationCommitted" | "fragmentNavigated" | "historyUpdated" => {
-                frames.shows(context, url);
+            "navigationCommitted" => frames.shows(context, id, url),
+            "fragmentNavigated" | "historyUpdated" => {
+                frames.moved_within(context, url);
+                frames.ended(id);
             }
-            "navigationFailed" | "navigationAborted" if is_awaited(&self.navigations) => {
-                frames.stopped(context);
-            }
-            "domContentLoaded" if is_awaited(&self.navigations) => frames.stopped(context),
+            "navigationFailed" | "navigationAborted" | "domContentLoaded" => frames.ended(id),
             "load" => {
-                if is_awaited(&self.navigations) {
-                    frames.stopped(context);
-                }
+                frames.ended(id);
                 if self.page.as_deref() == Some(context) {
                     record.loaded();
                 }
@@ -167,7 +162,7 @@ impl Visit {
                 if let Some(known) = self.navigations.get(context)
                     && !known.is_requested
                 {
-                    frames.shows(context, Some(&known.url));
+                    frames.shows(context, Some(&known.id), Some(&known.url));
                 }
             }
             "contextDestroyed" => {
@@ -204,8 +199,8 @@ impl Visit {
             "fetchError" => {
                 let is_answered = record.call(id).is_some_and(|call| call.status.is_some());
                 // The page stays that was there before.
-                if is_answered && navigation.is_some() {
-                    record.frames.stopped(context);
+                if is_answered && let Some(navigation) = navigation {
+                    record.frames.ended(Some(&navigation.id));
                 }
                 record.end(id, failed(&text(&parameters["errorText"]), is_answered));
             }

@@ -557,6 +557,37 @@ async fn a_script_runs_in_the_page_that_the_step_before_leads_to(
 }
 
 #[rstest]
+#[case::slow("location.href = '/?slow'", "?slow")]
+#[case::the_old_page_moves_meanwhile(
+    "location.href = '/?slow'; setTimeout(() => location.hash = 'a', 50)",
+    "?slow"
+)]
+#[case::replaced_by_another(
+    "location.href = '/?slow'; setTimeout(() => location.href = '/?slow=b', 50)",
+    "?slow=b"
+)]
+#[case::leads_to_nothing("location.href = '/nothing'", "")]
+#[case::leads_to_nothing_in_a_page_that_still_loads(
+    "document.body.innerHTML = '<img src=/never>'; setTimeout(() => location.href = '/nothing')",
+    ""
+)]
+#[tokio::test]
+async fn a_script_waits_for_the_page_that_is_on_its_way_and_for_no_other(
+    #[case] leaves: &str,
+    #[case] expected: &str,
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
+    let (lease, page) = visitor_of(engine, "<button id=b>Go</button>").await;
+    page.run(&format!("b.onclick = () => {{ {leaves} }}"))
+        .await
+        .unwrap();
+    page.input(SOON).click("#b").await.unwrap();
+    let search = tokio::time::timeout(SOON, page.run("return location.search"));
+    assert_eq!(search.await.unwrap().unwrap(), json!(expected));
+    lease.give_back(page).await.unwrap();
+}
+
+#[rstest]
 #[tokio::test]
 async fn a_script_whose_page_is_left_is_no_fault_of_the_browser(
     #[values(Chromium, Firefox)] engine: Engine,

@@ -72,6 +72,13 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
         if head.contains(" /cut ") {
             return None;
         }
+        // Long enough for whoever does not wait to be seen.
+        if head.contains(" /?slow") {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        if head.contains(" /never ") {
+            return std::future::pending().await;
+        }
         let length = head.lines().find_map(|line| {
             let (name, value) = line.split_once(": ")?;
             name.eq_ignore_ascii_case("content-length")
@@ -97,6 +104,8 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
             ("200 OK", "text/plain", head.clone())
         } else if head.starts_with("GET /away ") {
             ("302 Found", "text/plain", String::new())
+        } else if head.starts_with("GET /nothing ") {
+            ("204 No Content", "text/plain", String::new())
         } else if head.starts_with("GET /refused ") {
             ("403 Forbidden", "text/plain", String::new())
         } else if ["GET / ", "GET /?", "GET /not-gzip ", "GET /broken-off "]
