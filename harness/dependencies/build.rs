@@ -1,0 +1,3 @@
+//! Builds nothing: with it the dependencies for building have the same features too, whichever room is asked for.
+
+fn main() {}
