@@ -72,6 +72,22 @@ pub(super) fn put(
     Ok(directory.to_owned())
 }
 
+/// Copies a file, or a folder with everything in it.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
+    if !from.is_dir() {
+        let folder = to.parent().unwrap_or(to);
+        fs::create_dir_all(folder).map_err(BuildError::file("created", folder))?;
+        return fs::copy(from, to)
+            .map(drop)
+            .map_err(BuildError::file("written", to));
+    }
+    for entry in fs::read_dir(from).map_err(BuildError::file("read", from))? {
+        let name = entry.map_err(BuildError::file("read", from))?.file_name();
+        copy(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

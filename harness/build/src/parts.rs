@@ -1,6 +1,6 @@
 //! Collects what a released command has inside.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use edgeproof_ground::tools;
 
@@ -8,6 +8,7 @@ use super::{
     BuildError, WorkerBuild,
     agent::{AGENT, build_agent},
     build_worker,
+    content::copy,
     worker::WORKER,
 };
 
@@ -32,22 +33,6 @@ pub fn build_parts(out: &Path) -> Result<(), BuildError> {
     copy(&build_agent()?, &out.join(AGENT))?;
     for part in AS_THEY_ARE {
         copy(&home.join(part), &out.join(part))?;
-    }
-    Ok(())
-}
-
-/// Copies a file, or a folder with everything in it.
-fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
-    if !from.is_dir() {
-        let folder = to.parent().unwrap_or(to);
-        fs::create_dir_all(folder).map_err(BuildError::file("created", folder))?;
-        return fs::copy(from, to)
-            .map(drop)
-            .map_err(BuildError::file("written", to));
-    }
-    for entry in fs::read_dir(from).map_err(BuildError::file("read", from))? {
-        let name = entry.map_err(BuildError::file("read", from))?.file_name();
-        copy(&from.join(&name), &to.join(&name))?;
     }
     Ok(())
 }

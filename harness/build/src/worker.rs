@@ -12,7 +12,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use super::{
     BuildError,
     bundle::{bundle, run},
-    content::{Content, put},
+    content::{Content, copy, put},
     toolchain::{TARGET, Toolchain},
 };
 
@@ -105,13 +105,4 @@ fn bind(compiled: &Path, glue: &Path) -> Result<(), impl std::fmt::Display + use
         .reset_state_function(true)
         .web(true)
         .and_then(|bindgen| bindgen.generate(glue))
-}
-
-fn copy(from: &Path, out: &Path) -> Result<(), BuildError> {
-    fs::create_dir_all(out).map_err(BuildError::file("created", out))?;
-    for name in ["index.js", "index_bg.wasm"] {
-        let target = out.join(name);
-        fs::copy(from.join(name), &target).map_err(BuildError::file("written", &target))?;
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@
 )]
 
 mod error;
+pub mod file;
 pub mod node;
 pub mod problem;
 pub mod range;

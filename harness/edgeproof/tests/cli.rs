@@ -13,6 +13,8 @@ mod app;
 mod deploy;
 #[path = "cli/failures.rs"]
 mod failures;
+#[path = "cli/hsts.rs"]
+mod hsts;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/proxies.rs"]

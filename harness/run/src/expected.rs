@@ -5,11 +5,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use edgeproof_browser::Engine;
-use edgeproof_document::{LoadError, Mistake, read, source::Sources, yaml};
+use edgeproof_document::{LoadError, file, read};
 use serde::Deserialize;
 
 use super::record::{CaseRecord, Failure, Verdict};
@@ -46,8 +45,9 @@ impl Expected {
         files.sort();
         files.dedup();
         let mut known = BTreeMap::new();
-        for file in files.iter().filter(|file| file.is_file()) {
-            known.extend(read_list(file)?);
+        for path in files.iter().filter(|path| path.is_file()) {
+            let list: BTreeMap<_, _> = file::load(path, read::read)?;
+            known.extend(list);
         }
         Ok(Self { known })
     }
@@ -95,26 +95,6 @@ fn candidates(path: &Path) -> Vec<PathBuf> {
         }
     }
     places
-}
-
-fn read_list(file: &Path) -> Result<BTreeMap<String, KnownFailure>, LoadError> {
-    let text = std::fs::read_to_string(file).map_err(|source| LoadError::Unreadable {
-        path: file.to_owned(),
-        source,
-    })?;
-    let mut sources = Sources::default();
-    let number = sources.add(file, text.clone());
-    let sources = Arc::new(sources);
-    yaml::parse(number, &text)
-        .map_err(|problem| vec![problem])
-        .and_then(|node| read::read(&node))
-        .map_err(|problems| {
-            let mistake = |problem| Mistake {
-                problem,
-                sources: Arc::clone(&sources),
-            };
-            LoadError::Mistakes(problems.into_iter().map(mistake).collect())
-        })
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
-//! Words of other tools for what a step does: who writes one of them as a key is told the word of this language.
+//! Words of other tools for what a step does, and words of this language in the wrong place: who writes one of them as a
+//! key of a step is told how it is said.
 
 use edgeproof_document::{
     node::{Value, YamlNode},
     problem::Problem,
 };
+
+use crate::expect::Expect;
 
 /// Gives the mistakes of steps that have such a key the way out.
 pub(super) fn explain(scenario: &YamlNode, problems: &mut [Problem]) {
@@ -16,13 +19,22 @@ pub(super) fn explain(scenario: &YamlNode, problems: &mut [Problem]) {
         };
         for (key, value) in entries {
             let is_of_key = |problem: &&mut Problem| problem.at == key.at;
-            if let Some(help) = help(&key.text, value.value.as_text())
+            if let Some(help) = misplaced(&key.text, &value.value)
+                .or_else(|| help(&key.text, value.value.as_text()))
                 && let Some(problem) = problems.iter_mut().find(is_of_key)
             {
                 problem.help = Some(help);
             }
         }
     }
+}
+
+/// An expectation that stands beside `expect:` rather than below it. With a text, `page` is another tool's word.
+fn misplaced(key: &str, value: &Value) -> Option<String> {
+    let is_words = value.as_text().is_some() && key == "page";
+    let expect = schemars::schema_for!(Expect);
+    let is_expectation = expect.get("properties")?.get(key).is_some();
+    (is_expectation && !is_words).then(|| format!("write `expect: {{ {key}: … }}`"))
 }
 
 /// How the same is said here; nothing for words that nobody uses for a step.
@@ -52,7 +64,7 @@ fn help(key: &str, value: Option<&str>) -> Option<String> {
                     .to_owned(),
             );
         }
-        "assert" | "then" | "should" | "response" | "status" => "expect: { status: 200 }",
+        "assert" | "then" | "should" | "response" => "expect: { status: 200 }",
         "save" | "store" | "extract" => "capture: { NAME: { json: /pointer } }",
         _ => return None,
     };
@@ -80,6 +92,9 @@ mod tests {
     #[case("goto: https://shop.example/", "write `visit: https://shop.example/`")]
     #[case("sleep: 2s", "write `wait: { for: SELECTOR }` for what")]
     #[case("type: { '#a': b }", "write `fill: { SELECTOR: TEXT }`")]
+    #[case("page: https://shop.example/", "write `visit: https://shop.example/`")]
+    #[case("page: [{ select: p }]", "write `expect: { page: … }`")]
+    #[case("status: 200", "write `expect: { status: … }`")]
     #[case("vist: https://shop.example/", "did you mean `visit`?")]
     fn a_step_in_the_words_of_another_tool_is_told_how_it_is_said(
         #[case] step: &str,

@@ -5,7 +5,7 @@
 // gathers must be there at once; when the stock is empty, what it gathered is kept and sent as soon as there are signals:
 // whatever becomes of the form meanwhile, what leaves is what would have left.
 import { prepareNavigation } from './cookies'
-import { address, construct, find, lower, store, text } from './language'
+import { address, construct, create, defineProperty, find, lower, store, text } from './language'
 import { tell } from './log'
 import {
   append,
@@ -58,6 +58,7 @@ interface Kept extends Destination {
 
 const NativeFormData = FormData
 const NativeSubmitEvent = SubmitEvent
+const NativeUIEvent = UIEvent
 const submit = method<void>(HTMLFormElement.prototype, 'submit')
 const submitterOf = getter<Submitter>(SubmitEvent.prototype, 'submitter')
 const dataOf = getter<FormData>(FormDataEvent.prototype, 'formData')
@@ -159,10 +160,21 @@ function onSubmit(event: SubmitEvent): void {
   if (!isProtected(form, to) || stocked() || (isHere(to) && own.navigation)) return
   prevent(event)
   silence(event)
-  const again = new NativeSubmitEvent('submit', { bubbles: true, cancelable: true, submitter })
-  if (!dispatch(form, again) || !isConnected(form)) return
+  if (!dispatch(form, standIn(submitter)) || !isConnected(form)) return
   const entries = gather(form, submitter)
   if (entries) keep(form, destination(form, submitter), entries)
+}
+
+/**
+ * A submit event for the page's listeners. Firefox tells nobody of a real one while the form submits itself, and submits
+ * the form after one at another time; to it this is an event of another kind with the same name.
+ */
+function standIn(submitter: Submitter): Event {
+  const event = construct(NativeUIEvent, ['submit', { bubbles: true, cancelable: true }], NativeSubmitEvent) as Event
+  const value = create(null) as PropertyDescriptor
+  value.value = submitter
+  defineProperty(event, 'submitter', value)
+  return event
 }
 
 function onFormData(event: FormDataEvent): void {

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod http2;
 mod input;
 mod traps;
 
@@ -299,9 +300,12 @@ async fn only_an_automated_browser_says_that_it_is_one(
 }
 
 // In Firefox the document is left before a script that goes back has returned, which is told as such.
+#[rstest]
 #[tokio::test]
-async fn a_script_after_a_step_in_the_history_runs_in_the_page_that_it_leads_to() {
-    let (lease, page) = borrow(Chromium, Profile::Regular).await;
+async fn a_script_after_a_step_in_the_history_runs_in_the_page_that_it_leads_to(
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
+    let (lease, page) = borrow(engine, Profile::Regular).await;
     for query in ["a", "b"] {
         let url = format!("http://shop.example/?{query}");
         page.visit(&url, DEFAULT_LIMIT).await.unwrap();

@@ -2,17 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use edgeproof_deployment::{
     BlockPage, Connector, ConnectorMode, Coverage, Deployment, FailureMode,
 };
-use edgeproof_document::{
-    LoadError, Mistake, node::YamlNode, problem::Problem, read, source::Sources, yaml,
-};
+use edgeproof_document::{LoadError, file, node::YamlNode, problem::Problem, read};
 use edgeproof_fingerprint::Region;
 use edgeproof_ground::{international, time::Time};
 use schemars::JsonSchema;
@@ -119,8 +115,7 @@ impl DeploymentFile {
     /// # Errors
     /// The file cannot be read, or every mistake in it, each with its line.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let text = std::fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
-        Self::load_text(path, &text)
+        file::load(path, |node| Self::of_node(path, node))
     }
 
     /// Reads the text of a file that is, or is as if it were, at `path`.
@@ -128,19 +123,7 @@ impl DeploymentFile {
     /// # Errors
     /// Every mistake in it, each with its line.
     pub fn load_text(path: &Path, text: &str) -> Result<Self, LoadError> {
-        let mut sources = Sources::default();
-        let file = sources.add(path, text.to_owned());
-        let read = yaml::parse(file, text)
-            .map_err(|problem| vec![problem])
-            .and_then(|node| Self::of_node(path, &node));
-        read.map_err(|problems| {
-            let sources = Arc::new(sources);
-            let mistake = |problem| Mistake {
-                problem,
-                sources: Arc::clone(&sources),
-            };
-            LoadError::Mistakes(problems.into_iter().map(mistake).collect())
-        })
+        file::load_text(path, text, |node| Self::of_node(path, node))
     }
 
     /// Reads a node of the file at `path`.
@@ -220,13 +203,6 @@ fn region(region: Region) -> &'static str {
         Region::Us => "us",
         Region::Eu => "eu",
         Region::Ap => "ap",
-    }
-}
-
-fn unreadable(path: &Path, source: io::Error) -> LoadError {
-    LoadError::Unreadable {
-        path: path.to_owned(),
-        source,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a file describes: a scenario, a deployment file, or the zones and deployments alone.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path};
 
 use edgeproof_cloudflare::deploy::DeploymentFile;
-use edgeproof_document::{LoadError, Mistake, read, source::Sources, yaml};
+use edgeproof_document::{file, read};
 use edgeproof_rig::{Description, Host, Zone};
 
 use super::{
@@ -16,31 +16,21 @@ pub(super) fn description(path: &Path, reading: &Reading) -> Result<Description,
     if path.as_os_str() == STANDARD_INPUT {
         return given(path, reading);
     }
-    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    let mut sources = Sources::default();
-    let number = sources.add(path, text.clone());
-    let node = yaml::parse(number, &text);
-    let has = |key| node.as_ref().is_ok_and(|node| node.get(key).is_some());
-    if has("zone") && has("name") {
-        return Ok(deployed(&DeploymentFile::load(path)?));
+    let described = file::load(path, |node| {
+        let has = |key| node.get(key).is_some();
+        if has("zone") && has("name") {
+            let deployment = DeploymentFile::of_node(path, node)?;
+            Ok(Some(deployed(&deployment)))
+        } else if has("zones") || has("deployments") {
+            read::read(node).map(Some)
+        } else {
+            Ok(None)
+        }
+    });
+    match described? {
+        Some(description) => Ok(description),
+        None => given(path, reading),
     }
-    if !(has("zones") || has("deployments")) {
-        return given(path, reading);
-    }
-    let sources = Arc::new(sources);
-    let read = node
-        .map_err(|problem| vec![problem])
-        .and_then(|node| read::read(&node));
-    Ok(read.map_err(|problems| {
-        let mistake = |problem| Mistake {
-            problem,
-            sources: Arc::clone(&sources),
-        };
-        LoadError::Mistakes(problems.into_iter().map(mistake).collect())
-    })?)
 }
 
 /// What a scenario starts from, the first combination of one with a matrix.

@@ -27,7 +27,7 @@ mod watch;
 
 use std::{ffi::OsString, io::Write};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::parts;
 use edgeproof_run::exit;
@@ -104,7 +104,7 @@ enum Command {
 
 /// Runs the command and returns its exit code, one of [`edgeproof_run::exit`].
 pub async fn main(context: &Context) -> u8 {
-    let as_json = context.arguments.iter().any(|word| word == "--json");
+    let as_json = wants_json(&context.arguments);
     let arguments = match Arguments::try_parse_from(&context.arguments) {
         Ok(arguments) => arguments,
         Err(error) if as_json && error.use_stderr() => {
@@ -144,6 +144,18 @@ pub async fn main(context: &Context) -> u8 {
     })
 }
 
+/// Whether these arguments ask for output as JSON; for some commands `--json` names a file instead.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let whole = Arguments::command();
+    let mut command = &whole;
+    for word in arguments {
+        command = command.find_subcommand(word).unwrap_or(command);
+    }
+    let mut options = command.get_arguments();
+    options.any(|option| option.get_long() == Some("json") && !option.get_action().takes_values())
+        && arguments.iter().any(|word| word == "--json")
+}
+
 async fn run_command(context: &Context, command: &Command) -> Result<u8, CliError> {
     match command {
         Command::Run(options) => run::run(context, options).await,
@@ -173,5 +185,25 @@ impl Context {
             colour: stream.current_choice() != anstream::ColorChoice::Never,
             width: self.width,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("check --json", true)]
+    #[case("deploy list --json", true)]
+    #[case("check a.yaml", false)]
+    #[case::of_a_command_without_it("explain --json", false)]
+    #[case::a_file("bench --json out.json", false)]
+    #[case::a_file_after_a_mistake("probe --nonsense --json out.json", false)]
+    fn an_error_is_json_where_the_output_would_be(#[case] line: &str, #[case] expected: bool) {
+        let words = ["edgeproof"].into_iter().chain(line.split(' '));
+        let arguments: Vec<OsString> = words.map(OsString::from).collect();
+        assert_eq!(wants_json(&arguments), expected);
     }
 }

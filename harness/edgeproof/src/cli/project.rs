@@ -1,13 +1,12 @@
 //! `edgeproof.yaml` at the root of a project: what would be repeated on every command line.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use edgeproof_browser::Engine;
-use edgeproof_document::{LoadError, Mistake, read, source::Sources, yaml};
+use edgeproof_document::{LoadError, file, read};
 use serde::Deserialize;
 
 use super::CliError;
@@ -55,24 +54,7 @@ impl Project {
     }
 
     fn read(folder: PathBuf) -> Result<Self, LoadError> {
-        let path = folder.join(PROJECT);
-        let text = fs::read_to_string(&path).map_err(|source| LoadError::Unreadable {
-            path: path.clone(),
-            source,
-        })?;
-        let mut sources = Sources::default();
-        let number = sources.add(&path, text.clone());
-        let sources = Arc::new(sources);
-        let read: Result<Self, _> = yaml::parse(number, &text)
-            .map_err(|problem| vec![problem])
-            .and_then(|node| read::read(&node));
-        let project = read.map_err(|problems| {
-            let mistake = |problem| Mistake {
-                problem,
-                sources: Arc::clone(&sources),
-            };
-            LoadError::Mistakes(problems.into_iter().map(mistake).collect())
-        })?;
+        let project: Self = file::load(&folder.join(PROJECT), read::read)?;
         Ok(Self { folder, ..project })
     }
 
@@ -137,7 +119,7 @@ mod tests {
 
     fn project(text: &str) -> Result<Project, LoadError> {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(PROJECT), text).unwrap();
+        std::fs::write(folder.path().join(PROJECT), text).unwrap();
         let mut project = Project::read(folder.path().to_owned())?;
         project.folder = PathBuf::from("..");
         Ok(project)
