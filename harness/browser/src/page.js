@@ -262,6 +262,7 @@ async (action, argument) => {
     html: () => document.documentElement?.outerHTML ?? '',
     userAgent: () => navigator.userAgent,
     shows: ({ text }) => (document.body?.innerText ?? '').includes(text),
+    turn: () => new Promise((done) => setTimeout(done)),
     isLoaded: () => document.readyState === 'complete',
     isParsed: () => document.readyState !== 'loading',
     agentStarted: () => performance.getEntriesByName('edgeproof-agent-started').length > 0,

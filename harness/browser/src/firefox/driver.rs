@@ -176,6 +176,11 @@ impl Driver for Tab {
 
     fn told_of_history(&self) -> Asked<'_, ()> {
         Box::pin(async move {
+            // The page's process asks for the step in a turn of its own, and the browser's makes it when it hears of that.
+            match self.call_action(&self.top(), "turn", Value::Null).await {
+                Ok(_) | Err(PageError::Left { .. }) => {}
+                Err(error) => return Err(error),
+            }
             let tree = json!({ "root": self.context });
             let told = self.connection.command("browsingContext.getTree", tree);
             told.await.map(drop)
