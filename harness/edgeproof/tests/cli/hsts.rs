@@ -28,7 +28,7 @@ fn scenario(engine: &str, port: &str, visits: &[(&str, &str)]) -> String {
     });
     format!(
         "scenario: HSTS\ngiven:\n  zones: {{ shop.example: {{ hosts: {{ shop.example: {{ app: 'http://127.0.0.1:{port}' }} }} }} }}\n  \
-         visitors: {{ ann: {{ engine: {engine} }} }}\nsteps:\n{}",
+         visitors: {{ ann: {{ profile: regular, engine: {engine} }} }}\nsteps:\n{}",
         visits.collect::<String>()
     )
 }
