@@ -1,6 +1,6 @@
 // The viewer of a finished run.
 import type { JSX } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Address, go, link, useAddress } from "./address";
 import { CaseView } from "./case";
 import { type Case, type Run, isBad, isFlaky, place, word } from "./data";
@@ -9,6 +9,9 @@ import { sign } from "./matrix";
 import { isMeant, prepare } from "./search";
 import { time } from "./shown";
 import { Summary } from "./summary";
+
+/** Cases that are listed at once: a list is made anew with every letter of a search. */
+const MOST = 200;
 
 export function Report({ run }: { run: Run }): JSX.Element {
   const address = useAddress();
@@ -112,8 +115,11 @@ interface CasesProps {
 
 /** The cases by folder, those that differ or did not pass before the others. */
 function Cases({ cases, address, differs }: CasesProps): JSX.Element {
+  const [most, setMost] = useState(MOST);
+  const chosen = cases.findIndex(({ name }) => name === address.get("case"));
+  const shown = cases.slice(0, Math.max(most, chosen + 50));
   const groups = new Map<string, Case[]>();
-  for (const one of cases) {
+  for (const one of shown) {
     const title = differs(one) ? "differs" : isBad(one.verdict) ? "did not pass" : place(one).folder;
     groups.set(title, [...(groups.get(title) ?? []), one]);
   }
@@ -146,6 +152,11 @@ function Cases({ cases, address, differs }: CasesProps): JSX.Element {
           </ul>
         </section>
       ))}
+      {shown.length < cases.length && (
+        <button type="button" onClick={() => setMost(cases.length)}>
+          show {cases.length - shown.length} more
+        </button>
+      )}
     </>
   );
 }

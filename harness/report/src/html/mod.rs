@@ -11,7 +11,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::{data::Pictures, policy::Policy};
 
 /// The viewer of `viewer/`.
-pub const VIEWER: &str = include_str!(concat!(env!("OUT_DIR"), "/viewer.js"));
+const VIEWER: &str = include_str!(concat!(env!("OUT_DIR"), "/viewer.js"));
 
 const PAGE_STYLE: &str = include_str!("../../viewer/page.css");
 const VIEWER_STYLE: &str = include_str!("../../viewer/viewer.css");
@@ -24,17 +24,17 @@ pub fn text(results: &Results) -> String {
         div #plain { (plain::of(results, &pictures)) }
         script #data type="text/plain" { (data) }
     };
-    viewer(&content, Policy::of_file()).into_string()
+    viewer(&content, &Policy::of_file()).into_string()
 }
 
 /// The page of the console: the viewer, which asks where it comes from for everything that it shows.
 pub fn console() -> String {
     let content = html! { p #plain .page { "The console needs JavaScript." } };
-    viewer(&content, Policy::of_console()).into_string()
+    viewer(&content, &Policy::of_console()).into_string()
 }
 
 /// The viewer with something for it to read.
-fn viewer(content: &Markup, policy: Policy) -> Markup {
+fn viewer(content: &Markup, policy: &Policy) -> Markup {
     let style = format!("{PAGE_STYLE}{VIEWER_STYLE}");
     document(
         &style,

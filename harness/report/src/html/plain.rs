@@ -50,6 +50,7 @@ fn section(case: &CaseRecord) -> Markup {
                 }
                 _ => {}
             }
+            @for text in failure::printed(&case.apps) { pre { (text) } }
             @for reference in &case.refs { (linked(reference)) " " }
         }
     }

@@ -58,8 +58,8 @@ export async function chromium() {
   }
 }
 
-/** A page of its own, `width` wide, light or dark. What it prints as an error, and what it asks the network for, is kept. */
-async function open(send, listeners, url, { width = 1280, height = 900, dark = false } = {}) {
+/** A page of its own, `width` wide, light or dark, with or without scripts of its own. What it prints as an error, and what it asks the network for, is kept. */
+async function open(send, listeners, url, { width = 1280, height = 900, dark = false, scripts = true } = {}) {
   const { targetId } = await send('Target.createTarget', { url: 'about:blank' })
   const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true })
   const command = (method, params) => send(method, params, sessionId)
@@ -75,6 +75,7 @@ async function open(send, listeners, url, { width = 1280, height = 900, dark = f
   for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await command(`${domain}.enable`)
   await command('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false })
   await command('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }] })
+  if (!scripts) await command('Emulation.setScriptExecutionDisabled', { value: true })
   const page = {
     id: targetId,
     errors,
@@ -87,12 +88,13 @@ async function open(send, listeners, url, { width = 1280, height = 900, dark = f
       return result.value
     },
     /** Waits until an expression is true in the page. */
-    until: (expression) =>
-      page.run(`const end = performance.now() + ${LIMIT}
-        while (!(${expression})) {
-          if (performance.now() > end) throw new Error(${JSON.stringify(`never: ${expression}`)} + document.body.innerText.slice(0, 2000))
-          await new Promise((resolve) => setTimeout(resolve, 10))
-        }`),
+    until: async (expression) => {
+      const end = performance.now() + LIMIT
+      while (!(await page.run(`return !!(${expression})`))) {
+        if (performance.now() > end) throw new Error(`never: ${expression}\n${(await page.text()).slice(0, 2000)}`)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    },
     text: () => page.run('return document.body.innerText'),
     /** Clicks what a selector finds and whose text this is in. */
     click: (selector, text = '') => page.run(`const found = [...document.querySelectorAll(${JSON.stringify(selector)})].find((one) => one.textContent.includes(${JSON.stringify(text)}))

@@ -210,7 +210,7 @@ mod tests {
         "hello",
         5,
         "compress",
-        "not shown: `compress` is not a supported content coding",
+        "not shown: `compress` is not a supported content coding; use gzip, br, deflate or zstd",
         false
     )]
     #[case::coded_and_cut("hello", 9, "gzip", "not shown: too long to be decoded", false)]

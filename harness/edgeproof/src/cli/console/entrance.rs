@@ -98,6 +98,6 @@ mod tests {
             secret: "s3cret".to_owned(),
         };
         let admitted = entrance.admit(&head).map_err(|status| status.as_u16());
-        assert_eq!(admitted.as_deref(), expected.as_ref().map(|path| *path));
+        assert_eq!(admitted.as_deref(), expected.as_ref().copied());
     }
 }

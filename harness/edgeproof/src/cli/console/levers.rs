@@ -18,10 +18,7 @@ pub(super) struct Levers {
 
 impl Levers {
     pub(super) fn new(case: Case) -> Self {
-        let given = case
-            .node
-            .get("given")
-            .map(|given| read::read::<Json>(given));
+        let given = case.node.get("given").map(read::read::<Json>);
         Self {
             given: given.and_then(Result::ok).unwrap_or_default(),
             case: case.without_steps(),
@@ -62,7 +59,7 @@ impl Levers {
             let done = execute::take(rig, clock, step).await;
             said.push(done.map_err(|error| causes::with_causes(&*error))?);
             let node = case.node.at_path(["steps", &index.to_string()]);
-            if let Some(Ok(step)) = node.map(|node| read::read::<Json>(node)) {
+            if let Some(Ok(step)) = node.map(read::read::<Json>) {
                 change(&mut self.given, &step["set"]);
             }
         }
