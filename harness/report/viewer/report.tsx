@@ -161,8 +161,8 @@ function Cases({ cases, address, differs }: CasesProps): JSX.Element {
   );
 }
 
-/** What a case proves, and which combination it is. */
+/** What a case proves, and which combination it is where that does not say so. */
 function titled(one: Case): string {
-  const { labels } = place(one);
+  const labels = place(one).labels.filter((label) => !one.title.includes(label));
   return labels.length === 0 ? one.title : `${one.title} (${labels.join(", ")})`;
 }
