@@ -61,6 +61,14 @@ impl ReportTarget {
         }
     }
 
+    /// Whether it shows more than what came of each case.
+    pub fn has_details(&self) -> bool {
+        let Self::File { format, .. } = self else {
+            return false;
+        };
+        matches!(format, Format::Html | Format::Json)
+    }
+
     /// Writes the report.
     ///
     /// # Errors

@@ -88,9 +88,22 @@ pub fn merge(reports: Vec<(String, Results)>) -> Result<Merged, MergeError> {
 }
 
 fn joined(reports: Vec<(String, Results)>) -> Result<Results, MergeError> {
-    let selection = reports
-        .first()
-        .and_then(|(_, results)| results.selection.clone());
+    let (selection, worker, about) = match reports.first() {
+        Some((_, first)) => (
+            first.selection.clone(),
+            first.worker.clone(),
+            first.about.clone(),
+        ),
+        None => (None, None, None),
+    };
+    let others = reports.iter().map(|(name, results)| {
+        let other = results.against.as_deref()?;
+        Some((name.clone(), other.clone()))
+    });
+    let against = match others.collect::<Option<Vec<_>>>() {
+        Some(others) if !others.is_empty() => Some(Box::new(joined(others)?)),
+        _ => None,
+    };
     let mut took_ms = 0;
     let mut cases: BTreeMap<String, (String, CaseRecord)> = BTreeMap::new();
     for (name, results) in reports {
@@ -109,6 +122,9 @@ fn joined(reports: Vec<(String, Results)>) -> Result<Results, MergeError> {
     let cases = cases.into_values().map(|(_, case)| case).collect();
     Ok(Results {
         selection,
+        worker,
+        about,
+        against,
         ..Results::new(cases, took_ms)
     })
 }
@@ -159,6 +175,25 @@ mod tests {
         assert_eq!(merged.results.summary.took_ms, 9);
         assert_eq!(merged.results.summary.passed, 3);
         assert!(merged.missing.is_empty() && merged.results.shard.is_none());
+    }
+
+    #[test]
+    fn what_came_of_another_worker_is_joined_as_well() {
+        let shard = |shard: &str, name: &str| Results {
+            worker: Some("first".to_owned()),
+            against: Some(Box::new(Results {
+                worker: Some("second".to_owned()),
+                ..report("", &[name], 1)
+            })),
+            ..report(shard, &[name], 1)
+        };
+        let merged = merge(named(vec![shard("1/2", "a"), shard("2/2", "b")])).unwrap();
+        let against = merged.results.against.unwrap();
+        assert_eq!(merged.results.worker.as_deref(), Some("first"));
+        assert_eq!(against.worker.as_deref(), Some("second"));
+        assert_eq!(against.cases.len(), 2);
+        let alone = merge(named(vec![shard("1/2", "a"), report("2/2", &["b"], 1)])).unwrap();
+        assert_eq!(alone.results.against, None);
     }
 
     #[test]

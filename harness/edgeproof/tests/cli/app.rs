@@ -238,7 +238,7 @@ fn a_failure_shows_what_the_app_printed_meanwhile() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("printed:\n    1\n"), "{text}");
     for (report, told) in [
-        ("a.html", " printed</h3>"),
+        ("a.html", " printed:"),
         ("a.json", "\"printed\""),
         ("a.xml", "printed:"),
     ] {
