@@ -1,7 +1,7 @@
 //! A page in Chromium.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,7 @@ use crate::{
     calls::{Activity, BrowserCall, CallOutcome},
     connection::{Connection, Listener},
     driver::Driver as _,
-    page::{Dialogs, OpenDialog, Page, PageError, first_document},
+    page::{Dialogs, OpenDialog, Page, PageError, first_document, recorder_script},
     profile::Profile,
 };
 
@@ -31,6 +31,10 @@ const SETTLING: &str = "net::ERR_CERT_VERIFIER_CHANGED";
 /// What the browser says of a navigation that gave way to another one, or led to no page. The answer to the command that
 /// began the navigation says so too, and of which one it is.
 const ABORTED: &str = "net::ERR_ABORTED";
+
+/// The name of the world that `recorder.js` runs in, and of the function by which it tells.
+const RECORDER: &str = "edgeproof-recorder";
+pub(super) const BINDING: &str = "edgeproofTell";
 
 /// A page and the windows that it opened.
 pub(super) struct Tab {
@@ -47,7 +51,32 @@ pub(super) struct Tab {
     /// The dialogs that the page and its windows open.
     pub(super) dialogs: Dialogs,
     /// What runs first in every document, of its windows too.
-    pub(super) first: Arc<OnceLock<PageDomain::AddScriptToEvaluateOnNewDocument>>,
+    pub(super) first: Arc<Mutex<First>>,
+}
+
+/// What runs first in every document.
+#[derive(Clone, Default)]
+pub(super) struct First {
+    scripts: Vec<PageDomain::AddScriptToEvaluateOnNewDocument>,
+    /// What `recorder.js` tells by.
+    bindings: Vec<Runtime::AddBinding>,
+}
+
+impl First {
+    /// Has it run in the documents of a session.
+    pub(super) async fn add_to(
+        self,
+        connection: &Connection,
+        session: &str,
+    ) -> Result<(), PageError> {
+        for binding in self.bindings {
+            connection.ask(Some(session), binding).await?;
+        }
+        for script in self.scripts {
+            connection.ask(Some(session), script).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Opens a blank page, in a fresh off-the-record context where the profile is one.
@@ -233,14 +262,34 @@ impl Tab {
 
     /// From now on this script runs first in every document, of windows that the page opens too.
     pub(super) async fn add_first(&self, source: String) -> Result<(), PageError> {
-        let script = PageDomain::AddScriptToEvaluateOnNewDocument {
-            source,
-            world_name: None,
-            include_command_line_api: None,
-            run_immediately: None,
+        let first = First {
+            scripts: vec![script(source, None)],
+            ..First::default()
         };
-        self.ask(self.first.get_or_init(|| script).clone()).await?;
-        Ok(())
+        self.run_too(first).await
+    }
+
+    /// From now on what the visitor does is told.
+    pub(super) async fn add_recorder(&self) -> Result<(), PageError> {
+        let source = format!("({})({BINDING})", recorder_script!());
+        let first = First {
+            scripts: vec![script(source, Some(RECORDER))],
+            bindings: vec![Runtime::AddBinding {
+                name: BINDING.to_owned(),
+                execution_context_id: None,
+                execution_context_name: Some(RECORDER.to_owned()),
+            }],
+        };
+        self.run_too(first).await
+    }
+
+    async fn run_too(&self, more: First) -> Result<(), PageError> {
+        {
+            let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+            first.scripts.extend(more.scripts.clone());
+            first.bindings.extend(more.bindings.clone());
+        }
+        more.add_to(&self.connection, &self.session).await
     }
 
     /// Forgets all cookies.
@@ -280,6 +329,18 @@ impl Tab {
     }
 }
 
+fn script(
+    source: String,
+    world: Option<&str>,
+) -> PageDomain::AddScriptToEvaluateOnNewDocument {
+    PageDomain::AddScriptToEvaluateOnNewDocument {
+        source,
+        world_name: world.map(str::to_owned),
+        include_command_line_api: None,
+        run_immediately: None,
+    }
+}
+
 /// Answers the dialogs that open.
 fn answer(connection: &Connection, mut to_answer: mpsc::UnboundedReceiver<OpenDialog>) {
     let connection = connection.clone();
@@ -308,6 +369,11 @@ pub(super) fn listener(
         if event == "Page.javascriptDialogOpening" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(&session, text("type"), text("message"));
+        }
+        if event == "Runtime.bindingCalled" && parameters["name"] == BINDING {
+            let window = (source == Source::Window).then_some(session.as_str());
+            let what = parameters["payload"].as_str().unwrap_or_default();
+            activity.record(|record| record.hear(window, what));
         }
         activity.record(|record| events::observe(record, source, event, parameters));
     })

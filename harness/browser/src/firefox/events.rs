@@ -106,6 +106,11 @@ impl Visit {
         match event.split_once('.').unwrap_or_default() {
             ("network", event) => self.network(record, event, context, parameters),
             ("log", _) => self.printed(record, context, parameters),
+            ("script", "message") => {
+                let is_window = self.windows.iter().any(|window| window == context);
+                let what = parameters["data"]["value"].as_str().unwrap_or_default();
+                record.hear(is_window.then_some(context), what);
+            }
             (_, event) => self.navigated(record, event, context, parameters),
         }
     }

@@ -101,7 +101,7 @@ pub(super) struct Options {
     /// The time limit of scenarios that have no `timeout:`, such as `90s`.
     #[arg(long, value_name = "TIME")]
     timeout: Option<Time>,
-    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, or `github` for annotations and a summary. Can be
+    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, har=FILE, or `github` for annotations and a summary. Can be
     /// given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     reports: Vec<ReportTarget>,
