@@ -134,6 +134,8 @@
     if (isField && isShort(labelOf(element))) yield `label=${labelOf(element)}`
     const role = roleOf(element)
     if (role && !isField && isShort(nameOf(element))) yield `role=${role}[name=${JSON.stringify(nameOf(element))}]`
+    const action = element.matches('form') ? element.getAttribute('action') : null
+    if (isShort(action)) yield `form[action=${quoted(action)}]`
     const placeholder = element.getAttribute('placeholder')
     if (isShort(placeholder)) yield `${tag}[placeholder=${quoted(placeholder)}]`
     if (!isField && isShort(words(element.textContent))) yield `text=${words(element.textContent)}`

@@ -32,7 +32,7 @@ impl Deeds {
 
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        let nothing = |deed: &Deed| matches!(deed.did, Did::Document { .. });
+        let nothing = |deed: &Deed| matches!(deed.did, Did::Document { .. } | Did::Dialog { .. });
         self.0.iter().all(nothing)
     }
 }

@@ -110,7 +110,10 @@ pub(crate) fn steps(session: &Session, hidden: &mut Hidden, files: &mut Files) -
         files,
         steps: Vec::new(),
         url: String::new(),
+        shown: None,
+        document: 0,
         waited_for_agent: false,
+        has_led_somewhere: false,
         rays: BTreeSet::new(),
         may_merge: false,
     };
@@ -134,7 +137,10 @@ fn is_told_only(item: &Item<'_>) -> bool {
     let Item::Deed(deed) = item else {
         return false;
     };
-    matches!(deed.did, Did::Document { .. } | Did::Content { .. })
+    matches!(
+        deed.did,
+        Did::Document { .. } | Did::Content { .. } | Did::Dialog { .. }
+    )
 }
 
 /// What is in the files that were chosen, by field and name.
@@ -158,7 +164,13 @@ struct Writer<'a> {
     steps: Vec<Node>,
     /// Where the page is by now, as far as the steps know.
     url: String,
+    /// The last document that began.
+    shown: Option<String>,
+    /// Where the steps in the present document begin.
+    document: usize,
     waited_for_agent: bool,
+    /// Whether a document has begun since the last step.
+    has_led_somewhere: bool,
     /// The calls of which something is expected.
     rays: BTreeSet<String>,
     /// Whether the last step fills fields, and nothing came of it.
@@ -173,16 +185,31 @@ impl Writer<'_> {
                 Did::Document { document } if deed.place.window.is_none() => {
                     self.waited_for_agent = false;
                     // A page led here, or a visit that was seen already.
-                    let is_by_hand = matches!(document.as_str(), "reload" | "back_forward");
-                    if is_by_hand && self.was_left_by_hand(&deed.url) {
+                    let may_be_by_hand = matches!(document.as_str(), "reload" | "back_forward");
+                    let is_by_hand = may_be_by_hand && self.was_left_by_hand(&deed.url);
+                    self.has_led_somewhere = true;
+                    self.shown = Some(deed.url.clone());
+                    if is_by_hand {
                         let visit = self.hidden.text(&deed.url);
                         self.push("visit", Node::Text(visit), &Place::default());
                         self.url = bare(&deed.url);
+                        self.document = self.steps.len();
                     }
                 }
+                Did::Dialog { dialog } => self.dialog(dialog),
                 Did::Document { .. } | Did::Content { .. } => {}
                 _ => self.deed(deed, start, end),
             },
+        }
+    }
+
+    /// The last step opened a dialog that has several answers.
+    fn dialog(&mut self, kind: &str) {
+        if matches!(kind, "confirm" | "prompt")
+            && let Some(Node::Map(step)) = self.steps.last_mut()
+            && !step.iter().any(|(key, _)| key == "dialog")
+        {
+            step.push(("dialog".to_owned(), Node::text("accept")));
         }
     }
 
@@ -192,7 +219,9 @@ impl Writer<'_> {
             return true;
         };
         let leads = ["click", "press", "submit", "select", "check", "upload"];
-        let leads = last.iter().any(|(key, _)| leads.contains(&key.as_str()));
+        // What leads to a page by a script leads to one only.
+        let leads = !self.has_led_somewhere
+            && last.iter().any(|(key, _)| leads.contains(&key.as_str()));
         let is_there = last.iter().any(|(key, _)| key == "visit") && self.url == bare(url);
         !leads && !is_there
     }
@@ -203,12 +232,17 @@ impl Writer<'_> {
         let chain = (index..self.session.calls.len())
             .filter(|other| self.session.calls[*other].id == call.id);
         let last = chain.last().unwrap_or(index);
+        // Where the page was led to before has been reached.
+        if let Some(shown) = self.shown.take() {
+            self.is_at(&shown);
+        }
         let url = self.hidden.text(&call.url);
         self.push("visit", Node::Text(url), &Place::default());
         self.expect(last, false);
         self.url = bare(&self.session.calls[last].url);
         self.waited_for_agent = false;
         let more: Vec<usize> = (last + 1..end).filter(|index| self.has_signals(*index)).collect();
+        self.document = self.steps.len();
         self.wait_for_calls(last, &more);
     }
 
@@ -218,7 +252,8 @@ impl Writer<'_> {
             if deed.agent && !self.waited_for_agent {
                 self.waited_for_agent = true;
                 let agent = Node::map([("for", Node::text("agent"))]);
-                self.push("wait", agent, &deed.place);
+                let wait = self.step("wait", agent, &deed.place);
+                self.steps.insert(self.document, wait);
             }
         }
         let counted: Vec<usize> = (start..end).filter(|index| self.counts(*index)).collect();
@@ -290,7 +325,7 @@ impl Writer<'_> {
                 };
                 ("upload", of(upload, chosen))
             }
-            Did::Document { .. } | Did::Content { .. } => return None,
+            Did::Document { .. } | Did::Content { .. } | Did::Dialog { .. } => return None,
         })
     }
 
@@ -328,9 +363,17 @@ impl Writer<'_> {
         }
         let at = Node::map([("url", Node::Text(self.hidden.text(&at)))]);
         self.push("wait", Node::map([("for", at)]), &Place::default());
+        self.document = self.steps.len();
     }
 
     fn push(&mut self, key: &str, value: Node, place: &Place) {
+        let step = self.step(key, value, place);
+        self.steps.push(step);
+        self.has_led_somewhere = false;
+        self.may_merge = false;
+    }
+
+    fn step(&self, key: &str, value: Node, place: &Place) -> Node {
         let mut step = vec![(key.to_owned(), value)];
         let visitor = self.session.visitor.as_ref();
         step.extend(visitor.map(|visitor| ("as".to_owned(), Node::text(visitor))));
@@ -343,8 +386,7 @@ impl Writer<'_> {
             1 => step.push(("frame".to_owned(), frames.swap_remove(0))),
             _ => step.push(("frame".to_owned(), Node::List(frames))),
         }
-        self.steps.push(Node::Map(step));
-        self.may_merge = false;
+        Node::Map(step)
     }
 
     /// What came of the last step.

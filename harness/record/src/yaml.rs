@@ -78,7 +78,7 @@ impl Node {
     /// A file of this mapping.
     pub(crate) fn document(&self) -> String {
         let mut text = String::new();
-        self.block(0, 2, &mut text);
+        self.block(0, 0, &mut text);
         text
     }
 
@@ -94,6 +94,9 @@ impl Node {
                     }
                     // Writing to a text cannot fail.
                     let _ = write!(text, "{}:", scalar(key));
+                    // What a file is about is never on one line.
+                    let is_main = indent == 0 && ["given", "steps"].contains(&key.as_str());
+                    let open = if is_main { 2 } else { open };
                     node.behind_key(indent, key.len(), open, text);
                 }
             }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::future::try_join_all;
 use headless_chrome::protocol::cdp::{Network, Page as PageDomain, Runtime, Target, types::Method};
 use http::HeaderMap;
 use serde::Serialize;
@@ -20,7 +21,7 @@ use crate::{
     calls::{Activity, BrowserCall, CallOutcome},
     connection::{Connection, Listener},
     driver::Driver as _,
-    page::{Dialogs, OpenDialog, Page, PageError, first_document, recorder_script},
+    page::{Dialogs, OpenDialog, Page, PageError, Told, first_document, recorder_script},
     profile::Profile,
 };
 
@@ -63,18 +64,18 @@ pub(super) struct First {
 }
 
 impl First {
-    /// Has it run in the documents of a session.
+    /// Has it run in the documents of a session. All is sent at once: a window that is held responds only when it runs.
     pub(super) async fn add_to(
         self,
         connection: &Connection,
         session: &str,
     ) -> Result<(), PageError> {
-        for binding in self.bindings {
-            connection.ask(Some(session), binding).await?;
-        }
-        for script in self.scripts {
-            connection.ask(Some(session), script).await?;
-        }
+        let bindings = self.bindings.into_iter();
+        let scripts = self.scripts.into_iter();
+        tokio::try_join!(
+            try_join_all(bindings.map(|binding| connection.ask(Some(session), binding))),
+            try_join_all(scripts.map(|script| connection.ask(Some(session), script))),
+        )?;
         Ok(())
     }
 }
@@ -369,6 +370,8 @@ pub(super) fn listener(
         if event == "Page.javascriptDialogOpening" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(&session, text("type"), text("message"));
+            let what = Told::dialog(&parameters["type"]);
+            activity.record(|record| record.hear(None, &what));
         }
         if event == "Runtime.bindingCalled" && parameters["name"] == BINDING {
             let window = (source == Source::Window).then_some(session.as_str());

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Page, PageError};
+use super::{DialogAnswer, Page, PageError};
 use crate::{driver::Document, input::Place};
 
 /// How often a browser is asked whether the page is still there. It tells of a page that a person closed, and of itself
@@ -94,6 +94,11 @@ pub enum Did {
         /// The form.
         submit: String,
     },
+    /// The page asked for something in a dialog, which was accepted.
+    Dialog {
+        /// `confirm` or `prompt`; also `alert` and `beforeunload`, which have one answer.
+        dialog: String,
+    },
     /// A document begins; nobody did anything.
     Document {
         /// How it was reached, as the Navigation Timing specification names it: `navigate`, `reload`, `back_forward`.
@@ -108,6 +113,13 @@ pub(crate) struct Told {
     /// The engine's name for the window; the page itself where it is absent.
     pub(crate) window: Option<String>,
     pub(crate) what: String,
+}
+
+impl Told {
+    /// What is said of a dialog that opens.
+    pub(crate) fn dialog(kind: &Value) -> String {
+        json!({ "dialog": kind, "url": "", "frames": [], "agent": false }).to_string()
+    }
 }
 
 /// The same, read.
@@ -127,7 +139,7 @@ pub struct Deeds<'a> {
 }
 
 impl Page {
-    /// Listens to what the visitor does, in every document that is loaded from now on.
+    /// Listens to what the visitor does, in every document that is loaded from now on. Dialogs are accepted from now on.
     ///
     /// # Errors
     /// When the browser does not answer.
@@ -135,6 +147,7 @@ impl Page {
         let (listener, told) = unbounded_channel();
         self.activity
             .record(|record| record.listener = Some(listener));
+        self.answer_dialogs(Some(DialogAnswer::Accept));
         self.driver.record().await?;
         Ok(Deeds { page: self, told })
     }

@@ -119,14 +119,17 @@ pub(super) async fn record(options: &Options) -> Result<u8, CliError> {
         .allowing_missing_bindings(options.reading.allows_missing_bindings());
     let mut interrupt = Interrupt::listen()?;
     let given = case.scenario.given.clone();
-    let recorded = tokio::select! {
-        recorded = async {
-            let rig = Rig::start(&environment, given).await?;
-            let session = watch(&rig, &visitor, &page).await;
-            rig.stop().await;
-            session
-        } => recorded,
+    let started = tokio::select! {
+        started = Rig::start(&environment, given) => started.map_err(CliError::from),
         () = interrupt.pressed() => Err(CliError::Interrupted),
+    };
+    let recorded = match started {
+        Ok(rig) => {
+            let recorded = watch(&rig, &visitor, &page, &mut interrupt).await;
+            rig.stop().await;
+            recorded
+        }
+        Err(error) => Err(error),
     };
     apps.end().await;
     let title = format!("Recorded at {page} on {}", Timestamp::now().strftime("%F"));
@@ -216,8 +219,12 @@ fn first_page(options: &Options, case: &Case) -> Result<String, CliError> {
 }
 
 /// Lets the person or program act until the page is closed, or Ctrl-C is pressed.
-async fn watch(rig: &Rig, visitor: &str, url: &str) -> Result<Session, CliError> {
-    let mut interrupt = Interrupt::listen()?;
+async fn watch(
+    rig: &Rig,
+    visitor: &str,
+    url: &str,
+    interrupt: &mut Interrupt,
+) -> Result<Session, CliError> {
     let visit = rig.browser(visitor).await?;
     let mut told = visit.record().await.map_err(browser)?;
     let mut deeds = Deeds::default();

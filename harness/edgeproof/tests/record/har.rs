@@ -172,3 +172,55 @@ fn refused(folder: &std::path::Path, expected: &str) {
     assert!(said.contains(expected) && !said.contains("hunter"), "{said}");
     assert!(!folder.join("a.yaml").exists());
 }
+
+/// Says what is not as the format wants it.
+const VALIDATE: &str = r#"
+const validate = require("har-validator");
+validate.har(JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")))
+  .catch((error) => { console.error(error.errors); process.exit(1); });
+"#;
+
+/// A browser without a network that is given the responses of a report.
+const REPLAY: &str = r#"
+const { chromium } = require("playwright-core");
+const [executablePath, file] = process.argv.slice(1);
+(async () => {
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND"] });
+  const page = await browser.newPage();
+  await page.routeFromHAR(file, { notFound: "abort" });
+  const response = await page.goto("https://shop.example/signup");
+  const title = await page.title();
+  const called = await page.evaluate(`fetch("/api/create-account", { method: "POST", body: "{}" }).then(async (response) => response.status + " " + await response.text())`);
+  console.log(JSON.stringify([response.status(), title, called]));
+  await browser.close();
+})().catch((error) => { console.error(error); process.exit(1); });
+"#;
+
+#[test]
+fn a_report_is_valid_and_playwright_replays_it() {
+    let (folder, _) = super::shop(true);
+    let text = fs::read_to_string(folder.path().join("shop.yaml")).unwrap();
+    let text = text.replace("profile: regular", "profile: http")
+        + "steps:\n  - request: GET https://shop.example/signup?token=t-1234567\n  - request: GET https://shop.example/signup\n"
+        + "  - request:\n      method: POST\n      url: https://shop.example/api/create-account\n      headers: { origin: https://shop.example }\n      body: \"{}\"\n"
+        + "      signals: { page: https://shop.example/signup }\n    expect: { status: 451 }\n"
+        + "  - raw: { to: http://shop.example, send: \"nonsense\\r\\n\\r\\n\" }\n";
+    fs::write(folder.path().join("replay.yaml"), text).unwrap();
+    let (code, said) = run(folder.path(), &["replay.yaml", "--report", "har=out/run.har"], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let file = folder.path().join("out/run.har").display().to_string();
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("t-1234567"), "{text}");
+    let har: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let hops = har["log"]["entries"][2]["_edgeproof"]["hops"].as_array().unwrap();
+    let parties: Vec<_> = hops.iter().map(|hop| format!("{} → {}", hop["from"], hop["to"]).replace('"', "")).collect();
+    assert_eq!(parties, ["visitor → edge", "edge → worker", "worker → Fingerprint"]);
+    assert!(hops[2]["decision"].as_str().unwrap().contains("`vpn`"), "{hops:?}");
+
+    let valid = node(VALIDATE, &[&file]);
+    assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+    let chromium = tools::find(tools::Tool::Chromium).unwrap();
+    let replayed = node(REPLAY, &[&chromium.display().to_string(), &file]);
+    let shown = String::from_utf8_lossy(&replayed.stdout);
+    assert_eq!(shown.trim(), r#"[200,"Sign up · Fernweh Plants","451 "]"#, "{replayed:?}");
+}
