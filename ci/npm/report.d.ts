@@ -8,9 +8,25 @@ export interface Report {
   shard?: string;
   /** Which scenarios were asked for, in the words of the command line. */
   selection?: string;
+  /** The worker under test, as the command line or the project names it. */
+  worker?: string;
+  /** When, where and how it was run. */
+  about?: About;
+  /** What came of the same cases with the worker of `--against`. */
+  against?: Report;
   summary: Summary;
   /** In the order of the plan. */
   cases: Case[];
+}
+
+export interface About {
+  /** RFC 3339. */
+  started: string;
+  command: string;
+  /** Operating system, processor and cores. */
+  machine: string;
+  /** Of the runtime and the browsers, by name. */
+  versions: { [name: string]: string };
 }
 
 export interface Summary {
@@ -47,6 +63,31 @@ export interface Case {
   apps: App[];
   /** What each browser showed when the case failed. */
   screenshots: Screenshot[];
+  /** The workers of its deployments; `under test` is the one that was asked for. */
+  workers: string[];
+  /** As far as they were taken. */
+  steps: Step[];
+  /** The identification events, in order. */
+  events: { ray: string | null; event: { [name: string]: unknown } }[];
+  /** The attacks that the filtering node found. */
+  attacks: { [name: string]: unknown }[];
+  /** The text of its file, where it did not pass. */
+  source: string | null;
+}
+
+export interface Step {
+  /** Such as `click #create`. */
+  title: string;
+  visitor: string | null;
+  place: { file: string; line: number; column: number } | null;
+  /** Microseconds since the rig started. */
+  started_us: number;
+  took_us: number;
+  held: boolean;
+  /** What the page printed meanwhile. */
+  console: string[];
+  /** JPEG in Base64. */
+  picture: string | null;
 }
 
 export type Verdict =
@@ -118,7 +159,18 @@ export interface Hop {
   request_bytes: number;
   response_headers: [name: string, value: string][];
   response_bytes: number;
+  /** Where it was kept. */
+  request_body: Body | null;
+  response_body: Body | null;
+  /** What the worker wrote to its console here, where no other hop can have led to it. */
+  log: string[];
 }
+
+/** A body without its content codings, as far as it may be shown. */
+export type Body = ({ text: string } | { base64: string } | { not_shown: string }) & {
+  /** Whether this is only its beginning. */
+  cut?: boolean;
+};
 
 export interface App {
   command: string;

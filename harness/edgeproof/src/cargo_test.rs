@@ -26,7 +26,13 @@ use std::{
 use edgeproof_browser::Engine;
 use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_rig::Environment;
-use edgeproof_run::{execute::execute, expected::Expected, failure_text, record::Verdict, runner};
+use edgeproof_run::{
+    execute::{Details, execute},
+    expected::Expected,
+    failure_text,
+    record::Verdict,
+    runner,
+};
 use edgeproof_scenario::load::{self, Case};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -140,7 +146,16 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            async move { execute(&case, &environment, runner::DEFAULT_LIMIT, None).await }
+            async move {
+                execute(
+                    &case,
+                    &environment,
+                    runner::DEFAULT_LIMIT,
+                    None,
+                    Details::None,
+                )
+                .await
+            }
         },
     ));
     let record = shared.expected.judge(record, &engines);

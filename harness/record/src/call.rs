@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use edgeproof_fingerprint as fingerprint;
-use edgeproof_ground::trace::{Exchange, Party};
+use edgeproof_ground::trace::{Counted, Exchange, Party};
 use edgeproof_origin::RecordedRequest;
 use edgeproof_rig::Rig;
 
@@ -63,7 +63,8 @@ impl Call {
     }
 }
 
-/// The calls of visitors that a rig has recorded and `picked` accepts, in the order they came.
+/// The calls of visitors that a rig has recorded and `picked` accepts, in the order they came. Their bodies are those that the
+/// trace keeps, where it was told to, and else what the origin or the filtering node saw.
 pub fn of_rig(rig: &Rig, picked: impl Fn(&Exchange) -> bool) -> Vec<Call> {
     let seen = Seen::of(rig);
     let visits = seen.exchanges.iter();
@@ -91,6 +92,7 @@ impl Seen {
 
     fn call(&self, visit: &Exchange) -> Call {
         let headers = visit.request.headers.iter();
+        let kept = visit.body(Counted::Request);
         let ray = visit.ray.as_deref().unwrap_or_default();
         Call {
             method: visit.request.method.to_string(),
@@ -101,7 +103,10 @@ impl Seen {
                     (name.to_string(), value)
                 })
                 .collect(),
-            body: self.body(ray, visit.request.body_bytes),
+            body: match kept.len() as u64 == visit.request.body_bytes && !kept.is_empty() {
+                true => Body::Known(Bytes::from(kept)),
+                false => self.body(ray, visit.request.body_bytes),
+            },
             status: visit.response.as_ref().map(|response| response.status.as_u16()),
             behind: Some(self.behind(ray)),
         }

@@ -23,6 +23,11 @@ pub(super) fn results() -> Results {
         log: Vec::new(),
         apps: Vec::new(),
         screenshots: Vec::new(),
+        workers: vec!["under test".to_owned()],
+        steps: Vec::new(),
+        events: Vec::new(),
+        attacks: Vec::new(),
+        source: None,
     };
     let mut failed = case(
         "flow::blocked",
@@ -152,6 +157,9 @@ fn journey() -> Vec<HopRecord> {
             request_bytes: 42,
             response_headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             response_bytes: 17,
+            request_body: None,
+            response_body: None,
+            log: Vec::new(),
         };
     vec![
         hop(

@@ -5,7 +5,7 @@
 //! the edge, with what was decided there and why.
 
 use edgeproof_run::{
-    record::{CaseRecord, HopRecord},
+    record::{BodyContent, CaseRecord, HopRecord},
     results::Results,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -96,7 +96,7 @@ fn request(hop: &HopRecord) -> Json {
         "headersSize": -1,
         "bodySize": hop.request_bytes,
     });
-    if let Some(Body { text, encoding: None }) = body(hop, "request_body") {
+    if let Some(BodyContent::Text(text)) = hop.request_body.as_ref().map(|body| &body.content) {
         request["postData"] =
             json!({ "mimeType": content_type(&hop.request_headers), "text": text });
     }
@@ -109,13 +109,18 @@ fn response(hop: &HopRecord) -> Json {
         "size": hop.response_bytes,
         "mimeType": content_type(&hop.response_headers),
     });
-    if let Some(Body { text, encoding }) = body(hop, "response_body") {
-        // Without its content codings, as the format wants it.
-        content["size"] = json!(text.len());
-        content["text"] = text.into();
-        if let Some(encoding) = encoding {
-            content["encoding"] = encoding.into();
+    // Without its content codings, as the format wants it.
+    match hop.response_body.as_ref().map(|body| &body.content) {
+        Some(BodyContent::Text(text)) => {
+            content["size"] = text.len().into();
+            content["text"] = text.as_str().into();
         }
+        Some(BodyContent::Base64(bytes)) => {
+            content["text"] = bytes.as_str().into();
+            content["encoding"] = "base64".into();
+        }
+        Some(BodyContent::NotShown(why)) => content["comment"] = why.as_str().into(),
+        None => {}
     }
     let status = hop.status.unwrap_or(0);
     let reason = http::StatusCode::from_u16(status).ok();
@@ -130,26 +135,6 @@ fn response(hop: &HopRecord) -> Json {
         "redirectURL": header(&hop.response_headers, "location").unwrap_or_default(),
         "headersSize": -1,
         "bodySize": hop.response_bytes,
-    })
-}
-
-/// A body that was kept.
-struct Body {
-    text: String,
-    /// `base64`, where it is no text.
-    encoding: Option<&'static str>,
-}
-
-fn body(hop: &HopRecord, side: &str) -> Option<Body> {
-    let hop = serde_json::to_value(hop).ok()?;
-    let body = hop.get(side)?;
-    let text = |key: &str| body.get(key)?.as_str().map(str::to_owned);
-    let plain = text("text").map(|text| Body { text, encoding: None });
-    plain.or_else(|| {
-        Some(Body {
-            text: text("base64")?,
-            encoding: Some("base64"),
-        })
     })
 }
 

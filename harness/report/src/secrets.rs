@@ -15,7 +15,7 @@ use edgeproof_scenario::load::load_text;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use proptest::prelude::*;
 
-use super::{html, json, junit, tap, terminal::Terminal};
+use super::{html, json, junit, tap, terminal::Terminal, tests::unpacked};
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs
@@ -152,7 +152,7 @@ proptest! {
             terminal(&record),
             json::text(&results).unwrap(),
             junit::text(&results).unwrap(),
-            html::text(&results),
+            unpacked(&html::text(&results)),
             tap::text(&results),
         ];
         for report in &reports {

@@ -64,6 +64,22 @@ impl ReportTarget {
         }
     }
 
+    /// Whether it shows more than what came of each case.
+    pub fn has_details(&self) -> bool {
+        let Self::File { format, .. } = self else {
+            return false;
+        };
+        matches!(format, Format::Html | Format::Json | Format::Har)
+    }
+
+    /// Whether what was sent and received is to be had from it again: then it shows that of every case.
+    pub fn replays(&self) -> bool {
+        let Self::File { format, .. } = self else {
+            return false;
+        };
+        *format == Format::Har
+    }
+
     /// Writes the report.
     ///
     /// # Errors
@@ -88,8 +104,11 @@ impl Format {
     }
 }
 
-/// When a run began that has just ended.
+/// When a run began; where it does not say, it has just ended.
 fn began(results: &Results) -> Timestamp {
+    if let Some(about) = &results.about {
+        return about.started;
+    }
     let now = Timestamp::now();
     let took = SignedDuration::try_from(results.summary.took());
     took.ok().and_then(|took| now.checked_sub(took).ok()).unwrap_or(now)

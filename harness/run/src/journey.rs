@@ -92,6 +92,9 @@ fn record(exchange: &Exchange, redactor: &Redactor) -> HopRecord {
             .map(|response| redact::headers(redactor, &response.headers))
             .unwrap_or_default(),
         response_bytes: response.as_ref().map_or(0, |response| response.body_bytes),
+        request_body: None,
+        response_body: None,
+        log: Vec::new(),
     }
 }
 

@@ -4,11 +4,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use edgeproof_document::source::Excerpt;
+use edgeproof_document::source::{Excerpt, Place};
 use edgeproof_ground::visible::{in_one_line, visible};
 use edgeproof_origin::launch::Printed;
 use edgeproof_scenario::load::Case;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 /// What came of one case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,51 @@ pub struct CaseRecord {
     /// What each browser showed when the case failed.
     #[serde(default)]
     pub screenshots: Vec<Screenshot>,
+    /// The workers of its deployments, by their paths; `under test` is the one that was asked for.
+    #[serde(default)]
+    pub workers: Vec<String>,
+    /// Its steps, as far as they were taken.
+    #[serde(default)]
+    pub steps: Vec<StepRecord>,
+    /// The identification events, in order.
+    #[serde(default)]
+    pub events: Vec<EventRecord>,
+    /// The attacks that the filtering node found.
+    #[serde(default)]
+    pub attacks: Vec<Json>,
+    /// The text of its file, where it did not pass.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+/// A step that was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// What it does, in one line: `click #create`.
+    pub title: String,
+    /// Who took it.
+    pub visitor: Option<String>,
+    /// Where it stands.
+    pub place: Option<Place>,
+    /// When it began, in microseconds since the rig started: what was requested since then is its doing.
+    pub started_us: u64,
+    /// How long it took, with everything that it waited for, in microseconds.
+    pub took_us: u64,
+    /// Whether everything held that was expected of it.
+    pub held: bool,
+    /// What the page printed meanwhile.
+    pub console: Vec<String>,
+    /// What the page showed then: JPEG, in Base64.
+    pub picture: Option<String>,
+}
+
+/// An identification event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// The visitor's request that it identified.
+    pub ray: Option<String>,
+    /// The event as the Server API has it.
+    pub event: Json,
 }
 
 /// An app that was started, and what it printed.
@@ -152,6 +198,38 @@ pub struct HopRecord {
     pub response_headers: Vec<(String, String)>,
     /// Bytes of the response's body.
     pub response_bytes: u64,
+    /// The request's body, where it was kept.
+    #[serde(default)]
+    pub request_body: Option<BodyRecord>,
+    /// The response's body, where it was kept.
+    #[serde(default)]
+    pub response_body: Option<BodyRecord>,
+    /// What the worker wrote to its console here, where no other hop can have led to it.
+    #[serde(default)]
+    pub log: Vec<String>,
+}
+
+/// A body without its content codings, as far as it may be shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BodyRecord {
+    /// What there is to show.
+    #[serde(flatten)]
+    pub content: BodyContent,
+    /// Whether that is only its beginning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// What of a body may be shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyContent {
+    /// A text.
+    Text(String),
+    /// Bytes that are no text.
+    Base64(String),
+    /// Nothing, and why.
+    NotShown(String),
 }
 
 impl Failure {
@@ -196,7 +274,17 @@ impl CaseRecord {
             log: Vec::new(),
             apps: Vec::new(),
             screenshots: Vec::new(),
+            workers: workers(case),
+            steps: Vec::new(),
+            events: Vec::new(),
+            attacks: Vec::new(),
+            source: None,
         }
+    }
+
+    /// Whether somebody has to look at it.
+    pub fn did_not_pass(&self) -> bool {
+        matches!(self.verdict, Verdict::Failed(_) | Verdict::Error(_))
     }
 
     /// How long it took.
@@ -217,6 +305,17 @@ impl CaseRecord {
             app.printed
                 .iter_mut()
                 .for_each(|line| change(&mut line.text));
+        }
+        self.source.iter_mut().for_each(&mut *change);
+        for step in &mut self.steps {
+            change(&mut step.title);
+            step.console.iter_mut().for_each(&mut *change);
+        }
+        let events = self.events.iter_mut().map(|event| &mut event.event);
+        for told in events.chain(&mut self.attacks) {
+            let mut text = told.to_string();
+            change(&mut text);
+            *told = serde_json::from_str(&text).unwrap_or(Json::String(text));
         }
     }
 
@@ -273,8 +372,26 @@ impl HopRecord {
         change(&mut self.url);
         let told = [&mut self.decision, &mut self.fault, &mut self.exception];
         told.into_iter().flatten().for_each(&mut *change);
+        self.log.iter_mut().for_each(&mut *change);
+        for body in [&mut self.request_body, &mut self.response_body] {
+            if let Some(BodyContent::Text(text)) = body.as_mut().map(|body| &mut body.content) {
+                change(text);
+            }
+        }
         let headers = self.request_headers.iter_mut();
         let headers = headers.chain(&mut self.response_headers);
         headers.for_each(|(_, value)| change(value));
     }
+}
+
+/// The workers of a case's deployments.
+fn workers(case: &Case) -> Vec<String> {
+    let deployments = case.scenario.given.deployments.values();
+    let under_test = || "under test".to_owned();
+    let mut workers: Vec<String> = deployments
+        .map(|deployment| deployment.worker.clone().unwrap_or_else(under_test))
+        .collect();
+    workers.sort();
+    workers.dedup();
+    workers
 }

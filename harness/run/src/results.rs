@@ -1,5 +1,8 @@
 //! A whole run as plain data: what `--report json=FILE` writes and `edgeproof report merge` reads.
 
+use std::{collections::BTreeMap, env, thread};
+
+use edgeproof_ground::{redaction::Redactor, visible::visible};
 use edgeproof_scenario::shard::Shard;
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +24,45 @@ pub struct Results {
     /// Which scenarios were asked for, in the words of the command line, such as `scenarios --tag browser`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
+    /// The worker under test, as the command line or the project names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// When, where and how it was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+    /// What came of the same cases with another worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Box<Results>>,
     /// The sums.
     pub summary: Summary,
     /// The cases, in the order of the plan.
     pub cases: Vec<CaseRecord>,
+}
+
+/// When, where and how a run was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// When it began.
+    pub started: jiff::Timestamp,
+    /// The command line.
+    pub command: String,
+    /// The operating system, the kind of processor and how many cores it has.
+    pub machine: String,
+    /// The versions of the runtime and of the browsers.
+    pub versions: BTreeMap<String, String>,
+}
+
+impl About {
+    /// What is known of a run that begins now with this command on this machine.
+    pub fn now(command: String, versions: BTreeMap<String, String>) -> Self {
+        let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+        Self {
+            started: jiff::Timestamp::now(),
+            command: visible(&Redactor::default().text(&command)),
+            machine: format!("{} {}, {cores} cores", env::consts::OS, env::consts::ARCH),
+            versions,
+        }
+    }
 }
 
 impl Results {
@@ -42,6 +80,9 @@ impl Results {
             edgeproof: env!("CARGO_PKG_VERSION").to_owned(),
             shard: None,
             selection: None,
+            worker: None,
+            about: None,
+            against: None,
             summary,
             cases,
         }
@@ -51,6 +92,7 @@ impl Results {
     #[must_use]
     pub fn visible(mut self) -> Self {
         self.cases = self.cases.into_iter().map(CaseRecord::visible).collect();
+        self.against = self.against.map(|other| Box::new(other.visible()));
         self
     }
 }

@@ -183,6 +183,9 @@ mod tests {
             request_bytes: 0,
             response_headers: Vec::new(),
             response_bytes: 0,
+            request_body: None,
+            response_body: None,
+            log: Vec::new(),
         }
     }
 

@@ -89,6 +89,7 @@ pub mod input;
 pub mod json;
 pub mod layers;
 pub mod lint;
+mod live;
 pub mod load;
 pub mod matrix;
 pub mod names;

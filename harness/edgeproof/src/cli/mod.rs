@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod check;
+mod console;
 mod credentials;
 mod deploy;
 mod described;

@@ -36,7 +36,7 @@ pub(super) struct Options {
 
 /// Why a URL could not be explained.
 #[derive(Debug, thiserror::Error)]
-enum RouteCommandError {
+pub(super) enum RouteCommandError {
     /// No file was named.
     #[error("name a scenario or a deployment file")]
     NoFile,
@@ -61,7 +61,7 @@ impl From<RouteCommandError> for CliError {
 
 /// What is written: the explanation, and whether the worker that runs protects the call.
 #[derive(Debug, Serialize)]
-struct RouteReport {
+pub(super) struct RouteReport {
     method: String,
     #[serde(flatten)]
     explanation: Explanation,
@@ -86,7 +86,7 @@ fn response(options: &Options) -> Result<RouteReport, CliError> {
     Ok(explained(&description, &options.url, &options.method)?)
 }
 
-fn explained(
+pub(super) fn explained(
     description: &Description,
     url: &str,
     method: &Method,

@@ -1,7 +1,7 @@
 //! `edgeproof run`: the scenarios.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::{self, Write},
     path::PathBuf,
@@ -12,17 +12,21 @@ use std::{
 
 use edgeproof_browser::Engine;
 use edgeproof_document::problem::TextStyle;
-use edgeproof_ground::{shell, time::Time, tools};
+use edgeproof_ground::{
+    shell,
+    time::Time,
+    tools::{self, Tool},
+};
 use edgeproof_origin::launch;
 use edgeproof_report::{compare, target::ReportTarget, terminal::Terminal};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{AtFailure, execute},
+    execute::{AtFailure, Details, execute},
     exit,
     expected::Expected,
     failure_text as failure,
-    results::Results,
+    results::{About, Results},
     runner::{self, DEFAULT_LIMIT, RunOptions},
 };
 use edgeproof_scenario::{
@@ -105,6 +109,10 @@ pub(super) struct Options {
     /// given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     reports: Vec<ReportTarget>,
+    /// Of which scenarios the reports have bodies, the scenario's text, and a picture of each step of a browser: `none`, `failed`
+    /// or `all` [default: `all` where a HAR report is written, `failed` where an HTML or JSON report is].
+    #[arg(long, value_name = "CASES")]
+    details: Option<Details>,
     /// Lists the selected scenarios without running them.
     #[arg(long)]
     list: bool,
@@ -186,6 +194,7 @@ async fn once(
 ) -> Result<u8, CliError> {
     let shard = options.chosen_shard()?;
     let cases = selected(options, shard.as_ref(), loaded)?;
+    let about = options.has_details().then(|| about(context, &cases));
     let results = with_worker(
         context,
         options,
@@ -194,11 +203,27 @@ async fn once(
         options.worker.clone(),
     )
     .await?;
-    let results = Results {
+    let first = options.worker.as_ref();
+    let first = first.map_or("the worker of this repository".to_owned(), |worker| {
+        worker.display().to_string()
+    });
+    let mut results = Results {
         shard: shard.as_ref().map(|chosen| chosen.shard),
         selection: Some(options.in_words()),
+        worker: Some(first.clone()),
+        about,
         ..results
     };
+    if let Some(against) = &options.against {
+        let other = with_worker(context, options, apps, cases, Some(against.clone())).await?;
+        let second = against.display().to_string();
+        let text = compare::text((&first, &results), (&second, &other));
+        write!(anstream::stdout(), "{text}")?;
+        results.against = Some(Box::new(Results {
+            worker: Some(second),
+            ..other
+        }));
+    }
     for report in &options.reports {
         report.write(&results)?;
     }
@@ -206,23 +231,34 @@ async fn once(
         let text = edgeproof_report::json::text(&results).map_err(io::Error::from)?;
         write!(anstream::stdout(), "{text}")?;
     }
-    if let Some(against) = &options.against {
-        let other = with_worker(context, options, apps, cases, Some(against.clone())).await?;
-        let first = options
-            .worker
-            .as_ref()
-            .map_or("the worker of this repository".to_owned(), |worker| {
-                worker.display().to_string()
-            });
-        let second = against.display().to_string();
-        let text = compare::text((&first, &results), (&second, &other));
-        write!(anstream::stdout(), "{text}")?;
-    }
     if results.cases.is_empty() {
         // More shards than scenarios.
         return Ok(exit::PASSED);
     }
     Ok(results.summary.exit_code())
+}
+
+/// When, where and how these cases are run.
+fn about(context: &Context, cases: &[Case]) -> About {
+    let engines = cases
+        .iter()
+        .map(|case| case.scenario.engines(Engine::default()));
+    let engines: BTreeSet<Engine> = engines.flatten().collect();
+    let used = std::iter::once(Tool::Workerd).chain(engines.into_iter().map(Engine::tool));
+    let version = |tool: Tool| {
+        let version = tools::version(&tools::find(tool).ok()?)?;
+        // Programs say their own names before it.
+        let mut words = version.split(' ');
+        let number = words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+        Some((tool.name().to_owned(), number.to_owned()))
+    };
+    let words: Vec<_> = context
+        .arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let words: Vec<_> = words.iter().map(|word| shell::quoted(word)).collect();
+    About::now(words.join(" "), used.filter_map(version).collect())
 }
 
 /// Runs all cases with one worker.
@@ -253,7 +289,7 @@ async fn with_worker(
         .with_engine(options.engine.unwrap_or_default());
     let environment = Arc::new(environment);
     let run_options = options.run_options();
-    let limit = run_options.limit;
+    let (limit, details) = (run_options.limit, options.details());
     let running = runner::run(
         cases,
         run_options,
@@ -262,7 +298,7 @@ async fn with_worker(
             let (expected, at_failure) = (expected.clone(), at_failure.clone());
             async move {
                 let engines = case.scenario.engines(environment.engine());
-                let record = execute(&case, &environment, limit, at_failure).await;
+                let record = execute(&case, &environment, limit, at_failure, details).await;
                 expected.judge(record, &engines)
             }
         },
@@ -364,7 +400,7 @@ impl Printer {
 }
 
 /// Options of a run that are about all of its scenarios, or about what it writes, with and without a value.
-const NOT_AGAIN: [&str; 9] = [
+const NOT_AGAIN: [&str; 10] = [
     "--filter",
     "--tag",
     "--shard",
@@ -374,6 +410,7 @@ const NOT_AGAIN: [&str; 9] = [
     "--retries",
     "--report",
     "--against",
+    "--details",
 ];
 const NOT_AGAIN_ALONE: [&str; 5] = ["--fail-fast", "--watch", "--json", "--list", "--keep"];
 
@@ -620,6 +657,21 @@ impl Options {
         }
         let words: Vec<_> = words.iter().map(|word| shell::quoted(word)).collect();
         words.join(" ")
+    }
+
+    /// Whether a report is written that says more than what came of each case.
+    fn has_details(&self) -> bool {
+        let mut formats = self.reports.iter().map(ReportTarget::has_details);
+        self.json || formats.any(|has| has)
+    }
+
+    fn details(&self) -> Details {
+        let default = match self.has_details() {
+            _ if self.reports.iter().any(ReportTarget::replays) => Details::All,
+            true => Details::Failed,
+            false => Details::None,
+        };
+        self.details.unwrap_or(default)
     }
 
     fn selection(&self) -> Selection {

@@ -6,6 +6,7 @@ use std::{
     fmt::Write as _,
     io::{self, Write},
     path::PathBuf,
+    sync::Arc,
 };
 
 use edgeproof_ground::{process::ScratchDirectory, visible::visible};
@@ -19,7 +20,7 @@ use edgeproof_scenario::{load::Case, select::Selection};
 use edgeproof_wallarm::{Attack, WallarmNode};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{CliError, interrupt::Interrupt, reading::Reading};
+use super::{CliError, console::Console, interrupt::Interrupt, reading::Reading};
 
 /// The options of `up`.
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,10 @@ pub(super) struct Options {
     /// Opens the inspector of the runtime, so that DevTools can look into the workers, and prints its address.
     #[arg(long)]
     inspect: bool,
+    /// Opens a console: a page of this machine that shows each call while it happens, and what can be changed of the rig; prints
+    /// its address.
+    #[arg(long)]
+    console: bool,
     /// Prints each attack as a line of JSON, with every recorded hit; everything else goes to standard error.
     #[arg(long)]
     json: bool,
@@ -81,9 +86,19 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
             return Err(error);
         }
     };
+    let console = match options.console {
+        true => Some(Console::open(Arc::clone(&up.rig), case.clone(), up.text.clone()).await?),
+        false => None,
+    };
+    let look = console.as_ref().map(|console| {
+        let url = console.url();
+        format!("\nIts console, for you alone:\n  {url}\n")
+    });
     let text = format!(
-        "{} is up.\n\n{}\nPress Ctrl-C to stop it.",
-        case.name, up.text
+        "{} is up.\n\n{}{}\nPress Ctrl-C to stop it.",
+        case.name,
+        up.text,
+        look.unwrap_or_default()
     );
     if options.json {
         writeln!(anstream::stderr(), "{text}")?;
@@ -98,7 +113,12 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         printed = print_log(up.rig.follow_log(), &redactor, log_to(options)) => printed?,
         () = interrupt.pressed() => {}
     }
-    up.rig.stop().await;
+    if let Some(console) = console {
+        console.close().await;
+    }
+    if let Some(rig) = Arc::into_inner(up.rig) {
+        rig.stop().await;
+    }
     apps.end().await;
     Ok(exit::PASSED)
 }
@@ -188,7 +208,7 @@ fn key(attack: &Attack) -> String {
 
 /// A rig with its doors open.
 struct Up {
-    rig: Rig,
+    rig: Arc<Rig>,
     text: String,
     _doors: Doors,
 }
@@ -202,7 +222,7 @@ impl Up {
         let doors = Doors::open(&rig).await?;
         Ok(Self {
             text: doors.text(&rig),
-            rig,
+            rig: Arc::new(rig),
             _doors: doors,
         })
     }

@@ -30,6 +30,7 @@ async fn picked_calls_pass_at_once_and_fail_where_nothing_protects(
     };
     let case = outside.load_text(&file, &world.text()).unwrap().remove(0);
     let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone()).await.unwrap();
+    rig.trace().keep_bodies();
     let visit = rig.browser("ann").await.unwrap();
     let limit = edgeproof_browser::DEFAULT_LIMIT;
     visit.visit("https://shop.example/signup", limit).await.unwrap();
@@ -52,7 +53,7 @@ async fn picked_calls_pass_at_once_and_fail_where_nothing_protects(
     recording.write(&saved).unwrap();
     recording.check(&saved).unwrap_or_else(|error| panic!("{error:?}\n{}", recording.text));
     let text = &recording.text;
-    for expected in [status, "signals: { page: https://shop.example/signup }", "${env.TOKEN}", "status: 403"] {
+    for expected in [status, "signals: { page: https://shop.example/signup }", "${env.TOKEN}", "${env.PASSWORD}", "status: 403"] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
     assert!(!text.contains("t-1234567") && !text.contains("correct horse"), "{text}");

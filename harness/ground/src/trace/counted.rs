@@ -1,4 +1,4 @@
-//! Counts the bytes of a body while it streams past a hop.
+//! Counts the bytes of a body while it streams past a hop, and keeps its beginning where the trace is to.
 
 use bytes::Bytes;
 
@@ -26,7 +26,7 @@ struct Counter {
 
 impl Observer for Counter {
     fn data(&mut self, data: &Bytes) -> Result<(), BodyError> {
-        self.hop.count(self.side, data.len() as u64);
+        self.hop.count(self.side, data);
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! One hop: who asked whom for what, and what came back.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
+use super::{Counted, bodies::Bodies};
 use crate::header_limits::header_bytes;
 
 /// What an exchange takes beside its heads: its fields, its decision, the tables of its headers.
@@ -130,9 +131,16 @@ pub struct Exchange {
     pub fault: Option<String>,
     /// What the worker threw here that nobody caught, with its stack.
     pub exception: Option<String>,
+    pub(super) bodies: Arc<Bodies>,
 }
 
 impl Exchange {
+    /// The beginning of a body, as it passed: with its content codings, and as long as the trace remembers it. Nothing where
+    /// the trace keeps no bodies.
+    pub fn body(&self, side: Counted) -> Vec<u8> {
+        self.bodies.of(side)
+    }
+
     pub(super) fn new(from: Party, to: Party, request: RequestHead, started: Duration) -> Self {
         let ray = request
             .headers
@@ -150,6 +158,7 @@ impl Exchange {
             decision: None,
             fault: None,
             exception: None,
+            bodies: Arc::default(),
         }
     }
 }

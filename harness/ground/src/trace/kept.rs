@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::Record;
+use super::{Record, bodies::MOST_OF_ALL};
 
 /// How many bytes of heads are kept: some 30,000 ordinary hops.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -13,6 +13,10 @@ pub(super) struct Kept {
     hops: VecDeque<(Arc<Record>, usize)>,
     forgotten: usize,
     bytes: usize,
+    /// Bytes of their bodies.
+    body_bytes: usize,
+    /// How many hops, from the start of the trace, have their bodies no more.
+    without_bodies: usize,
 }
 
 impl Kept {
@@ -49,12 +53,30 @@ impl Kept {
         hops.map(|(record, _)| Arc::clone(record)).collect()
     }
 
+    /// The bodies of a hop have become larger by so many bytes: those of the oldest hops go where it is too much.
+    pub(super) fn grow_bodies(&mut self, number: usize, record: &Record, bytes: usize) {
+        if number < self.without_bodies {
+            record.bodies.forget();
+            return;
+        }
+        self.body_bytes += bytes;
+        while self.body_bytes > MOST_OF_ALL && self.without_bodies < self.count() {
+            let place = self.without_bodies.checked_sub(self.forgotten);
+            if let Some((record, _)) = place.and_then(|place| self.hops.get(place)) {
+                self.body_bytes -= record.bodies.forget();
+            }
+            self.without_bodies += 1;
+        }
+    }
+
     fn forget(&mut self) {
         while self.bytes > MOST_BYTES
-            && let Some((_, bytes)) = self.hops.pop_front()
+            && let Some((record, bytes)) = self.hops.pop_front()
         {
             self.bytes -= bytes;
+            self.body_bytes -= record.bodies.forget();
             self.forgotten += 1;
+            self.without_bodies = self.without_bodies.max(self.forgotten);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What happened: one [`Exchange`] for each hop a request took, in the order the hops received it.
 
+mod bodies;
 mod counted;
 mod exchange;
 mod kept;
@@ -7,10 +8,13 @@ mod kept;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+use bodies::Bodies;
+use bytes::Bytes;
 
 pub use counted::{Counted, counted};
 pub use exchange::{Exchange, Party, RequestHead, ResponseHead};
@@ -24,6 +28,7 @@ use kept::Kept;
 pub struct Trace {
     start: Instant,
     kept: Arc<Mutex<Kept>>,
+    keeps_bodies: Arc<AtomicBool>,
 }
 
 /// A hop under way: what is learnt later (the response, the decision) is written through it.
@@ -40,6 +45,7 @@ struct Record {
     exchange: Mutex<Exchange>,
     request_bytes: AtomicU64,
     response_bytes: AtomicU64,
+    bodies: Arc<Bodies>,
 }
 
 impl Default for Trace {
@@ -47,6 +53,7 @@ impl Default for Trace {
         Self {
             start: Instant::now(),
             kept: Arc::default(),
+            keeps_bodies: Arc::default(),
         }
     }
 }
@@ -60,8 +67,10 @@ impl Trace {
     /// Records a hop when its request arrives, before anybody answers it.
     pub fn begin(&self, from: Party, to: Party, request: RequestHead) -> Hop {
         let bytes = request.bytes();
+        let exchange = Exchange::new(from, to, request, self.start.elapsed());
         let record = Arc::new(Record {
-            exchange: Mutex::new(Exchange::new(from, to, request, self.start.elapsed())),
+            bodies: Arc::clone(&exchange.bodies),
+            exchange: Mutex::new(exchange),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
         });
@@ -71,6 +80,16 @@ impl Trace {
             number,
             record,
         }
+    }
+
+    /// Keeps the beginnings of bodies from now on: up to 128 KiB of each, and of all together the latest 32 MiB.
+    pub fn keep_bodies(&self) {
+        self.keeps_bodies.store(true, Ordering::Relaxed);
+    }
+
+    /// How long after its start this was.
+    pub fn at(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.start)
     }
 
     /// A copy of everything that is kept.
@@ -151,12 +170,18 @@ impl Hop {
         change(&mut self.record.lock());
     }
 
-    fn count(&self, side: Counted, bytes: u64) {
+    fn count(&self, side: Counted, data: &Bytes) {
         let counter = match side {
             Counted::Request => &self.record.request_bytes,
             Counted::Response => &self.record.response_bytes,
         };
-        counter.fetch_add(bytes, Ordering::Relaxed);
+        counter.fetch_add(data.len() as u64, Ordering::Relaxed);
+        if !self.trace.keeps_bodies.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut kept = self.trace.lock();
+        let bytes = self.record.bodies.keep(side, data);
+        kept.grow_bodies(self.number, &self.record, bytes);
     }
 }
 
@@ -231,6 +256,40 @@ mod tests {
             trace.exchanges()[0].ray.as_deref(),
             Some("0123456789abcdef-FRA")
         );
+    }
+
+    #[test]
+    fn the_beginnings_of_the_latest_bodies_are_kept_where_they_are_wanted() {
+        let trace = Trace::new();
+        let begin = || trace.begin(Party::Visitor, Party::Edge, request("https://a.example/"));
+        let piece = Bytes::from(vec![b'a'; 100 * 1024]);
+        begin().count(Counted::Request, &piece);
+        trace.keep_bodies();
+        let first = begin();
+        for _ in 0..2 {
+            first.count(Counted::Request, &piece);
+        }
+        first.count(Counted::Response, &Bytes::from_static(b"yes"));
+        let length = |number: usize, side| trace.exchanges()[number].body(side).len();
+        assert_eq!(length(0, Counted::Request), 0);
+        assert_eq!(length(1, Counted::Request), 128 * 1024);
+        assert_eq!(length(1, Counted::Response), 3);
+        for _ in 0..400 {
+            begin().count(Counted::Request, &piece);
+        }
+        // Late bytes of one that was forgotten are not kept either.
+        first.count(Counted::Response, &piece);
+        let exchanges = trace.exchanges();
+        assert_eq!(exchanges.len(), 402);
+        let kept = exchanges.iter().map(|one| one.body(Counted::Request).len());
+        let kept: Vec<usize> = kept.collect();
+        let all: usize = kept.iter().sum();
+        assert!(
+            (32 * 1024 * 1024 - piece.len()..=32 * 1024 * 1024).contains(&all),
+            "{all}"
+        );
+        assert_eq!((kept[1], kept[401]), (0, piece.len()));
+        assert_eq!(length(1, Counted::Response), 0);
     }
 
     #[test]

@@ -1,149 +1,78 @@
-//! The report for people who were not there: one file, readable offline.
+//! The report for people who were not there: one file, readable offline. The viewer shows it; without JavaScript it still
+//! says what did not pass.
 
-mod matrix;
-mod waterfall;
+mod data;
+mod plain;
+mod policy;
 
-use edgeproof_document::problem::TextStyle;
-use edgeproof_ground::time::shown;
-use edgeproof_run::{
-    failure_text as failure,
-    record::{CaseRecord, Verdict},
-    results::Results,
-};
+use edgeproof_run::results::Results;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-const STYLE: &str = include_str!("style.css");
+use self::{data::Pictures, policy::Policy};
 
-/// What the page may do: show itself. Words of a scenario, an app or a visitor stand in it, so no script runs, nothing is
-/// loaded, and nothing is sent, whatever they are.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+/// The viewer of `viewer/`.
+pub const VIEWER: &str = include_str!(concat!(env!("OUT_DIR"), "/viewer.js"));
+
+const PAGE_STYLE: &str = include_str!("../../viewer/page.css");
+const VIEWER_STYLE: &str = include_str!("../../viewer/viewer.css");
 
 /// The results as one HTML page.
 pub fn text(results: &Results) -> String {
-    let summary = &results.summary;
-    page(
-        "",
-        &html! {
-            header {
-                h1 { "edgeproof" }
-                p.sums {
-                    @for (count, word) in [
-                        (summary.passed, "passed"),
-                        (summary.failed, "failed"),
-                        (summary.errors, "error"),
-                        (summary.skipped, "skipped"),
-                        (summary.observed, "not met but not required"),
-                        (summary.known_failures, "known failures"),
-                    ] {
-                        @if count > 0 { span class=(word) { (count) " " (word) } " " }
-                    }
-                    span { "in " (shown(summary.took())) }
-                }
-            }
-            (not_passed(&results.cases))
-            (matrix::tables(&results.cases))
-            main {
-                @for case in &results.cases { (section(case)) }
-            }
-            footer { "edgeproof " (results.edgeproof) }
-        },
-    )
-    .into_string()
+    let mut pictures = Pictures::default();
+    let data = data::of(results, &mut pictures);
+    let content = html! {
+        div #plain { (plain::of(results, &pictures)) }
+        script #data type="text/plain" { (data) }
+    };
+    viewer(&content, Policy::of_file()).into_string()
 }
 
-/// What a reader came for: the cases to look at, before everything else.
-fn not_passed(cases: &[CaseRecord]) -> Markup {
-    let mut bad = cases
-        .iter()
-        .filter(|case| matches!(case.verdict, Verdict::Failed(_) | Verdict::Error(_)))
-        .peekable();
-    html! {
-        @if bad.peek().is_some() {
-            nav {
-                h3 { "Not passed" }
-                ul {
-                    @for case in bad {
-                        li class=(case.verdict.word()) {
-                            a href={ "#" (case.name) } { (case.title) } " " code { (case.name) }
-                        }
-                    }
-                }
-            }
-        }
-    }
+/// The page of the console: the viewer, which asks where it comes from for everything that it shows.
+pub fn console() -> String {
+    let content = html! { p #plain .page { "The console needs JavaScript." } };
+    viewer(&content, Policy::of_console()).into_string()
+}
+
+/// The viewer with something for it to read.
+fn viewer(content: &Markup, policy: Policy) -> Markup {
+    let style = format!("{PAGE_STYLE}{VIEWER_STYLE}");
+    document(
+        &style,
+        &policy.with_script(VIEWER),
+        &html! {
+            div #viewer {}
+            (content)
+            // The bundle of this repository; esbuild sees to it that nothing in it ends the element.
+            script { (PreEscaped(VIEWER)) }
+        },
+        "",
+    )
 }
 
 /// A whole page in the style of the reports, with further rules for what only it has. It needs nothing but itself.
 pub fn page(style: &'static str, body: &Markup) -> Markup {
+    document(
+        &format!("{PAGE_STYLE}{style}"),
+        &Policy::of_file(),
+        body,
+        "page",
+    )
+}
+
+fn document(style: &str, policy: &Policy, body: &Markup, class: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width";
+                meta http-equiv="Content-Security-Policy" content=(policy.with_style(style));
+                meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "edgeproof" }
                 link rel="icon" href="data:,";
                 // The style sheets are files of this repository.
-                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
+                style { (PreEscaped(style)) }
             }
-            body { (body) }
-        }
-    }
-}
-
-/// A reference; a link where it leads to a page of the web. Any other scheme could do something in the reader's name.
-fn linked(reference: &str) -> Markup {
-    let scheme = reference.split_once("://").map(|(scheme, _)| scheme);
-    let is_web = scheme.is_some_and(|scheme| {
-        scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")
-    });
-    html! {
-        @if is_web { a href=(reference) rel="noreferrer" { (reference) } } @else { (reference) }
-    }
-}
-
-fn section(case: &CaseRecord) -> Markup {
-    let word = case.verdict.word();
-    let open = matches!(case.verdict, Verdict::Failed(_) | Verdict::Error(_));
-    html! {
-        details id=(case.name) class=(word) open[open] {
-            summary {
-                span.verdict { (word) }
-                span.title { (case.title) }
-                code { (case.name) }
-                span.took { (shown(case.took())) }
-            }
-            @match &case.verdict {
-                Verdict::Passed => {}
-                Verdict::KnownFailure { reason, link } => p { (reason) " " (linked(link)) },
-                Verdict::Skipped(reason) => p { (reason) },
-                Verdict::Error(message) => pre { (message) },
-                Verdict::Failed(failures) | Verdict::Observed(failures) => {
-                    @for text in failure::texts(failures, TextStyle::PLAIN) { pre { (text) } }
-                }
-            }
-            @if !case.refs.is_empty() {
-                p.refs {
-                    "See "
-                    @for reference in &case.refs { (linked(reference)) " " }
-                }
-            }
-            @for picture in &case.screenshots {
-                figure {
-                    figcaption { "What " (picture.visitor) " saw" }
-                    img alt={ "The page of " (picture.visitor) } src={ "data:image/jpeg;base64," (picture.jpeg) };
-                }
-            }
-            (waterfall::draw(&case.hops))
-            @for app in case.apps.iter().filter(|app| !app.printed.is_empty()) {
-                h3 { "What " code { (app.command) } " printed" }
-                pre { @for line in &app.printed { (line.text) "\n" } }
-            }
-            @if !case.log.is_empty() {
-                h3 { "The worker's log" }
-                pre { @for line in &case.log { (line) "\n" } }
-            }
+            body class=(class) { (body) }
         }
     }
 }

@@ -79,6 +79,23 @@ impl Browsers {
         pictures
     }
 
+    /// What the page of a visitor shows now; nothing where none is open, or where it does not say.
+    pub(super) async fn screenshot(&self, visitor: &str) -> Option<Vec<u8>> {
+        let browser = self.open.get(visitor)?;
+        let picture = timeout(LAST_LIMIT, browser.visit.screenshot()).await;
+        picture.ok()?.ok()
+    }
+
+    /// What the page of a visitor has printed so far.
+    pub(super) fn console(&self, visitor: &str) -> Vec<String> {
+        let console = self
+            .open
+            .get(visitor)
+            .map(|browser| browser.visit.console());
+        let lines = console.unwrap_or_default().into_iter();
+        lines.map(|line| line.text).collect()
+    }
+
     /// What the page of a visitor shows and has printed; nothing where none is open.
     pub(super) async fn notes(&self, visitor: &str, redactor: &Redactor) -> Vec<Note> {
         let Some(browser) = self.open.get(visitor) else {

@@ -2,14 +2,17 @@
 
 mod browser;
 mod captured;
+mod changing;
 mod cookie_date;
 mod cookies;
 mod decoding;
 mod deploying;
+mod details;
 mod http_client;
 mod notes;
 mod probing;
 mod session;
+mod steps;
 
 use std::{
     env,
@@ -30,11 +33,16 @@ use edgeproof_scenario::{
     step::{Action, Step},
 };
 
-use self::session::{Session, journey_on};
+pub use self::{
+    changing::{NotWhileItRuns, take},
+    details::{Details, DetailsError, add_bodies, place_log},
+    session::journey_on,
+};
+use self::{session::Session, steps::Steps};
 use super::{
     check::Mismatch,
     failure,
-    record::{AppRecord, CaseRecord, Failure, Screenshot, Verdict},
+    record::{AppRecord, CaseRecord, EventRecord, Failure, Screenshot, Verdict},
     redact::{self, Redactor, Secrets},
     runner::{limit_of, milliseconds},
     way_out,
@@ -44,7 +52,7 @@ use super::{
 const RECORDED_LINES: usize = 200;
 
 /// Why a step could not be taken. It says nothing about the worker under test.
-pub(super) type HarnessFault = Box<dyn Error + Send + Sync>;
+pub type HarnessFault = Box<dyn Error + Send + Sync>;
 
 /// Is told of a case that fails while its rig still runs, and is waited for before the rig stops.
 pub type AtFailure = Arc<
@@ -60,6 +68,7 @@ pub async fn execute(
     environment: &Environment,
     limit: Duration,
     at_failure: Option<AtFailure>,
+    details: Details,
 ) -> CaseRecord {
     if let Some(reason) = &case.scenario.skip {
         return CaseRecord::without_run(case, Verdict::Skipped(reason.clone()));
@@ -87,7 +96,7 @@ pub async fn execute(
     let mut secrets = Secrets::of_scenario(&case.node);
     secrets.add_declared(case.secrets.iter().cloned());
     let mut record = match Rig::start(environment, given).await {
-        Ok(rig) => on(rig, &clock, case, secrets, limit, at_failure).await,
+        Ok(rig) => on(rig, &clock, case, secrets, limit, at_failure, details).await,
         Err(error) => {
             let error = Verdict::Error(causes::with_causes(&error));
             redact::record(CaseRecord::without_run(case, error), &secrets.redactor())
@@ -113,9 +122,14 @@ async fn on(
     secrets: Secrets,
     limit: Duration,
     at_failure: Option<AtFailure>,
+    details: Details,
 ) -> CaseRecord {
     let limit = limit_of(case, limit);
-    let mut session = Session::new(&rig, clock, case, secrets, limit);
+    let steps = Steps::new(details != Details::None);
+    if details != Details::None {
+        rig.trace().keep_bodies();
+    }
+    let mut session = Session::new(&rig, clock, case, secrets, limit, steps);
     let mut ended = session.run().await;
     let redactor = session.redactor();
     if let Ok(failures) = &mut ended {
@@ -152,15 +166,40 @@ async fn on(
             jpeg: STANDARD.encode(picture),
         })
         .collect();
-    record.hops = journey_on(&rig, &rig.trace().exchanges(), &redactor);
-    record.log = log(&rig).await;
+    let exchanges = rig.trace().exchanges();
+    record.hops = journey_on(&rig, &exchanges, &redactor);
+    let lines = rig.log_so_far().await;
+    place_log(&mut record.hops, &exchanges, &lines, rig.trace(), &redactor);
+    record.log = lines.into_iter().map(|line| line.message).collect();
     record.apps = apps(&rig).await;
+    record.events = events(&rig);
+    record.attacks = session.attacks().unwrap_or_default();
+    record.steps = std::mem::take(&mut session.steps.taken);
+    if details == Details::All || (details == Details::Failed && record.did_not_pass()) {
+        add_bodies(&mut record.hops, &exchanges, &redactor).await;
+        let mut files = (0..).map_while(|number| case.sources.file(number));
+        let own = files.find(|file| file.path == case.file);
+        record.source = own.map(|file| redactor.starred(&file.text));
+    } else {
+        record.steps.iter_mut().for_each(|step| step.picture = None);
+    }
     rig.stop().await;
     redact::record(record, &redactor)
 }
 
+/// The identification events. One that is no JSON is told by the hop that asked for it.
+fn events(rig: &Rig) -> Vec<EventRecord> {
+    let records = rig.fingerprint().events().into_iter();
+    let event = |record: edgeproof_fingerprint::Record| {
+        let event = record.event.to_json().ok()?;
+        let ray = record.ray;
+        Some(EventRecord { ray, event })
+    };
+    records.filter_map(event).collect()
+}
+
 /// What was declared secret: keys of the emulated services, and what apps were given.
-fn declared(rig: &Rig) -> Vec<String> {
+pub fn declared(rig: &Rig) -> Vec<String> {
     let mut secrets = rig
         .control_plane()
         .map(ControlPlane::secrets)

@@ -17,15 +17,24 @@ use edgeproof_scenario::{
     expect::{Expect, ExpectAtEnd, ExpectOrigin},
     input::Awaited,
     load::Case,
-    step::{Action, Actor, Change, Step},
+    step::{Action, Actor, Step},
 };
 use edgeproof_wallarm::WallarmNode;
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use super::{
-    HarnessFault, browser::Browsers, captured::Captured, cookies::Jar, declared, decoding::decoded,
-    deploying, http_client, http_client::Sender, log, notes, probing,
+    HarnessFault,
+    browser::Browsers,
+    captured::Captured,
+    changing,
+    cookies::Jar,
+    declared,
+    decoding::decoded,
+    deploying, http_client,
+    http_client::Sender,
+    log, notes, probing,
+    steps::{Steps, Taken},
 };
 use crate::{
     check::{self, Mismatch},
@@ -90,6 +99,8 @@ pub(super) struct Session<'a> {
     browsers: Browsers,
     jars: ByVisitor<Jar>,
     captured: Captured,
+    /// What was done so far.
+    pub(super) steps: Steps,
     /// How long the scenario may take.
     limit: Duration,
     /// When that is over.
@@ -103,6 +114,7 @@ impl<'a> Session<'a> {
         case: &'a Case,
         secrets: Secrets,
         limit: Duration,
+        steps: Steps,
     ) -> Self {
         Self {
             rig,
@@ -112,6 +124,7 @@ impl<'a> Session<'a> {
             browsers: Browsers::default(),
             jars: ByVisitor::new(),
             captured: Captured::default(),
+            steps,
             limit,
             end_of_time: Instant::now().checked_add(limit),
         }
@@ -125,7 +138,18 @@ impl<'a> Session<'a> {
                 Ok(step) => step,
                 Err(problems) => return Ok(self.misfits(&problems)),
             };
-            let failures = self.step(index, &step).await?;
+            let began = std::time::Instant::now();
+            let ended = self.step(index, &step).await;
+            let taken = Taken {
+                index,
+                step: &step,
+                began,
+                held: ended.as_ref().is_ok_and(Vec::is_empty),
+            };
+            self.steps
+                .add(self.rig, self.case, &self.browsers, taken)
+                .await;
+            let failures = ended?;
             if !failures.is_empty() {
                 return Ok(failures);
             }
@@ -257,7 +281,7 @@ impl<'a> Session<'a> {
                 return Ok(Outcome::default());
             }
             Action::Set(change) => {
-                self.change(change).await?;
+                changing::change(self.rig, change).await?;
                 return Ok(Outcome::default());
             }
             Action::Probe(probing) => {
@@ -316,34 +340,6 @@ impl<'a> Session<'a> {
             deployment: Some(deployment),
             ..Outcome::default()
         })
-    }
-
-    /// Changes what is running.
-    async fn change(&self, change: &Change) -> Result<(), HarnessFault> {
-        if let Some(changes) = &change.cloudflare {
-            let plane = self.rig.control_plane();
-            plane
-                .ok_or("no control plane is given; `given: {cloudflare: {}}` gives one")?
-                .set_faults(changes.faults.clone());
-        }
-        if let Some(faults) = &change.faults {
-            self.rig.internet().set_faults(faults.clone())?;
-        }
-        for (name, ruleset) in &change.rulesets {
-            self.rig.fingerprint().set_ruleset(name, ruleset.clone());
-        }
-        if let Some(changes) = &change.node {
-            self.rig.wallarm().change(changes.clone());
-        }
-        if let Some(signals) = &change.signals {
-            self.rig.fingerprint().set_signals(signals.clone());
-        }
-        if !change.deployments.is_empty() {
-            self.rig
-                .redeploy(change.deployments.clone(), &change.rulesets)
-                .await?;
-        }
-        Ok(())
     }
 
     /// Gathers what the expectations are judged by.
@@ -453,7 +449,7 @@ impl<'a> Session<'a> {
         self.rig.control_plane().map(ControlPlane::state)
     }
 
-    fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
+    pub(super) fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
         let attacks = self.rig.wallarm().attacks();
         let attacks = attacks.iter().map(serde_json::to_value);
         Ok(attacks.collect::<Result<_, _>>()?)
@@ -614,7 +610,7 @@ impl<'a> Session<'a> {
 }
 
 /// The way of requests, with what decided at each hop.
-pub(super) fn journey_on(rig: &Rig, hops: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
+pub fn journey_on(rig: &Rig, hops: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
     let mut journey = journey::explained(hops, &rig.fingerprint().events(), redactor);
     protection::explain(&mut journey, hops, &rig.description().deployments);
     journey

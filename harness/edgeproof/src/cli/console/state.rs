@@ -1,0 +1,43 @@
+//! The state of the rig: what runs, what was changed, and which route wins.
+
+use edgeproof_rig::Rig;
+use http::Method;
+use serde_json::{Value as Json, json};
+
+use super::{super::route, World};
+
+/// What the page shows beside the calls.
+pub(super) async fn of(world: &World) -> Json {
+    let (given, steps, title) = {
+        let levers = world.levers.lock().await;
+        let title = levers.case().scenario.title.clone();
+        (levers.given().clone(), levers.taken().to_vec(), title)
+    };
+    let attacks = world.rig.wallarm().attacks();
+    let visitors: Vec<String> = world.rig.description().visitors.into_keys().collect();
+    let state = json!({
+        "title": title,
+        "given": given,
+        "steps": steps,
+        "clock": { "now": world.clock.now(), "ahead": world.clock.ahead() },
+        "attacks": attacks,
+        "doors": world.doors,
+        "visitors": visitors,
+        "forgotten": world.rig.trace().forgotten(),
+    });
+    // Hidden in the text, where a value stands beside its name; it stays JSON.
+    let text = world.redactor().text(&state.to_string());
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Which route wins for a URL, and why.
+pub(super) fn route(rig: &Rig, url: &str, method: &str) -> Result<Json, String> {
+    let method = match method {
+        "" => Method::GET,
+        word => word.parse().map_err(|_| format!("`{word}` is no method"))?,
+    };
+    let explained = route::explained(&rig.description(), url, &method);
+    explained
+        .map(|explained| json!(explained))
+        .map_err(|error| error.to_string())
+}
