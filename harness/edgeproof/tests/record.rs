@@ -58,7 +58,10 @@ fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Option
     all.extend(arguments);
     let output = edgeproof(folder, &all, variables);
     let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
 
 /// The worker that protects nothing.

@@ -107,7 +107,10 @@ impl Seen {
                 true => Body::Known(Bytes::from(kept)),
                 false => self.body(ray, visit.request.body_bytes),
             },
-            status: visit.response.as_ref().map(|response| response.status.as_u16()),
+            status: visit
+                .response
+                .as_ref()
+                .map(|response| response.status.as_u16()),
             behind: Some(self.behind(ray)),
         }
     }
@@ -133,12 +136,22 @@ impl Seen {
 
     /// What happened to the visitor's request with this ray.
     pub(crate) fn behind(&self, ray: &str) -> Behind {
-        let of_ray = self.exchanges.iter().filter(|exchange| exchange.ray.as_deref() == Some(ray));
-        let mut at_origin = of_ray.filter(|exchange| exchange.to == Party::Origin).peekable();
-        let event = self.events.iter().rev().find(|event| event.ray.as_deref() == Some(ray));
+        let of_ray = self
+            .exchanges
+            .iter()
+            .filter(|exchange| exchange.ray.as_deref() == Some(ray));
+        let mut at_origin = of_ray
+            .filter(|exchange| exchange.to == Party::Origin)
+            .peekable();
+        let event = self
+            .events
+            .iter()
+            .rev()
+            .find(|event| event.ray.as_deref() == Some(ray));
         Behind {
             reached: at_origin.peek().is_some(),
-            signals_at_origin: at_origin.any(|exchange| exchange.request.headers.contains_key(SIGNALS)),
+            signals_at_origin: at_origin
+                .any(|exchange| exchange.request.headers.contains_key(SIGNALS)),
             event: event.and_then(|event| serde_json::to_value(&event.event).ok()),
         }
     }
@@ -146,6 +159,11 @@ impl Seen {
     /// Every event of the platform, in order, with the ray of its call.
     pub(crate) fn events(&self) -> impl Iterator<Item = (Option<&str>, serde_json::Value)> {
         let events = self.events.iter();
-        events.filter_map(|event| Some((event.ray.as_deref(), serde_json::to_value(&event.event).ok()?)))
+        events.filter_map(|event| {
+            Some((
+                event.ray.as_deref(),
+                serde_json::to_value(&event.event).ok()?,
+            ))
+        })
     }
 }

@@ -95,7 +95,13 @@ mod tests {
         ] {
             deeds.push(deed(before, did));
         }
-        let done: Vec<_> = deeds.iter().map(|deed| (deed.before, deed.did.clone())).collect();
-        assert_eq!(done, [(3, fill("#a", "xy")), (5, fill("#b", "z")), (5, submit)]);
+        let done: Vec<_> = deeds
+            .iter()
+            .map(|deed| (deed.before, deed.did.clone()))
+            .collect();
+        assert_eq!(
+            done,
+            [(3, fill("#a", "xy")), (5, fill("#b", "z")), (5, submit)]
+        );
     }
 }

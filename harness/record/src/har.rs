@@ -186,14 +186,19 @@ fn text_of(path: &Path) -> Result<String, HarError> {
     };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
         return Err(HarError::Large(path.to_owned()));
     }
     String::from_utf8(bytes).map_err(|error| {
         let bytes = error.as_bytes();
         let before = &bytes[..error.utf8_error().valid_up_to()];
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let line_start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         HarError::Format {
             path: path.to_owned(),
             line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
@@ -206,7 +211,9 @@ fn text_of(path: &Path) -> Result<String, HarError> {
 /// What is wrong, without what stands there.
 fn reason(error: &serde_json::Error) -> String {
     let said = error.to_string();
-    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    let said = said
+        .rsplit_once(" at line ")
+        .map_or(said.as_str(), |(said, _)| said);
     let said = match (said.find("string \""), said.rfind("\", expected")) {
         (Some(start), Some(end)) if start < end => {
             format!("{}a text{}", &said[..start], &said[end + 1..])
@@ -230,7 +237,10 @@ fn session(
         .collect();
     let is_called = |(kind, _): &&(Kind, Entry)| *kind != Kind::Other;
     let is_page = |(kind, _): &&(Kind, Entry)| *kind == Kind::Page;
-    let first = entries.iter().find(is_page).or_else(|| entries.iter().find(is_called))?;
+    let first = entries
+        .iter()
+        .find(is_page)
+        .or_else(|| entries.iter().find(is_called))?;
     let first = first.1.request.url.clone();
     let names = Names::of(&first, &zone)?;
     let mut made = Made::default();
@@ -242,12 +252,19 @@ fn session(
     }
     let app = app.map(str::to_owned).unwrap_or_else(|| names.app());
     let allow = Url::parse(&app).ok();
-    let allow = allow.and_then(|url| url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
+    let allow = allow.and_then(|url| {
+        url.host_str()
+            .map(|host| host.trim_matches(['[', ']']).to_owned())
+    });
     Some(HarSession {
         note: made.note(&names),
         page: names.url(&first).to_string(),
         site: Site {
-            hosts: made.hosts.into_iter().map(|host| (host, names.zone.clone())).collect(),
+            hosts: made
+                .hosts
+                .into_iter()
+                .map(|host| (host, names.zone.clone()))
+                .collect(),
             allow: allow.filter(|host| !is_loopback(host)),
             app,
             pages: made.pages.into_iter().collect(),
@@ -260,7 +277,9 @@ fn session(
 fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// How the hosts of a session are called in its scenario.
@@ -337,7 +356,10 @@ impl Made {
         }
         let url = &entry.request.url;
         if !names.is_own(url) {
-            *self.elsewhere.entry(url.host_str().unwrap_or_default().to_owned()).or_default() += 1;
+            *self
+                .elsewhere
+                .entry(url.host_str().unwrap_or_default().to_owned())
+                .or_default() += 1;
             return;
         }
         let status = u16::try_from(entry.response.status).ok();
@@ -350,7 +372,8 @@ impl Made {
             return;
         }
         let url = names.url(url);
-        self.hosts.insert(url.host_str().unwrap_or_default().to_owned());
+        self.hosts
+            .insert(url.host_str().unwrap_or_default().to_owned());
         let reads = matches!(entry.request.method.as_str(), "GET" | "HEAD");
         if !reads {
             self.protect(&entry.request, &url, names);
@@ -367,12 +390,19 @@ impl Made {
             .map(|(name, value)| match names.address.as_ref() {
                 Some(address) => {
                     let named = format!("https://{}", names.zone);
-                    (name, value.replace(&address.origin().ascii_serialization(), &named))
+                    (
+                        name,
+                        value.replace(&address.origin().ascii_serialization(), &named),
+                    )
                 }
                 None => (name, value),
             })
             .collect();
-        if !reads && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(SIGNALS)) {
+        if !reads
+            && !headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case(SIGNALS))
+        {
             // As an agent attaches them, once the call is protected.
             headers.push((SIGNALS.to_owned(), String::new()));
         }
@@ -400,7 +430,9 @@ impl Made {
             *at += part.len();
             Some((start, part.trim_end_matches('/')))
         });
-        let cut = cut.into_iter().find(|(_, part)| crate::session::is_id(part));
+        let cut = cut
+            .into_iter()
+            .find(|(_, part)| crate::session::is_id(part));
         let path = cut.map_or(path, |(start, _)| &path[..start]);
         let api = format!("{} {host}{path}", request.method);
         self.apis.insert(api.trim_end_matches('*').to_owned());
@@ -409,10 +441,16 @@ impl Made {
             .iter()
             .find(|pair| pair.name.eq_ignore_ascii_case("referer"));
         let referer = referer.and_then(|pair| Url::parse(&pair.value).ok());
-        let referer = referer.filter(|page| names.is_own(page)).map(|page| names.url(&page));
+        let referer = referer
+            .filter(|page| names.is_own(page))
+            .map(|page| names.url(&page));
         // What a page of another host calls has only that host for a referer.
         let page = match (referer, &self.page) {
-            (Some(referer), Some(page)) if referer.path() == "/" && referer.origin() == page.origin() => page.clone(),
+            (Some(referer), Some(page))
+                if referer.path() == "/" && referer.origin() == page.origin() =>
+            {
+                page.clone()
+            }
             (Some(referer), _) => referer,
             (None, Some(page)) => page.clone(),
             (None, None) => return,
@@ -438,8 +476,15 @@ impl Made {
                 .map(|(host, calls)| format!("{host} ({calls})"))
                 .collect();
             let more = self.elsewhere.len().saturating_sub(shown.len());
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            note.push(format!("Calls of other sites are left out: {}{more}.", shown.join(", ")));
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            note.push(format!(
+                "Calls of other sites are left out: {}{more}.",
+                shown.join(", ")
+            ));
         }
         for (count, what) in [
             (self.unanswered, "calls that had no response are left out"),
@@ -455,15 +500,20 @@ impl Made {
 
 fn is_header(name: &str, value: &str) -> bool {
     // Pseudo-headers of HTTP/2 are no headers.
-    http::HeaderName::from_bytes(name.as_bytes()).is_ok() && http::HeaderValue::try_from(value).is_ok()
+    http::HeaderName::from_bytes(name.as_bytes()).is_ok()
+        && http::HeaderValue::try_from(value).is_ok()
 }
 
 fn body(posted: Option<Posted>, headers: &mut Vec<(String, String)>) -> Body {
     let Some(posted) = posted else {
         return Body::None;
     };
-    let names_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if let Some(content_type) = posted.content_type.filter(|written| !written.is_empty() && !names_type)
+    let names_type = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    if let Some(content_type) = posted
+        .content_type
+        .filter(|written| !written.is_empty() && !names_type)
         && is_header("content-type", &content_type)
     {
         headers.push(("content-type".to_owned(), content_type));
@@ -501,7 +551,9 @@ fn kind(entry: &Entry) -> Kind {
         None => {}
     }
     let content = entry.response.content.as_ref();
-    let content_type = content.and_then(|content| content.content_type.as_deref()).unwrap_or_default();
+    let content_type = content
+        .and_then(|content| content.content_type.as_deref())
+        .unwrap_or_default();
     let reads = matches!(entry.request.method.as_str(), "GET" | "HEAD");
     match content_type.split(';').next().unwrap_or_default().trim() {
         "text/html" => Kind::Page,

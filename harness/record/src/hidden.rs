@@ -37,8 +37,12 @@ impl Hidden {
         }
         let wanted = variable(called);
         // Of those that were hidden before nobody knows whether they are the same.
-        let is_same = |name: &str, known: &str| known == value && (value != REDACTED || name == wanted);
-        let known = self.variables.iter().find(|(name, known)| is_same(name, known));
+        let is_same =
+            |name: &str, known: &str| known == value && (value != REDACTED || name == wanted);
+        let known = self
+            .variables
+            .iter()
+            .find(|(name, known)| is_same(name, known));
         let name = match known {
             Some((name, _)) => name.clone(),
             None => self.add(wanted, value),
@@ -70,7 +74,10 @@ impl Hidden {
             .map(|secret| (secret.as_ptr() as usize - start, secret.len()))
             .collect();
         for (value, _) in &self.telling {
-            places.extend(text.match_indices(value).map(|(at, value)| (at, value.len())));
+            places.extend(
+                text.match_indices(value)
+                    .map(|(at, value)| (at, value.len())),
+            );
         }
         places.sort_unstable();
         let (mut written, mut end) = (String::new(), 0);
@@ -113,7 +120,9 @@ fn called(before: &str) -> &str {
     let is_of_name = |character: char| character.is_alphanumeric() || "-_".contains(character);
     let before = before.trim_end_matches(|character: char| !is_of_name(character));
     let start = before.rfind(|character: char| !is_of_name(character));
-    let start = start.map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let start = start.map_or(0, |at| {
+        at + before[at..].chars().next().map_or(1, char::len_utf8)
+    });
     &before[start..]
 }
 
@@ -164,7 +173,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("https://a.example/?token=t-1234567", "https://a.example/?token=${env.TOKEN}")]
+    #[case(
+        "https://a.example/?token=t-1234567",
+        "https://a.example/?token=${env.TOKEN}"
+    )]
     #[case(r#"{"password":"hunter-22"}"#, r#"{"password":"${env.PASSWORD}"}"#)]
     #[case("costs ${5}", "costs $${5}")]
     #[case("nothing", "nothing")]
@@ -184,6 +196,9 @@ mod tests {
         assert_eq!(hidden.secret("password", "one-1-one"), "${env.PASSWORD}");
         assert_eq!(hidden.secret("again", "one-1-one"), "${env.PASSWORD}");
         assert_eq!(hidden.secret("password", "two-2-two"), "${env.PASSWORD_2}");
-        assert_eq!(hidden.names().collect::<Vec<_>>(), ["PASSWORD", "PASSWORD_2"]);
+        assert_eq!(
+            hidden.names().collect::<Vec<_>>(),
+            ["PASSWORD", "PASSWORD_2"]
+        );
     }
 }

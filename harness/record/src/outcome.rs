@@ -15,7 +15,8 @@ pub(crate) fn expect(status: Option<u16>, had_signals: bool, behind: Option<&Beh
     if let Some(status) = status.filter(|status| *status != 304) {
         expected("status", Node::Plain(status.to_string()));
     }
-    let is_present = |present| Node::map([(SIGNALS, Node::map([("present", Node::bool(present))]))]);
+    let is_present =
+        |present| Node::map([(SIGNALS, Node::map([("present", Node::bool(present))]))]);
     if had_signals {
         expected("request", Node::map([("headers", is_present(true))]));
     }
@@ -34,7 +35,9 @@ pub(crate) fn event(event: &Json) -> Node {
     let action = &event["rule_action"];
     let text = |key: &str| action[key].as_str().map(Node::text);
     let decided = ["type", "rule_expression"];
-    let decided = decided.into_iter().filter_map(|key| Some((key.to_owned(), text(key)?)));
+    let decided = decided
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), text(key)?)));
     let decided: Vec<(String, Node)> = decided.collect();
     match decided.is_empty() {
         true => Node::map([]),

@@ -125,9 +125,9 @@ pub fn of_calls(
     }
     let world = world.clone().with_visitor(PROGRAM, "http");
     let (mut hidden, mut files) = (Hidden::default(), Files::of(name));
-    let steps = calls.iter().map(|call| {
-        request::step(call, Some(PROGRAM), page, &mut hidden, &mut files)
-    });
+    let steps = calls
+        .iter()
+        .map(|call| request::step(call, Some(PROGRAM), page, &mut hidden, &mut files));
     let steps = steps.collect();
     let title = hidden.text(title);
     let text = text(&world, &title, &[], note, steps, None);
@@ -219,15 +219,17 @@ impl Recording {
             ..load::Outside::default()
         };
         let read = outside.load_text(path, &self.text);
-        read.map(drop).map_err(|broken| {
-            edgeproof_document::LoadError::Mistakes(broken.mistakes).into()
-        })
+        read.map(drop)
+            .map_err(|broken| edgeproof_document::LoadError::Mistakes(broken.mistakes).into())
     }
 }
 
 fn put(path: &Path, content: &[u8]) -> Result<(), RecordingError> {
     let write = || {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::write(path, content)

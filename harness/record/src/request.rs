@@ -108,9 +108,18 @@ fn header_secret(name: &str, value: &str, hidden: &mut Hidden) -> String {
 
 /// What an agent of the same kind of visitor measures.
 fn signals(call: &Call, page: &str) -> Node {
-    let page = call.header("referer").filter(|page| page.starts_with("http")).unwrap_or(page);
-    let mut signals = vec![("page".to_owned(), Node::text(page.split(['?', '#']).next().unwrap_or(page)))];
-    let event = call.behind.as_ref().and_then(|behind| behind.event.as_ref());
+    let page = call
+        .header("referer")
+        .filter(|page| page.starts_with("http"))
+        .unwrap_or(page);
+    let mut signals = vec![(
+        "page".to_owned(),
+        Node::text(page.split(['?', '#']).next().unwrap_or(page)),
+    )];
+    let event = call
+        .behind
+        .as_ref()
+        .and_then(|behind| behind.event.as_ref());
     if let Some(event) = event {
         if event["incognito"] == true {
             signals.push(("incognito".to_owned(), Node::bool(true)));
@@ -147,7 +156,10 @@ fn body(call: &Call, hidden: &mut Hidden, files: &mut Files) -> (Option<Node>, O
         learn(&json, hidden);
         if text.len() <= INLINE {
             let node = self::json(&json, hidden, "");
-            return (Some(Node::map([("json", node)])), Some("application/json".to_owned()));
+            return (
+                Some(Node::map([("json", node)])),
+                Some("application/json".to_owned()),
+            );
         }
     }
     if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
@@ -215,9 +227,12 @@ fn json(json: &Json, hidden: &mut Hidden, called: &str) -> Node {
     match json {
         Json::String(text) if is_secret(called) => Node::Text(hidden.secret(called, text)),
         Json::String(text) => Node::Text(hidden.text(text)),
-        Json::Array(items) => {
-            Node::List(items.iter().map(|item| self::json(item, hidden, called)).collect())
-        }
+        Json::Array(items) => Node::List(
+            items
+                .iter()
+                .map(|item| self::json(item, hidden, called))
+                .collect(),
+        ),
         Json::Object(members) => {
             let member = |(name, member): (&String, &Json)| {
                 (hidden.text(name), self::json(member, hidden, name))
@@ -243,7 +258,10 @@ mod tests {
                 ("Content-Type".to_owned(), content_type.to_owned()),
                 ("Cookie".to_owned(), "sid=abc-1234".to_owned()),
                 ("sec-fetch-mode".to_owned(), "cors".to_owned()),
-                ("Authorization".to_owned(), "Bearer abc-123-def-456".to_owned()),
+                (
+                    "Authorization".to_owned(),
+                    "Bearer abc-123-def-456".to_owned(),
+                ),
                 ("x-step".to_owned(), "1".to_owned()),
             ],
             body: Body::Known(Bytes::from(body.to_owned())),
@@ -253,13 +271,32 @@ mod tests {
     }
 
     #[rstest]
-    #[case::json("application/json", r#"{"a":1,"password":"hunter-22","b":[true,null]}"#,
-        r#"body: { json: { a: 1, password: "${env.PASSWORD}", b: [true, null] } }"#)]
-    #[case::json_written_otherwise("application/json", r#"{ "a": 1.50 }"#, r#"body: "{ \"a\": 1.50 }""#)]
+    #[case::json(
+        "application/json",
+        r#"{"a":1,"password":"hunter-22","b":[true,null]}"#,
+        r#"body: { json: { a: 1, password: "${env.PASSWORD}", b: [true, null] } }"#
+    )]
+    #[case::json_written_otherwise(
+        "application/json",
+        r#"{ "a": 1.50 }"#,
+        r#"body: "{ \"a\": 1.50 }""#
+    )]
     #[case::twice("application/json", r#"{"a":1,"a":2}"#, r#"body: "{\"a\":1,\"a\":2}""#)]
-    #[case::form("application/x-www-form-urlencoded", "a=1+2&pwd=hunter-22", r#"body: { form: { a: "1 2", pwd: "${env.PWD_SECRET}" } }"#)]
-    #[case::a_form_with_a_name_twice("application/x-www-form-urlencoded", "a=1&a=2", "body: a=1&a=2")]
-    #[case::text("text/plain", "token=t-1234567 ${x}", r#"body: "token=${env.TOKEN} $${x}""#)]
+    #[case::form(
+        "application/x-www-form-urlencoded",
+        "a=1+2&pwd=hunter-22",
+        r#"body: { form: { a: "1 2", pwd: "${env.PWD_SECRET}" } }"#
+    )]
+    #[case::a_form_with_a_name_twice(
+        "application/x-www-form-urlencoded",
+        "a=1&a=2",
+        "body: a=1&a=2"
+    )]
+    #[case::text(
+        "text/plain",
+        "token=t-1234567 ${x}",
+        r#"body: "token=${env.TOKEN} $${x}""#
+    )]
     fn a_body_is_sent_again_as_it_was_without_its_secrets(
         #[case] content_type: &str,
         #[case] body: &str,
@@ -269,8 +306,17 @@ mod tests {
         let step = step(&call(content_type, body), None, "", &mut hidden, &mut files);
         let text = Node::map([("steps", Node::List(vec![step]))]).document();
         assert!(text.contains(expected), "{text}");
-        assert!(!text.contains("hunter-22") && !text.contains("abc-1"), "{text}");
-        assert!(text.contains(r#"authorization: "Bearer ${env.AUTHORIZATION}""#), "{text}");
-        assert!(!text.contains("sec-fetch") && !text.contains("cookie"), "{text}");
+        assert!(
+            !text.contains("hunter-22") && !text.contains("abc-1"),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"authorization: "Bearer ${env.AUTHORIZATION}""#),
+            "{text}"
+        );
+        assert!(
+            !text.contains("sec-fetch") && !text.contains("cookie"),
+            "{text}"
+        );
     }
 }

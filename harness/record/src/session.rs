@@ -48,7 +48,10 @@ impl Session {
         let hosts = zones.flat_map(|zone| zone.hosts.keys().chain(zone.custom_domains.keys()));
         let attacks = rig.wallarm().attacks();
         Self {
-            documents: calls.iter().map(|call| page.is_for_document(call)).collect(),
+            documents: calls
+                .iter()
+                .map(|call| page.is_for_document(call))
+                .collect(),
             end: page.url(),
             visitor: (description.visitors.len() > 1).then(|| visitor.to_owned()),
             hosts: hosts.cloned().collect(),
@@ -67,7 +70,9 @@ impl Session {
         let Some(call) = self.calls.get(index).filter(|_| self.documents[index]) else {
             return false;
         };
-        let is_first = self.calls[..index].iter().all(|before| before.id != call.id);
+        let is_first = self.calls[..index]
+            .iter()
+            .all(|before| before.id != call.id);
         let header = |name| call.request_headers.get(name);
         is_first
             && match header("sec-fetch-site") {
@@ -119,7 +124,9 @@ pub(crate) fn steps(session: &Session, hidden: &mut Hidden, files: &mut Files) -
     };
     for (index, (start, item)) in timeline.iter().enumerate() {
         // What is told of a document is no deed: what is called after it still comes of the one before.
-        let later = timeline[index + 1..].iter().find(|(_, item)| !is_told_only(item));
+        let later = timeline[index + 1..]
+            .iter()
+            .find(|(_, item)| !is_told_only(item));
         let end = later.map_or(session.calls.len(), |(start, _)| *start);
         writer.item(item, *start, end.max(*start));
     }
@@ -150,7 +157,10 @@ fn contents(deeds: &Deeds) -> HashMap<(String, String), Vec<u8>> {
             content,
             file,
             base64,
-        } => Some(((content.clone(), file.clone()), STANDARD.decode(base64).ok()?)),
+        } => Some((
+            (content.clone(), file.clone()),
+            STANDARD.decode(base64).ok()?,
+        )),
         _ => None,
     };
     deeds.iter().filter_map(content).collect()
@@ -220,8 +230,8 @@ impl Writer<'_> {
         };
         let leads = ["click", "press", "submit", "select", "check", "upload"];
         // What leads to a page by a script leads to one only.
-        let leads = !self.has_led_somewhere
-            && last.iter().any(|(key, _)| leads.contains(&key.as_str()));
+        let leads =
+            !self.has_led_somewhere && last.iter().any(|(key, _)| leads.contains(&key.as_str()));
         let is_there = last.iter().any(|(key, _)| key == "visit") && self.url == bare(url);
         !leads && !is_there
     }
@@ -241,7 +251,9 @@ impl Writer<'_> {
         self.expect(last, false);
         self.url = bare(&self.session.calls[last].url);
         self.waited_for_agent = false;
-        let more: Vec<usize> = (last + 1..end).filter(|index| self.has_signals(*index)).collect();
+        let more: Vec<usize> = (last + 1..end)
+            .filter(|index| self.has_signals(*index))
+            .collect();
         self.document = self.steps.len();
         self.wait_for_calls(last, &more);
     }
@@ -334,7 +346,9 @@ impl Writer<'_> {
         let (Some(Node::Map(last)), Node::Map(more)) = (self.steps.last_mut(), more) else {
             return false;
         };
-        let frames = last.iter().any(|(key, _)| key == "frame" || key == "window");
+        let frames = last
+            .iter()
+            .any(|(key, _)| key == "frame" || key == "window");
         let Some((_, Node::Map(fields))) = last.iter_mut().find(|(key, _)| key == "fill") else {
             return false;
         };
@@ -378,9 +392,16 @@ impl Writer<'_> {
         let visitor = self.session.visitor.as_ref();
         step.extend(visitor.map(|visitor| ("as".to_owned(), Node::text(visitor))));
         if let Some(window) = &place.window {
-            step.push(("window".to_owned(), Node::Text(escaped(&window.to_string()))));
+            step.push((
+                "window".to_owned(),
+                Node::Text(escaped(&window.to_string())),
+            ));
         }
-        let mut frames: Vec<Node> = place.frames.iter().map(|frame| Node::Text(escaped(frame))).collect();
+        let mut frames: Vec<Node> = place
+            .frames
+            .iter()
+            .map(|frame| Node::Text(escaped(frame)))
+            .collect();
         match frames.len() {
             0 => {}
             1 => step.push(("frame".to_owned(), frames.swap_remove(0))),
@@ -432,11 +453,16 @@ impl Writer<'_> {
         let (Some(now), Some(before)) = (visit(index), visit(before)) else {
             return false;
         };
-        before.took.is_some_and(|took| now.started >= before.started + took)
+        before
+            .took
+            .is_some_and(|took| now.started >= before.started + took)
     }
 
     fn has_signals(&self, index: usize) -> bool {
-        self.is_own(index) && self.session.calls[index].request_headers.contains_key(SIGNALS)
+        self.is_own(index)
+            && self.session.calls[index]
+                .request_headers
+                .contains_key(SIGNALS)
     }
 
     /// Whether a call goes to the site, and was answered.
@@ -453,7 +479,9 @@ impl Writer<'_> {
         let call = &self.session.calls[index];
         let reads = matches!(call.method.as_str(), "GET" | "HEAD");
         let is_by_script = matches!(call.kind.as_str(), "Fetch" | "XHR");
-        let is_redirected = self.session.calls[..index].iter().any(|before| before.id == call.id);
+        let is_redirected = self.session.calls[..index]
+            .iter()
+            .any(|before| before.id == call.id);
         let is_refused = call.status.is_some_and(|status| status >= 400);
         let counts = match call.kind.as_str() {
             _ if call.method == "OPTIONS" || is_redirected => false,
@@ -477,7 +505,9 @@ impl Writer<'_> {
         if !self.session.attacks.is_empty() {
             let attacks = self.session.attacks.iter().map(|attack| {
                 let kind = attack["type"].as_str().unwrap_or_default();
-                let path = self.hidden.text(attack["path"].as_str().unwrap_or_default());
+                let path = self
+                    .hidden
+                    .text(attack["path"].as_str().unwrap_or_default());
                 Node::map([("type", Node::text(kind)), ("path", Node::Text(path))])
             });
             end.push(("attacks".to_owned(), Node::List(attacks.collect())));
@@ -504,10 +534,13 @@ fn pattern(url: &str, page: &str) -> String {
     };
     let host = |url: &Url| url.host_str().unwrap_or_default().to_owned();
     let of_page = Url::parse(page).ok();
-    let path = parsed.path().split('/').map(|segment| match is_id(segment) {
-        true => "*",
-        false => segment,
-    });
+    let path = parsed
+        .path()
+        .split('/')
+        .map(|segment| match is_id(segment) {
+            true => "*",
+            false => segment,
+        });
     let path = path.collect::<Vec<_>>().join("/");
     let query = parsed.query().map_or("", |_| "*");
     match of_page {
@@ -524,7 +557,9 @@ pub(crate) fn is_id(segment: &str) -> bool {
     let is_hash = segment.len() >= 8 && digits >= 2 && segment.bytes().all(is_hex);
     let is_drawn = segment.len() >= 16
         && digits >= 2
-        && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        && segment
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         && segment.bytes().any(|byte| byte.is_ascii_uppercase());
     is_number || is_hash || is_drawn
 }
@@ -536,11 +571,31 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("https://shop.example/api/login", "https://shop.example/login", "/api/login")]
-    #[case("https://api.shop.example/login?a=b", "https://shop.example/", "api.shop.example/login*")]
-    #[case("https://shop.example/orders/1024/pay", "https://shop.example/", "/orders/*/pay")]
-    #[case("https://shop.example/o/3f2b8c1e-7d44-4c1b-9a55-0b1c2d3e4f50", "https://shop.example/", "/o/*")]
-    #[case("https://shop.example/v1/create-account", "https://shop.example/", "/v1/create-account")]
+    #[case(
+        "https://shop.example/api/login",
+        "https://shop.example/login",
+        "/api/login"
+    )]
+    #[case(
+        "https://api.shop.example/login?a=b",
+        "https://shop.example/",
+        "api.shop.example/login*"
+    )]
+    #[case(
+        "https://shop.example/orders/1024/pay",
+        "https://shop.example/",
+        "/orders/*/pay"
+    )]
+    #[case(
+        "https://shop.example/o/3f2b8c1e-7d44-4c1b-9a55-0b1c2d3e4f50",
+        "https://shop.example/",
+        "/o/*"
+    )]
+    #[case(
+        "https://shop.example/v1/create-account",
+        "https://shop.example/",
+        "/v1/create-account"
+    )]
     #[case("https://shop.example/beefcafe", "https://shop.example/", "/beefcafe")]
     fn a_call_is_named_by_what_stays(
         #[case] url: &str,

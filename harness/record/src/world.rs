@@ -70,7 +70,10 @@ impl World {
                 message: "a scenario with a matrix is many, and a recording is of one".to_owned(),
                 at,
                 label: "this one has a matrix".to_owned(),
-                help: Some("record in a scenario without `matrix`, with one of its values filled in".to_owned()),
+                help: Some(
+                    "record in a scenario without `matrix`, with one of its values filled in"
+                        .to_owned(),
+                ),
             })
             .into());
         }
@@ -113,7 +116,10 @@ impl World {
             )]);
             let rule = Node::map([
                 ("if", Node::text("incognito")),
-                ("block", Node::map([("status", Node::Plain("403".to_owned()))])),
+                (
+                    "block",
+                    Node::map([("status", Node::Plain("403".to_owned()))]),
+                ),
             ]);
             *given.entry("rulesets") =
                 Node::map([("recorded", Node::map([("rules", Node::List(vec![rule]))]))]);

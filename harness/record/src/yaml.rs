@@ -70,7 +70,11 @@ impl Node {
             Value::List(items) => Self::List(items.iter().map(Self::of).collect()),
             Value::Map(entries) => {
                 let entries = entries.iter();
-                Self::Map(entries.map(|(key, node)| (key.text.clone(), Self::of(node))).collect())
+                Self::Map(
+                    entries
+                        .map(|(key, node)| (key.text.clone(), Self::of(node)))
+                        .collect(),
+                )
             }
         }
     }
@@ -145,7 +149,8 @@ impl Node {
             }
             Self::Map(entries) if entries.is_empty() => "{}".to_owned(),
             Self::Map(entries) => {
-                let entry = |(key, node): &(String, Self)| format!("{}: {}", scalar(key), node.flow());
+                let entry =
+                    |(key, node): &(String, Self)| format!("{}: {}", scalar(key), node.flow());
                 let entries: Vec<String> = entries.iter().map(entry).collect();
                 format!("{{ {} }}", entries.join(", "))
             }
@@ -161,7 +166,10 @@ fn scalar(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     // What JSON leaves as it is and YAML takes for the end of a line, or refuses.
     let is_odd = |character: char| {
-        matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        matches!(
+            character,
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
     };
     if !quoted.contains(is_odd) {
         return quoted;
@@ -219,8 +227,27 @@ mod tests {
     fn whatever_a_page_says_is_read_as_it_was() {
         let hostile = (0..0x3000_u32).filter_map(char::from_u32);
         let hostile: String = hostile.filter(|character| *character != '\0').collect();
-        for text in [hostile.as_str(), "- a", "? b", "a #b", "\u{feff}x", "!!str x", "*x", "{a", " x ", "~", "=", "1_0", "0x1", ".inf", "2026-11-27"] {
-            let node = Node::map([("steps", Node::List(vec![Node::map([("click", Node::text(text))])]))]);
+        for text in [
+            hostile.as_str(),
+            "- a",
+            "? b",
+            "a #b",
+            "\u{feff}x",
+            "!!str x",
+            "*x",
+            "{a",
+            " x ",
+            "~",
+            "=",
+            "1_0",
+            "0x1",
+            ".inf",
+            "2026-11-27",
+        ] {
+            let node = Node::map([(
+                "steps",
+                Node::List(vec![Node::map([("click", Node::text(text))])]),
+            )]);
             let read = yaml::parse(0, &node.document()).unwrap();
             let read = read.at_path(["steps", "0", "click"]).unwrap();
             assert_eq!(read.value, Value::Text(text.to_owned()));
@@ -231,12 +258,21 @@ mod tests {
     fn short_values_stand_on_one_line_and_long_ones_do_not() {
         let node = Node::map([
             ("scenario", Node::text("A claim")),
-            ("given", Node::map([("visitors", Node::map([("ann", Node::map([]))]))])),
+            (
+                "given",
+                Node::map([("visitors", Node::map([("ann", Node::map([]))]))]),
+            ),
             (
                 "steps",
                 Node::List(vec![Node::map([
                     ("click", Node::text("#a")),
-                    ("expect", Node::map([("status", Node::Plain("403".to_owned())), ("body", Node::text("x".repeat(100)))])),
+                    (
+                        "expect",
+                        Node::map([
+                            ("status", Node::Plain("403".to_owned())),
+                            ("body", Node::text("x".repeat(100))),
+                        ]),
+                    ),
                 ])]),
             ),
         ]);

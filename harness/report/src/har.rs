@@ -46,7 +46,10 @@ fn page(case: &CaseRecord, started: Timestamp) -> Json {
 fn entries<'a>(case: &'a CaseRecord, started: Timestamp) -> impl Iterator<Item = Json> + 'a {
     let visits = case.hops.iter().filter(|hop| hop.depth == 0);
     visits.map(move |visit| {
-        let behind = case.hops.iter().filter(|hop| visit.ray.is_some() && hop.ray == visit.ray);
+        let behind = case
+            .hops
+            .iter()
+            .filter(|hop| visit.ray.is_some() && hop.ray == visit.ray);
         let hops: Vec<Json> = behind.map(|hop| self::hop(hop, started)).collect();
         let wait = visit.took_us.map_or(0.0, milliseconds);
         json!({
@@ -124,7 +127,9 @@ fn response(hop: &HopRecord) -> Json {
     }
     let status = hop.status.unwrap_or(0);
     let reason = http::StatusCode::from_u16(status).ok();
-    let reason = reason.and_then(|status| status.canonical_reason()).unwrap_or_default();
+    let reason = reason
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default();
     json!({
         "status": status,
         "statusText": reason,
@@ -144,7 +149,9 @@ fn pairs(headers: &[(String, String)]) -> Vec<Json> {
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let found = headers
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.as_str())
 }
 

@@ -44,7 +44,9 @@ pub enum Format {
 
 /// Why a report could not be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a report; write junit=FILE, json=FILE, html=FILE, tap=FILE, har=FILE or github")]
+#[error(
+    "`{0}` is not a report; write junit=FILE, json=FILE, html=FILE, tap=FILE, har=FILE or github"
+)]
 pub struct ReportTargetError(String);
 
 /// Why a report could not be written.
@@ -111,7 +113,9 @@ fn began(results: &Results) -> Timestamp {
     }
     let now = Timestamp::now();
     let took = SignedDuration::try_from(results.summary.took());
-    took.ok().and_then(|took| now.checked_sub(took).ok()).unwrap_or(now)
+    took.ok()
+        .and_then(|took| now.checked_sub(took).ok())
+        .unwrap_or(now)
 }
 
 /// GitHub reads annotations from what a step prints.

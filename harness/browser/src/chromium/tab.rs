@@ -330,10 +330,7 @@ impl Tab {
     }
 }
 
-fn script(
-    source: String,
-    world: Option<&str>,
-) -> PageDomain::AddScriptToEvaluateOnNewDocument {
+fn script(source: String, world: Option<&str>) -> PageDomain::AddScriptToEvaluateOnNewDocument {
     PageDomain::AddScriptToEvaluateOnNewDocument {
         source,
         world_name: world.map(str::to_owned),

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 pub use dialogs::{Dialog, DialogAnswer};
 pub(crate) use dialogs::{Dialogs, OpenDialog};
-pub use recording::{Deed, Deeds, Did};
 pub(crate) use recording::Told;
+pub use recording::{Deed, Deeds, Did};
 pub(crate) use source::{page_script, recorder_script};
 
 use super::{

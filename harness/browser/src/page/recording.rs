@@ -247,8 +247,12 @@ mod tests {
     #[case(r#""press": "Escape""#, Did::Press { press: "Escape".to_owned(), field: None })]
     #[case(r#""document": "reload""#, Did::Document { document: "reload".to_owned() })]
     fn what_the_recorder_says_is_read(#[case] what: &str, #[case] expected: Did) {
-        let text = format!(r#"{{{what}, "url": "https://a.example/", "frames": [1], "agent": true}}"#);
+        let text =
+            format!(r#"{{{what}, "url": "https://a.example/", "frames": [1], "agent": true}}"#);
         let said: Said = serde_json::from_str(&text).unwrap();
-        assert_eq!((said.did, said.frames, said.agent), (expected, vec![1], true));
+        assert_eq!(
+            (said.did, said.frames, said.agent),
+            (expected, vec![1], true)
+        );
     }
 }

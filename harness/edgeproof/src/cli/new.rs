@@ -164,7 +164,9 @@ pub(super) fn write_schema(scenario: &Path) -> io::Result<()> {
 
 /// The host of a page.
 pub(super) fn host(page: &Url) -> Result<&str, NewError> {
-    let host = page.host_str().filter(|_| page.scheme().starts_with("http"));
+    let host = page
+        .host_str()
+        .filter(|_| page.scheme().starts_with("http"));
     host.ok_or_else(|| NewError::Page(page.clone()))
 }
 

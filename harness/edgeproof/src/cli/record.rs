@@ -166,11 +166,17 @@ fn world(options: &Options) -> Result<World, CliError> {
     let zoned = |host: &str| Ok((host.to_owned(), new::zone(host)?));
     let star = page.query().map_or("", |_| "*");
     let site = Site {
-        hosts: hosts.into_iter().map(zoned).collect::<Result<_, NewError>>()?,
+        hosts: hosts
+            .into_iter()
+            .map(zoned)
+            .collect::<Result<_, NewError>>()?,
         app: options.app.to_string(),
         allow: (!options.app.is_loopback()).then(|| options.app.host().to_owned()),
         pages: vec![format!("{host}{}{star}", page.path())],
-        apis: apis.iter().map(|api| format!("{} {}", api.method, api.url)).collect(),
+        apis: apis
+            .iter()
+            .map(|api| format!("{} {}", api.method, api.url))
+            .collect(),
     };
     Ok(World::of_site(&site).with_visitor("ann", "regular"))
 }
@@ -183,8 +189,12 @@ fn out(options: &Options) -> Result<PathBuf, CliError> {
         None => project::folder_of_scenarios()?,
     };
     let Some(out) = &options.out else {
-        let name = options.url.as_ref().map_or("recorded".to_owned(), new::name);
-        let mut names = std::iter::once(name.clone()).chain((2..).map(|number: u32| format!("{name}_{number}")));
+        let name = options
+            .url
+            .as_ref()
+            .map_or("recorded".to_owned(), new::name);
+        let mut names = std::iter::once(name.clone())
+            .chain((2..).map(|number: u32| format!("{name}_{number}")));
         let free = names.find(|name| !folder.join(format!("{name}.yaml")).exists());
         return Ok(folder.join(format!("{}.yaml", free.unwrap_or(name))));
     };
@@ -203,7 +213,9 @@ fn out(options: &Options) -> Result<PathBuf, CliError> {
 fn visitor(options: &Options, case: &Case, out: &Path) -> Result<String, CliError> {
     let visitors = &case.scenario.given.visitors;
     let named = options.visitor.clone();
-    let mut with_browser = visitors.iter().filter(|(_, visitor)| visitor.profile != Profile::Http);
+    let mut with_browser = visitors
+        .iter()
+        .filter(|(_, visitor)| visitor.profile != Profile::Http);
     let first = || with_browser.next().map(|(name, _)| name.clone());
     let none = || RecordError::NoVisitor(options.given.clone().unwrap_or(out.to_owned()));
     Ok(named.or_else(first).ok_or_else(none)?)
@@ -254,7 +266,10 @@ async fn watch(
 
 fn announce(visit: &BrowserVisit, visitor: &str) -> io::Result<()> {
     let mut err = anstream::stderr();
-    writeln!(err, "recording what {visitor} does; close the page or press Ctrl-C to end it")?;
+    writeln!(
+        err,
+        "recording what {visitor} does; close the page or press Ctrl-C to end it"
+    )?;
     if let Some(address) = visit.devtools() {
         writeln!(err, "a program can act in the browser at {address}")?;
     }
@@ -277,8 +292,15 @@ pub(super) fn finish(recording: &Recording, out: &Path) -> Result<(), CliError> 
     let mut text = anstream::stdout();
     writeln!(text, "{} is written. Next:", out.display())?;
     for name in recording.hidden.names() {
-        writeln!(text, "  export {name}=…    # what was typed or sent; no secret stands in the file")?;
+        writeln!(
+            text,
+            "  export {name}=…    # what was typed or sent; no secret stands in the file"
+        )?;
     }
-    writeln!(text, "  edgeproof check {0}\n  edgeproof run {0}", out.display())?;
+    writeln!(
+        text,
+        "  edgeproof check {0}\n  edgeproof run {0}",
+        out.display()
+    )?;
     Ok(())
 }

@@ -29,11 +29,16 @@ async fn picked_calls_pass_at_once_and_fail_where_nothing_protects(
         ..Outside::default()
     };
     let case = outside.load_text(&file, &world.text()).unwrap().remove(0);
-    let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone()).await.unwrap();
+    let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone())
+        .await
+        .unwrap();
     rig.trace().keep_bodies();
     let visit = rig.browser("ann").await.unwrap();
     let limit = edgeproof_browser::DEFAULT_LIMIT;
-    visit.visit("https://shop.example/signup", limit).await.unwrap();
+    visit
+        .visit("https://shop.example/signup", limit)
+        .await
+        .unwrap();
     visit.input(limit).click("#create").await.unwrap();
     let wanted = |call: &edgeproof_browser::BrowserCall| call.method == "POST";
     visit.call(0, "the call", limit, wanted).await.unwrap();
@@ -51,12 +56,23 @@ async fn picked_calls_pass_at_once_and_fail_where_nothing_protects(
     let recording = of_calls(&world, "saved", "Saved", page, &[], &calls).unwrap();
     let saved = folder.path().join("saved.yaml");
     recording.write(&saved).unwrap();
-    recording.check(&saved).unwrap_or_else(|error| panic!("{error:?}\n{}", recording.text));
+    recording
+        .check(&saved)
+        .unwrap_or_else(|error| panic!("{error:?}\n{}", recording.text));
     let text = &recording.text;
-    for expected in [status, "signals: { page: https://shop.example/signup }", "${env.TOKEN}", "${env.PASSWORD}", "status: 403"] {
+    for expected in [
+        status,
+        "signals: { page: https://shop.example/signup }",
+        "${env.TOKEN}",
+        "${env.PASSWORD}",
+        "status: 403",
+    ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
-    assert!(!text.contains("t-1234567") && !text.contains("correct horse"), "{text}");
+    assert!(
+        !text.contains("t-1234567") && !text.contains("correct horse"),
+        "{text}"
+    );
     let variables: Vec<(&str, &str)> = recording.hidden.values().collect();
     let (code, said) = run(folder.path(), &["saved.yaml"], &variables);
     assert_eq!(code, Some(0), "{said}\n{text}");

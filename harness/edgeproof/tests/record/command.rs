@@ -38,7 +38,15 @@ fn what_one_does_passes_at_once_and_fails_where_nothing_protects(
     #[case] rule: &str,
 ) {
     let (folder, _) = shop(vpn);
-    let arguments = ["record", "https://shop.example/", "--given", "shop.yaml", "--headless", "--out", "recorded.yaml"];
+    let arguments = [
+        "record",
+        "https://shop.example/",
+        "--given",
+        "shop.yaml",
+        "--headless",
+        "--out",
+        "recorded.yaml",
+    ];
     let child = Command::new(env!("CARGO_BIN_EXE_edgeproof"))
         .args(arguments)
         .current_dir(folder.path())

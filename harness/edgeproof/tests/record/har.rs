@@ -54,15 +54,29 @@ fn a_session_that_playwright_recorded_passes_at_once_and_fails_where_nothing_pro
     let folder = tempfile::tempdir().unwrap();
     let chromium = tools::find(tools::Tool::Chromium).unwrap();
     let har = folder.path().join("session.har");
-    let recorded = node(RECORD, &[&chromium.display().to_string(), &har.display().to_string(), &url]);
+    let recorded = node(
+        RECORD,
+        &[
+            &chromium.display().to_string(),
+            &har.display().to_string(),
+            &url,
+        ],
+    );
     assert!(recorded.status.success(), "{recorded:?}");
 
-    let new = edgeproof(folder.path(), &["new", "--har", "session.har", "--out", "session.yaml"], &[]);
+    let new = edgeproof(
+        folder.path(),
+        &["new", "--har", "session.har", "--out", "session.yaml"],
+        &[],
+    );
     let text = fs::read_to_string(folder.path().join("session.yaml"));
     let text = text.unwrap_or_else(|_| panic!("{new:?}"));
     assert_eq!(new.status.code(), Some(0), "{new:?}\n{text}");
     let told = String::from_utf8_lossy(&new.stdout);
-    assert!(told.contains("export PASSWORD=…") && told.contains("export X_CSRF_TOKEN=…"), "{told}");
+    assert!(
+        told.contains("export PASSWORD=…") && told.contains("export X_CSRF_TOKEN=…"),
+        "{told}"
+    );
     for secret in ["hunter-22", "c-12345678", "v-1"] {
         assert!(!text.contains(secret), "{text}");
     }
@@ -111,16 +125,48 @@ fn of_a_session_in_the_developer_tools_the_site_stays_and_the_rest_is_named() {
     } });
     let text = session(&json!([
         entry("GET", "chrome-extension://abc/page.html", json!({})),
-        entry("GET", "https://www.shop.example/cart", json!({ "_resourceType": "document" })),
-        entry("GET", "https://www.shop.example/app.js", json!({ "_resourceType": "script" })),
-        entry("POST", "https://analytics.example/hit", json!({ "_resourceType": "fetch" })),
-        entry("OPTIONS", "https://api.shop.example/orders/81726/pay", json!({ "_resourceType": "fetch" })),
+        entry(
+            "GET",
+            "https://www.shop.example/cart",
+            json!({ "_resourceType": "document" })
+        ),
+        entry(
+            "GET",
+            "https://www.shop.example/app.js",
+            json!({ "_resourceType": "script" })
+        ),
+        entry(
+            "POST",
+            "https://analytics.example/hit",
+            json!({ "_resourceType": "fetch" })
+        ),
+        entry(
+            "OPTIONS",
+            "https://api.shop.example/orders/81726/pay",
+            json!({ "_resourceType": "fetch" })
+        ),
         entry("POST", "https://api.shop.example/", posted),
-        entry("GET", "https://www.shop.example/blocked", json!({ "_resourceType": "xhr", "response": { "status": 0 } })),
+        entry(
+            "GET",
+            "https://www.shop.example/blocked",
+            json!({ "_resourceType": "xhr", "response": { "status": 0 } })
+        ),
     ]));
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.har"), format!("\u{feff}{text}")).unwrap();
-    let new = edgeproof(folder.path(), &["new", "--har", "a.har", "--app", "http://127.0.0.1:4000", "--out", "a.yaml"], &[]);
+    let new = edgeproof(
+        folder.path(),
+        &[
+            "new",
+            "--har",
+            "a.har",
+            "--app",
+            "http://127.0.0.1:4000",
+            "--out",
+            "a.yaml",
+        ],
+        &[],
+    );
     let text = fs::read_to_string(folder.path().join("a.yaml"));
     let text = text.unwrap_or_else(|_| panic!("{new:?}"));
     assert_eq!(new.status.code(), Some(0), "{new:?}\n{text}");
@@ -144,11 +190,23 @@ fn of_a_session_in_the_developer_tools_the_site_stays_and_the_rest_is_named() {
 #[rstest]
 #[case::empty("", "a.har:1:0: this is no HAR file: EOF while parsing a value")]
 #[case::other_json("{\"a\": 1}", "a.har:1:8: this is no HAR file: missing field `log`")]
-#[case::no_entries("{\"log\": {}}", "a.har:1:10: this is no HAR file: missing field `entries`")]
-#[case::a_text("{\"log\": {\"entries\": \"hunter-22\"}}", "a.har:1:31: this is no HAR file: invalid type: a text, expected a sequence")]
+#[case::no_entries(
+    "{\"log\": {}}",
+    "a.har:1:10: this is no HAR file: missing field `entries`"
+)]
+#[case::a_text(
+    "{\"log\": {\"entries\": \"hunter-22\"}}",
+    "a.har:1:31: this is no HAR file: invalid type: a text, expected a sequence"
+)]
 #[case::no_url(r#"{"log": {"entries": [{"request": {"method": "GET", "url": "hunter-22"}, "response": {"status": 1}}]}}"#, "`url` is no URL")]
-#[case::no_method("{\"log\": {\"entries\": [\n{\"request\": {\"method\": \"a b\", \"url\": \"http://a/\"}}]}}", "a.har:2:28: this is no HAR file: `method` is none of HTTP")]
-#[case::nothing(r#"{"log": {"entries": []}}"#, "`a.har` has no page or API call of a site")]
+#[case::no_method(
+    "{\"log\": {\"entries\": [\n{\"request\": {\"method\": \"a b\", \"url\": \"http://a/\"}}]}}",
+    "a.har:2:28: this is no HAR file: `method` is none of HTTP"
+)]
+#[case::nothing(
+    r#"{"log": {"entries": []}}"#,
+    "`a.har` has no page or API call of a site"
+)]
 #[case::only_a_picture(r#"{"log": {"entries": [{"_resourceType": "image", "request": {"method": "GET", "url": "https://a.example/x.png"}, "response": {"status": 200}}]}}"#, "`a.har` has no page or API call")]
 fn what_is_no_session_is_refused_where_it_is_none(#[case] text: &str, #[case] expected: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -160,16 +218,29 @@ fn what_is_no_session_is_refused_where_it_is_none(#[case] text: &str, #[case] ex
 fn bytes_that_are_no_text_and_depth_without_end_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.har"), b"{\n\xff").unwrap();
-    refused(folder.path(), "a.har:2:1: this is no HAR file: it is not UTF-8 text");
-    fs::write(folder.path().join("a.har"), format!("{{\"log\": {{\"x\": {}", "[".repeat(100_000))).unwrap();
-    refused(folder.path(), "this is no HAR file: EOF while parsing a list");
+    refused(
+        folder.path(),
+        "a.har:2:1: this is no HAR file: it is not UTF-8 text",
+    );
+    fs::write(
+        folder.path().join("a.har"),
+        format!("{{\"log\": {{\"x\": {}", "[".repeat(100_000)),
+    )
+    .unwrap();
+    refused(
+        folder.path(),
+        "this is no HAR file: EOF while parsing a list",
+    );
 }
 
 fn refused(folder: &std::path::Path, expected: &str) {
     let output = edgeproof(folder, &["new", "--har", "a.har", "--out", "a.yaml"], &[]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains(expected) && !said.contains("hunter"), "{said}");
+    assert!(
+        said.contains(expected) && !said.contains("hunter"),
+        "{said}"
+    );
     assert!(!folder.join("a.yaml").exists());
 }
 
@@ -206,21 +277,44 @@ fn a_report_is_valid_and_playwright_replays_it() {
         + "      signals: { page: https://shop.example/signup }\n    expect: { status: 451 }\n"
         + "  - raw: { to: http://shop.example, send: \"nonsense\\r\\n\\r\\n\" }\n";
     fs::write(folder.path().join("replay.yaml"), text).unwrap();
-    let (code, said) = run(folder.path(), &["replay.yaml", "--report", "har=out/run.har"], &[]);
+    let (code, said) = run(
+        folder.path(),
+        &["replay.yaml", "--report", "har=out/run.har"],
+        &[],
+    );
     assert_eq!(code, Some(0), "{said}");
     let file = folder.path().join("out/run.har").display().to_string();
     let text = fs::read_to_string(&file).unwrap();
     assert!(!text.contains("t-1234567"), "{text}");
     let har: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let hops = har["log"]["entries"][2]["_edgeproof"]["hops"].as_array().unwrap();
-    let parties: Vec<_> = hops.iter().map(|hop| format!("{} → {}", hop["from"], hop["to"]).replace('"', "")).collect();
-    assert_eq!(parties, ["visitor → edge", "edge → worker", "worker → Fingerprint"]);
-    assert!(hops[2]["decision"].as_str().unwrap().contains("`vpn`"), "{hops:?}");
+    let hops = har["log"]["entries"][2]["_edgeproof"]["hops"]
+        .as_array()
+        .unwrap();
+    let parties: Vec<_> = hops
+        .iter()
+        .map(|hop| format!("{} → {}", hop["from"], hop["to"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        parties,
+        ["visitor → edge", "edge → worker", "worker → Fingerprint"]
+    );
+    assert!(
+        hops[2]["decision"].as_str().unwrap().contains("`vpn`"),
+        "{hops:?}"
+    );
 
     let valid = node(VALIDATE, &[&file]);
-    assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+    assert!(
+        valid.status.success(),
+        "{}",
+        String::from_utf8_lossy(&valid.stderr)
+    );
     let chromium = tools::find(tools::Tool::Chromium).unwrap();
     let replayed = node(REPLAY, &[&chromium.display().to_string(), &file]);
     let shown = String::from_utf8_lossy(&replayed.stdout);
-    assert_eq!(shown.trim(), r#"[200,"Sign up · Fernweh Plants","451 "]"#, "{replayed:?}");
+    assert_eq!(
+        shown.trim(),
+        r#"[200,"Sign up · Fernweh Plants","451 "]"#,
+        "{replayed:?}"
+    );
 }

@@ -70,23 +70,41 @@ async fn act(visit: &Page) -> Result<(), PageError> {
     visit.visit("https://shop.example/", DEFAULT_LIMIT).await?;
     let hand = || visit.input(DEFAULT_LIMIT);
     let at = |place: Place| -> Input<'_> { visit.input(DEFAULT_LIMIT).at(&place) };
-    hand().fill("label=Your name", &["Ann ${not}".to_owned()]).await?;
+    hand()
+        .fill("label=Your name", &["Ann ${not}".to_owned()])
+        .await?;
     // From the name to the size, and the option that begins with this letter.
     hand().press(&"Tab".parse().unwrap(), None).await?;
     hand().press(&"l".parse().unwrap(), None).await?;
     hand().check("input[name=terms]", true).await?;
     hand().check("input[value=bike]", true).await?;
-    hand().fill("[contenteditable]", &["Hello".to_owned()]).await?;
-    hand().fill("input[name=pin]", &["secret-pin-77".to_owned()]).await?;
+    hand()
+        .fill("[contenteditable]", &["Hello".to_owned()])
+        .await?;
+    hand()
+        .fill("input[name=pin]", &["secret-pin-77".to_owned()])
+        .await?;
     let plan = tools::home().join("README.md");
     hand().upload("input[name=plan]", &[plan]).await?;
     hand().click("role=button[name=\"Count\"]").await?;
     hand().click("li:nth-of-type(2) > button").await?;
     hand().click("text=Sure").await?;
-    at(Place { frames: vec!["iframe".to_owned()], window: None }).click("button").await?;
+    at(Place {
+        frames: vec!["iframe".to_owned()],
+        window: None,
+    })
+    .click("button")
+    .await?;
     hand().click("text=Terms").await?;
-    at(Place { frames: Vec::new(), window: Some("/window*".parse().unwrap()) }).click("button").await?;
-    hand().press(&"Enter".parse().unwrap(), Some("input[name=q]")).await?;
+    at(Place {
+        frames: Vec::new(),
+        window: Some("/window*".parse().unwrap()),
+    })
+    .click("button")
+    .await?;
+    hand()
+        .press(&"Enter".parse().unwrap(), Some("input[name=q]"))
+        .await?;
     hand().wait_for(&Sight::Text("Found".to_owned())).await?;
     visit.visit("https://shop.example/", DEFAULT_LIMIT).await?;
     hand().click("text=Order").await?;
@@ -131,14 +149,18 @@ async fn every_kind_of_element_is_found_again(#[case] engine: Engine) {
         ..Outside::default()
     };
     let case = outside.load_text(&file, &world.text()).unwrap().remove(0);
-    let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone()).await.unwrap();
+    let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone())
+        .await
+        .unwrap();
     let session = record(&rig).await;
     rig.stop().await;
 
     let recording = of_session(&world, "recorded", "Recorded", &session).unwrap();
     let recorded = folder.path().join("recorded.yaml");
     recording.write(&recorded).unwrap();
-    recording.check(&recorded).unwrap_or_else(|error| panic!("{error:?}\n{}", recording.text));
+    recording
+        .check(&recorded)
+        .unwrap_or_else(|error| panic!("{error:?}\n{}", recording.text));
     for expected in [
         r#"label=Your name: "Ann $${not}""#,
         r#"select: { "select[name=\"size\"]": l }"#,
@@ -159,7 +181,11 @@ async fn every_kind_of_element_is_found_again(#[case] engine: Engine) {
         "url: /search*",
         "url: /orders/*",
     ] {
-        assert!(recording.text.contains(expected), "{expected} is not in\n{}", recording.text);
+        assert!(
+            recording.text.contains(expected),
+            "{expected} is not in\n{}",
+            recording.text
+        );
     }
     let secret = [("PIN_SECRET", "secret-pin-77")];
     let (code, said) = run(folder.path(), &["recorded.yaml"], &secret);
