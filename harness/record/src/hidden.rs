@@ -145,7 +145,8 @@ fn variable(called: &str) -> String {
         false if name.is_empty() => "SECRET".to_owned(),
         false => format!("SECRET_{name}"),
     };
-    match is_secret_variable(&name) {
+    // Every shell sets PWD to something else.
+    match is_secret_variable(&name) && name != "PWD" {
         true => name,
         false => format!("{name}_SECRET"),
     }
@@ -161,6 +162,7 @@ mod tests {
     #[case("password", "PASSWORD")]
     #[case("user[new-password]", "USER_NEW_PASSWORD")]
     #[case("cc-number", "CC_NUMBER_SECRET")]
+    #[case("pwd", "PWD_SECRET")]
     #[case("", "SECRET")]
     #[case("1token", "SECRET_1TOKEN")]
     #[case("пароль", "SECRET")]

@@ -90,10 +90,21 @@ impl Session {
             while let Some(visit) = visits.next_if(|visit| *visit < deed.before) {
                 timeline.push((visit, Item::Visit(visit)));
             }
-            timeline.push((deed.before, Item::Deed(deed)));
+            timeline.push((self.start(deed), Item::Deed(deed)));
         }
         timeline.extend(visits.map(|visit| (visit, Item::Visit(visit))));
         timeline
+    }
+
+    /// How many calls came before what was done: a document that is loaded again was asked for before it tells so.
+    fn start(&self, deed: &Deed) -> usize {
+        let calls = 0..deed.before.min(self.calls.len());
+        let last = calls.rev().find(|index| self.documents[*index]);
+        let asked = last.filter(|index| bare(&self.calls[*index].url) == bare(&deed.url));
+        match asked {
+            Some(index) if is_again(&deed.did) => index,
+            _ => deed.before,
+        }
     }
 }
 
@@ -144,10 +155,16 @@ fn is_told_only(item: &Item<'_>) -> bool {
     let Item::Deed(deed) = item else {
         return false;
     };
-    matches!(
-        deed.did,
-        Did::Document { .. } | Did::Content { .. } | Did::Dialog { .. }
-    )
+    match &deed.did {
+        Did::Document { .. } => !is_again(&deed.did),
+        Did::Content { .. } | Did::Dialog { .. } => true,
+        _ => false,
+    }
+}
+
+/// Whether it tells of a document that was there before.
+fn is_again(did: &Did) -> bool {
+    matches!(did, Did::Document { document } if document == "reload" || document == "back_forward")
 }
 
 /// What is in the files that were chosen, by field and name.
@@ -192,11 +209,10 @@ impl Writer<'_> {
         match item {
             Item::Visit(index) => self.visit(*index, end),
             Item::Deed(deed) => match &deed.did {
-                Did::Document { document } if deed.place.window.is_none() => {
+                Did::Document { .. } if deed.place.window.is_none() => {
                     self.waited_for_agent = false;
                     // A page led here, or a visit that was seen already.
-                    let may_be_by_hand = matches!(document.as_str(), "reload" | "back_forward");
-                    let is_by_hand = may_be_by_hand && self.was_left_by_hand(&deed.url);
+                    let is_by_hand = is_again(&deed.did) && self.was_left_by_hand(&deed.url);
                     self.has_led_somewhere = true;
                     self.shown = Some(deed.url.clone());
                     if is_by_hand {
@@ -229,9 +245,10 @@ impl Writer<'_> {
             return true;
         };
         let leads = ["click", "press", "submit", "select", "check", "upload"];
-        // What leads to a page by a script leads to one only.
-        let leads =
-            !self.has_led_somewhere && last.iter().any(|(key, _)| leads.contains(&key.as_str()));
+        // A script leads to one page only, and where a call has come of the step nobody can tell whether it was a script or the
+        // person who loaded the page again: twice does no harm.
+        let is_over = self.has_led_somewhere || last.iter().any(|(key, _)| key == "expect");
+        let leads = !is_over && last.iter().any(|(key, _)| leads.contains(&key.as_str()));
         let is_there = last.iter().any(|(key, _)| key == "visit") && self.url == bare(url);
         !leads && !is_there
     }

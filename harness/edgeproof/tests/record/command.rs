@@ -24,6 +24,7 @@ const { chromium } = require("playwright-core");
   await page.getByRole("button", { name: "Create account" }).click();
   await (await answer).finished();
   await page.locator("#outcome[data-status]").waitFor();
+  await page.reload();
   await page.close();
   process.exit(0);
 })().catch((error) => { console.error(error); process.exit(1); });
@@ -73,6 +74,7 @@ fn what_one_does_passes_at_once_and_fails_where_nothing_protects(
     for expected in [
         r##"click: "#create""##,
         "call: POST /api/create-account",
+        "  - visit: https://shop.example/signup\n",
         "${env.PASSWORD}",
         "wait: { for: agent }",
         "fp-data: { present: true }",
@@ -81,6 +83,8 @@ fn what_one_does_passes_at_once_and_fails_where_nothing_protects(
     ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
+    // The page that was loaded again was asked for by nobody's click.
+    assert!(!text.contains("wait: GET"), "{text}");
     let password = [("PASSWORD", "correct-horse-9")];
     let (code, said) = run(folder.path(), &["recorded.yaml"], &password);
     assert_eq!(code, Some(0), "{said}\n{text}");
