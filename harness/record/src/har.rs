@@ -432,7 +432,7 @@ impl Made {
         });
         let cut = cut
             .into_iter()
-            .find(|(_, part)| crate::session::is_id(part));
+            .find(|(_, part)| crate::pattern::is_id(part));
         let path = cut.map_or(path, |(start, _)| &path[..start]);
         let api = format!("{} {host}{path}", request.method);
         self.apis.insert(api.trim_end_matches('*').to_owned());

@@ -17,6 +17,7 @@ pub mod deeds;
 pub mod har;
 pub mod hidden;
 mod outcome;
+mod pattern;
 pub mod recording;
 mod request;
 mod session;
