@@ -7,9 +7,9 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::frames::Frames;
+use crate::{frames::Frames, page::Told};
 
 /// A request that a page made, as the browser tells it.
 #[derive(Clone, Debug)]
@@ -94,6 +94,8 @@ pub(crate) struct Record {
     told: HashSet<String>,
     loads: usize,
     pub(crate) frames: Frames,
+    /// Who is told what the visitor does, where that is recorded.
+    pub(crate) listener: Option<mpsc::UnboundedSender<Told>>,
 }
 
 /// The calls of one request, from redirect to redirect. The headers of the wire come in events of their own, in the order
@@ -270,6 +272,20 @@ impl Record {
         if self.told.insert(format!("{time} {}", line.text)) {
             self.print(line);
         }
+    }
+
+    /// The visitor has done something, in a window that the page opened or in the page itself.
+    pub(crate) fn hear(&mut self, window: Option<&str>, what: &str) {
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        let told = Told {
+            before: self.calls.len(),
+            window: window.map(str::to_owned),
+            what: what.to_owned(),
+        };
+        // The other end is gone when the recording is over.
+        let _ = listener.send(told);
     }
 
     /// The document of the page itself has loaded.

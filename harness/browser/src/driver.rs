@@ -88,6 +88,10 @@ pub(crate) trait Driver: Send + Sync {
     /// From now on this script runs first in every document, of windows that the page opens too.
     fn run_first(&self, script: String) -> Asked<'_, ()>;
 
+    /// From now on what the visitor does is told to the record of the page, by `recorder.js` in every document, of windows
+    /// that the page opens too.
+    fn record(&self) -> Asked<'_, ()>;
+
     /// Forgets all cookies.
     fn clear_cookies(&self) -> Asked<'_, ()>;
 

@@ -37,7 +37,7 @@ pub use engine::{Engine, EngineError};
 pub use error::BrowserError;
 pub use gateway::{Gateway, GatewayTarget};
 pub use input::{Input, KeyPress, KeyPressError, OptionChoice, Place, Sight};
-pub use page::{Dialog, DialogAnswer, Page, PageError};
+pub use page::{Deed, Deeds, Dialog, DialogAnswer, Did, Page, PageError};
 pub use pool::{Lease, Pool};
 pub use process::Trust;
 pub use profile::Profile;

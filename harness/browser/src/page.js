@@ -1,20 +1,7 @@
 // What the input steps ask of a document, for every engine. It is called in a world of its own, where the page's scripts
-// can neither see nor change what it uses; its global object lasts as long as the document.
-async (action, argument) => {
-  // Where an element is looked for: the document, then the open shadow roots in it.
-  const find = (selector) => {
-    const search = (root) => {
-      const found = root.querySelector(selector)
-      if (found) return found
-      for (const host of root.querySelectorAll('*')) {
-        const inner = host.shadowRoot && search(host.shadowRoot)
-        if (inner) return inner
-      }
-      return null
-    }
-    return search(document)
-  }
-
+// can neither see nor change what it uses; its global object lasts as long as the document. What it is given first
+// is `selectors.js`.
+async ({ all, find, selectorOf }, action, argument) => {
   const parent = (node) => node.assignedSlot ?? node.parentNode ?? node.host
   const holds = (outer, node) => {
     for (; node; node = parent(node)) if (node === outer) return true
@@ -244,6 +231,11 @@ async (action, argument) => {
     element: ({ selector }) => control(find(selector)),
     // The window of a frame.
     window: ({ selector }) => find(selector)?.contentWindow ?? null,
+    // A selector of the frame that is the document's frame of this number.
+    frameSelector({ number }) {
+      const inner = [...all('iframe, frame, object, embed')].find((frame) => frame.contentWindow === window[number])
+      return inner ? selectorOf(inner) : null
+    },
 
     submit({ selector }) {
       const form = find(selector)

@@ -96,6 +96,11 @@ impl Pool {
 }
 
 impl Lease {
+    /// Where another program can act in the browser too, by the DevTools protocol; none where its engine takes only one.
+    pub fn devtools(&self) -> Option<&str> {
+        self.process.devtools.as_deref()
+    }
+
     /// Opens a blank page.
     ///
     /// # Errors

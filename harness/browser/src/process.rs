@@ -38,6 +38,8 @@ pub(crate) struct Process {
     pub(crate) engine: Engine,
     /// What it says of itself to pages.
     pub(crate) kind: Kind,
+    /// Where a program can act in it beside edgeproof.
+    pub(crate) devtools: Option<String>,
     /// Firefox's name for the window that its own scripts run in.
     pub(crate) chrome: Option<String>,
     pub(crate) _child: Child,

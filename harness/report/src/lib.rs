@@ -13,6 +13,7 @@ pub mod compare;
 pub mod github;
 #[cfg(test)]
 mod golden;
+pub mod har;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -9,8 +9,9 @@ use std::{
 };
 
 use edgeproof_run::results::Results;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{github, html, json, junit, tap};
+use super::{github, har, html, json, junit, tap};
 
 /// A report and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +38,15 @@ pub enum Format {
     Html,
     /// The Test Anything Protocol.
     Tap,
+    /// HAR 1.2.
+    Har,
 }
 
 /// Why a report could not be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a report; write junit=FILE, json=FILE, html=FILE, tap=FILE or github")]
+#[error(
+    "`{0}` is not a report; write junit=FILE, json=FILE, html=FILE, tap=FILE, har=FILE or github"
+)]
 pub struct ReportTargetError(String);
 
 /// Why a report could not be written.
@@ -66,7 +71,15 @@ impl ReportTarget {
         let Self::File { format, .. } = self else {
             return false;
         };
-        matches!(format, Format::Html | Format::Json)
+        matches!(format, Format::Html | Format::Json | Format::Har)
+    }
+
+    /// Whether what was sent and received is to be had from it again: then it shows that of every case.
+    pub fn replays(&self) -> bool {
+        let Self::File { format, .. } = self else {
+            return false;
+        };
+        *format == Format::Har
     }
 
     /// Writes the report.
@@ -88,8 +101,21 @@ impl Format {
             Self::Json => json::text(results).map_err(io::Error::other),
             Self::Html => Ok(html::text(results)),
             Self::Tap => Ok(tap::text(results)),
+            Self::Har => har::text(results, began(results)).map_err(io::Error::other),
         }
     }
+}
+
+/// When a run began; where it does not say, it has just ended.
+fn began(results: &Results) -> Timestamp {
+    if let Some(about) = &results.about {
+        return about.started;
+    }
+    let now = Timestamp::now();
+    let took = SignedDuration::try_from(results.summary.took());
+    took.ok()
+        .and_then(|took| now.checked_sub(took).ok())
+        .unwrap_or(now)
 }
 
 /// GitHub reads annotations from what a step prints.
@@ -138,6 +164,7 @@ impl FromStr for ReportTarget {
             "json" => Format::Json,
             "html" => Format::Html,
             "tap" => Format::Tap,
+            "har" => Format::Har,
             _ => return Err(wrong()),
         };
         if file.is_empty() {

@@ -9,7 +9,7 @@ use edgeproof_test_support::golden::assert_golden;
 use flate2::read::GzDecoder;
 use rstest::rstest;
 
-use super::{golden, html, json, junit, tap, terminal::Terminal};
+use super::{golden, har, html, json, junit, tap, terminal::Terminal};
 
 fn terminal(results: &Results) -> String {
     let mut out = Vec::new();
@@ -49,6 +49,7 @@ fn plain(results: &Results) -> String {
 #[case::json("report.json", json::text(&golden::results()).unwrap())]
 #[case::junit("report.xml", junit::text(&golden::results()).unwrap())]
 #[case::tap("report.tap", tap::text(&golden::results()))]
+#[case::har("report.har", har::text(&golden::results(), "2026-11-27T12:00:00Z".parse().unwrap()).unwrap())]
 #[case::html("report.html", plain(&golden::results()))]
 fn a_report_is_as_its_golden_text(#[case] name: &str, #[case] text: String) {
     assert_golden(&format!("fixtures/golden/reports/{name}"), &text);

@@ -16,6 +16,11 @@ impl BrowserVisit {
         Self { lease, page }
     }
 
+    /// Where another program can act in the browser too, by the DevTools protocol; none where its engine takes only one.
+    pub fn devtools(&self) -> Option<&str> {
+        self.lease.devtools()
+    }
+
     /// Closes the page and forgets the visit: cookies, storage, cache and connections go.
     ///
     /// # Errors

@@ -58,6 +58,11 @@ impl Variables {
         Self(variables.into_iter().collect())
     }
 
+    /// Gives a variable this value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Adds those of a file such as `.env`; what is set already stays.
     ///
     /// # Errors

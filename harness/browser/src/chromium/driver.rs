@@ -12,7 +12,7 @@ use crate::{
     calls::BrowserCall,
     driver::{Aim, Asked, Document, Driver, Motion},
     input::KeyPress,
-    page::PageError,
+    page::{PageError, page_script},
 };
 
 /// The name of the world that `page.js` runs in. Chromium keeps one of a name for each document.
@@ -173,6 +173,10 @@ impl Driver for Tab {
         Box::pin(self.add_first(script))
     }
 
+    fn record(&self) -> Asked<'_, ()> {
+        Box::pin(self.add_recorder())
+    }
+
     fn clear_cookies(&self) -> Asked<'_, ()> {
         Box::pin(self.forget_cookies())
     }
@@ -223,7 +227,7 @@ impl Tab {
             object_id: None,
         };
         let call = Runtime::CallFunctionOn {
-            function_declaration: include_str!("../page.js").to_owned(),
+            function_declaration: page_script!().to_owned(),
             object_id: None,
             arguments: Some(vec![by_copy(action.into()), by_copy(argument)]),
             silent: None,

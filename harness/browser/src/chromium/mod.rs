@@ -56,6 +56,7 @@ pub(crate) async fn start(
         gateway,
         engine,
         kind,
+        devtools: Some(address),
         chrome: None,
         _child: child,
         _directory: directory,

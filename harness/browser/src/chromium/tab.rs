@@ -1,11 +1,12 @@
 //! A page in Chromium.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::future::try_join_all;
 use headless_chrome::protocol::cdp::{Network, Page as PageDomain, Runtime, Target, types::Method};
 use http::HeaderMap;
 use serde::Serialize;
@@ -20,13 +21,17 @@ use crate::{
     calls::{Activity, BrowserCall, CallOutcome},
     connection::{Connection, Listener},
     driver::Driver as _,
-    page::{Dialogs, OpenDialog, Page, PageError, first_document},
+    page::{Dialogs, OpenDialog, Page, PageError, Told, first_document, recorder_script},
     profile::Profile,
 };
 
 /// Chromium has read its certificate settings while a connection was being made and gave that one up, before a request
 /// was sent: it happens once, soon after a browser or a private window was opened, and only on a busy machine.
 const SETTLING: &str = "net::ERR_CERT_VERIFIER_CHANGED";
+
+/// The name of the world that `recorder.js` runs in, and of the function by which it tells.
+const RECORDER: &str = "edgeproof-recorder";
+pub(super) const BINDING: &str = "edgeproofTell";
 
 /// A page and the windows that it opened.
 pub(super) struct Tab {
@@ -43,7 +48,32 @@ pub(super) struct Tab {
     /// The dialogs that the page and its windows open.
     pub(super) dialogs: Dialogs,
     /// What runs first in every document, of its windows too.
-    pub(super) first: Arc<OnceLock<PageDomain::AddScriptToEvaluateOnNewDocument>>,
+    pub(super) first: Arc<Mutex<First>>,
+}
+
+/// What runs first in every document.
+#[derive(Clone, Default)]
+pub(super) struct First {
+    scripts: Vec<PageDomain::AddScriptToEvaluateOnNewDocument>,
+    /// What `recorder.js` tells by.
+    bindings: Vec<Runtime::AddBinding>,
+}
+
+impl First {
+    /// Has it run in the documents of a session. All is sent at once: a window that is held responds only when it runs.
+    pub(super) async fn add_to(
+        self,
+        connection: &Connection,
+        session: &str,
+    ) -> Result<(), PageError> {
+        let bindings = self.bindings.into_iter();
+        let scripts = self.scripts.into_iter();
+        tokio::try_join!(
+            try_join_all(bindings.map(|binding| connection.ask(Some(session), binding))),
+            try_join_all(scripts.map(|script| connection.ask(Some(session), script))),
+        )?;
+        Ok(())
+    }
 }
 
 /// Opens a blank page, in a fresh off-the-record context where the profile is one.
@@ -229,14 +259,34 @@ impl Tab {
 
     /// From now on this script runs first in every document, of windows that the page opens too.
     pub(super) async fn add_first(&self, source: String) -> Result<(), PageError> {
-        let script = PageDomain::AddScriptToEvaluateOnNewDocument {
-            source,
-            world_name: None,
-            include_command_line_api: None,
-            run_immediately: None,
+        let first = First {
+            scripts: vec![script(source, None)],
+            ..First::default()
         };
-        self.ask(self.first.get_or_init(|| script).clone()).await?;
-        Ok(())
+        self.run_too(first).await
+    }
+
+    /// From now on what the visitor does is told.
+    pub(super) async fn add_recorder(&self) -> Result<(), PageError> {
+        let source = format!("({})({BINDING})", recorder_script!());
+        let first = First {
+            scripts: vec![script(source, Some(RECORDER))],
+            bindings: vec![Runtime::AddBinding {
+                name: BINDING.to_owned(),
+                execution_context_id: None,
+                execution_context_name: Some(RECORDER.to_owned()),
+            }],
+        };
+        self.run_too(first).await
+    }
+
+    async fn run_too(&self, more: First) -> Result<(), PageError> {
+        {
+            let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+            first.scripts.extend(more.scripts.clone());
+            first.bindings.extend(more.bindings.clone());
+        }
+        more.add_to(&self.connection, &self.session).await
     }
 
     /// Forgets all cookies.
@@ -276,6 +326,15 @@ impl Tab {
     }
 }
 
+fn script(source: String, world: Option<&str>) -> PageDomain::AddScriptToEvaluateOnNewDocument {
+    PageDomain::AddScriptToEvaluateOnNewDocument {
+        source,
+        world_name: world.map(str::to_owned),
+        include_command_line_api: None,
+        run_immediately: None,
+    }
+}
+
 /// Answers the dialogs that open.
 fn answer(connection: &Connection, mut to_answer: mpsc::UnboundedReceiver<OpenDialog>) {
     let connection = connection.clone();
@@ -304,6 +363,13 @@ pub(super) fn listener(
         if event == "Page.javascriptDialogOpening" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(&session, text("type"), text("message"));
+            let what = Told::dialog(&parameters["type"]);
+            activity.record(|record| record.hear(None, &what));
+        }
+        if event == "Runtime.bindingCalled" && parameters["name"] == BINDING {
+            let window = (source == Source::Window).then_some(session.as_str());
+            let what = parameters["payload"].as_str().unwrap_or_default();
+            activity.record(|record| record.hear(window, what));
         }
         activity.record(|record| events::observe(record, source, event, parameters));
     })

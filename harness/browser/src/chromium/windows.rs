@@ -67,20 +67,12 @@ impl Tab {
                 // Sent in this order but not waited for one by one: the browser answers the first only once the window
                 // runs. A window that was closed again at once has nothing to watch.
                 let go = Runtime::RunIfWaitingForDebugger(None);
-                let first = async {
-                    match first.get() {
-                        Some(script) => connection
-                            .ask(Some(&session), script.clone())
-                            .await
-                            .map(drop),
-                        None => Ok(()),
-                    }
-                };
+                let first = first.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let _ = tokio::join!(
                     connection.ask(Some(&session), network()),
                     connection.ask(Some(&session), page_events()),
                     connection.ask(Some(&session), Runtime::Enable(None)),
-                    first,
+                    first.add_to(&connection, &session),
                     connection.ask(Some(&session), go)
                 );
                 opened.send_modify(|count| *count += 1);

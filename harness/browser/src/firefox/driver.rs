@@ -10,8 +10,11 @@ use crate::{
     calls::BrowserCall,
     driver::{Aim, Asked, Document, Driver, Motion},
     input::KeyPress,
-    page::PageError,
+    page::{PageError, recorder_script},
 };
+
+/// The name of the world that `recorder.js` runs in, and of the channel by which it tells.
+const RECORDER: &str = "edgeproof-recorder";
 
 impl Driver for Tab {
     fn top(&self) -> Document {
@@ -164,6 +167,17 @@ impl Driver for Tab {
     fn run_first(&self, script: String) -> Asked<'_, ()> {
         let add = json!({
             "functionDeclaration": format!("() => {{ {script} }}"),
+            "userContexts": [self.user_context],
+        });
+        self.tell("script.addPreloadScript", add)
+    }
+
+    fn record(&self) -> Asked<'_, ()> {
+        let channel = json!({ "type": "channel", "value": { "channel": RECORDER } });
+        let add = json!({
+            "functionDeclaration": recorder_script!(),
+            "arguments": [channel],
+            "sandbox": RECORDER,
             "userContexts": [self.user_context],
         });
         self.tell("script.addPreloadScript", add)

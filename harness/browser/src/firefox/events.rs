@@ -12,7 +12,7 @@ use super::{remote, text};
 use crate::{
     calls::{self, Activity, BrowserCall, CallOutcome, ConsoleLine, Record},
     connection::Listener,
-    page::Dialogs,
+    page::{Dialogs, Told},
 };
 
 /// What Firefox says of a response that is not complete: the connection or the stream ended, or broke the rules.
@@ -74,6 +74,8 @@ pub(super) fn listener(
         if event == "browsingContext.userPromptOpened" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(text("context"), text("type"), text("message"));
+            let what = Told::dialog(&parameters["type"]);
+            activity.record(|record| record.hear(None, &what));
             return;
         }
         let mut visit = visit.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,6 +108,11 @@ impl Visit {
         match event.split_once('.').unwrap_or_default() {
             ("network", event) => self.network(record, event, context, parameters),
             ("log", _) => self.printed(record, context, parameters),
+            ("script", "message") => {
+                let is_window = self.windows.iter().any(|window| window == context);
+                let what = parameters["data"]["value"].as_str().unwrap_or_default();
+                record.hear(is_window.then_some(context), what);
+            }
             (_, event) => self.navigated(record, event, context, parameters),
         }
     }

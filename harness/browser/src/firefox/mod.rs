@@ -38,12 +38,13 @@ const OWN_TRAFFIC: [&str; 5] = [
 ];
 
 /// What is told of every page. A subscription for one visitor alone takes 50 ms each time.
-const EVENTS: [&str; 5] = [
+const EVENTS: [&str; 6] = [
     "browsingContext",
     "network",
     "log",
     "script.realmCreated",
     "script.realmDestroyed",
+    "script.message",
 ];
 
 /// How much of a body is kept.
@@ -70,6 +71,8 @@ pub(crate) async fn start(
         gateway,
         engine,
         kind,
+        // It takes one program at a time.
+        devtools: None,
         chrome: Some(chrome),
         _child: child,
         _directory: directory,

@@ -20,21 +20,21 @@ use crate::{
     connection::{Connection, ROOT},
     driver::{Asked, Document},
     frames::Frames,
-    page::{Dialogs, OpenDialog, Page, PageError, first_document},
+    page::{Dialogs, OpenDialog, Page, PageError, first_document, page_script},
     process::Process,
 };
 
 /// What runs in a world of its own. Its arguments and its result are texts, so that nothing is lost on the way.
 const PAGE: &str = concat!(
     "async (action, argument) => JSON.stringify((await (",
-    include_str!("../page.js"),
+    page_script!(),
     ")(action, JSON.parse(argument))) ?? null)"
 );
 
 /// The same, for what is no JSON: an element, or a window.
 const PAGE_THINGS: &str = concat!(
     "(action, argument) => (",
-    include_str!("../page.js"),
+    page_script!(),
     ")(action, JSON.parse(argument))"
 );
 

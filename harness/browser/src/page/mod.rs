@@ -1,7 +1,9 @@
 //! A page that a visitor has open.
 
 mod dialogs;
+mod recording;
 mod script;
+mod source;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +13,9 @@ use serde_json::Value;
 
 pub use dialogs::{Dialog, DialogAnswer};
 pub(crate) use dialogs::{Dialogs, OpenDialog};
+pub(crate) use recording::Told;
+pub use recording::{Deed, Deeds, Did};
+pub(crate) use source::{page_script, recorder_script};
 
 use super::{
     calls::{Activity, BrowserCall, CallOutcome, ConsoleLine},
@@ -137,6 +142,16 @@ impl Page {
         let top = self.driver.top().frame;
         let mut calls = self.calls().into_iter().rev();
         calls.find(|call| call.is_document_of(&top) && call.status.is_some())
+    }
+
+    /// Whether a call asked for the document of the page itself.
+    pub fn is_for_document(&self, call: &BrowserCall) -> bool {
+        call.is_document_of(&self.driver.top().frame)
+    }
+
+    /// The address that the page shows.
+    pub fn url(&self) -> Option<String> {
+        self.url_of(&self.driver.top())
     }
 
     /// Everything the page has printed so far, uncaught exceptions included.

@@ -16,6 +16,7 @@ mod probe;
 mod progress;
 mod project;
 mod reading;
+mod record;
 mod report;
 mod route;
 mod rules;
@@ -68,8 +69,10 @@ enum Command {
     Run(run::Options),
     /// Writes the folder, the first scenario and the CI file of a project.
     Init(init::Options),
-    /// Writes a first scenario from a page and the API it calls.
+    /// Writes a first scenario from a page and the API it calls, or from a recorded session (HAR).
     New(new::Options),
+    /// Writes a scenario from what you do in a browser.
+    Record(record::Options),
     /// Starts what a scenario describes and keeps it running, for your own browser and curl.
     Up(up::Options),
     /// Reads scenarios without running them, and warns of deployments that would fail in production.
@@ -162,6 +165,7 @@ async fn run_command(context: &Context, command: &Command) -> Result<u8, CliErro
         Command::Run(options) => run::run(context, options).await,
         Command::Init(options) => init::init(options),
         Command::New(options) => new::new(options),
+        Command::Record(options) => record::record(options).await,
         Command::Up(options) => up::up(options).await,
         Command::Check(options) => check::check(context, options),
         Command::Explain(options) => check::explain(options),

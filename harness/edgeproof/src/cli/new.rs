@@ -10,23 +10,36 @@ use std::{
 use edgeproof_deployment::ProtectedApi;
 use edgeproof_ground::international;
 use edgeproof_origin::Address;
+use edgeproof_record::{
+    RecordingError, World,
+    har::{self, HarError},
+    of_calls,
+};
 use edgeproof_run::exit;
 use url::Url;
 
 use super::{CliError, project};
 
+/// Where an application listens if nobody says.
+const APP: &str = "http://127.0.0.1:3000";
+
 /// The options of `new`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The page, such as `https://shop.example/signup`.
-    #[arg(value_name = "PAGE")]
-    page: Url,
+    #[arg(value_name = "PAGE", required_unless_present = "har")]
+    page: Option<Url>,
     /// The API to protect, which the page calls, such as `POST /api/create-account`.
-    #[arg(value_name = "API")]
-    api: String,
-    /// Your own application, the origin behind the edge.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    app: Address,
+    #[arg(value_name = "API", required_unless_present = "har")]
+    api: Option<String>,
+    /// A session of a site, as the developer tools of browsers and Playwright save it: the scenario makes its calls again, with
+    /// the signals of a regular visitor. What changes something is protected.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["page", "api"])]
+    har: Option<PathBuf>,
+    /// Your own application, the origin behind the edge [default: http://127.0.0.1:3000, or where a session was recorded that
+    /// has no public name].
+    #[arg(long, value_name = "URL")]
+    app: Option<Address>,
     /// The file to write [default: a name from the page].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -34,7 +47,7 @@ pub(super) struct Options {
 
 /// Why no scenario could be written.
 #[derive(Debug, thiserror::Error)]
-enum NewError {
+pub(super) enum NewError {
     /// The page has no host to protect.
     #[error("`{0}` is not a page, such as https://shop.example/signup")]
     Page(Url),
@@ -56,6 +69,12 @@ enum NewError {
         /// Why not.
         reason: &'static str,
     },
+    /// The session cannot be read.
+    #[error(transparent)]
+    Har(#[from] HarError),
+    /// Nothing can be made of it.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The file is there already; nothing is overwritten.
     #[error("`{}` already exists; choose another file with --out", .0.display())]
     Exists(PathBuf),
@@ -68,38 +87,34 @@ impl From<NewError> for CliError {
 }
 
 pub(super) fn new(options: &Options) -> Result<u8, CliError> {
-    let host = options
-        .page
-        .host_str()
-        .filter(|_| options.page.scheme().starts_with("http"))
-        .ok_or_else(|| NewError::Page(options.page.clone()))?;
-    let api = api(&options.api, host)?;
+    if let Some(har) = &options.har {
+        return of_session(har, options);
+    }
+    // Both are there where no file is.
+    let (Some(page), Some(call)) = (&options.page, &options.api) else {
+        return Err(CliError::NothingSelected);
+    };
+    let host = host(page)?;
+    let api = api(call, host)?;
+    let app = match &options.app {
+        Some(app) => app,
+        None => &APP.parse().map_err(io::Error::other)?,
+    };
     let site = Site {
-        page: &options.page,
+        page,
         host,
         zone: &zone(host)?,
         api: &api,
         api_zone: &zone(api.url.split('/').next().unwrap_or(host))?,
-        app: &options.app,
+        app,
     };
-    let file = match &options.out {
-        Some(file) => file.clone(),
-        None => project::folder_of_scenarios()?.join(format!("{}.yaml", name(&options.page))),
-    };
-    if file.exists() {
-        return Err(NewError::Exists(file).into());
-    }
+    let file = file(options, page)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     if !folder.as_os_str().is_empty() {
         fs::create_dir_all(folder)?;
     }
     fs::write(&file, site.scenario())?;
-    // What the first line of the scenario names.
-    let schema = folder.join("schema.json");
-    if !schema.exists() {
-        let text = edgeproof_scenario::schema::text().map_err(io::Error::from)?;
-        fs::write(&schema, text)?;
-    }
+    write_schema(&file)?;
     let mut out = anstream::stdout();
     writeln!(out, "{} is written. Next:", file.display())?;
     writeln!(
@@ -110,8 +125,53 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
     Ok(exit::PASSED)
 }
 
+/// A scenario that makes the calls of a session again.
+fn of_session(path: &Path, options: &Options) -> Result<u8, CliError> {
+    let app = options.app.as_ref().map(Address::to_string);
+    let zone = |host: &str| zone(host).ok();
+    let session = har::read(path, zone, app.as_deref()).map_err(NewError::from)?;
+    let page: Url = session.page.parse().map_err(io::Error::other)?;
+    let file = file(options, &page)?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let title = format!("A session at {page} passes the protection");
+    let (world, calls) = (World::of_site(&session.site), &session.calls);
+    let recording = of_calls(&world, &name, &title, &session.page, &session.note, calls);
+    super::record::finish(&recording.map_err(NewError::from)?, &file)?;
+    Ok(exit::PASSED)
+}
+
+/// The file to write, which is not there yet.
+fn file(options: &Options, page: &Url) -> Result<PathBuf, CliError> {
+    let file = match &options.out {
+        Some(file) => file.clone(),
+        None => project::folder_of_scenarios()?.join(format!("{}.yaml", name(page))),
+    };
+    match file.exists() {
+        true => Err(NewError::Exists(file).into()),
+        false => Ok(file),
+    }
+}
+
+/// Writes the schema that the first line of a scenario names.
+pub(super) fn write_schema(scenario: &Path) -> io::Result<()> {
+    let schema = scenario.with_file_name("schema.json");
+    if schema.exists() {
+        return Ok(());
+    }
+    let text = edgeproof_scenario::schema::text().map_err(io::Error::from)?;
+    fs::write(&schema, text)
+}
+
+/// The host of a page.
+pub(super) fn host(page: &Url) -> Result<&str, NewError> {
+    let host = page
+        .host_str()
+        .filter(|_| page.scheme().starts_with("http"));
+    host.ok_or_else(|| NewError::Page(page.clone()))
+}
+
 /// The API with the host it is on: the page's own where none is said.
-fn api(text: &str, host: &str) -> Result<ProtectedApi, NewError> {
+pub(super) fn api(text: &str, host: &str) -> Result<ProtectedApi, NewError> {
     let wrong = |reason: String| NewError::Api {
         api: text.to_owned(),
         reason,
@@ -134,7 +194,7 @@ fn api(text: &str, host: &str) -> Result<ProtectedApi, NewError> {
 }
 
 /// A file name from the page's path.
-fn name(page: &Url) -> String {
+pub(super) fn name(page: &Url) -> String {
     let words: Vec<&str> = page
         .path()
         .split(|character: char| !character.is_ascii_alphanumeric())
@@ -148,7 +208,7 @@ fn name(page: &Url) -> String {
 }
 
 /// The zone of a host: the name that was bought, below a public suffix such as `example` or `co.uk`.
-fn zone(host: &str) -> Result<String, NewError> {
+pub(super) fn zone(host: &str) -> Result<String, NewError> {
     let wrong = |reason| NewError::Zone {
         host: host.to_owned(),
         reason,

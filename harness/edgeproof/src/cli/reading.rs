@@ -91,6 +91,17 @@ impl Reading {
         load_with(&self.outside()?, paths)
     }
 
+    /// Reads what a scenario starts from, as if it stood in a file at `path`.
+    pub(super) fn load_world(&self, path: &Path, text: &str) -> Result<load::Case, CliError> {
+        let outside = Outside {
+            may_be_without_steps: true,
+            ..self.outside()?
+        };
+        let cases = outside.load_text(path, text);
+        let cases = cases.map_err(|broken| LoadError::Mistakes(broken.mistakes))?;
+        cases.into_iter().next().ok_or(CliError::NothingSelected)
+    }
+
     /// Reads one file, or what comes by standard input; it may be without steps.
     pub(super) fn load_description(&self, path: &Path) -> Result<Vec<load::Case>, CliError> {
         let outside = Outside {

@@ -23,7 +23,7 @@ pub(super) struct Merge {
     /// JSON reports that `edgeproof run --report json=FILE` wrote.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, or `github` for annotations and a summary. Can be
+    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, har=FILE, or `github` for annotations and a summary. Can be
     /// given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE", required = true)]
     reports: Vec<ReportTarget>,

@@ -105,12 +105,12 @@ pub(super) struct Options {
     /// The time limit of scenarios that have no `timeout:`, such as `90s`.
     #[arg(long, value_name = "TIME")]
     timeout: Option<Time>,
-    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, or `github` for annotations and a summary. Can be
+    /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, har=FILE, or `github` for annotations and a summary. Can be
     /// given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     reports: Vec<ReportTarget>,
     /// Of which scenarios the reports have bodies, the scenario's text, and a picture of each step of a browser: `none`, `failed`
-    /// or `all` [default: `failed` where an HTML or JSON report is written].
+    /// or `all` [default: `all` where a HAR report is written, `failed` where an HTML or JSON report is].
     #[arg(long, value_name = "CASES")]
     details: Option<Details>,
     /// Lists the selected scenarios without running them.
@@ -667,6 +667,7 @@ impl Options {
 
     fn details(&self) -> Details {
         let default = match self.has_details() {
+            _ if self.reports.iter().any(ReportTarget::replays) => Details::All,
             true => Details::Failed,
             false => Details::None,
         };
