@@ -32,7 +32,6 @@ use super::{
     invocations::{Invocation, Subrequests},
     invoke::Invoker,
     normalise,
-    one_piece::Upload,
     origin_side::{OriginSide, OutgoingRequest},
     pages::{self, ErrorCode, ErrorPageReader},
     quota::Quota,
@@ -113,10 +112,6 @@ impl Front {
             // HTTP/1.0 has no other protocol to change to (RFC 9110 §7.8).
             request.headers_mut().remove(UPGRADE);
         }
-        let upload = (request.version() == Version::HTTP_2).then(Upload::default);
-        if let Some(upload) = &upload {
-            request = request.map(|body| upload.noted(body));
-        }
         let method = request.method().clone();
         let ray = Ray::new(&self.colo);
         let host = make_absolute(&mut request, connection_info.scheme);
@@ -136,11 +131,7 @@ impl Front {
         if let Some(upgrade) = upgrade {
             self.tunnels.join(upgrade, &mut response);
         }
-        let response = content::without_what_must_not_be(&method, response);
-        Ok(match upload {
-            Some(upload) => upload.respond(response).await,
-            None => response,
-        })
+        Ok(content::without_what_must_not_be(&method, response))
     }
 
     /// A DNS-only name: the edge is not on the way, this socket is only the wire to the origin.

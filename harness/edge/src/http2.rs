@@ -1,34 +1,31 @@
 //! HTTP/2 with a visitor, on the `h2` crate itself: hyper's server, which stands on it too, has no way to send interim
 //! responses.
 //!
-//! All streams of a connection are run by the task that runs the connection: nothing of what a stream has ready is written
-//! before all of it is there to be written, which [`one_piece`](super::one_piece) relies on.
+//! All streams of a connection are run by the task that runs the connection, and end with it.
 
 use std::{
-    error::Error,
     future::poll_fn,
     pin::{Pin, pin},
-    task::{Context, Poll, ready},
+    task::Poll,
 };
 
 use bytes::Bytes;
 use edgeproof_ground::{
-    body::{self, Body, BodyError},
-    causes::causes,
+    body::Body,
     hop_by_hop::remove_hop_by_hop,
+    http2::{received, send},
     interim::Interim,
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use h2::{
-    Reason, RecvStream, SendStream,
+    Reason, RecvStream,
     server::{Builder, Connection, SendResponse},
 };
 use http::{
     HeaderMap, HeaderValue, Request, Response,
     header::{CONNECTION, CONTENT_LENGTH, DATE, UPGRADE},
 };
-use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body::Body as _;
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -38,6 +35,7 @@ use tokio::{
 use super::{
     connection::{LARGEST_HEAD, Stop},
     egress::Dropped,
+    short_uploads::{Lenient, Uploads},
     turns::Turns,
 };
 
@@ -63,6 +61,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
     F: Future<Output = Result<Response<Body>, Dropped>> + Send + 'static,
 {
+    let (stream, uploads) = Lenient::new(stream);
     let handshake = Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
@@ -73,8 +72,8 @@ where
     let connection = handshake.await?;
     let (begin, mut begun) = mpsc::unbounded_channel::<Stream>();
     let accept = pin!(accept(connection, stop, |request, responder| {
-        let (interim, request) = taken(request);
-        let stream = respond(service(request), interim, responder);
+        let (interim, request) = taken(request, &uploads);
+        let stream = respond(service(request), interim, responder, uploads.clone());
         // How a stream ends concerns its visitor only. The receiver is here until the connection has ended.
         let _ = begin.send(Box::pin(async move {
             let _ = stream.await;
@@ -123,16 +122,14 @@ where
 }
 
 /// A request as every version of HTTP has it, and the interim responses that come for it.
-fn taken(request: Request<RecvStream>) -> (mpsc::Receiver<Response<()>>, Request<Body>) {
-    let length = request.headers().get(CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let mut request = request.map(|stream| {
-        body::stream(Upload {
-            stream,
-            left: length,
-            has_data: true,
-        })
-    });
+fn taken(
+    request: Request<RecvStream>,
+    uploads: &Uploads,
+) -> (mpsc::Receiver<Response<()>>, Request<Body>) {
+    let (head, stream) = request.into_parts();
+    let id = stream.stream_id().as_u32();
+    let body = uploads.known(id, received(&head.headers, stream));
+    let mut request = Request::from_parts(head, body);
     let (interim, came) = mpsc::channel(MOST_INTERIM);
     request
         .extensions_mut()
@@ -148,6 +145,7 @@ async fn respond(
     response: impl Future<Output = Result<Response<Body>, Dropped>>,
     mut interim: mpsc::Receiver<Response<()>>,
     mut responder: SendResponse<Bytes>,
+    uploads: Uploads,
 ) -> Result<(), h2::Error> {
     let mut response = pin!(response);
     let response = loop {
@@ -168,6 +166,7 @@ async fn respond(
     let (mut head, body) = response.into_parts();
     complete(&mut head.headers, &body);
     let is_whole = body.is_end_stream();
+    uploads.respond(responder.stream_id().as_u32());
     match responder.send_response(Response::from_parts(head, ()), is_whole) {
         Ok(_) if is_whole => Ok(()),
         Ok(stream) => send(body, stream).await,
@@ -194,114 +193,5 @@ fn complete(headers: &mut HeaderMap, body: &Body) {
         && let Some(length) = body.size_hint().exact()
     {
         headers.insert(CONTENT_LENGTH, length.into());
-    }
-}
-
-/// Sends the body as fast as the visitor takes it, unless she gives the stream up.
-async fn send(mut body: Body, mut stream: SendStream<Bytes>) -> Result<(), h2::Error> {
-    loop {
-        let frame = tokio::select! {
-            reset = poll_fn(|context| stream.poll_reset(context)) => return reset.map(|_| ()),
-            frame = body.frame() => frame,
-        };
-        let frame = match frame {
-            None => return stream.send_data(Bytes::new(), true),
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => {
-                stream.send_reset(reason(&error));
-                return Ok(());
-            }
-        };
-        match frame.into_data() {
-            Ok(data) => {
-                let is_last = body.is_end_stream();
-                if !data.is_empty() {
-                    room(&mut stream).await?;
-                }
-                stream.send_data(data, is_last)?;
-                if is_last {
-                    return Ok(());
-                }
-            }
-            Err(frame) => {
-                if let Ok(trailers) = frame.into_trailers() {
-                    stream.reserve_capacity(0);
-                    return stream.send_trailers(trailers);
-                }
-            }
-        }
-    }
-}
-
-/// Waits until the visitor takes at least one byte more; h2 keeps what she does not take of the next piece.
-///
-/// No more is asked for: what is reserved for one stream is taken from the others of the connection.
-async fn room(stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
-    stream.reserve_capacity(1);
-    while stream.capacity() == 0 {
-        match poll_fn(|context| stream.poll_capacity(context)).await {
-            Some(room) => {
-                room?;
-            }
-            // The stream has ended.
-            None => return Err(Reason::CANCEL.into()),
-        }
-    }
-    Ok(())
-}
-
-/// The reason that whoever broke the body off has given.
-fn reason(error: &BodyError) -> Reason {
-    let error: &(dyn Error + 'static) = error.as_ref();
-    std::iter::once(error)
-        .chain(causes(error))
-        .find_map(|error| error.downcast_ref::<h2::Error>()?.reason())
-        .unwrap_or(Reason::INTERNAL_ERROR)
-}
-
-/// The body of a request.
-struct Upload {
-    stream: RecvStream,
-    /// How many bytes are to come, where the head says so; h2 sees to it that so many come.
-    left: Option<u64>,
-    /// Whether trailers are not yet all that may come.
-    has_data: bool,
-}
-
-impl http_body::Body for Upload {
-    type Data = Bytes;
-    type Error = h2::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        if self.has_data {
-            match ready!(self.stream.poll_data(context)) {
-                Some(Ok(data)) => {
-                    // What is read makes room for more; it fails where the stream has ended.
-                    let _ = self.stream.flow_control().release_capacity(data.len());
-                    self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
-                    return Poll::Ready(Some(Ok(Frame::data(data))));
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => self.has_data = false,
-            }
-        }
-        let trailers = ready!(self.stream.poll_trailers(context));
-        Poll::Ready(
-            trailers
-                .map(|trailers| trailers.map(Frame::trailers))
-                .transpose(),
-        )
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.left
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -10,6 +10,8 @@
 mod early;
 #[path = "edge/encodings.rs"]
 mod encodings;
+#[path = "edge/frames.rs"]
+mod frames;
 #[path = "edge/hang_up.rs"]
 mod hang_up;
 #[path = "edge/hostile.rs"]

@@ -9,6 +9,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "edge/frames.rs"]
+#[allow(dead_code, reason = "the other tests of the edge need more of it")]
+mod frames;
 #[path = "edge/world.rs"]
 #[allow(dead_code, reason = "the other tests of the edge need more of it")]
 mod world;
@@ -18,8 +21,10 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use edgeproof_edge::{EdgeSettings, Plan};
 use edgeproof_ground::body::{self, BodyError};
+use frames::{END_HEADERS, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, block, frame};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use world::{World, get, post, world_with};
 
 const MEGABYTE: u64 = 1_000_000;
@@ -68,6 +73,45 @@ async fn read_endless(world: &World, path: &str, bytes: u64) {
     }
 }
 
+/// Opens so many streams of HTTP/2 and resets them once the edge has begun on them, which no limit of the protocol
+/// forbids; meanwhile another visitor is served.
+async fn reset_streams(world: &World, path: &str, streams: u32) {
+    let fields: [(&str, &[u8]); 5] = [
+        (":method", b"POST"),
+        (":scheme", b"https"),
+        (":authority", b"shop.example"),
+        (":path", path.as_bytes()),
+        ("x-filler", &[b'x'; 100]),
+    ];
+    let head = block(&fields);
+    let mut stream = world.tls(b"h2").await;
+    let first = [PREFACE.to_vec(), frame(SETTINGS, 0, 0, b"")].concat();
+    stream.write_all(&first).await.unwrap();
+    for batch in 0..streams / 100 {
+        let ids = (0..100).map(|number| 2 * (100 * batch + number) + 1);
+        let open = ids
+            .clone()
+            .flat_map(|id| frame(HEADERS, END_HEADERS, id, &head));
+        let reset = ids.flat_map(|id| frame(RST_STREAM, 0, id, &8_u32.to_be_bytes()));
+        for mut frames in [open.collect::<Vec<_>>(), reset.collect()] {
+            frames.extend(frame(PING, 0, 0, b"01234567"));
+            stream.write_all(&frames).await.unwrap();
+            until_answered(&mut stream).await;
+        }
+        assert_eq!(world.get("/").await.status(), 200);
+    }
+}
+
+/// Reads until the edge has answered the ping behind everything it was sent.
+async fn until_answered(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
+    let mut head = [0; 9];
+    while head[3] != PING {
+        stream.read_exact(&mut head).await.unwrap();
+        let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn whatever_streams_through_a_rig_its_memory_stays_flat() {
     let world = world_with(EdgeSettings {
@@ -97,4 +141,7 @@ async fn whatever_streams_through_a_rig_its_memory_stays_flat() {
     };
     // 200 MB of heads, of which the trace keeps the latest 64 MiB.
     stays_flat(&world, "header bombs", bombs).await;
+    for path in ["/hangs", "/w/pass"] {
+        stays_flat(&world, "reset streams", reset_streams(&world, path, 20_000)).await;
+    }
 }

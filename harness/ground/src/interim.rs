@@ -34,15 +34,31 @@ impl Interim {
     }
 }
 
-/// From now on the interim responses that a server gives to this request over HTTP/1.1 go to who is to have them; `passed`
-/// is told of each. Over HTTP/2 hyper's client drops them.
+/// What passes interim responses on to whoever is to have them, among the extensions of a request.
+#[derive(Clone)]
+pub struct PassOn(Arc<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>);
+
+impl PassOn {
+    /// Passes on one that has come.
+    pub fn response<B>(&self, response: &Response<B>) {
+        (self.0)(response.status(), response.headers());
+    }
+}
+
+/// From now on the interim responses that a server gives to this request go to who is to have them; `passed` is told of
+/// each. hyper's client tells of those over HTTP/1.1; whoever asks over HTTP/2 gives them to the [`PassOn`] of the request.
 pub fn pass_on<B>(request: &mut Request<B>, passed: impl Fn(StatusCode) + Send + Sync + 'static) {
     let Some(interim) = request.extensions_mut().remove::<Interim>() else {
         return;
     };
-    hyper::ext::on_informational(request, move |response| {
-        if interim.pass(response.status(), response.headers()) {
-            passed(response.status());
+    let pass_on = PassOn(Arc::new(move |status, headers| {
+        if interim.pass(status, headers) {
+            passed(status);
         }
+    }));
+    let over_http1 = pass_on.clone();
+    hyper::ext::on_informational(request, move |response| {
+        (over_http1.0)(response.status(), response.headers());
     });
+    request.extensions_mut().insert(pass_on);
 }

@@ -19,6 +19,7 @@ pub mod content_coding;
 pub mod fault;
 pub mod header_limits;
 pub mod hop_by_hop;
+pub mod http2;
 pub mod interim;
 pub mod international;
 pub mod lingering;

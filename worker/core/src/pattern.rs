@@ -257,7 +257,7 @@ fn read_host(authority: &str) -> Result<Host, PatternError> {
         (true, end) => {
             // The dot after the wildcard is no part of a name that could be normalised.
             let (dot, end) = end.strip_prefix('.').map_or(("", end), |rest| (".", rest));
-            Ok(Host::EndsWith(format!("{dot}{}", normal_host(end)?)))
+            Ok(Host::EndsWith(format!("{dot}{}", normal_end(end)?)))
         }
         (false, name) => normal_host(name).map(Host::Exact),
     }
@@ -267,6 +267,14 @@ fn normal_host(name: &str) -> Result<String, PatternError> {
     url::Host::parse(name)
         .map(|host| host.to_string())
         .map_err(|_| PatternError::Invalid)
+}
+
+/// Numbers are an address only where they are a whole host.
+fn normal_end(end: &str) -> Result<String, PatternError> {
+    match url::Host::parse(end).map_err(|_| PatternError::Invalid)? {
+        url::Host::Domain(end) => Ok(end),
+        url::Host::Ipv4(_) | url::Host::Ipv6(_) => Ok(end.to_ascii_lowercase()),
+    }
 }
 
 fn without_port(authority: &str) -> &str {
@@ -360,6 +368,8 @@ mod tests {
     #[case("*.b\u{fc}cher.example/a", "https://www.xn--bcher-kva.example/a", true)]
     #[case("shop.example/.*", "https://shop.example/.well-known", true)]
     #[case("[::1]/a", "http://[0:0::1]:80/a", true)]
+    #[case("*.0.0.1/a", "http://127.0.0.1/a", true)]
+    #[case("*.0.0.1/a", "http://10.0.1.1/a", false)]
     fn a_pattern_names_urls(#[case] pattern: &str, #[case] url: &str, #[case] expected: bool) {
         assert_eq!(matches(pattern, url), expected);
     }

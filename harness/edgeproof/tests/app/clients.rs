@@ -59,7 +59,7 @@ async fn early_hints_reach_who_may_have_them(
     #[case] version: &str,
     #[case] path: &str,
     #[case] expected: &[&str],
-    #[values(0, 1)] server: usize,
+    #[values(0, 1, 2)] server: usize,
 ) {
     let (world, node) = (world().await, AppProcess::start().await);
     let (app, _) = &node.servers()[server];
@@ -111,6 +111,37 @@ async fn what_curl_sends_and_gets_passes_whole(
     let arguments = [&[version], &asks[..], &tells[..]].concat();
     let got = curl(&world, &format!("{route}/download"), &arguments).await;
     assert_eq!(text(&got.stdout), format!("200 {spoken} {}", 32 << 20));
+}
+
+/// curl stops its upload on a refusal, and ends a stream of HTTP/2 short of the length that it announced.
+#[rstest]
+#[tokio::test]
+async fn curl_gets_a_refusal_of_its_upload_whole(
+    #[values("--http1.1", "--http2")] version: &str,
+    #[values("", "/w")] route: &str,
+    #[values(0, 2)] server: usize,
+) {
+    let (world, node) = (world().await, AppProcess::start().await);
+    put(&world, &node.servers()[server].0);
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("upload");
+    std::fs::write(&file, vec![b'x'; 5 << 20]).unwrap();
+    let arguments = [
+        version,
+        "--upload-file",
+        file.to_str().unwrap(),
+        "--header",
+        "x-pieces: 16",
+        "--output",
+        "/dev/null",
+        "--write-out",
+        "%{http_code} %{size_download}",
+    ];
+    for time in 0..5 {
+        let got = curl(&world, &format!("{route}/too-much"), &arguments).await;
+        let seen = text(&got.stdout);
+        assert_eq!(seen, format!("413 {}", 1 << 20), "time {time}: {got:?}");
+    }
 }
 
 /// As it stands in published logs of what Cloudflare's edge says over HTTP/1.1.

@@ -47,6 +47,12 @@ const behaviours = {
   },
 };
 
+// Says no before it has read the request.
+behaviours["/too-much"] = (request, response) => {
+  response.statusCode = 413;
+  behaviours["/download"](request, response);
+};
+
 // What came, as JSON.
 const tell = (request, response) => {
   const hash = createHash("sha256");

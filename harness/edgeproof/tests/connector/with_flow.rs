@@ -114,6 +114,19 @@ async fn when_the_rule_blocks_the_verdict_is_given_up(#[case] bytes: usize) {
     );
 }
 
+/// A node that watches sees what came, whatever becomes of it; of what it has not taken yet it is spared the rest.
+#[tokio::test]
+async fn when_the_rule_blocks_a_node_that_watches_has_its_copy() {
+    let variables = [&FLOW[..], &[("WALLARM_MODE", "async")]].concat();
+    let world = World::start(Node::Verdict, &variables).await;
+    world.internet.set_rule(BLOCK);
+    let response = world.ask(call("/api/attack", "a=b")).await;
+    assert_eq!(response.status(), 451);
+    let copy = world.internet.until(NODE, |seen| seen.is_whole).await;
+    assert_eq!(copy.hash, blake3::hash(b"a=b"));
+    assert!(world.internet.at(SITE).is_empty());
+}
+
 #[tokio::test]
 async fn a_call_that_flow_blocks_without_asking_is_not_sent_to_the_node() {
     let world = World::start(Node::Verdict, &FLOW).await;

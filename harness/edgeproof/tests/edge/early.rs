@@ -145,6 +145,7 @@ async fn an_early_response_reaches_the_visitor_every_time(
 #[case::refused_by_the_worker("/w/refuse", 403)]
 #[case::refused_by_the_origin("/refuse", 413)]
 #[case::refused_by_the_application("/upload", 413)]
+#[case::refused_at_length("/w/refuse-at-length?3000", 403)]
 #[tokio::test]
 async fn an_upload_that_ends_short_on_an_early_response_does_not_cut_it(
     #[case] path: &str,
@@ -171,7 +172,11 @@ async fn an_upload_that_ends_short_on_an_early_response_does_not_cut_it(
         assert_eq!(response.status(), expected, "time {time}");
         let body = response.into_body().collect().await;
         let body = body.unwrap_or_else(|error| panic!("time {time}: {error:?}"));
-        assert!(!body.to_bytes().is_empty(), "time {time}");
+        let length = body.to_bytes().len();
+        match path.split_once('?') {
+            Some((_, kilobytes)) => assert_eq!(length, kilobytes.parse::<usize>().unwrap() * 1024),
+            None => assert_ne!(length, 0, "time {time}"),
+        }
     }
 }
 

@@ -14,10 +14,19 @@ use tokio::{
     time::timeout,
 };
 
-use crate::world::{World, get, text, world, world_of};
+use crate::{
+    frames::{
+        CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM,
+        SETTINGS, WINDOW_UPDATE, block, frame,
+    },
+    world::{World, get, text, world, world_of},
+};
 
 /// A bound for what must happen soon; nothing waits for it when all is well.
 const SOON: Duration = Duration::from_secs(60);
+
+/// More than the kernel's buffers of two ends of a connection hold.
+const MOST_ON_THE_WAY: usize = 48 * 1024 * 1024;
 
 /// Sends bytes, and reads until the edge closes; the connection ends with `Connection: close` requests.
 pub(crate) async fn exchange(world: &World, bytes: &[u8]) -> String {
@@ -259,22 +268,6 @@ async fn a_slow_body_holds_nobody_else_up() {
     assert!(response.ends_with("slow body"), "{response}");
 }
 
-/// A frame of HTTP/2: type, flags, stream, content (RFC 9113 §4.1).
-fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
-    let length = (content.len() as u32).to_be_bytes();
-    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
-    [head, content.to_vec()].concat()
-}
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
 /// `:method: GET`, `:scheme: https`, `:path: /`, `:authority: shop.example`, without compression tables (RFC 7541).
 const HEAD_BLOCK: &[u8] = b"\x82\x87\x84\x01\x0cshop.example";
 
@@ -310,15 +303,6 @@ async fn http2_exchange(world: &World, frames: &[Vec<u8>]) -> Vec<u8> {
         .await
         .expect("the edge ends the connection");
     kinds
-}
-
-/// Fields of HTTP/2 without compression.
-fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
-    let field = |(name, value): &(&str, &[u8])| {
-        let lengths = [name.len() as u8, value.len() as u8];
-        [&[0, lengths[0]], name.as_bytes(), &lengths[1..], value].concat()
-    };
-    fields.iter().flat_map(field).collect()
 }
 
 /// What the edge does with one request of HTTP/2.
@@ -430,18 +414,56 @@ async fn connect_is_refused(#[values(false, true)] http2: bool) {
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
 }
 
+/// The head of a request whose body follows.
+fn begin(stream: u32) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS, stream, HEAD_BLOCK)
+}
+
+/// Frames that cost a visitor little, many times; `number` counts from 0.
+// Published as CVE-2023-44487 (resets), CVE-2025-8671 (streams that make the server reset them), CVE-2019-9512 (pings),
+// CVE-2019-9515 (settings) and CVE-2019-9518 (frames without content).
+#[rstest]
+#[case::resets(|number| [
+    frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, HEAD_BLOCK),
+    frame(RST_STREAM, 0, 2 * number + 1, &8_u32.to_be_bytes()),
+].concat())]
+#[case::streams_that_the_edge_must_reset(|number| [
+    begin(2 * number + 1),
+    frame(WINDOW_UPDATE, 0, 2 * number + 1, &0_u32.to_be_bytes()),
+].concat())]
+#[case::more_streams_than_it_offers(|number| begin(2 * number + 1))]
+#[case::frames_without_content(|number| match number {
+    0 => begin(1),
+    _ => frame(DATA, 0, 1, b""),
+})]
 #[tokio::test]
-async fn rapid_resets_end_the_connection() {
+async fn a_flood_of_http_2_ends_its_connection(#[case] flood: fn(u32) -> Vec<u8>) {
     let world = world().await;
-    let mut frames = Vec::new();
-    for number in 0..20_000_u32 {
-        let stream = 2 * number + 1;
-        frames.push(frame(HEADERS, END_STREAM | END_HEADERS, stream, HEAD_BLOCK));
-        frames.push(frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
-    }
+    let frames: Vec<_> = (0..20_000).map(flood).collect();
     let kinds = http2_exchange(&world, &frames).await;
     assert_eq!(kinds.last(), Some(&GOAWAY), "{kinds:?}");
-    assert!(world.origin.requests.load(Ordering::SeqCst) < 20_000);
+    assert!(world.origin.requests.load(Ordering::SeqCst) < 2000);
+    still_serves(&world).await;
+}
+
+/// A flood that has an answer for each frame is as slow as its visitor reads: nothing is kept for it.
+#[rstest]
+#[case::pings(frame(PING, 0, 0, b"01234567"))]
+#[case::settings(frame(SETTINGS, 0, 0, b""))]
+#[tokio::test]
+async fn a_flood_whose_answers_nobody_reads_is_held_back(#[case] frame: Vec<u8>) {
+    let world = world().await;
+    let mut stream = world.tls(b"h2").await;
+    stream.write_all(PREFACE).await.unwrap();
+    let flood = frame.repeat(64 * 1024 / frame.len());
+    let mut sent = 0;
+    while let Ok(written) = timeout(Duration::from_secs(2), stream.write(&flood)).await {
+        match written {
+            Ok(written) => sent += written,
+            Err(_) => break,
+        }
+        assert!(sent < MOST_ON_THE_WAY, "{sent}");
+    }
     still_serves(&world).await;
 }
 

@@ -9,13 +9,14 @@ use edgeproof_ground::{
     response_framing::{self, UnknownCoding},
 };
 use edgeproof_internet::{Decided, Failure, Limits, Unreachable};
+use h2::Reason;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, HOST, UPGRADE},
     uri::{Authority, PathAndQuery, Scheme},
 };
 use http_body::Body as _;
-use hyper::{body::Incoming, client::conn::TrySendError};
+use hyper::client::conn::TrySendError;
 
 use super::{
     App, AppError,
@@ -44,11 +45,13 @@ struct Target {
 
 /// Why an application gave no response.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error("the connection ended early, or the response is not HTTP")]
-    Exchange(#[from] hyper::Error),
+    Http1(#[from] hyper::Error),
+    #[error("the connection or the stream ended early, or the response is not HTTP/2")]
+    Http2(#[from] h2::Error),
     #[error("it switched protocols without being asked")]
     Unasked,
     #[error(transparent)]
@@ -184,7 +187,7 @@ impl Client {
         let host = target.absolute.host().unwrap_or_default();
         let (address, tls) = (&self.app.address, self.tls.as_ref());
         let connected = connect::connect(address, tls, host, target.offered, limits.connect);
-        Ok(self.connections.open(connected.await?).await?)
+        self.connections.open(connected.await?).await
     }
 
     /// Asks over one connection.
@@ -201,23 +204,18 @@ impl Client {
             Connection::Http1(mut sender) => {
                 let request = target.over_http1(request);
                 let response = progress.within(limits.read, sender.try_send_request(request));
-                let response = response.await;
-                if matches!(response, Ok(Ok(_))) {
-                    self.connections.keep(sender);
-                }
-                response
+                let response = response.await.map_err(late)?.map_err(unsent_over_http1)?;
+                self.connections.keep(sender);
+                response.map(body::stream)
             }
-            Connection::Http2(mut sender) => {
+            Connection::Http2(sender) => {
                 let request = target.over_http2(request);
-                let response = progress.within(limits.read, sender.try_send_request(request));
-                response.await
+                let response = progress.within(limits.read, sender.send(request)).await;
+                let response = response.map_err(late)?;
+                response.map_err(|(error, unsent)| (error.into(), unsent))?
             }
         };
-        match response {
-            Ok(Ok(response)) => received(response, target).map_err(|error| (error, None)),
-            Ok(Err(error)) => Err(attempt(error)),
-            Err(late) => Err((late.into(), None)),
-        }
+        received(response, target).map_err(|error| (error, None))
     }
 }
 
@@ -247,9 +245,11 @@ impl Error {
     fn unreachable(&self) -> Unreachable {
         match self {
             Self::Connect(error) => error.unreachable(),
-            Self::Exchange(_) | Self::Unasked | Self::TransferCoding(_) | Self::Target(_) => {
-                Unreachable::Reset
-            }
+            Self::Http1(_)
+            | Self::Http2(_)
+            | Self::Unasked
+            | Self::TransferCoding(_)
+            | Self::Target(_) => Unreachable::Reset,
             Self::Late(Late(limit)) => Unreachable::ReadTimeout(*limit),
             // An application that ends over a request closes the connection, and then nobody listens: the first counts.
             Self::Twice { first, again } => match **again {
@@ -261,17 +261,21 @@ impl Error {
 
     /// Whether the connection was closed, be it in good order or not.
     fn is_closed(&self) -> bool {
-        let Self::Exchange(error) = self else {
-            return false;
+        let (is_closed, io) = match self {
+            Self::Http1(error) => (
+                error.is_incomplete_message() || error.is_closed() || error.is_canceled(),
+                causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()),
+            ),
+            // A stream that is refused was not looked at (RFC 9113 §8.7).
+            Self::Http2(error) => (
+                error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM),
+                error.get_io(),
+            ),
+            _ => return false,
         };
-        let kind = causes(error)
-            .find_map(|cause| cause.downcast_ref::<io::Error>())
-            .map(io::Error::kind);
-        error.is_incomplete_message()
-            || error.is_closed()
-            || error.is_canceled()
+        is_closed
             || matches!(
-                kind,
+                io.map(io::Error::kind),
                 Some(
                     io::ErrorKind::ConnectionReset
                         | io::ErrorKind::ConnectionAborted
@@ -297,7 +301,11 @@ fn twice(first: Error, again: Result<Response<Body>, Error>) -> Result<Response<
     }
 }
 
-fn attempt(mut error: TrySendError<Request<Body>>) -> Attempt {
+fn late(error: Late) -> Attempt {
+    (error.into(), None)
+}
+
+fn unsent_over_http1(mut error: TrySendError<Request<Body>>) -> Attempt {
     let unsent = error.take_message();
     (error.into_error().into(), unsent)
 }
@@ -315,8 +323,7 @@ fn repeated(request: &Request<Body>, offered: Offered) -> Option<Request<Body>> 
 }
 
 /// The response as it goes on: what concerns the connection with the application stays behind.
-fn received(response: Response<Incoming>, target: &Target) -> Result<Response<Body>, Error> {
-    let mut response = response.map(body::stream);
+fn received(mut response: Response<Body>, target: &Target) -> Result<Response<Body>, Error> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS && target.offered == Offered::Both {
         return Err(Error::Unasked);
     }

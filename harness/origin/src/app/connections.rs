@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use edgeproof_ground::{body::Body, header_limits as limits};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 
-use super::{connect::Connected, tls::Offered};
+use super::{client::Error, connect::Connected, http2, tls::Offered};
 
 /// How many connections of HTTP/1.1 are kept that carry nothing.
 const MOST_KEPT: usize = 64;
 /// The largest head that is read at all. One above the edge's limit is refused by the edge, which can say so.
-const LARGEST_HEAD: usize = 4 * limits::RESPONSE_HEADER_BYTES;
+pub(super) const LARGEST_HEAD: usize = 4 * limits::RESPONSE_HEADER_BYTES;
 
 /// Connections to one application.
 #[derive(Default)]
@@ -22,13 +22,13 @@ pub(super) struct Connections {
 #[derive(Default)]
 struct Kept {
     http1: Vec<http1::SendRequest<Body>>,
-    http2: Option<http2::SendRequest<Body>>,
+    http2: Option<http2::Sender>,
 }
 
 /// One of them.
 pub(super) enum Connection {
     Http1(http1::SendRequest<Body>),
-    Http2(http2::SendRequest<Body>),
+    Http2(http2::Sender),
 }
 
 impl Connections {
@@ -38,7 +38,7 @@ impl Connections {
             return None;
         }
         let mut kept = lock(&self.kept);
-        if let Some(sender) = kept.http2.as_ref().filter(|sender| sender.is_ready()) {
+        if let Some(sender) = &kept.http2 {
             return Some(Connection::Http2(sender.clone()));
         }
         if !may_repeat {
@@ -51,23 +51,16 @@ impl Connections {
     }
 
     /// Begins HTTP on a new connection.
-    pub(super) async fn open(&self, connected: Connected) -> hyper::Result<Connection> {
-        let stream = TokioIo::new(connected.stream);
+    pub(super) async fn open(&self, connected: Connected) -> Result<Connection, Error> {
         if connected.is_http2 {
-            let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_header_list_size(LARGEST_HEAD as u32)
-                .handshake(stream)
-                .await?;
-            // How a connection ends is told to the requests on it.
-            tokio::spawn(driver);
+            let sender = http2::Sender::begin(connected.stream).await?;
             lock(&self.kept).http2 = Some(sender.clone());
             return Ok(Connection::Http2(sender));
         }
         let (sender, driver) = http1::Builder::new()
             .max_headers(limits::HEADER_COUNT)
             .max_buf_size(LARGEST_HEAD)
-            .handshake(stream)
+            .handshake(TokioIo::new(connected.stream))
             .await?;
         tokio::spawn(driver.with_upgrades());
         Ok(Connection::Http1(sender))

@@ -4,6 +4,7 @@ mod address;
 mod client;
 mod connect;
 mod connections;
+mod http2;
 mod tls;
 mod waiting;
 mod written;
