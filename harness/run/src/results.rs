@@ -3,7 +3,7 @@
 use edgeproof_scenario::shard::Shard;
 use serde::{Deserialize, Serialize};
 
-use super::{record::CaseRecord, summary::Summary};
+use super::{record::CaseRecord, summary::Summary, target::TargetRecord};
 
 /// The version of this format; another one is not read.
 pub const FORMAT: u32 = 1;
@@ -21,6 +21,9 @@ pub struct Results {
     /// Which scenarios were asked for, in the words of the command line, such as `scenarios --tag browser`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
+    /// The deployed site that it was, and what was seen of it; none for a run in rigs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetRecord>,
     /// The sums.
     pub summary: Summary,
     /// The cases, in the order of the plan.
@@ -42,6 +45,7 @@ impl Results {
             edgeproof: env!("CARGO_PKG_VERSION").to_owned(),
             shard: None,
             selection: None,
+            target: None,
             summary,
             cases,
         }

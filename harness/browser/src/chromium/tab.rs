@@ -14,12 +14,14 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     events::{self, ERROR_WITHOUT_BODY, Source},
+    held::{self, Held},
     windows::Window,
 };
 use crate::{
     calls::{Activity, BrowserCall, CallOutcome},
     connection::{Connection, Listener},
     driver::Driver as _,
+    gate::Gate,
     page::{Dialogs, OpenDialog, Page, PageError, first_document},
     profile::Profile,
 };
@@ -48,6 +50,10 @@ pub(super) struct Tab {
     pub(super) dialogs: Dialogs,
     /// What runs first in every document, of its windows too.
     pub(super) first: Arc<OnceLock<PageDomain::AddScriptToEvaluateOnNewDocument>>,
+    /// What requests to some hosts carry, of its windows too.
+    pub(super) gate: Arc<OnceLock<Gate>>,
+    /// The requests that are held until they have it.
+    pub(super) held: Held,
 }
 
 /// Opens a blank page, in a fresh off-the-record context where the profile is one.
@@ -97,9 +103,11 @@ impl Tab {
             )
             .await?
             .session_id;
+        let gate = Arc::new(OnceLock::new());
+        let held = held::go_on(connection, &gate);
         connection.listen(
             &session,
-            Some(listener(&session, Source::Page, activity, dialogs)),
+            Some(listener(&session, Source::Page, activity, dialogs, &held)),
         );
         let page = Self {
             connection: connection.clone(),
@@ -111,6 +119,8 @@ impl Tab {
             opened: watch::Sender::new(0),
             dialogs: dialogs.clone(),
             first: Arc::default(),
+            gate,
+            held,
         };
         tokio::try_join!(
             page.ask(network()),
@@ -301,13 +311,19 @@ pub(super) fn listener(
     source: Source,
     activity: &Arc<Activity>,
     dialogs: &Dialogs,
+    held: &Held,
 ) -> Listener {
     let (session, activity) = (session.to_owned(), Arc::clone(activity));
-    let dialogs = dialogs.clone();
+    let (dialogs, held) = (dialogs.clone(), held.clone());
     Box::new(move |event, parameters| {
         if event == "Page.javascriptDialogOpening" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(&session, text("type"), text("message"));
+        }
+        if event == "Fetch.requestPaused" {
+            // The other end is gone when the visit is over.
+            let _ = held.send((session.clone(), parameters.clone()));
+            return;
         }
         activity.record(|record| events::observe(record, source, event, parameters));
     })

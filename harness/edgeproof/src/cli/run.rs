@@ -14,16 +14,17 @@ use edgeproof_browser::Engine;
 use edgeproof_document::problem::TextStyle;
 use edgeproof_ground::{shell, time::Time, tools};
 use edgeproof_origin::launch;
-use edgeproof_report::{compare, target::ReportTarget, terminal::Terminal};
+use edgeproof_report::{at_target, compare, target::ReportTarget, terminal::Terminal};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{AtFailure, execute},
+    execute::{AtFailure, execute, execute_at},
     exit,
     expected::Expected,
     failure_text as failure,
     results::Results,
     runner::{self, DEFAULT_LIMIT, RunOptions},
+    target::side_by_side,
 };
 use edgeproof_scenario::{
     load::{Broken, Case, Loaded},
@@ -38,6 +39,7 @@ use super::{
     project::Project,
     reading::{self, Reading, STANDARD_INPUT},
     report,
+    target,
     up::Doors,
     watch::Watched,
 };
@@ -60,6 +62,8 @@ pub(super) struct Options {
     /// Runs every scenario with this worker as well, and shows where the two differ. The first worker decides the exit code.
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
+    #[command(flatten)]
+    target: target::TargetOptions,
     /// Only scenarios whose name or title contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -186,14 +190,14 @@ async fn once(
 ) -> Result<u8, CliError> {
     let shard = options.chosen_shard()?;
     let cases = selected(options, shard.as_ref(), loaded)?;
-    let results = with_worker(
-        context,
-        options,
-        apps,
-        cases.clone(),
-        options.worker.clone(),
-    )
-    .await?;
+    let visit = options.target.visit(context, &options.reading, &cases)?;
+    let results = match &visit {
+        Some(visit) => at_target(context, options, cases.clone(), visit).await?,
+        None => {
+            let worker = options.worker.clone();
+            with_worker(context, options, apps, cases.clone(), worker).await?
+        }
+    };
     let results = Results {
         shard: shard.as_ref().map(|chosen| chosen.shard),
         selection: Some(options.in_words()),
@@ -280,6 +284,53 @@ async fn with_worker(
     Ok(printer.results(summary.took_ms)?)
 }
 
+/// Runs all cases at a deployed site, one at a time: it is somebody's, and events are told apart by when they were.
+async fn at_target(
+    context: &Context,
+    options: &Options,
+    cases: Vec<Case>,
+    visit: &target::Visit,
+) -> Result<Results, CliError> {
+    let engine = options.engine.unwrap_or_default();
+    let shared = Arc::new(visit.shared(engine, options.headed)?);
+    let mut printer = Printer::new(context, options).at_target();
+    let ran = async {
+        let record = visit.record(&cases).await;
+        if !options.json {
+            write!(anstream::stdout(), "{}", at_target::before(&record))?;
+        }
+        let run_options = RunOptions {
+            jobs: 1,
+            ..options.run_options()
+        };
+        let limit = run_options.limit;
+        let one = move |case: Arc<Case>| {
+            let shared = Arc::clone(&shared);
+            async move { execute_at(&case, &shared, limit).await }
+        };
+        let summary = runner::run(cases, run_options, one, |event| printer.take(event)).await;
+        Ok::<_, CliError>((record, summary))
+    };
+    let (mut record, summary) = tokio::select! {
+        ran = ran => ran?,
+        _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+    };
+    let mut results = printer.results(summary.took_ms)?;
+    let mut out = anstream::stdout();
+    if !options.json {
+        write!(out, "{}", at_target::not_seen(&record.cases))?;
+    }
+    if let Some(local) = visit.local() {
+        let compared = side_by_side(local, &results);
+        if !options.json {
+            write!(out, "{}", at_target::side_by_side(&compared))?;
+        }
+        record.against = Some(compared);
+    }
+    results.target = Some(record);
+    Ok(results)
+}
+
 /// Says what failed and how to reach the rig, and waits for Ctrl-C.
 fn keep_up() -> AtFailure {
     Arc::new(|rig, failures| {
@@ -328,6 +379,12 @@ impl Printer {
         }
     }
 
+    /// The same for a run at a target.
+    fn at_target(mut self) -> Self {
+        self.terminal = self.terminal.map(Terminal::at_target);
+        self
+    }
+
     fn take(&mut self, event: &Event) {
         self.progress().clear();
         if let Some(terminal) = &mut self.terminal
@@ -364,7 +421,7 @@ impl Printer {
 }
 
 /// Options of a run that are about all of its scenarios, or about what it writes, with and without a value.
-const NOT_AGAIN: [&str; 9] = [
+const NOT_AGAIN: [&str; 10] = [
     "--filter",
     "--tag",
     "--shard",
@@ -374,6 +431,7 @@ const NOT_AGAIN: [&str; 9] = [
     "--retries",
     "--report",
     "--against",
+    "--against-report",
 ];
 const NOT_AGAIN_ALONE: [&str; 5] = ["--fail-fast", "--watch", "--json", "--list", "--keep"];
 

@@ -6,10 +6,12 @@ mod cookie_date;
 mod cookies;
 mod decoding;
 mod deploying;
+mod entrance;
 mod http_client;
 mod notes;
 mod probing;
 mod session;
+mod target;
 
 use std::{
     env,
@@ -29,6 +31,8 @@ use edgeproof_scenario::{
     load::Case,
     step::{Action, Step},
 };
+
+pub use self::target::{AtTarget, execute_at};
 
 use self::session::{Session, journey_on};
 use super::{
