@@ -151,10 +151,7 @@ async fn lead(
 }
 
 /// The connection to where a target leads somebody who wants to reach this host and port.
-async fn connect(
-    target: &GatewayTarget,
-    wanted: Option<&(String, u16)>,
-) -> io::Result<TcpStream> {
+async fn connect(target: &GatewayTarget, wanted: Option<&(String, u16)>) -> io::Result<TcpStream> {
     match (target, wanted) {
         (GatewayTarget::Edge { edge, preamble }, _) => {
             let mut stream = TcpStream::connect(edge).await?;

@@ -21,7 +21,8 @@ pub(crate) struct Authority {
 impl Authority {
     /// Reads a file with one certificate in PEM, or says why it is none.
     pub(crate) fn read(file: &Path) -> Result<Self, String> {
-        let pem = std::fs::read_to_string(file).map_err(|error| format!("it cannot be read: {error}"))?;
+        let pem =
+            std::fs::read_to_string(file).map_err(|error| format!("it cannot be read: {error}"))?;
         let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
         let mut all = all.map_err(|error| error.to_string())?;
         let (Some(certificate), true) = (all.pop(), all.is_empty()) else {

@@ -17,12 +17,13 @@ const QUIET: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How far the clocks of this machine and of the platform may be apart, in milliseconds.
-const CLOCKS_APART: i64 = 2_000;
+const CLOCKS_APART: i64 = 60_000;
 
 /// Looks events up. Each belongs to one case of a run.
 #[derive(Debug)]
 pub struct Events {
     api: ServerApi,
+    /// Those that were there before a case began, and those of other cases.
     taken: Mutex<BTreeSet<String>>,
 }
 
@@ -41,6 +42,17 @@ impl Events {
             api,
             taken: Mutex::default(),
         }
+    }
+
+    /// What is there by this time (Unix, in milliseconds) is of no case that begins now.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn begin(&self, now: i64) -> Result<(), ApiError> {
+        let before = self.api.events_since(now - CLOCKS_APART).await?;
+        let mut taken = self.taken.lock().await;
+        taken.extend(before.iter().map(|event| id(event).to_owned()));
+        Ok(())
     }
 
     /// The events since a time (Unix, in milliseconds) that came of these pages and visitors, in order, once there are as

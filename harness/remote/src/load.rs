@@ -10,7 +10,9 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use edgeproof_browser::Gate;
 use edgeproof_cloudflare::deploy::DeploymentFile;
-use edgeproof_document::{LoadError, Mistake, node::YamlNode, problem::Problem, read, source::Sources, yaml};
+use edgeproof_document::{
+    LoadError, Mistake, node::YamlNode, problem::Problem, read, source::Sources, yaml,
+};
 use edgeproof_ground::international;
 use edgeproof_scenario::load::Variables;
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
@@ -53,7 +55,9 @@ impl Target {
             .map_err(|problem| vec![problem])
             .and_then(|node| of_node(path, &node, variables));
         let (file, authority, deployment) = read.map_err(mistakes)?;
-        let deployment = deployment.map(|path| DeploymentFile::load(&path)).transpose()?;
+        let deployment = deployment
+            .map(|path| DeploymentFile::load(&path))
+            .transpose()?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -96,11 +100,18 @@ impl Target {
         let written = &self.file.gate;
         let mut headers = HeaderMap::new();
         let authorization = self.authorization();
-        let authorization = authorization.iter().map(|value| (AUTHORIZATION.as_str(), value));
-        let named = written.headers.iter().map(|(name, value)| (name.as_str(), value));
+        let authorization = authorization
+            .iter()
+            .map(|value| (AUTHORIZATION.as_str(), value));
+        let named = written
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value));
         for (name, value) in named.chain(authorization) {
             // They were looked at when the file was read.
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
                 headers.insert(name, value);
             }
         }
@@ -118,7 +129,12 @@ fn of_node(path: &Path, written: &YamlNode, variables: &Variables) -> Result<Rea
     let filled = variables.fill(written);
     let (file, mut problems) = read::read_partly::<TargetFile>(&filled.node);
     // What a variable without a value leads to is no mistake of its own.
-    problems.retain(|problem| filled.missing.iter().all(|missing| missing.at != problem.at));
+    problems.retain(|problem| {
+        filled
+            .missing
+            .iter()
+            .all(|missing| missing.at != problem.at)
+    });
     problems.extend(filled.missing);
     // A value of the environment is not repeated, whatever is wrong with it.
     for problem in &mut problems {
@@ -205,9 +221,15 @@ fingerprint: { server_api_key: \"${env.GATE}\" }
         let target = load(GOOD).unwrap();
         let gate = target.gate();
         assert_eq!(gate.hosts, ["staging.shop.test"]);
-        assert_eq!(gate.headers["authorization"], "Basic c2hvcDpodW50ZXIyMmh1bnRlcg==");
+        assert_eq!(
+            gate.headers["authorization"],
+            "Basic c2hvcDpodW50ZXIyMmh1bnRlcg=="
+        );
         assert_eq!(gate.headers["cf-access-client-secret"], "hunter22hunter");
-        assert_eq!(gate.cookies, [("preview".to_owned(), "hunter22hunter".to_owned())]);
+        assert_eq!(
+            gate.cookies,
+            [("preview".to_owned(), "hunter22hunter".to_owned())]
+        );
         let secrets = target.secrets();
         for secret in ["hunter22hunter", "Basic c2hvcDpodW50ZXIyMmh1bnRlcg=="] {
             assert!(secrets.iter().any(|known| known == secret), "{secret}");

@@ -41,6 +41,10 @@ mod tests {
         for _ in 0..6 {
             pace.turn().await;
         }
-        assert!(began.elapsed() >= Duration::from_millis(100), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() >= Duration::from_millis(100),
+            "{:?}",
+            began.elapsed()
+        );
     }
 }

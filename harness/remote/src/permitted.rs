@@ -202,7 +202,9 @@ impl Permitted {
             take_over: false,
         };
         let at_target = |text: &str| renamed(text, self.target.hosts());
-        Ok(Drift::Compared(deployer.compare(deployment, at_target).await?))
+        Ok(Drift::Compared(
+            deployer.compare(deployment, at_target).await?,
+        ))
     }
 }
 
@@ -230,6 +232,10 @@ mod tests {
         let refused = Permitted::new(target, &repeated, |_| None).err();
         let refused = refused.map(|error| error.to_string());
         assert_eq!(refused.is_some(), expected.is_some(), "{refused:?}");
-        assert!(refused.unwrap_or_default().contains(expected.unwrap_or_default()));
+        assert!(
+            refused
+                .unwrap_or_default()
+                .contains(expected.unwrap_or_default())
+        );
     }
 }

@@ -78,7 +78,10 @@ pub fn of(case: &Case, target: &Target, may_change: bool) -> Plan {
         let all: Vec<&str> = runs.unseen.iter().map(|one| one.what.as_str()).collect();
         let what = match all.as_slice() {
             [] => "it expects nothing".to_owned(),
-            all => format!("nothing that it expects is seen from outside: {}", all.join(", ")),
+            all => format!(
+                "nothing that it expects is seen from outside: {}",
+                all.join(", ")
+            ),
         };
         return Plan::Skipped(what);
     }
@@ -234,10 +237,16 @@ fn foreign_host(scenario: &Scenario, target: &Target) -> Option<String> {
 
 /// Events are found by the pages that a browser visits.
 fn events_known(scenario: &Scenario, target: &Target) -> EventsKnown {
-    let mut named = scenario.steps.iter().filter_map(|step| scenario.visitor_of(step));
+    let mut named = scenario
+        .steps
+        .iter()
+        .filter_map(|step| scenario.visitor_of(step));
     let visitors = &scenario.given.visitors;
-    let has_browser =
-        |name: &str| visitors.get(name).is_some_and(|visitor| visitor.profile != Profile::Http);
+    let has_browser = |name: &str| {
+        visitors
+            .get(name)
+            .is_some_and(|visitor| visitor.profile != Profile::Http)
+    };
     if target.file.fingerprint.is_none() {
         EventsKnown::No("the target file gives no key of the Server API")
     } else if !named.any(has_browser) {
@@ -279,18 +288,62 @@ mod tests {
     const SEEN: &str = "[{ request: GET https://shop.example/, expect: { status: 200 } }]";
 
     #[rstest]
-    #[case("", "[{ advance: 1s }]", "step 1, `advance`: the clock of a target is not ours")]
-    #[case("", "[{ raw: { to: 'https://shop.example', send: x } }]", "step 1, `raw`: bytes as they are written")]
-    #[case("", "[{ request: { url: 'https://shop.example/', signals: { page: 'https://shop.example/' } } }]", "step 1, `request`: it states signals")]
-    #[case("faults: [{ on: origin, fault: refuse }]", SEEN, "it gives faults, which no target has")]
-    #[case("clock: 2026-11-21T12:00:00Z", SEEN, "it gives a clock, which no target has")]
-    #[case("fingerprint: { signals: { vpn: true } }", SEEN, "it gives stated signals, which no target has")]
-    #[case("visitors: { ann: { country: FR } }", SEEN, "`ann` comes from another address or place")]
-    #[case("", "[{ request: GET https://pay.example/, expect: { status: 200 } }]", "`pay.example` is none of the hosts that ")]
-    #[case("", "[{ request: GET https://shop.example/, expect: { origin: { reached: true } } }]", "nothing that it expects is seen from outside: origin of step 1")]
+    #[case(
+        "",
+        "[{ advance: 1s }]",
+        "step 1, `advance`: the clock of a target is not ours"
+    )]
+    #[case(
+        "",
+        "[{ raw: { to: 'https://shop.example', send: x } }]",
+        "step 1, `raw`: bytes as they are written"
+    )]
+    #[case(
+        "",
+        "[{ request: { url: 'https://shop.example/', signals: { page: 'https://shop.example/' } } }]",
+        "step 1, `request`: it states signals"
+    )]
+    #[case(
+        "faults: [{ on: origin, fault: refuse }]",
+        SEEN,
+        "it gives faults, which no target has"
+    )]
+    #[case(
+        "clock: 2026-11-21T12:00:00Z",
+        SEEN,
+        "it gives a clock, which no target has"
+    )]
+    #[case(
+        "fingerprint: { signals: { vpn: true } }",
+        SEEN,
+        "it gives stated signals, which no target has"
+    )]
+    #[case(
+        "visitors: { ann: { country: FR } }",
+        SEEN,
+        "`ann` comes from another address or place"
+    )]
+    #[case(
+        "",
+        "[{ request: GET https://pay.example/, expect: { status: 200 } }]",
+        "`pay.example` is none of the hosts that "
+    )]
+    #[case(
+        "",
+        "[{ request: GET https://shop.example/, expect: { origin: { reached: true } } }]",
+        "nothing that it expects is seen from outside: origin of step 1"
+    )]
     #[case("", "[{ request: GET https://shop.example/ }]", "it expects nothing")]
-    #[case("", "[{ request: POST https://shop.example/, expect: { status: 200 } }]", "step 1 may change something")]
-    #[case("", "[{ request: GET https://shop.example/, safe_to_repeat: false, expect: { status: 200 } }]", "step 1 may change something")]
+    #[case(
+        "",
+        "[{ request: POST https://shop.example/, expect: { status: 200 } }]",
+        "step 1 may change something"
+    )]
+    #[case(
+        "",
+        "[{ request: GET https://shop.example/, safe_to_repeat: false, expect: { status: 200 } }]",
+        "step 1 may change something"
+    )]
     #[case(
         "rulesets: { r: {} }\n  deployments: { flow: { ruleset: r, failure_mode: open, \
          identification_pages: [shop.example/signup], protected_apis: [POST shop.example/api/login*] } }",
@@ -309,8 +362,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case("[{ request: POST https://shop.example/, expect: { status: 200 } }]", true)]
-    #[case("[{ request: POST https://shop.example/, safe_to_repeat: true, expect: { status: 200 } }]", false)]
+    #[case(
+        "[{ request: POST https://shop.example/, expect: { status: 200 } }]",
+        true
+    )]
+    #[case(
+        "[{ request: POST https://shop.example/, safe_to_repeat: true, expect: { status: 200 } }]",
+        false
+    )]
     #[case(SEEN, false)]
     fn with_leave_or_without_need_of_it_a_case_runs_at_the_targets_hosts(
         #[case] steps: &str,

@@ -75,7 +75,10 @@ impl Found<'_> {
         }
         for host in file.resolve.keys() {
             let is_named = file.hosts.values().any(|known| is_same(known, host))
-                || file.other_hosts.iter().any(|known| is_same(known, host) || is_below(host, known));
+                || file
+                    .other_hosts
+                    .iter()
+                    .any(|known| is_same(known, host) || is_below(host, known));
             if !is_named {
                 self.problem(
                     &["resolve", host],
@@ -94,11 +97,7 @@ impl Found<'_> {
                 "the name alone, without scheme, port, path or `*`, such as `staging.shop.com`",
             );
         } else if let Err(error) = international::host(host) {
-            self.problem(
-                path,
-                error.to_string(),
-                "a name such as `staging.shop.com`",
-            );
+            self.problem(path, error.to_string(), "a name such as `staging.shop.com`");
         }
     }
 
@@ -146,7 +145,11 @@ impl Found<'_> {
                 );
             }
             self.from_environment(&["gate", "basic", "password"]);
-            if gate.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
+            if gate
+                .headers
+                .keys()
+                .any(|name| name.eq_ignore_ascii_case("authorization"))
+            {
                 self.problem(
                     &["gate", "basic"],
                     "`basic` and the header `authorization` are one header".to_owned(),

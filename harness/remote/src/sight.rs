@@ -140,11 +140,7 @@ pub fn of_step(expect: &Expect, in_browser: bool) -> (Expect, Parted) {
         node: parted.unseen("node", AT_NODE, node),
         worker: parted.unseen("worker", IN_WORKER, worker),
         deployment: parted.unseen("deployment", ON_PLANE, deployment),
-        holes: parted.unseen(
-            "holes",
-            "no shapes of a probe are sent to a target",
-            holes,
-        ),
+        holes: parted.unseen("holes", "no shapes of a probe are sent to a target", holes),
         cloudflare: parted.unseen("cloudflare", ON_PLANE, cloudflare),
         message: message.clone(),
     };
@@ -256,7 +252,8 @@ mod tests {
 
     #[test]
     fn in_a_browser_no_time_is_known() {
-        let text = format!("{GIVEN}  - request: GET https://a.test/\n    expect: {{ within: 1s }}\n");
+        let text =
+            format!("{GIVEN}  - request: GET https://a.test/\n    expect: {{ within: 1s }}\n");
         let cases = load_text(std::path::Path::new("a.yaml"), &text).unwrap();
         let expect = cases[0].scenario.steps[0].expect.clone().unwrap();
         let (left, parted) = of_step(&expect, true);

@@ -127,7 +127,10 @@ pub fn not_seen(cases: &[CaseAtTarget]) -> String {
     };
     let _ = writeln!(text, "{what} not observable here, and not judged:");
     for case in told {
-        let names = case.not_observable.iter().map(|unseen| unseen.what.as_str());
+        let names = case
+            .not_observable
+            .iter()
+            .map(|unseen| unseen.what.as_str());
         let names: Vec<&str> = names.collect();
         let _ = writeln!(text, "  {}: {}", case.name, names.join(", "));
     }
@@ -136,7 +139,11 @@ pub fn not_seen(cases: &[CaseAtTarget]) -> String {
 
 /// The run in a rig and the run at the target, case by case.
 pub fn side_by_side(all: &[SideBySide]) -> String {
-    let mut rows = vec![["".to_owned(), "in a rig".to_owned(), "at the target".to_owned()]];
+    let mut rows = vec![[
+        "".to_owned(),
+        "in a rig".to_owned(),
+        "at the target".to_owned(),
+    ]];
     rows.extend(all.iter().map(|case| {
         let sign = match case.outcome {
             Outcome::Same => '=',
@@ -209,15 +216,33 @@ mod tests {
             run: "0123456789abcdef".to_owned(),
             hosts: [("shop.example".to_owned(), "staging.shop.test".to_owned())].into(),
             drift: vec![
-                row("version of the worker", Some("aa"), Some("not deployed with edgeproof"), None),
-                row("ruleset (FP_RULESET_ID)", Some("rs_1"), Some("rs_2"), Some(false)),
+                row(
+                    "version of the worker",
+                    Some("aa"),
+                    Some("not deployed with edgeproof"),
+                    None,
+                ),
+                row(
+                    "ruleset (FP_RULESET_ID)",
+                    Some("rs_1"),
+                    Some("rs_2"),
+                    Some(false),
+                ),
                 row("FP_REGION", Some("us"), Some("us"), Some(true)),
-                row("route staging.shop.test/signup", Some("flow"), None, Some(false)),
+                row(
+                    "route staging.shop.test/signup",
+                    Some("flow"),
+                    None,
+                    Some(false),
+                ),
             ],
             not_compared: None,
             cases: vec![
                 case("flow::blocked", None),
-                case("faults::origin", Some("it gives faults, which no target has")),
+                case(
+                    "faults::origin",
+                    Some("it gives faults, which no target has"),
+                ),
             ],
             against: None,
         }

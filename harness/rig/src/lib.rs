@@ -22,10 +22,10 @@ mod environment;
 mod error;
 mod followed_plane;
 mod internet;
+mod presented;
 mod publisher;
 #[cfg(test)]
 mod publisher_tests;
-mod presented;
 mod replacing;
 mod rig;
 mod site;

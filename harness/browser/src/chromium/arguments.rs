@@ -69,7 +69,10 @@ pub(super) fn arguments(launch: &Launch<'_>) -> Vec<String> {
         arguments.extend([
             format!("--proxy-server=socks5://{}", launch.gateway),
             "--proxy-bypass-list=<-loopback>".to_owned(),
-            format!("--host-resolver-rules=MAP * ~NOTFOUND,EXCLUDE {}", launch.gateway.ip()),
+            format!(
+                "--host-resolver-rules=MAP * ~NOTFOUND,EXCLUDE {}",
+                launch.gateway.ip()
+            ),
         ]);
     } else {
         arguments.extend([
@@ -137,7 +140,10 @@ mod tests {
     fn on_the_network_nothing_is_looked_up_past_the_proxy_and_no_certificate_is_excused() {
         let arguments = arguments(&launch(true, true, ""));
         let has = |start: &str| arguments.iter().any(|argument| argument.starts_with(start));
-        assert!(has("--host-resolver-rules=MAP * ~NOTFOUND,"), "{arguments:?}");
+        assert!(
+            has("--host-resolver-rules=MAP * ~NOTFOUND,"),
+            "{arguments:?}"
+        );
         assert!(has("--proxy-server=socks5://127.0.0.1:1"), "{arguments:?}");
         assert!(!has("--ignore-certificate"), "{arguments:?}");
     }

@@ -77,7 +77,10 @@ impl ServerApi {
         }
         Err(ApiError::Answer {
             call: "GET /v4/events".to_owned(),
-            reason: format!("there are over {} events of these minutes", MOST_PAGES * 100),
+            reason: format!(
+                "there are over {} events of these minutes",
+                MOST_PAGES * 100
+            ),
         })
     }
 

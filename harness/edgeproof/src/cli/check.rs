@@ -2,7 +2,9 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf, sync::Arc};
+    path::PathBuf,
+    sync::Arc,
+};
 
 use edgeproof_document::{problem::Problem, source::Sources};
 use edgeproof_remote::Target;

@@ -38,8 +38,7 @@ use super::{
     progress::Progress,
     project::Project,
     reading::{self, Reading, STANDARD_INPUT},
-    report,
-    target,
+    report, target,
     up::Doors,
     watch::Watched,
 };

@@ -68,8 +68,7 @@ impl TargetOptions {
         let local = self.against_report.as_deref().map(report::read);
         let local = local.transpose()?;
         let target = Target::load(path, &reading.variables()?)?;
-        let permitted =
-            Permitted::new(target, &self.i_may_test, |name| std::env::var(name).ok())?;
+        let permitted = Permitted::new(target, &self.i_may_test, |name| std::env::var(name).ok())?;
         let may_change = self.destructive || asked(context, permitted.target(), cases)?;
         Ok(Some(Visit {
             permitted,
@@ -81,7 +80,9 @@ impl TargetOptions {
 
 /// Asks at a terminal for leave, where a scenario needs it.
 fn asked(context: &Context, target: &Target, cases: &[Case]) -> Result<bool, CliError> {
-    let plans = cases.iter().map(|case| CaseAtTarget::of(case, target, true));
+    let plans = cases
+        .iter()
+        .map(|case| CaseAtTarget::of(case, target, true));
     let names: Vec<String> = plans
         .filter(|plan| !plan.changes.is_empty())
         .map(|plan| plan.name)

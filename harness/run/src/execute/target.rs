@@ -129,6 +129,9 @@ impl<'a> Session<'a> {
 
     /// Takes all steps and judges what is seen of them; after one that does not hold no other is taken.
     async fn run(&mut self) -> Result<Vec<Failure>, HarnessFault> {
+        if let Some(events) = self.looks_events_up() {
+            events.begin(self.began).await?;
+        }
         for index in 0..self.case.scenario.steps.len() {
             let step = match self.case.step(index, &self.captured) {
                 Ok(step) => step,
@@ -306,7 +309,7 @@ impl<'a> Session<'a> {
         };
         let (expect, _) = sight::at_end(&expect, self.events);
         let mut observed = ObservedAtEnd::default();
-        if let (Some(events), Some(expected)) = (&self.at.events, &expect.events) {
+        if let (Some(events), Some(expected)) = (self.looks_events_up(), &expect.events) {
             let shown = self.shown();
             observed.events = events.of(&shown, self.began, expected.len()).await?;
         }
@@ -315,7 +318,17 @@ impl<'a> Session<'a> {
         for failure in &mut failures {
             failure.message = failure.message.take().or_else(|| expect.message.clone());
         }
+        if let Some(last) = failures.last_mut() {
+            last.notes.push(found(&observed.events));
+        }
         Ok(failures)
+    }
+
+    /// Where its events are looked up, where something is expected of them that can be known.
+    fn looks_events_up(&self) -> Option<&'a Events> {
+        let is_meant = self.case.scenario.expect.events.is_some();
+        let events = self.at.events.as_ref();
+        events.filter(|_| is_meant && self.events == EventsKnown::LookedUp)
     }
 
     /// What the visitors' calls show, by which events are found.
@@ -372,11 +385,21 @@ impl<'a> Session<'a> {
             })
             .collect();
         record.hops = std::mem::take(&mut self.calls);
-        let of_pages = calls
-            .iter()
-            .map(|(_, call)| hop_of_page(call, &redactor));
+        let of_pages = calls.iter().map(|(_, call)| hop_of_page(call, &redactor));
         record.hops.extend(of_pages);
         redact::record(record, &redactor)
+    }
+}
+
+/// The events that were taken for those of a case.
+fn found(events: &[serde_json::Value]) -> Note {
+    let line = |event: &serde_json::Value| {
+        let text = |key: &str| event[key].as_str().unwrap_or("—").to_owned();
+        format!("{} at {}", text("event_id"), text("url"))
+    };
+    Note {
+        title: "the events that were found by site, browser and time".to_owned(),
+        lines: events.iter().map(line).collect(),
     }
 }
 
@@ -403,11 +426,7 @@ fn hop_of(call: &ObservedCall, redactor: &Redactor) -> HopRecord {
         took_us: Some(took),
         request_bytes: sent,
         response_bytes: received,
-        ..seen(
-            &call.url,
-            (&call.sent_headers, &call.headers),
-            redactor,
-        )
+        ..seen(&call.url, (&call.sent_headers, &call.headers), redactor)
     }
 }
 
