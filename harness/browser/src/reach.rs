@@ -40,6 +40,15 @@ impl Reach {
         }))
     }
 
+    /// The same without the others, for those who are no browsers.
+    #[must_use]
+    pub fn without_others(&self) -> Self {
+        let Inner {
+            hosts, addresses, ..
+        } = &*self.0;
+        Self::new(hosts.iter().cloned(), Vec::new(), addresses.clone())
+    }
+
     /// Opens a connection to a host.
     ///
     /// # Errors

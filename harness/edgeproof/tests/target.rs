@@ -6,6 +6,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "target/authority.rs"]
+mod authority;
 #[path = "target/consent.rs"]
 mod consent;
 #[path = "target/drift.rs"]

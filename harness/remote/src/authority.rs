@@ -1,14 +1,24 @@
 //! A certificate authority of the user's own, as browsers and clients take it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgeproof_browser::Trust;
+use edgeproof_browser::{Reach, Trust};
 use ring::digest::{SHA256, digest};
-use tokio_rustls::rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
 };
+
+/// How long a host may take to show its certificate.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// An authority that is trusted besides those that the machine knows.
 #[derive(Clone, Debug)]
@@ -28,18 +38,54 @@ impl Authority {
         let (Some(certificate), true) = (all.pop(), all.is_empty()) else {
             return Err("it has not one certificate".to_owned());
         };
-        let mut store = RootCertStore::empty();
-        store.add(certificate).map_err(|error| error.to_string())?;
-        let root = store.roots.first().ok_or("it has no certificate")?;
-        let key = digest(&SHA256, &sequence(&root.subject_public_key_info));
         Ok(Self {
             file: file.to_owned(),
             trust: Trust {
-                key: STANDARD.encode(key),
+                key: key_of(certificate)?,
                 certificate: pem,
             },
         })
     }
+
+    /// What browsers trust because of it. Chromium takes keys, and looks for them among the certificates that a server sends,
+    /// which need not send its authority's: so the key of each host is among them whose certificate is verified here.
+    pub(crate) async fn trust_at(
+        &self,
+        hosts: impl Iterator<Item = &String>,
+        reach: &Reach,
+        trusted: &Arc<ClientConfig>,
+    ) -> Trust {
+        let mut trust = self.trust.clone();
+        for host in hosts {
+            // A host that cannot be reached, or has another certificate, is told of by whoever visits it.
+            let asked = tokio::time::timeout(HANDSHAKE, key_at(host, reach, trusted)).await;
+            if let Ok(Some(key)) = asked {
+                trust.key.push(',');
+                trust.key.push_str(&key);
+            }
+        }
+        trust
+    }
+}
+
+/// The key of a host whose certificate is trusted.
+async fn key_at(host: &str, reach: &Reach, trusted: &Arc<ClientConfig>) -> Option<String> {
+    let stream = reach.connect(host, 443).await.ok()?;
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let connector = TlsConnector::from(Arc::clone(trusted));
+    let stream = connector.connect(name, stream).await.ok()?;
+    let (_, connection) = stream.get_ref();
+    let certificate = connection.peer_certificates()?.first()?;
+    key_of(certificate.clone().into_owned()).ok()
+}
+
+/// The SHA-256 of a certificate's public key, in base64.
+fn key_of(certificate: CertificateDer<'_>) -> Result<String, String> {
+    let mut store = RootCertStore::empty();
+    store.add(certificate).map_err(|error| error.to_string())?;
+    let root = store.roots.first().ok_or("it has no certificate")?;
+    let key = digest(&SHA256, &sequence(&root.subject_public_key_info));
+    Ok(STANDARD.encode(key))
 }
 
 /// A sequence with this content (X.690 §8.9); rustls keeps a key without it.

@@ -247,11 +247,11 @@ fingerprint: { server_api_key: \"${env.GATE}\" }
     #[case("gate:", "certificate_authority: none.pem\ngate:", &["2:24 `none.pem` is no certificate authority: it cannot be read"])]
     #[case("gate:", "cloudflare: { api_token: \"${env.GATE}\" }\ngate:", &["2:13 there is no deployment file to compare with what is deployed"])]
     #[case("x-staging: yes", "host: a.test", &["3:20 the header `host` is not a gate's to set"])]
-    #[case("cf-access-client-secret: \"${env.GATE}\"", "cf-access-client-secret: hunter22", &["3:61 a secret does not belong in a file"])]
-    #[case("password: \"${env.GATE}\"", "password: hunter22", &["5:33 a secret does not belong in a file"])]
+    #[case("cf-access-client-secret: \"${env.GATE}\"", "cf-access-client-secret: hunter22", &["3:55 a secret does not belong in a file"])]
+    #[case("password: \"${env.GATE}\"", "password: hunter22", &["5:34 a secret does not belong in a file"])]
     #[case("preview: \"${env.GATE}\"", "preview: \"${env.NONE}\"", &["4:23 the environment variable `NONE` is not set"])]
     #[case::not_repeated("preview: \"${env.GATE}\"", "preview: \"${env.BROKEN}\"", &["4:23 its value is empty, or has a character that HTTP cannot carry"])]
-    #[case("gate:", "fingerprint: { region: moon }\ngate:", &["2:24 unknown word `moon`", "7:1 key `fingerprint` is repeated"])]
+    #[case("server_api_key: \"${env.GATE}\"", "server_api_key: \"${env.GATE}\", region: moon", &["6:55 `moon` is not a region"])]
     fn a_mistake_has_its_place_and_repeats_no_secret(
         #[case] from: &str,
         #[case] to: &str,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use edgeproof_browser::{Engine, Reach};
+use edgeproof_browser::{Engine, Reach, Trust};
 use edgeproof_cloudflare::{
     client::{ApiError, CLOUDFLARE_API, Cloudflare, Network, Secret, ServerApi, Waiting},
     deploy::{Compared, DeployError, Deployer},
@@ -131,7 +131,7 @@ impl Permitted {
     ///
     /// # Errors
     /// When the machine's own trust store, or the file that names more, cannot be read.
-    pub fn way(&self, engine: Engine) -> Result<SiteWay, ApiError> {
+    pub async fn way(&self, engine: Engine) -> Result<SiteWay, ApiError> {
         let file = &self.target.file;
         let reach = Reach::new(
             file.hosts.values().cloned(),
@@ -151,14 +151,15 @@ impl Permitted {
         if let Ok(run) = HeaderValue::try_from(&self.run) {
             gate.headers.insert(RUN_HEADER, run);
         }
-        let trust = authority.map(|authority| authority.trust.clone());
-        Ok(SiteWay::new(
-            reach,
-            Arc::new(network.trust()?),
-            trust.unwrap_or_default(),
-            gate,
-            engine,
-        ))
+        let trusted = Arc::new(network.trust()?);
+        let trust = match authority {
+            Some(authority) => {
+                let hosts = file.hosts.values().chain(&file.other_hosts);
+                authority.trust_at(hosts, &reach, &trusted).await
+            }
+            None => Trust::default(),
+        };
+        Ok(SiteWay::new(reach, trusted, trust, gate, engine))
     }
 
     /// Where events are looked up, where the file says so.

@@ -84,7 +84,7 @@ impl Site {
         let SiteWay {
             reach, trust, gate, ..
         } = &self.way;
-        Client::of_network(reach.clone(), Arc::clone(trust), Arc::clone(gate))
+        Client::of_network(reach.without_others(), Arc::clone(trust), Arc::clone(gate))
     }
 
     /// A browser for a visitor, with a blank page open.

@@ -291,9 +291,9 @@ async fn at_target(
     visit: &target::Visit,
 ) -> Result<Results, CliError> {
     let engine = options.engine.unwrap_or_default();
-    let shared = Arc::new(visit.shared(engine, options.headed)?);
     let mut printer = Printer::new(context, options).at_target();
     let ran = async {
+        let shared = Arc::new(visit.shared(engine, options.headed).await?);
         let record = visit.record(&cases).await;
         if !options.json {
             write!(anstream::stdout(), "{}", at_target::before(&record))?;

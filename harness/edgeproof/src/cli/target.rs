@@ -117,8 +117,8 @@ impl Visit {
     }
 
     /// What all cases share that run there, with visitors of whom those that name no engine come with this one.
-    pub(super) fn shared(&self, engine: Engine, headed: bool) -> Result<AtTarget, CliError> {
-        let way = self.permitted.way(engine)?;
+    pub(super) async fn shared(&self, engine: Engine, headed: bool) -> Result<AtTarget, CliError> {
+        let way = self.permitted.way(engine).await?;
         Ok(AtTarget {
             target: self.permitted.target().clone(),
             may_change: self.may_change,

@@ -151,8 +151,16 @@ impl Values for Code {
 
 /// Names the visitor, where somebody takes the step.
 fn with_an_action(step: &Json) -> Json {
-    const ABOUT: [&str; 8] = [
-        "as", "call", "capture", "dialog", "expect", "frame", "timeout", "window",
+    const ABOUT: [&str; 9] = [
+        "as",
+        "call",
+        "capture",
+        "dialog",
+        "expect",
+        "frame",
+        "safe_to_repeat",
+        "timeout",
+        "window",
     ];
     let mut step = step.clone();
     let object = step.as_object_mut().unwrap();
