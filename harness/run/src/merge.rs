@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use edgeproof_scenario::shard::Shard;
 
-use super::{record::CaseRecord, results::Results};
+use super::{record::CaseRecord, results::Results, target::TargetRecord};
 
 /// Why reports are not those of the shards of one run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +91,9 @@ fn joined(reports: Vec<(String, Results)>) -> Result<Results, MergeError> {
     let selection = reports
         .first()
         .and_then(|(_, results)| results.selection.clone());
+    let targets = reports.iter();
+    let targets = targets.filter_map(|(_, results)| results.target.clone());
+    let target = TargetRecord::joined(targets);
     let mut took_ms = 0;
     let mut cases: BTreeMap<String, (String, CaseRecord)> = BTreeMap::new();
     for (name, results) in reports {
@@ -109,6 +112,7 @@ fn joined(reports: Vec<(String, Results)>) -> Result<Results, MergeError> {
     let cases = cases.into_values().map(|(_, case)| case).collect();
     Ok(Results {
         selection,
+        target,
         ..Results::new(cases, took_ms)
     })
 }

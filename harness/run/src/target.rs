@@ -133,6 +133,19 @@ impl TargetRecord {
     }
 }
 
+impl TargetRecord {
+    /// One record of the shards of a run: the first, with the cases of all.
+    pub(crate) fn joined(all: impl Iterator<Item = Self>) -> Option<Self> {
+        all.reduce(|mut first, other| {
+            first.cases.extend(other.cases);
+            if let Some(more) = other.against {
+                first.against.get_or_insert_default().extend(more);
+            }
+            first
+        })
+    }
+}
+
 impl DriftRow {
     fn of(compared: &Compared) -> Self {
         let Compared {
