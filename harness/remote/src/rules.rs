@@ -120,7 +120,7 @@ impl Found<'_> {
             }
             self.value(&path, value);
             if is_secret(name) {
-                self.from_environment(&path);
+                self.of_environment(&path);
             }
         }
         for (name, value) in &gate.cookies {
@@ -134,7 +134,7 @@ impl Found<'_> {
                 );
             }
             self.value(&path, value);
-            self.from_environment(&path);
+            self.of_environment(&path);
         }
         if let Some(basic) = &gate.basic {
             if basic.user.contains(':') {
@@ -144,7 +144,7 @@ impl Found<'_> {
                     "the password has a key of its own",
                 );
             }
-            self.from_environment(&["gate", "basic", "password"]);
+            self.of_environment(&["gate", "basic", "password"]);
             if gate
                 .headers
                 .keys()
@@ -174,13 +174,13 @@ impl Found<'_> {
         if let Some(fingerprint) = &file.fingerprint {
             let path = ["fingerprint", "server_api_key"];
             self.value(&path, &fingerprint.server_api_key);
-            self.from_environment(&path);
+            self.of_environment(&path);
             self.address(&["fingerprint", "base_url"], fingerprint.base_url.as_ref());
         }
         if let Some(cloudflare) = &file.cloudflare {
             let path = ["cloudflare", "api_token"];
             self.value(&path, &cloudflare.api_token);
-            self.from_environment(&path);
+            self.of_environment(&path);
             self.address(&["cloudflare", "base_url"], cloudflare.base_url.as_ref());
             if file.deployment.is_none() {
                 self.problem(
@@ -206,7 +206,7 @@ impl Found<'_> {
     }
 
     /// A secret comes from the environment: the file is for everybody.
-    fn from_environment(&mut self, path: &[&str]) {
+    fn of_environment(&mut self, path: &[&str]) {
         let written = self.node.at_path(path.iter().copied());
         let is_written = written.is_some_and(|node| match &node.value {
             Value::Text(text) => !text.contains("${env."),

@@ -54,6 +54,13 @@ mod tests {
             .map(|error| error.to_string())
             .collect();
         assert!(wrong.is_empty(), "{wrong:?}");
+        let readme = std::fs::read_to_string(tools::home().join("harness/remote/README.md"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (_, shown) = text.split_once("\n\n").unwrap();
+        assert!(
+            readme.unwrap().contains(shown),
+            "the README shows another example"
+        );
         for key in schema["properties"].as_object().unwrap().keys() {
             assert!(
                 key == "$schema" || !content[key].is_null(),
