@@ -52,7 +52,7 @@ impl Reach {
     /// Opens a connection to a host.
     ///
     /// # Errors
-    /// When it is none of those that may be reached, of which [`Reach::refused`] tells then, or cannot be reached.
+    /// When it is none of those that may be reached, of which [`Reach::take_refused`] tells then, or cannot be reached.
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let others: Vec<&str> = self.0.others.iter().map(String::as_str).collect();

@@ -42,7 +42,7 @@ fn drift(record: &TargetRecord) -> String {
         ]
     });
     let head = ["drift", "the file", "deployed"].map(str::to_owned);
-    let mut text = table(std::iter::once(head).chain(rows).collect());
+    let mut text = table(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
     let _ = writeln!(text, "{same} more are as the file says\n");
     text
 }
@@ -55,13 +55,13 @@ fn short(value: &str) -> String {
 }
 
 /// Rows with their columns below each other.
-fn table<const COLUMNS: usize>(rows: Vec<[String; COLUMNS]>) -> String {
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..COLUMNS)
         .map(|column| width(column).unwrap_or_default())
         .collect();
     let mut text = String::new();
-    for row in &rows {
+    for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             let _ = write!(line, "{cell:width$}  ");
@@ -157,7 +157,7 @@ pub fn side_by_side(all: &[SideBySide]) -> String {
             case.target.clone(),
         ]
     }));
-    let mut text = format!("\n{}", table(rows));
+    let mut text = format!("\n{}", table(&rows));
     let differs = |case: &&SideBySide| case.outcome == Outcome::Differs;
     for case in all.iter().filter(differs) {
         let _ = writeln!(text, "\n≠ {}", case.name);
