@@ -6,15 +6,15 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[path = "target/authority.rs"]
+#[path = "staging/authority.rs"]
 mod authority;
-#[path = "target/consent.rs"]
+#[path = "staging/consent.rs"]
 mod consent;
-#[path = "target/drift.rs"]
+#[path = "staging/drift.rs"]
 mod drift;
-#[path = "target/flow.rs"]
+#[path = "staging/flow.rs"]
 mod flow;
-#[path = "target/gate.rs"]
+#[path = "staging/gate.rs"]
 mod gate;
-#[path = "target/world.rs"]
+#[path = "staging/world.rs"]
 mod world;
