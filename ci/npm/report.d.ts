@@ -14,6 +14,8 @@ export interface Report {
   about?: About;
   /** What came of the same cases with the worker of `--against`. */
   against?: Report;
+  /** The deployed site of `--target`; not in a run in rigs. */
+  target?: Target;
   summary: Summary;
   /** In the order of the plan. */
   cases: Case[];
@@ -27,6 +29,59 @@ export interface About {
   machine: string;
   /** Of the runtime and the browsers, by name. */
   versions: { [name: string]: string };
+}
+
+export interface Target {
+  /** The target file. */
+  file: string;
+  /** The name of the run, as every request said it. */
+  run: string;
+  /** The hosts of scenarios, each with the one that was visited. */
+  hosts: Record<string, string>;
+  /** What the deployment file says beside what is deployed. */
+  drift: DriftRow[];
+  /** Why that was not compared. */
+  not_compared?: string;
+  /** In the order of the plan. */
+  cases: CaseAtTarget[];
+  /** With `--against-report`: the same cases in rigs. */
+  against?: SideBySide[];
+}
+
+export interface DriftRow {
+  what: string;
+  /** Null where the file says nothing. */
+  file: string | null;
+  /** Null where there is nothing. */
+  deployed: string | null;
+  /** Null where it cannot be known. */
+  same: boolean | null;
+}
+
+export interface CaseAtTarget {
+  name: string;
+  /** The expectations that visitors saw. */
+  seen: string[];
+  /** The expectations that were looked up, and where. */
+  looked_up: string[];
+  /** The expectations of which nothing is known; none of them counts as passed. */
+  not_observable: { what: string; why: string; line: number | null }[];
+  /** The steps that may change something. */
+  changes: string[];
+  /** Why it did not run. */
+  skipped?: string;
+}
+
+export interface SideBySide {
+  name: string;
+  outcome: "same" | "differs" | "not_observable";
+  /** What came of it in a rig; null where it was not run there. */
+  local: string | null;
+  /** What came of it at the target. */
+  target: string;
+  /** The first expectation that was not met, or why nothing is known. */
+  local_failure?: string;
+  target_failure?: string;
 }
 
 export interface Summary {

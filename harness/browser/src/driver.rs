@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::{calls::BrowserCall, input::KeyPress, page::PageError};
+use crate::{calls::BrowserCall, gate::Gate, input::KeyPress, page::PageError};
 
 /// What an engine is asked for, on its way.
 pub(crate) type Asked<'a, T> = BoxFuture<'a, Result<T, PageError>>;
@@ -84,6 +84,9 @@ pub(crate) trait Driver: Send + Sync {
     /// From now on every request of the page carries these headers, and pages are told this language.
     fn present_as<'a>(&'a self, headers: &'a HeaderMap, language: Option<&'a str>)
     -> Asked<'a, ()>;
+
+    /// From now on requests to the hosts of a gate carry what it lets through, and no other request does.
+    fn pass(&self, gate: Gate) -> Asked<'_, ()>;
 
     /// From now on this script runs first in every document, of windows that the page opens too.
     fn run_first(&self, script: String) -> Asked<'_, ()>;

@@ -14,15 +14,23 @@ use tokio::{
     sync::watch,
 };
 
-/// Where connections lead, and what is said first on each: the visitor's address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GatewayTarget {
-    /// The edge.
-    pub edge: SocketAddr,
-    /// The preamble of every connection.
-    pub preamble: Vec<u8>,
+use crate::reach::Reach;
+
+/// Where connections lead.
+#[derive(Clone, Debug)]
+pub enum GatewayTarget {
+    /// All of them to the edge of a rig.
+    Edge {
+        /// The edge.
+        edge: SocketAddr,
+        /// What is said first on every connection: the visitor's address.
+        preamble: Vec<u8>,
+    },
+    /// Each to the host that is asked for.
+    Network(Reach),
 }
 
+pub(crate) use socks::is_among;
 pub(crate) use traffic::{Host, Traffic};
 
 /// A listener whose connections lead along the current [`GatewayTarget`]; without one they are refused. Changing the
@@ -118,25 +126,42 @@ async fn lead(
 ) {
     let carry = async {
         visitor.set_nodelay(true)?;
-        let mut host = None;
+        let mut wanted = None;
         if let Way::Proxy { refused } = way {
-            let name = host.insert(socks::wanted(&mut visitor).await?);
-            let is_refused = socks::is_among(name, refused);
-            socks::answer(&mut visitor, !is_refused).await?;
-            if is_refused {
+            let (name, port) = socks::wanted(&mut visitor).await?;
+            if is_among(&name, refused) {
+                socks::answer(&mut visitor, false).await?;
                 return Ok((0, 0));
             }
+            wanted = Some((name, port));
         }
-        let mut edge = TcpStream::connect(target.edge).await?;
-        let _open = host.map(|host| traffic.open(host));
-        edge.set_nodelay(true)?;
-        edge.write_all(&target.preamble).await?;
-        tokio::io::copy_bidirectional(&mut visitor, &mut edge).await
+        let connected = connect(&target, wanted.as_ref()).await;
+        if wanted.is_some() {
+            socks::answer(&mut visitor, connected.is_ok()).await?;
+        }
+        let mut far = connected?;
+        let _open = wanted.map(|(host, _)| traffic.open(host));
+        tokio::io::copy_bidirectional(&mut visitor, &mut far).await
     };
     tokio::select! {
         // A broken connection is what the visitor sees; there is nobody to tell.
         _ = carry => {}
         _ = current.changed() => {}
+    }
+}
+
+/// The connection to where a target leads somebody who wants to reach this host and port.
+async fn connect(target: &GatewayTarget, wanted: Option<&(String, u16)>) -> io::Result<TcpStream> {
+    match (target, wanted) {
+        (GatewayTarget::Edge { edge, preamble }, _) => {
+            let mut stream = TcpStream::connect(edge).await?;
+            stream.set_nodelay(true)?;
+            stream.write_all(preamble).await?;
+            Ok(stream)
+        }
+        (GatewayTarget::Network(reach), Some((host, port))) => reach.connect(host, *port).await,
+        // Who does not say where he wants to go gets nowhere.
+        (GatewayTarget::Network(_), None) => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 
@@ -156,7 +181,7 @@ mod tests {
     async fn a_connection_leads_to_the_edge_with_the_preamble_first() {
         let (listener, address) = edge().await;
         let gateway = Gateway::open().await.unwrap();
-        gateway.lead(Some(GatewayTarget {
+        gateway.lead(Some(GatewayTarget::Edge {
             edge: address,
             preamble: b"from ann\n".to_vec(),
         }));
@@ -172,7 +197,7 @@ mod tests {
     async fn a_new_way_cuts_the_connections_of_the_old_one() {
         let (listener, address) = edge().await;
         let gateway = Gateway::open().await.unwrap();
-        gateway.lead(Some(GatewayTarget {
+        gateway.lead(Some(GatewayTarget::Edge {
             edge: address,
             preamble: b"x".to_vec(),
         }));

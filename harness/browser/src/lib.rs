@@ -23,24 +23,28 @@ mod engine;
 mod error;
 mod firefox;
 mod frames;
+mod gate;
 mod gateway;
 mod input;
 mod page;
 mod pool;
 mod process;
 mod profile;
+mod reach;
 
 use std::time::Duration;
 
 pub use calls::{BrowserCall, CallOutcome, ConsoleLine};
 pub use engine::{Engine, EngineError};
 pub use error::BrowserError;
+pub use gate::Gate;
 pub use gateway::{Gateway, GatewayTarget};
 pub use input::{Input, KeyPress, KeyPressError, OptionChoice, Place, Sight};
 pub use page::{Deed, Deeds, Dialog, DialogAnswer, Did, Page, PageError};
 pub use pool::{Lease, Pool};
 pub use process::Trust;
 pub use profile::Profile;
+pub use reach::Reach;
 
 /// How long a page may take for one thing that is waited for, if nothing else is said.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(15);

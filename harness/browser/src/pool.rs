@@ -40,6 +40,7 @@ impl Pool {
                 profiles: profiles.to_owned(),
                 trust,
                 headed: false,
+                on_network: false,
             },
             idle: Arc::default(),
         }
@@ -49,6 +50,13 @@ impl Pool {
     #[must_use]
     pub fn headed(mut self) -> Self {
         self.installation.headed = true;
+        self
+    }
+
+    /// The same for browsers on the real network.
+    #[must_use]
+    pub fn on_network(mut self) -> Self {
+        self.installation.on_network = true;
         self
     }
 

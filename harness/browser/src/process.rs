@@ -80,9 +80,11 @@ pub(crate) struct Installation {
     pub(crate) trust: Trust,
     /// Whether windows are shown.
     pub(crate) headed: bool,
+    /// Whether they are on the real network, where a host is one of its own, and not at one edge that has every name.
+    pub(crate) on_network: bool,
 }
 
-/// The certificate authority that browsers trust.
+/// The certificate authority that browsers trust, beside those they know. Default: none.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     /// The SHA-256 of its public key, in base64.

@@ -9,6 +9,7 @@
     )
 )]
 
+pub mod at_target;
 pub mod compare;
 pub mod github;
 #[cfg(test)]

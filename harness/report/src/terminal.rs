@@ -19,6 +19,8 @@ pub struct Terminal<W> {
     failed: Vec<String>,
     /// The command that runs one case again, without its filter.
     again: String,
+    /// What a run says in which everything that was seen held.
+    held: &'static str,
 }
 
 impl<W: Write> Terminal<W> {
@@ -29,6 +31,7 @@ impl<W: Write> Terminal<W> {
             style,
             failed: Vec::new(),
             again: "edgeproof run".to_owned(),
+            held: "The worker did what every scenario states, from the visitor to the origin.",
         }
     }
 
@@ -36,6 +39,13 @@ impl<W: Write> Terminal<W> {
     #[must_use]
     pub fn of_command(self, again: String) -> Self {
         Self { again, ..self }
+    }
+
+    /// The same for a run at a deployed site, of which only a part is seen.
+    #[must_use]
+    pub fn at_target(self) -> Self {
+        let held = "What was seen at the target is as every scenario that ran there states.";
+        Self { held, ..self }
     }
 
     /// Writes what an event reports.
@@ -142,10 +152,7 @@ impl<W: Write> Terminal<W> {
         );
         writeln!(self.out, "\n{}", self.paint(&line, style))?;
         if summary.total() > 0 && self.failed.is_empty() && summary.passed > 0 {
-            writeln!(
-                self.out,
-                "The worker did what every scenario states, from the visitor to the origin."
-            )?;
+            writeln!(self.out, "{}", self.held)?;
         }
         if self.failed.len() > 1 {
             writeln!(self.out, "Not passed:")?;

@@ -1,27 +1,50 @@
-//! A visitor without a browser: an HTTP client that comes to the edge from the visitor's address.
+//! A visitor without a browser: an HTTP client that comes to the edge from the visitor's address, or to a deployed site.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
+use edgeproof_browser::{Gate, Reach};
 use edgeproof_edge::{CertificateAuthority, CertificateError, preamble};
 use edgeproof_ground::header_limits::HEADER_COUNT;
-use http::{HeaderValue, Method, Request, Response, Uri, Version, header::HOST};
+use http::{
+    HeaderValue, Method, Request, Response, Uri, Version,
+    header::{COOKIE, HOST},
+};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
+use url::Url;
 
 use super::replacing::Replacing;
 
 /// An HTTP client of one visitor. Each request has a connection of its own.
 #[derive(Clone)]
 pub struct Client {
-    edge: SocketAddr,
-    visitor: SocketAddr,
-    authority: Arc<CertificateAuthority>,
+    way: Way,
+}
+
+/// Where its connections lead.
+#[derive(Clone)]
+enum Way {
+    /// To the edge of a rig, from the visitor's address.
+    Edge {
+        edge: SocketAddr,
+        visitor: SocketAddr,
+        authority: Arc<CertificateAuthority>,
+    },
+    /// To hosts of the real network, whose certificates are verified.
+    Network {
+        reach: Reach,
+        trust: Arc<ClientConfig>,
+        gate: Arc<Gate>,
+    },
 }
 
 /// Why a request got no response.
@@ -34,6 +57,14 @@ pub enum ClientError {
     /// The connection or the TLS handshake failed.
     #[error("the edge could not be reached")]
     Connect(#[source] std::io::Error),
+    /// The same at a host of the real network.
+    #[error("`{host}` could not be reached")]
+    Host {
+        /// The host.
+        host: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// TLS could not be set up.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
@@ -66,9 +97,18 @@ impl Client {
         authority: Arc<CertificateAuthority>,
     ) -> Self {
         Self {
-            edge,
-            visitor,
-            authority,
+            way: Way::Edge {
+                edge,
+                visitor,
+                authority,
+            },
+        }
+    }
+
+    /// A client on the real network. Requests to the hosts of the gate carry what it lets through.
+    pub(super) fn of_network(reach: Reach, trust: Arc<ClientConfig>, gate: Arc<Gate>) -> Self {
+        Self {
+            way: Way::Network { reach, trust, gate },
         }
     }
 
@@ -96,6 +136,7 @@ impl Client {
     {
         let uri = with_path(request.uri().clone());
         request.uri_mut().clone_from(&uri);
+        self.pass(&mut request);
         let stream = self.connect(&uri, request.version()).await?;
         if request.version() == Version::HTTP_2 {
             let (mut sender, connection) =
@@ -149,43 +190,91 @@ impl Client {
         Ok(sender.send_request(request).await?)
     }
 
-    /// Opens a connection and says whose it is.
-    ///
-    /// # Errors
-    /// When the edge does not take it.
-    pub async fn open(&self) -> Result<TcpStream, ClientError> {
-        let mut stream = TcpStream::connect(self.edge)
-            .await
-            .map_err(ClientError::Connect)?;
-        stream.set_nodelay(true).map_err(ClientError::Connect)?;
-        stream
-            .write_all(&preamble(self.visitor, self.edge))
-            .await
-            .map_err(ClientError::Connect)?;
-        Ok(stream)
+    /// Adds what the gate of the host lets through.
+    fn pass<B>(&self, request: &mut Request<B>) {
+        let Way::Network { gate, .. } = &self.way else {
+            return;
+        };
+        if !Url::parse(&request.uri().to_string()).is_ok_and(|url| gate.is_for(&url)) {
+            return;
+        }
+        let headers = request.headers_mut();
+        for (name, value) in &gate.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        for (name, value) in &gate.cookies {
+            if let Ok(cookie) = HeaderValue::try_from(format!("{name}={value}")) {
+                headers.append(COOKIE, cookie);
+            }
+        }
+    }
+
+    /// Opens a connection to where this host and port are, and says whose it is.
+    async fn open(&self, host: &str, port: u16) -> Result<TcpStream, ClientError> {
+        match &self.way {
+            Way::Edge { edge, visitor, .. } => {
+                let opened = async {
+                    let mut stream = TcpStream::connect(edge).await?;
+                    stream.set_nodelay(true)?;
+                    stream.write_all(&preamble(*visitor, *edge)).await?;
+                    Ok(stream)
+                };
+                opened.await.map_err(ClientError::Connect)
+            }
+            Way::Network { reach, .. } => {
+                let opened = reach.connect(host, port).await;
+                opened.map_err(|source| self.unreachable(host, source))
+            }
+        }
+    }
+
+    fn unreachable(&self, host: &str, source: std::io::Error) -> ClientError {
+        match &self.way {
+            Way::Edge { .. } => ClientError::Connect(source),
+            Way::Network { .. } => ClientError::Host {
+                host: host.to_owned(),
+                source,
+            },
+        }
+    }
+
+    /// What is trusted, and which protocols are offered.
+    fn tls(&self, protocol: &[u8]) -> Result<ClientConfig, ClientError> {
+        Ok(match &self.way {
+            Way::Edge { authority, .. } => authority.client_config(&[protocol])?,
+            Way::Network { trust, .. } => {
+                let mut config = ClientConfig::clone(trust);
+                config.alpn_protocols = vec![protocol.to_vec()];
+                config
+            }
+        })
     }
 
     async fn connect(&self, uri: &Uri, version: Version) -> Result<Box<dyn Stream>, ClientError> {
         let host = uri.host().ok_or_else(|| ClientError::Url(uri.clone()))?;
-        let stream = self.open().await?;
+        let usual = match uri.scheme_str() {
+            Some("http") => 80,
+            Some("https") => 443,
+            _ => return Err(ClientError::Url(uri.clone())),
+        };
+        let stream = self.open(host, uri.port_u16().unwrap_or(usual)).await?;
         match uri.scheme_str() {
-            Some("http") => Ok(Box::new(stream)),
             Some("https") => {
                 let protocol: &[u8] = if version == Version::HTTP_2 {
                     b"h2"
                 } else {
                     b"http/1.1"
                 };
-                let config = self.authority.client_config(&[protocol])?;
+                let config = self.tls(protocol)?;
                 let name = ServerName::try_from(host.to_owned())
                     .map_err(|_| ClientError::Url(uri.clone()))?;
                 let stream = TlsConnector::from(Arc::new(config))
                     .connect(name, stream)
                     .await
-                    .map_err(ClientError::Connect)?;
+                    .map_err(|source| self.unreachable(host, source))?;
                 Ok(Box::new(stream))
             }
-            _ => Err(ClientError::Url(uri.clone())),
+            _ => Ok(Box::new(stream)),
         }
     }
 }

@@ -22,11 +22,13 @@ mod environment;
 mod error;
 mod followed_plane;
 mod internet;
+mod presented;
 mod publisher;
 #[cfg(test)]
 mod publisher_tests;
 mod replacing;
 mod rig;
+mod site;
 mod visit;
 mod wrong_clock;
 
@@ -40,5 +42,6 @@ pub use environment::{Environment, EnvironmentError, sites};
 pub use error::RigError;
 pub use internet::PARTS;
 pub use rig::Rig;
+pub use site::{Site, SiteWay};
 pub use visit::BrowserVisit;
 pub use wrong_clock::{WrongClock, WrongClockError};

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_browser::{BrowserError, Gateway, GatewayTarget, PageError, Profile};
+use edgeproof_browser::{Gateway, GatewayTarget, Profile};
 use edgeproof_cloudflare::plane::ControlPlane;
 use edgeproof_deployment::Deployment;
 use edgeproof_edge::{CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, preamble};
@@ -24,9 +24,9 @@ use tokio::sync::{
 };
 
 use super::{
-    BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor,
-    WrongClock, apps, control_plane, desired::DesiredState, edge, followed_plane::FollowedPlane,
-    internet, publisher::Publisher,
+    BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor, apps,
+    control_plane, desired::DesiredState, edge, followed_plane::FollowedPlane, internet, presented,
+    publisher::Publisher,
 };
 
 /// The data centre that the emulated edge says it is.
@@ -274,26 +274,12 @@ impl Rig {
         let engine = self
             .description()
             .engine_of(described, self.environment.engine);
-        let target = GatewayTarget {
+        let target = GatewayTarget::Edge {
             edge: self.edge.address(),
             preamble: preamble(address, self.edge.address()),
         };
         let browsers = &self.environment.browsers;
-        let lease = browsers.lend(engine, profile, target).await?;
-        let page = lease.open().await?;
-        let protocol = |error: PageError| BrowserError::Protocol {
-            engine,
-            reason: error.to_string(),
-        };
-        page.present_as(&described.headers.0, described.language.as_deref())
-            .await
-            .map_err(protocol)?;
-        if described.clock != WrongClock::default() {
-            page.wrong_clock(described.clock.ahead)
-                .await
-                .map_err(protocol)?;
-        }
-        Ok(BrowserVisit::new(lease, page))
+        Ok(presented::browser(browsers, engine, described, target, None).await?)
     }
 
     /// Opens a port on which any program comes in as this visitor.
@@ -301,7 +287,7 @@ impl Rig {
     /// # Errors
     /// When no visitor has this name, or no port is to be had.
     pub async fn door(&self, visitor: &str) -> Result<Door, RigError> {
-        let target = GatewayTarget {
+        let target = GatewayTarget::Edge {
             edge: self.edge.address(),
             preamble: preamble(self.visitor_address(visitor)?, self.edge.address()),
         };

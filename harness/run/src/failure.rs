@@ -1,5 +1,6 @@
 //! From a mismatch to the failure that reports show.
 
+use edgeproof_document::problem::Problem;
 use edgeproof_scenario::load::Case;
 
 use super::{check::Mismatch, record::Failure, redact::Redactor};
@@ -25,4 +26,18 @@ pub(super) fn of(case: &Case, base: &[String], mismatch: Mismatch, redactor: &Re
         notes: Vec::new(),
         way_out: None,
     }
+}
+
+/// The failure of a captured value that does not fit where it stands.
+pub(super) fn of_misfit(case: &Case, problem: &Problem, redactor: &Redactor) -> Failure {
+    let mismatch = Mismatch {
+        path: Vec::new(),
+        claim: "expected the captured value to fit here".to_owned(),
+        actual: problem.message.clone(),
+        nearest: None,
+        message: None,
+    };
+    let mut failure = of(case, &[], mismatch, redactor);
+    failure.excerpt = case.sources.excerpt(problem.at);
+    failure
 }

@@ -26,4 +26,5 @@ pub mod redact;
 pub mod results;
 pub mod runner;
 pub mod summary;
+pub mod target;
 mod way_out;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use edgeproof_scenario::shard::Shard;
 
-use super::{record::CaseRecord, results::Results};
+use super::{record::CaseRecord, results::Results, target::TargetRecord};
 
 /// Why reports are not those of the shards of one run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +104,9 @@ fn joined(reports: Vec<(String, Results)>) -> Result<Results, MergeError> {
         Some(others) if !others.is_empty() => Some(Box::new(joined(others)?)),
         _ => None,
     };
+    let targets = reports.iter();
+    let targets = targets.filter_map(|(_, results)| results.target.clone());
+    let target = TargetRecord::joined(targets);
     let mut took_ms = 0;
     let mut cases: BTreeMap<String, (String, CaseRecord)> = BTreeMap::new();
     for (name, results) in reports {
@@ -125,6 +128,7 @@ fn joined(reports: Vec<(String, Results)>) -> Result<Results, MergeError> {
         worker,
         about,
         against,
+        target,
         ..Results::new(cases, took_ms)
     })
 }

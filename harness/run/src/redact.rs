@@ -117,7 +117,8 @@ impl Secrets {
         self.add_body(&call.body);
     }
 
-    fn add_headers(&mut self, headers: &HeaderMap) {
+    /// The same of headers.
+    pub fn add_headers(&mut self, headers: &HeaderMap) {
         for (name, value) in headers {
             let value = String::from_utf8_lossy(value.as_bytes());
             if is_secret(name.as_str()) {

@@ -6,7 +6,7 @@ use edgeproof_ground::{redaction::Redactor, visible::visible};
 use edgeproof_scenario::shard::Shard;
 use serde::{Deserialize, Serialize};
 
-use super::{record::CaseRecord, summary::Summary};
+use super::{record::CaseRecord, summary::Summary, target::TargetRecord};
 
 /// The version of this format; another one is not read.
 pub const FORMAT: u32 = 1;
@@ -33,6 +33,9 @@ pub struct Results {
     /// What came of the same cases with another worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against: Option<Box<Results>>,
+    /// The deployed site that it was, and what was seen of it; none for a run in rigs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetRecord>,
     /// The sums.
     pub summary: Summary,
     /// The cases, in the order of the plan.
@@ -83,6 +86,7 @@ impl Results {
             worker: None,
             about: None,
             against: None,
+            target: None,
             summary,
             cases,
         }

@@ -1,6 +1,7 @@
 //! One scenario that can be run, and its steps with the values that are known when they are taken.
 
 use std::{
+    collections::BTreeMap,
     hash::{BuildHasher, RandomState},
     path::PathBuf,
     sync::Arc,
@@ -12,6 +13,7 @@ use edgeproof_document::{
     read,
     source::{Sources, Span},
 };
+use edgeproof_ground::international;
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -99,20 +101,116 @@ impl Case {
     #[must_use]
     pub fn anew(&self) -> Self {
         let mut case = self.clone();
-        if !filling::mentions(&self.node, UNIQUE) {
-            return case;
-        }
-        case.unique = Unique::new();
-        let node = filling::finish(&case.node, &case.unique);
-        let (scenario, _) = super::reading::read_around::<Scenario>(&node, &unknown(&case.node));
-        if let Some(scenario) = scenario {
-            // What is shown of it stays as it was shown before, without secrets.
-            let title = case.scenario.title;
-            case.scenario = scenario.with_a_visitor();
-            case.scenario.title = title;
+        if filling::mentions(&self.node, UNIQUE) {
+            case.unique = Unique::new();
+            case.read_again();
         }
         case
     }
+
+    /// The same case at other hosts: in what visitors do and in what is expected, each of these names is another one. What
+    /// the rig is made of stays.
+    #[must_use]
+    pub fn at_hosts(&self, hosts: &BTreeMap<String, String>) -> Self {
+        let mut case = self.clone();
+        let names = written_names(&self.node, hosts);
+        for key in ["steps", "expect"] {
+            if let Some(value) = case.node.value_mut(key) {
+                rename(value, &names);
+            }
+        }
+        if let Some(given) = case.node.value_mut("given")
+            && let Some(visitors) = given.value_mut("visitors")
+        {
+            rename(visitors, &names);
+        }
+        case.read_again();
+        case
+    }
+
+    /// Reads the scenario from the node again, which says what can be read as before.
+    fn read_again(&mut self) {
+        let node = filling::finish(&self.node, &self.unique);
+        let (scenario, _) = super::reading::read_around::<Scenario>(&node, &unknown(&self.node));
+        if let Some(scenario) = scenario {
+            // What is shown of it stays as it was shown before, without secrets.
+            let title = std::mem::take(&mut self.scenario.title);
+            self.scenario = scenario.with_a_visitor();
+            self.scenario.title = title;
+        }
+    }
+}
+
+/// The hosts as they may be written in a scenario: on the wire, in letters, and as the zones have them; each with its other
+/// name.
+fn written_names(node: &YamlNode, hosts: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for (host, other) in hosts {
+        names.insert(host.clone(), other.clone());
+        names.insert(international::in_letters(host), other.clone());
+    }
+    if let Some(Value::Map(zones)) = node.at_path(["given", "zones"]).map(|zones| &zones.value) {
+        for (_, zone) in zones {
+            let Some(Value::Map(keys)) = zone.get("hosts").map(|hosts| &hosts.value) else {
+                continue;
+            };
+            for (key, _) in keys {
+                let host = international::host_or_as_written(&key.text);
+                if let Some(other) = hosts.get(host.as_ref()) {
+                    names.insert(key.text.clone(), other.clone());
+                }
+            }
+        }
+    }
+    names
+}
+
+fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
+    match value {
+        Value::Text(text) => *text = renamed(text, names),
+        Value::Plain(_) => {}
+        Value::List(items) => {
+            for item in items {
+                rename(&mut item.value, names);
+            }
+        }
+        Value::Map(entries) => {
+            for (key, item) in entries {
+                key.text = renamed(&key.text, names);
+                rename(&mut item.value, names);
+            }
+        }
+    }
+}
+
+/// A text with other names of hosts. One that is a part of a longer name, or the domain of a mail address, is none.
+pub fn renamed(text: &str, names: &BTreeMap<String, String>) -> String {
+    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let mut renamed = String::new();
+    let mut rest = text;
+    'text: while let Some(first) = rest.chars().next() {
+        let before = renamed.chars().next_back();
+        if before.is_none_or(|c| !is_part(c) && c != '.' && c != '@') {
+            for (name, other) in names {
+                let Some(behind) = rest.strip_prefix(name.as_str()) else {
+                    continue;
+                };
+                let mut next = behind.chars();
+                let goes_on = match next.next() {
+                    Some('.') => next.next().is_some_and(is_part),
+                    next => next.is_some_and(is_part),
+                };
+                if !goes_on {
+                    renamed.push_str(other);
+                    rest = behind;
+                    continue 'text;
+                }
+            }
+        }
+        renamed.push(first);
+        rest = &rest[first.len_utf8()..];
+    }
+    renamed
 }
 
 /// The places of values that are not known before a case runs.

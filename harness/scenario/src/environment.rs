@@ -87,7 +87,7 @@ impl Variables {
     }
 
     /// The node with every variable in its place; what is missing, and the values that nobody may read.
-    pub(super) fn fill(&self, node: &YamlNode) -> Filled {
+    pub fn fill(&self, node: &YamlNode) -> Filled {
         let mut used = BTreeMap::new();
         let mut missing = Vec::new();
         filling::references(node, &mut |reference| {
@@ -120,10 +120,13 @@ impl Variables {
 }
 
 /// A node with the values of variables.
-pub(super) struct Filled {
-    pub(super) node: YamlNode,
-    pub(super) missing: Vec<Problem>,
-    pub(super) secrets: Vec<String>,
+pub struct Filled {
+    /// The node.
+    pub node: YamlNode,
+    /// The variables that are not set, each where it is asked for.
+    pub missing: Vec<Problem>,
+    /// The values that no report may show.
+    pub secrets: Vec<String>,
 }
 
 impl Values for Variables {

@@ -41,7 +41,7 @@
 //!
 //! `as: NAME` says which visitor; `frame: SELECTOR` and `window: URL` in which document; `dialog: accept`, `dismiss` or a
 //! text how a dialog is answered; `call: POST /api/*` names the call of the page that the step causes; `timeout: 5s`
-//! limits it; `capture: {id: {json: /account}}` keeps a value for later, where `${id}` stands for it. A body is a text,
+//! limits it; `safe_to_repeat: true` says that it does no harm at a deployed site; `capture: {id: {json: /account}}` keeps a value for later, where `${id}` stands for it. A body is a text,
 //! or `{json: …}`, `{form: …}`, `{file: PATH}`, `{bytes: N}`.
 //!
 //! # Expectations

@@ -9,6 +9,7 @@ use edgeproof_fingerprint::{Ruleset, Stated};
 use edgeproof_ground::{call::CallPattern, international, time::Time};
 use edgeproof_internet::Fault;
 use edgeproof_wallarm as wallarm;
+use http::Method;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -44,6 +45,9 @@ pub struct Step {
     pub capture: BTreeMap<String, Capture>,
     /// How long the step may take.
     pub timeout: Option<Time>,
+    /// Whether it does no harm at a deployed site, however often it is done; what that is where it is not said: see
+    /// [`Step::changes_something`].
+    pub safe_to_repeat: Option<bool>,
 }
 
 /// What a step does.
@@ -192,6 +196,9 @@ struct Written {
     capture: BTreeMap<String, Capture>,
     /// How long it may take.
     timeout: Option<Time>,
+    /// At a deployed site, `true` does without leave a step that sends something, and `false` asks for leave to do any other;
+    /// a rig does every step.
+    safe_to_repeat: Option<bool>,
     /// A file of steps in place of this one, worked in before it is read.
     #[serde(default)]
     #[schemars(skip)]
@@ -297,7 +304,28 @@ impl TryFrom<Written> for Step {
             expect: written.expect,
             capture: written.capture,
             timeout: written.timeout,
+            safe_to_repeat: written.safe_to_repeat,
         })
+    }
+}
+
+impl Step {
+    /// Whether it may change something at a site that is deployed: it says so, or it sends another method than `GET`, `HEAD`
+    /// or `OPTIONS`, submits a form, or names a call of another method that it causes.
+    pub fn changes_something(&self) -> bool {
+        let changes = |method: &Method| !method.is_safe();
+        self.safe_to_repeat.map_or_else(
+            || match &self.action {
+                Action::Submit(_) => true,
+                Action::Request(request) => changes(&request.method),
+                Action::Wait(Awaited::Call(call)) => call.method.as_ref().is_none_or(changes),
+                _ => {
+                    let call = self.call.as_ref();
+                    call.is_some_and(|call| call.method.as_ref().is_none_or(changes))
+                }
+            },
+            |is_safe| !is_safe,
+        )
     }
 }
 

@@ -5,10 +5,8 @@ use std::{net::SocketAddr, path::Path};
 use crate::process::Kind;
 
 /// What every Chromium is started with: no traffic of its own, and no way for a page past the gateway.
-const COMMON: [&str; 18] = [
+const COMMON: [&str; 17] = [
     "--disable-gpu",
-    // The machine's proxies know nothing of a rig: every name leads to the gateway.
-    "--no-proxy-server",
     // WebRTC sends to addresses, not to names, so no rule about names stops it.
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--disable-quic",
@@ -44,7 +42,9 @@ pub(super) struct Launch<'a> {
     pub(super) directory: &'a Path,
     /// Where every name leads.
     pub(super) gateway: SocketAddr,
-    /// The key of the certificate authority it trusts.
+    /// Whether it is asked for each name, as a proxy is.
+    pub(super) on_network: bool,
+    /// The key of the certificate authority it trusts beside those it knows; empty where there is none.
     pub(super) trusted_key: &'a str,
     /// The major version, for the user agent of a person's browser.
     pub(super) major_version: u32,
@@ -60,17 +60,36 @@ pub(super) fn arguments(launch: &Launch<'_>) -> Vec<String> {
     }
     arguments.extend([
         format!("--user-data-dir={}", launch.directory.display()),
-        format!(
-            "--host-resolver-rules={OWN_TRAFFIC}MAP * {}",
-            launch.gateway
-        ),
-        format!(
-            "--ignore-certificate-errors-spki-list={}",
-            launch.trusted_key
-        ),
         "--window-size=1280,900".to_owned(),
         "--lang=en-GB".to_owned(),
     ]);
+    if launch.on_network {
+        // The proxy looks names up: what it refuses is asked of nobody. Chromium goes past proxies to this machine unless
+        // it is told not to.
+        arguments.extend([
+            format!("--proxy-server=socks5://{}", launch.gateway),
+            "--proxy-bypass-list=<-loopback>".to_owned(),
+            format!(
+                "--host-resolver-rules=MAP * ~NOTFOUND,EXCLUDE {}",
+                launch.gateway.ip()
+            ),
+        ]);
+    } else {
+        arguments.extend([
+            // The machine's proxies know nothing of a rig: every name leads to the gateway.
+            "--no-proxy-server".to_owned(),
+            format!(
+                "--host-resolver-rules={OWN_TRAFFIC}MAP * {}",
+                launch.gateway
+            ),
+        ]);
+    }
+    if !launch.trusted_key.is_empty() {
+        arguments.push(format!(
+            "--ignore-certificate-errors-spki-list={}",
+            launch.trusted_key
+        ));
+    }
     if launch.kind != Kind::Automated {
         // Without these two the browser says that a program drives it.
         arguments.push("--disable-blink-features=AutomationControlled".to_owned());
@@ -98,17 +117,34 @@ mod tests {
 
     use super::*;
 
-    #[rstest]
-    fn pages_are_in_a_sandbox_unless_there_can_be_none(#[values(true, false)] sandboxed: bool) {
-        let arguments = arguments(&Launch {
+    fn launch<'a>(sandboxed: bool, on_network: bool, trusted_key: &'a str) -> Launch<'a> {
+        Launch {
             kind: Kind::Personal,
             headed: false,
             sandboxed,
             directory: Path::new("/profile"),
             gateway: SocketAddr::from(([127, 0, 0, 1], 1)),
-            trusted_key: "key",
+            on_network,
+            trusted_key,
             major_version: 156,
-        });
+        }
+    }
+
+    #[rstest]
+    fn pages_are_in_a_sandbox_unless_there_can_be_none(#[values(true, false)] sandboxed: bool) {
+        let arguments = arguments(&launch(sandboxed, false, "key"));
         assert_eq!(arguments.contains(&"--no-sandbox".to_owned()), !sandboxed);
+    }
+
+    #[test]
+    fn on_the_network_nothing_is_looked_up_past_the_proxy_and_no_certificate_is_excused() {
+        let arguments = arguments(&launch(true, true, ""));
+        let has = |start: &str| arguments.iter().any(|argument| argument.starts_with(start));
+        assert!(
+            has("--host-resolver-rules=MAP * ~NOTFOUND,"),
+            "{arguments:?}"
+        );
+        assert!(has("--proxy-server=socks5://127.0.0.1:1"), "{arguments:?}");
+        assert!(!has("--ignore-certificate"), "{arguments:?}");
     }
 }

@@ -11,6 +11,7 @@ use super::{tab::Tab, windows::Window};
 use crate::{
     calls::BrowserCall,
     driver::{Aim, Asked, Document, Driver, Motion},
+    gate::Gate,
     input::KeyPress,
     page::{PageError, page_script},
 };
@@ -167,6 +168,10 @@ impl Driver for Tab {
         language: Option<&'a str>,
     ) -> Asked<'a, ()> {
         Box::pin(self.show_as(headers, language))
+    }
+
+    fn pass(&self, gate: Gate) -> Asked<'_, ()> {
+        Box::pin(self.enter(gate))
     }
 
     fn run_first(&self, script: String) -> Asked<'_, ()> {

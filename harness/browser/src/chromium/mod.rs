@@ -4,6 +4,7 @@ mod arguments;
 mod driver;
 mod ending;
 mod events;
+mod held;
 mod protocol;
 mod tab;
 mod windows;
@@ -31,9 +32,11 @@ pub(crate) async fn start(
 ) -> Result<Process, BrowserError> {
     let engine = Engine::Chromium;
     let directory = profile_directory(engine, &installation.profiles)?;
-    let gateway = Gateway::open()
-        .await
-        .map_err(|source| BrowserError::Start { engine, source })?;
+    let opened = match installation.on_network {
+        true => Gateway::open_proxy(&[]).await,
+        false => Gateway::open().await,
+    };
+    let gateway = opened.map_err(|source| BrowserError::Start { engine, source })?;
     let mut command = Command::new(executable);
     command.args(arguments(&Launch {
         kind,
@@ -41,6 +44,7 @@ pub(crate) async fn start(
         sandboxed: can_have_sandbox(),
         directory: &directory.path(),
         gateway: gateway.address(),
+        on_network: installation.on_network,
         trusted_key: &installation.trust.key,
         major_version: major_version(executable).await?,
     }));

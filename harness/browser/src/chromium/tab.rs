@@ -15,12 +15,14 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     events::{self, ABORTED, ERROR_WITHOUT_BODY, Source},
+    held::{self, Held},
     windows::Window,
 };
 use crate::{
     calls::{Activity, BrowserCall, CallOutcome},
     connection::{Connection, Listener},
     driver::Driver as _,
+    gate::Gate,
     page::{Dialogs, OpenDialog, Page, PageError, Told, first_document, recorder_script},
     profile::Profile,
 };
@@ -49,6 +51,10 @@ pub(super) struct Tab {
     pub(super) dialogs: Dialogs,
     /// What runs first in every document, of its windows too.
     pub(super) first: Arc<Mutex<First>>,
+    /// What requests to some hosts carry, of its windows too.
+    pub(super) gate: Arc<OnceLock<Gate>>,
+    /// The requests that are held until they have it.
+    pub(super) held: Held,
 }
 
 /// What runs first in every document.
@@ -123,9 +129,11 @@ impl Tab {
             )
             .await?
             .session_id;
+        let gate = Arc::new(OnceLock::new());
+        let held = held::go_on(connection, &gate);
         connection.listen(
             &session,
-            Some(listener(&session, Source::Page, activity, dialogs)),
+            Some(listener(&session, Source::Page, activity, dialogs, &held)),
         );
         let page = Self {
             connection: connection.clone(),
@@ -137,6 +145,8 @@ impl Tab {
             opened: watch::Sender::new(0),
             dialogs: dialogs.clone(),
             first: Arc::default(),
+            gate,
+            held,
         };
         tokio::try_join!(
             page.ask(network()),
@@ -356,9 +366,10 @@ pub(super) fn listener(
     source: Source,
     activity: &Arc<Activity>,
     dialogs: &Dialogs,
+    held: &Held,
 ) -> Listener {
     let (session, activity) = (session.to_owned(), Arc::clone(activity));
-    let dialogs = dialogs.clone();
+    let (dialogs, held) = (dialogs.clone(), held.clone());
     Box::new(move |event, parameters| {
         if event == "Page.javascriptDialogOpening" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
@@ -370,6 +381,11 @@ pub(super) fn listener(
             let window = (source == Source::Window).then_some(session.as_str());
             let what = parameters["payload"].as_str().unwrap_or_default();
             activity.record(|record| record.hear(window, what));
+        }
+        if event == "Fetch.requestPaused" {
+            // The other end is gone when the visit is over.
+            let _ = held.send((session.clone(), parameters.clone()));
+            return;
         }
         activity.record(|record| events::observe(record, source, event, parameters));
     })

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{
     events::Source,
+    held,
     tab::{Tab, listener, network, page_events},
 };
 use crate::{connection::ROOT, page::PageError};
@@ -43,6 +44,7 @@ impl Tab {
                 }
             })),
         );
+        let (gate, held) = (Arc::clone(&self.gate), self.held.clone());
         let (connection, activity, dialogs, windows, opened, first) = (
             self.connection.clone(),
             Arc::clone(&self.activity),
@@ -62,17 +64,30 @@ impl Tab {
                     });
                 connection.listen(
                     &session,
-                    Some(listener(&session, Source::Window, &activity, &dialogs)),
+                    Some(listener(
+                        &session,
+                        Source::Window,
+                        &activity,
+                        &dialogs,
+                        &held,
+                    )),
                 );
                 // Sent in this order but not waited for one by one: the browser answers the first only once the window
                 // runs. A window that was closed again at once has nothing to watch.
                 let go = Runtime::RunIfWaitingForDebugger(None);
                 let first = first.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let hold = async {
+                    match gate.get() {
+                        Some(_) => held::hold(&connection, &session).await,
+                        None => Ok(()),
+                    }
+                };
                 let _ = tokio::join!(
                     connection.ask(Some(&session), network()),
                     connection.ask(Some(&session), page_events()),
                     connection.ask(Some(&session), Runtime::Enable(None)),
                     first.add_to(&connection, &session),
+                    hold,
                     connection.ask(Some(&session), go)
                 );
                 opened.send_modify(|count| *count += 1);

@@ -9,6 +9,7 @@ use super::{keys, tab::Tab};
 use crate::{
     calls::BrowserCall,
     driver::{Aim, Asked, Document, Driver, Motion},
+    gate::Gate,
     input::KeyPress,
     page::{PageError, recorder_script},
 };
@@ -162,6 +163,10 @@ impl Driver for Tab {
         language: Option<&'a str>,
     ) -> Asked<'a, ()> {
         Box::pin(self.show_as(headers, language))
+    }
+
+    fn pass(&self, gate: Gate) -> Asked<'_, ()> {
+        Box::pin(self.enter(gate))
     }
 
     fn run_first(&self, script: String) -> Asked<'_, ()> {

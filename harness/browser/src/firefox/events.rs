@@ -7,6 +7,7 @@ use std::{
 
 use http::{HeaderMap, header::ACCEPT};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::{remote, text};
 use crate::{
@@ -68,6 +69,7 @@ pub(super) fn listener(
     visit: &Arc<Mutex<Visit>>,
     activity: &Arc<Activity>,
     dialogs: &Dialogs,
+    held: mpsc::UnboundedSender<Value>,
 ) -> Listener {
     let (visit, activity, dialogs) = (Arc::clone(visit), Arc::clone(activity), dialogs.clone());
     Box::new(move |event, parameters| {
@@ -77,6 +79,10 @@ pub(super) fn listener(
             let what = Told::dialog(&parameters["type"]);
             activity.record(|record| record.hear(None, &what));
             return;
+        }
+        if event == "network.beforeRequestSent" && parameters["isBlocked"] == true {
+            // The other end is gone when the visit is over.
+            let _ = held.send(parameters["request"].clone());
         }
         let mut visit = visit.lock().unwrap_or_else(PoisonError::into_inner);
         activity.record(|record| visit.observe(record, event, parameters));

@@ -1,7 +1,7 @@
 //! A page in Firefox: a tab in a container of its own, which has cookies, storage and connections for itself and leaves nothing.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -20,6 +20,7 @@ use crate::{
     connection::{Connection, ROOT},
     driver::{Asked, Document},
     frames::Frames,
+    gate::{self, Gate},
     page::{Dialogs, OpenDialog, Page, PageError, first_document, page_script},
     process::Process,
 };
@@ -63,6 +64,10 @@ pub(super) struct Tab {
     chrome: String,
     pub(super) activity: Arc<Activity>,
     visit: Arc<Mutex<Visit>>,
+    /// What requests to some hosts carry; where there is none, nothing of the visit is held.
+    gate: Arc<OnceLock<Gate>>,
+    /// What holds requests until they have it.
+    intercept: OnceLock<String>,
 }
 
 /// Opens a blank page in a fresh container.
@@ -74,7 +79,13 @@ pub(crate) async fn open(process: &Process) -> Result<Page, PageError> {
     let made = connection.command("browser.createUserContext", json!({}));
     let user_context = text(&made.await?["userContext"]);
     let visit = Arc::new(Mutex::new(Visit::of(&user_context)));
-    connection.listen(ROOT, Some(events::listener(&visit, &activity, &dialogs)));
+    let gate = Arc::new(OnceLock::new());
+    let (held, to_go_on) = mpsc::unbounded_channel();
+    go_on(connection, &gate, to_go_on);
+    connection.listen(
+        ROOT,
+        Some(events::listener(&visit, &activity, &dialogs, held)),
+    );
     cut::watch(process.gateway.traffic(), &activity);
     let no_downloads = json!({
         "downloadBehavior": { "type": "denied" }, "userContexts": [user_context],
@@ -91,6 +102,8 @@ pub(crate) async fn open(process: &Process) -> Result<Page, PageError> {
         chrome: process.chrome.clone().unwrap_or_default(),
         activity: Arc::clone(&activity),
         visit,
+        gate,
+        intercept: OnceLock::new(),
     };
     Ok(Page::new(Box::new(tab), activity, dialogs))
 }
@@ -112,7 +125,51 @@ fn answer(connection: &Connection, mut to_answer: mpsc::UnboundedReceiver<OpenDi
     });
 }
 
+/// Lets requests go on that are held, with what the gate lets through.
+fn go_on(
+    connection: &Connection,
+    gate: &Arc<OnceLock<Gate>>,
+    mut held: mpsc::UnboundedReceiver<Value>,
+) {
+    let (connection, gate) = (connection.clone(), Arc::clone(gate));
+    tokio::spawn(async move {
+        while let Some(request) = held.recv().await {
+            let mut go = json!({ "request": request["request"] });
+            let url = request["url"].as_str().unwrap_or_default();
+            let has = gate::headers(&request["headers"]);
+            if let Some(headers) = gate.get().and_then(|gate| gate.instead(url, &has)) {
+                let header = |(name, value)| json!({ "name": name, "value": { "type": "string", "value": value } });
+                go["headers"] = headers.into_iter().map(header).collect();
+            }
+            // One that the page has given up needs no leave.
+            let connection = connection.clone();
+            tokio::spawn(async move { connection.command("network.continueRequest", go).await });
+        }
+    });
+}
+
 impl Tab {
+    /// From now on requests to the hosts of a gate carry what it lets through.
+    pub(super) async fn enter(&self, gate: Gate) -> Result<(), PageError> {
+        for host in &gate.hosts {
+            for (name, value) in &gate.cookies {
+                let cookie = json!({
+                    "name": name, "domain": host, "value": { "type": "string", "value": value },
+                    "secure": true, "sameSite": "none",
+                });
+                let partition = json!({ "type": "storageKey", "userContext": self.user_context });
+                let set = json!({ "cookie": cookie, "partition": partition });
+                self.connection.command("storage.setCookie", set).await?;
+            }
+        }
+        // There is one gate for a visit.
+        let _ = self.gate.set(gate);
+        let add = json!({ "phases": ["beforeRequestSent"] });
+        let added = self.connection.command("network.addIntercept", add).await?;
+        let _ = self.intercept.set(text(&added["intercept"]));
+        Ok(())
+    }
+
     pub(super) fn visit(&self) -> MutexGuard<'_, Visit> {
         self.visit.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -362,6 +419,12 @@ impl Tab {
         self.connection
             .command("browser.removeUserContext", remove)
             .await?;
+        if let Some(intercept) = self.intercept.get() {
+            let remove = json!({ "intercept": intercept });
+            self.connection
+                .command("network.removeIntercept", remove)
+                .await?;
+        }
         self.connection.listen(ROOT, None);
         chrome::forget_transport_security(&self.connection, &self.chrome).await
     }

@@ -24,8 +24,8 @@ const V6: u8 = 4;
 const SUCCEEDED: u8 = 0;
 const UNREACHABLE: u8 = 4;
 
-/// Reads where a client wants to go: the name or address of the host. The port says nothing that matters here.
-pub(super) async fn wanted(client: &mut TcpStream) -> io::Result<String> {
+/// Reads where a client wants to go: the name or address of the host, and the port.
+pub(super) async fn wanted(client: &mut TcpStream) -> io::Result<(String, u16)> {
     expect(client.read_u8().await?, VERSION)?;
     let mut methods = vec![0; usize::from(client.read_u8().await?)];
     client.read_exact(&mut methods).await?;
@@ -43,8 +43,7 @@ pub(super) async fn wanted(client: &mut TcpStream) -> io::Result<String> {
         }
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };
-    let _port = client.read_u16().await?;
-    Ok(host)
+    Ok((host, client.read_u16().await?))
 }
 
 /// Answers whether the connection leads there.
@@ -56,7 +55,7 @@ pub(super) async fn answer(client: &mut TcpStream, leads: bool) -> io::Result<()
 }
 
 /// Whether a host is one of these or below it.
-pub(super) fn is_among(host: &str, names: &[&str]) -> bool {
+pub(crate) fn is_among(host: &str, names: &[&str]) -> bool {
     let host = host.to_ascii_lowercase();
     names.iter().any(|name| {
         let before = host.strip_suffix(name);
@@ -93,7 +92,7 @@ mod tests {
     async fn asked(address: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
         let edge = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = Gateway::open_proxy(&["mozilla.org"]).await.unwrap();
-        gateway.lead(Some(GatewayTarget {
+        gateway.lead(Some(GatewayTarget::Edge {
             edge: edge.local_addr().unwrap(),
             preamble: b"from ann\n".to_vec(),
         }));

@@ -20,6 +20,7 @@ pub(crate) use source::{page_script, recorder_script};
 use super::{
     calls::{Activity, BrowserCall, CallOutcome, ConsoleLine},
     driver::{Document, Driver},
+    gate::Gate,
     input::Place,
 };
 
@@ -185,6 +186,16 @@ impl Page {
         language: Option<&str>,
     ) -> Result<(), PageError> {
         self.driver.present_as(headers, language).await
+    }
+
+    /// From now on requests to the hosts of a gate carry what it lets through, and no other request does. Chromium looks at
+    /// headers that are added as if the page had set them, so requests to another origin than the page's, which would be
+    /// asked leave for, have none of them there; cookies they have.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn pass(&self, gate: Gate) -> Result<(), PageError> {
+        self.driver.pass(gate).await
     }
 
     /// From now on every document has a clock that is so many milliseconds ahead, and the windows that the page opens

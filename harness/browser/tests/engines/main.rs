@@ -134,7 +134,7 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
 }
 
 async fn borrow(engine: Engine, profile: Profile) -> (Lease, Page) {
-    let target = GatewayTarget {
+    let target = GatewayTarget::Edge {
         edge: site().await,
         preamble: b"from ann\n".to_vec(),
     };

@@ -1,4 +1,4 @@
-//! Clients of Cloudflare's REST API and of Fingerprint's Management API.
+//! Clients of Cloudflare's REST API and of Fingerprint's Management and Server APIs.
 //!
 //! They know a base URL and a token, and not whether the API behind them is the real one or the emulated one.
 
@@ -11,6 +11,7 @@ mod multipart;
 mod network;
 mod page;
 mod secret;
+mod server_api;
 mod upload;
 
 pub(crate) use cloudflare::variables;
@@ -23,6 +24,7 @@ pub use http::Waiting;
 pub use management::{ApiKey, KeyType, Management};
 pub use network::Network;
 pub use secret::Secret;
+pub use server_api::ServerApi;
 pub use upload::{Metadata, Upload, UploadError};
 
 /// The real REST API.

@@ -126,7 +126,10 @@ impl Network {
 
     /// What is trusted: the system's store, and the certificates in `SSL_CERT_FILE`. A machine without a store, as small
     /// containers are, trusts what browsers do.
-    fn trust(&self) -> Result<ClientConfig, ApiError> {
+    ///
+    /// # Errors
+    /// When `SSL_CERT_FILE` names no file of certificates.
+    pub fn trust(&self) -> Result<ClientConfig, ApiError> {
         let provider = Arc::new(ring::default_provider());
         let mut own = Vec::new();
         if let Some(path) = &self.certificates {

@@ -46,7 +46,7 @@ impl Deployer {
     }
 
     /// The routes of all zones that the token sees.
-    async fn all_routes(&self, account: &str) -> Result<Vec<WorkerRoute>, DeployError> {
+    pub(super) async fn all_routes(&self, account: &str) -> Result<Vec<WorkerRoute>, DeployError> {
         let mut routes = Vec::new();
         for zone in self.cloudflare.zones(None, Some(account)).await? {
             routes.extend(self.cloudflare.routes(&zone.id).await?);

@@ -1,9 +1,15 @@
 //! `edgeproof check` reads scenarios, runs none, and warns of what bites in production; `edgeproof explain` says why.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use edgeproof_document::{problem::Problem, source::Sources};
-use edgeproof_run::exit;
+use edgeproof_remote::Target;
+use edgeproof_report::at_target;
+use edgeproof_run::{exit, target::CaseAtTarget};
 use edgeproof_scenario::{lint, load::Loaded};
 use serde_json::{Value as Json, json};
 
@@ -17,6 +23,9 @@ pub(super) struct Options {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
+    /// Says which scenarios can run at the deployed site of this target file, and what of each is seen there. Sends nothing.
+    #[arg(long, value_name = "FILE")]
+    target: Option<PathBuf>,
     /// Prints JSON: the mistakes and the warnings, each with its place.
     #[arg(long)]
     json: bool,
@@ -35,6 +44,7 @@ pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError
     let mut reading = options.reading.clone();
     reading.add_env_files(project.env_files());
     let loaded = reading.load(&project.scenarios(&options.paths))?;
+    let at_target = at_target(options, &reading, &loaded)?;
     let mut found: Vec<(Problem, Arc<Sources>)> = Vec::new();
     for case in &loaded.cases {
         for warning in lint::lint(case) {
@@ -48,7 +58,7 @@ pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError
         }
     }
     if options.json {
-        return as_json(&loaded, &found);
+        return as_json(&loaded, &found, at_target.as_deref());
     }
     let mut out = anstream::stdout();
     let style = context.style(&out);
@@ -57,6 +67,11 @@ pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError
         writeln!(out, "{}", warning.render(sources, style))?;
     }
     loaded.whole()?;
+    if let Some(cases) = &at_target {
+        let runs = cases.iter().filter(|case| case.skipped.is_none()).count();
+        write!(out, "{}", at_target::cases(cases))?;
+        writeln!(out, "{runs} of {} can run at the target\n", cases.len())?;
+    }
     let cases = match count {
         1 => "1 scenario".to_owned(),
         more => format!("{more} scenarios"),
@@ -76,8 +91,27 @@ pub(super) fn check(context: &Context, options: &Options) -> Result<u8, CliError
     Ok(exit::FAILED)
 }
 
+/// What of each case is seen at a target, where one is named; leave to change something is taken as given.
+fn at_target(
+    options: &Options,
+    reading: &Reading,
+    loaded: &Loaded,
+) -> Result<Option<Vec<CaseAtTarget>>, CliError> {
+    let Some(file) = &options.target else {
+        return Ok(None);
+    };
+    let target = Target::load(file, &reading.variables()?)?;
+    let cases = loaded.cases.iter();
+    let cases = cases.map(|case| CaseAtTarget::of(case, &target, true));
+    Ok(Some(cases.collect()))
+}
+
 /// For programs: everything at once, and the exit code says the worst of it.
-fn as_json(loaded: &Loaded, warnings: &[(Problem, Arc<Sources>)]) -> Result<u8, CliError> {
+fn as_json(
+    loaded: &Loaded,
+    warnings: &[(Problem, Arc<Sources>)],
+    at_target: Option<&[CaseAtTarget]>,
+) -> Result<u8, CliError> {
     let broken = loaded.broken.iter().flat_map(|broken| &broken.mistakes);
     let mistakes: Vec<Json> = broken
         .map(|mistake| told(&mistake.problem, &mistake.sources))
@@ -91,7 +125,11 @@ fn as_json(loaded: &Loaded, warnings: &[(Problem, Arc<Sources>)]) -> Result<u8, 
         (true, false) => exit::FAILED,
         (true, true) => exit::PASSED,
     };
-    let all = json!({ "scenarios": loaded.cases.len(), "mistakes": mistakes, "warnings": warned });
+    let mut all =
+        json!({ "scenarios": loaded.cases.len(), "mistakes": mistakes, "warnings": warned });
+    if let Some(cases) = at_target {
+        all["target"] = serde_json::to_value(cases).map_err(io::Error::from)?;
+    }
     writeln!(anstream::stdout(), "{all:#}")?;
     Ok(code)
 }

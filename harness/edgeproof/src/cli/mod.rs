@@ -24,6 +24,7 @@ mod run;
 mod saved;
 mod schema;
 mod shell;
+mod target;
 mod up;
 mod watch;
 
@@ -98,7 +99,7 @@ enum Command {
     Deploy(deploy::Command),
     /// Shows which tools are installed, in which versions, and which are missing.
     Doctor(doctor::Options),
-    /// Prints the JSON Schema of scenario files or deployment files, for editors.
+    /// Prints the JSON Schema of scenario files, deployment files or target files, for editors.
     Schema(schema::Options),
     /// Prints what a shell needs to complete this command.
     Completions(shell::Completions),

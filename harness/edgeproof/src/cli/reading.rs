@@ -54,12 +54,22 @@ impl From<ReadingError> for CliError {
 }
 
 impl Reading {
-    /// What is outside of the files.
-    fn outside(&self) -> Result<Outside, ReadingError> {
+    /// What `${env.NAME}` stands for.
+    pub(super) fn variables(&self) -> Result<Variables, CliError> {
+        Ok(self.filled_variables()?)
+    }
+
+    fn filled_variables(&self) -> Result<Variables, ReadingError> {
         let mut variables = Variables::of_process();
         for file in &self.env_files {
             variables.add_file(file)?;
         }
+        Ok(variables)
+    }
+
+    /// What is outside of the files.
+    fn outside(&self) -> Result<Outside, ReadingError> {
+        let variables = self.filled_variables()?;
         if let Some(other) = self.allowed.iter().find(|folder| !folder.is_dir()) {
             return Err(ReadingError::Folder(other.clone()));
         }

@@ -18,16 +18,17 @@ use edgeproof_ground::{
     tools::{self, Tool},
 };
 use edgeproof_origin::launch;
-use edgeproof_report::{compare, target::ReportTarget, terminal::Terminal};
+use edgeproof_report::{at_target, compare, target::ReportTarget, terminal::Terminal};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{AtFailure, Details, execute},
+    execute::{AtFailure, Details, execute, execute_at},
     exit,
     expected::Expected,
     failure_text as failure,
     results::{About, Results},
     runner::{self, DEFAULT_LIMIT, RunOptions},
+    target::side_by_side,
 };
 use edgeproof_scenario::{
     load::{Broken, Case, Loaded},
@@ -41,7 +42,7 @@ use super::{
     progress::Progress,
     project::Project,
     reading::{self, Reading, STANDARD_INPUT},
-    report,
+    report, target,
     up::Doors,
     watch::Watched,
 };
@@ -64,6 +65,8 @@ pub(super) struct Options {
     /// Runs every scenario with this worker as well, and shows where the two differ. The first worker decides the exit code.
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
+    #[command(flatten)]
+    target: target::TargetOptions,
     /// Only scenarios whose name or title contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -195,14 +198,14 @@ async fn once(
     let shard = options.chosen_shard()?;
     let cases = selected(options, shard.as_ref(), loaded)?;
     let about = options.has_details().then(|| about(context, &cases));
-    let results = with_worker(
-        context,
-        options,
-        apps,
-        cases.clone(),
-        options.worker.clone(),
-    )
-    .await?;
+    let visit = options.target.visit(context, &options.reading, &cases)?;
+    let results = match &visit {
+        Some(visit) => at_target(context, options, cases.clone(), visit).await?,
+        None => {
+            let worker = options.worker.clone();
+            with_worker(context, options, apps, cases.clone(), worker).await?
+        }
+    };
     let first = options.worker.as_ref();
     let first = first.map_or("the worker of this repository".to_owned(), |worker| {
         worker.display().to_string()
@@ -210,7 +213,7 @@ async fn once(
     let mut results = Results {
         shard: shard.as_ref().map(|chosen| chosen.shard),
         selection: Some(options.in_words()),
-        worker: Some(first.clone()),
+        worker: visit.is_none().then(|| first.clone()),
         about,
         ..results
     };
@@ -316,6 +319,53 @@ async fn with_worker(
     Ok(printer.results(summary.took_ms)?)
 }
 
+/// Runs all cases at a deployed site, one at a time: it is somebody's, and events are told apart by when they were.
+async fn at_target(
+    context: &Context,
+    options: &Options,
+    cases: Vec<Case>,
+    visit: &target::Visit,
+) -> Result<Results, CliError> {
+    let engine = options.engine.unwrap_or_default();
+    let mut printer = Printer::new(context, options).at_target();
+    let ran = async {
+        let shared = Arc::new(visit.shared(engine, options.headed).await?);
+        let record = visit.record(&cases).await;
+        if !options.json {
+            write!(anstream::stdout(), "{}", at_target::before(&record))?;
+        }
+        let run_options = RunOptions {
+            jobs: 1,
+            ..options.run_options()
+        };
+        let limit = run_options.limit;
+        let one = move |case: Arc<Case>| {
+            let shared = Arc::clone(&shared);
+            async move { execute_at(&case, &shared, limit).await }
+        };
+        let summary = runner::run(cases, run_options, one, |event| printer.take(event)).await;
+        Ok::<_, CliError>((record, summary))
+    };
+    let (mut record, summary) = tokio::select! {
+        ran = ran => ran?,
+        _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+    };
+    let mut results = printer.results(summary.took_ms)?;
+    let mut out = anstream::stdout();
+    if !options.json {
+        write!(out, "{}", at_target::not_seen(&record.cases))?;
+    }
+    if let Some(local) = visit.local() {
+        let compared = side_by_side(local, &results);
+        if !options.json {
+            write!(out, "{}", at_target::side_by_side(&compared))?;
+        }
+        record.against = Some(compared);
+    }
+    results.target = Some(record);
+    Ok(results)
+}
+
 /// Says what failed and how to reach the rig, and waits for Ctrl-C.
 fn keep_up() -> AtFailure {
     Arc::new(|rig, failures| {
@@ -364,6 +414,12 @@ impl Printer {
         }
     }
 
+    /// The same for a run at a target.
+    fn at_target(mut self) -> Self {
+        self.terminal = self.terminal.map(Terminal::at_target);
+        self
+    }
+
     fn take(&mut self, event: &Event) {
         self.progress().clear();
         if let Some(terminal) = &mut self.terminal
@@ -400,7 +456,7 @@ impl Printer {
 }
 
 /// Options of a run that are about all of its scenarios, or about what it writes, with and without a value.
-const NOT_AGAIN: [&str; 10] = [
+const NOT_AGAIN: [&str; 11] = [
     "--filter",
     "--tag",
     "--shard",
@@ -411,6 +467,7 @@ const NOT_AGAIN: [&str; 10] = [
     "--report",
     "--against",
     "--details",
+    "--against-report",
 ];
 const NOT_AGAIN_ALONE: [&str; 5] = ["--fail-fast", "--watch", "--json", "--list", "--keep"];
 

@@ -21,12 +21,15 @@ enum Of {
     Scenario,
     /// Deployment files, for `edgeproof deploy`.
     Deployment,
+    /// Target files, for `edgeproof run --target`.
+    Target,
 }
 
 pub(super) fn schema(options: &Options) -> Result<u8, CliError> {
     let text = match options.of {
         Of::Scenario => edgeproof_scenario::schema::text(),
         Of::Deployment => edgeproof_cloudflare::deploy::schema::text(),
+        Of::Target => edgeproof_remote::schema::text(),
     };
     let text = text.map_err(io::Error::from)?;
     write!(anstream::stdout(), "{text}")?;

@@ -296,12 +296,17 @@ impl Doors {
         if let Some(plane) = rig.control_plane() {
             let _ = writeln!(
                 text,
-                "\nTo deploy to it with wrangler or `edgeproof deploy`:\n  \
+                "\nTo read its events through Fingerprint's Server API:\n  \
+                 export FINGERPRINT_SERVER_API_BASE_URL=http://{}\n  \
+                 export FINGERPRINT_SERVER_API_KEY={}\n\n\
+                 To deploy to it with wrangler or `edgeproof deploy`:\n  \
                  export CLOUDFLARE_API_BASE_URL={}\n  \
                  export CLOUDFLARE_ACCOUNT_ID={}\n  \
                  export CLOUDFLARE_API_TOKEN={}\n  \
                  export FINGERPRINT_MANAGEMENT_API_BASE_URL=http://{}\n  \
                  export FINGERPRINT_MANAGEMENT_API_KEY={}",
+                rig.fingerprint().address(),
+                rig.fingerprint().keys().secret,
                 plane.base_url(),
                 plane.account_id(),
                 plane.token().reveal(),

@@ -70,6 +70,11 @@ pub(super) fn is_shown(expect: &Expect, page: Option<&LivePage>, console: &[Stri
     page::elements(expect, page).is_empty() && page::console(expect, console).is_empty()
 }
 
+/// Whether something is expected of what a page shows or prints, which is looked at until it does.
+pub(super) fn looks_at_page(expect: &Expect) -> bool {
+    !expect.page.is_empty() || !expect.console.is_empty() || expect.whole_console.is_some()
+}
+
 /// Everything that does not hold of a step.
 pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let mut mismatches = response::check(expect, observed);

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use edgeproof_browser::{self as browser, CallOutcome, Page, PageError, Place};
 use edgeproof_ground::{call::CallPattern, time::shown};
-use edgeproof_rig::{BrowserVisit, Cookies, Rig};
+use edgeproof_rig::{BrowserVisit, Cookies};
 use edgeproof_scenario::{
     expect::Expect,
     input::Awaited,
@@ -18,7 +18,9 @@ use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
-    HarnessFault, notes,
+    HarnessFault,
+    entrance::Entrance,
+    notes,
     session::{ByVisitor, Outcome, Trouble},
 };
 use crate::{
@@ -52,12 +54,16 @@ pub(super) struct Browser {
 }
 
 impl Browsers {
-    pub(super) async fn of(&mut self, rig: &Rig, visitor: &str) -> Result<&Browser, HarnessFault> {
+    pub(super) async fn of(
+        &mut self,
+        entrance: &impl Entrance,
+        visitor: &str,
+    ) -> Result<&Browser, HarnessFault> {
         if !self.open.contains_key(visitor) {
-            let visit = rig.browser(visitor).await?;
+            let visit = entrance.browser(visitor).await?;
             let browser = Browser {
                 visit,
-                cookies: rig.visitor(visitor)?.cookies,
+                cookies: entrance.visitor(visitor)?.cookies,
                 told: AtomicUsize::new(0),
             };
             self.open.insert(visitor.to_owned(), browser);
@@ -65,6 +71,17 @@ impl Browsers {
         self.open
             .get(visitor)
             .ok_or_else(|| format!("the browser of `{visitor}` is gone").into())
+    }
+
+    /// Every call of every page so far, with whose it was.
+    pub(super) fn calls(&self) -> Vec<(String, browser::BrowserCall)> {
+        let of = |(visitor, browser): (&String, &Browser)| {
+            let calls = browser.visit.calls().into_iter();
+            calls
+                .map(|call| (visitor.clone(), call))
+                .collect::<Vec<_>>()
+        };
+        self.open.iter().flat_map(of).collect()
     }
 
     /// What each of them shows.

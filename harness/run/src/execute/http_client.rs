@@ -13,7 +13,7 @@ use edgeproof_ground::{
     header_limits::{header_bytes, header_line_bytes},
     time::shown,
 };
-use edgeproof_rig::{ClientError, Cookies, Rig, Visitor};
+use edgeproof_rig::{Client, ClientError, Cookies, Visitor};
 use edgeproof_scenario::request::{
     HttpVersion, OneOrMany, Pad, RawRequest, Request, RequestBody, StatedSignals,
 };
@@ -27,10 +27,8 @@ use crate::observed::ObservedCall;
 
 /// Who sends a request, and from where.
 pub(super) struct Sender<'a> {
-    pub(super) rig: &'a Rig,
+    pub(super) client: Client,
     pub(super) clock: &'a Clock,
-    /// The name of the visitor.
-    pub(super) name: &'a str,
     pub(super) visitor: &'a Visitor,
     pub(super) jar: &'a mut Jar,
     pub(super) limit: Duration,
@@ -59,8 +57,7 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Observ
     *message.headers_mut() = headers.clone();
 
     let name = format!("{} {}", request.method, request.url);
-    let client = sender.rig.client(sender.name)?;
-    let sent = client.exchange(message.map(Full::new));
+    let sent = sender.client.exchange(message.map(Full::new));
     let Received {
         head,
         body,
@@ -98,9 +95,8 @@ pub(super) async fn send_raw(
         Some(path) if path.starts_with('/') => format!("{}{path}", raw.to.trim_end_matches('/')),
         _ => raw.to.clone(),
     };
-    let client = sender.rig.client(sender.name)?;
     let name = format!("what is sent to {}", raw.to);
-    let sent = client.send_raw(&to, method.clone(), bytes.clone());
+    let sent = sender.client.send_raw(&to, method.clone(), bytes.clone());
     let Received {
         head,
         body,

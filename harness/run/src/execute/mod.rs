@@ -8,11 +8,13 @@ mod cookies;
 mod decoding;
 mod deploying;
 mod details;
+mod entrance;
 mod http_client;
 mod notes;
 mod probing;
 mod session;
 mod steps;
+mod target;
 
 use std::{
     env,
@@ -37,6 +39,7 @@ pub use self::{
     changing::{NotWhileItRuns, take},
     details::{Details, DetailsError, add_bodies, place_log},
     session::journey_on,
+    target::{AtTarget, execute_at},
 };
 use self::{session::Session, steps::Steps};
 use super::{

@@ -257,9 +257,7 @@ impl<'a> Session<'a> {
         expect: &Expect,
         outcome: &mut Outcome,
     ) -> Result<(), Trouble> {
-        let looks =
-            !expect.page.is_empty() || !expect.console.is_empty() || expect.whole_console.is_some();
-        if !looks || step.action.actor() != Actor::Browser {
+        if !check::looks_at_page(expect) || step.action.actor() != Actor::Browser {
             return Ok(());
         }
         let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
@@ -272,9 +270,7 @@ impl<'a> Session<'a> {
     async fn act(&mut self, step: &Step, action: &Action) -> Result<Outcome, Trouble> {
         // Who takes a step was checked while reading.
         let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
-        let limit = step
-            .timeout
-            .map_or(DEFAULT_LIMIT, |limit| limit.0.min(LONGEST));
+        let limit = limit_of_step(step);
         match action {
             Action::Advance(by) => {
                 self.clock.advance(by.0);
@@ -297,9 +293,8 @@ impl<'a> Session<'a> {
         }
         if matches!(action, Action::Request(_) | Action::Raw(_)) {
             let sender = Sender {
-                rig: self.rig,
+                client: self.rig.client(visitor)?,
                 clock: self.clock,
-                name: visitor,
                 visitor: self.rig.visitor(visitor)?,
                 jar: self.jars.entry(visitor.to_owned()).or_default(),
                 limit,
@@ -548,21 +543,8 @@ impl<'a> Session<'a> {
     /// Captured values that do not fit where they stand.
     fn misfits(&self, problems: &[Problem]) -> Vec<Failure> {
         let redactor = self.redactor();
-        problems
-            .iter()
-            .map(|problem| {
-                let mismatch = Mismatch {
-                    path: Vec::new(),
-                    claim: "expected the captured value to fit here".to_owned(),
-                    actual: problem.message.clone(),
-                    nearest: None,
-                    message: None,
-                };
-                let mut failure = failure::of(self.case, &[], mismatch, &redactor);
-                failure.excerpt = self.case.sources.excerpt(problem.at);
-                failure
-            })
-            .collect()
+        let misfit = |problem| failure::of_misfit(self.case, problem, &redactor);
+        problems.iter().map(misfit).collect()
     }
 
     /// Writes what a worker threw at its hop, where no response told of it, as in `waitUntil`, and only one request since the
@@ -616,8 +598,14 @@ pub fn journey_on(rig: &Rig, hops: &[Exchange], redactor: &Redactor) -> Vec<HopR
     journey
 }
 
+/// How long a step may take.
+pub(super) fn limit_of_step(step: &Step) -> Duration {
+    step.timeout
+        .map_or(DEFAULT_LIMIT, |limit| limit.0.min(LONGEST))
+}
+
 /// What is done before the time of the scenario is over; what is not is a verdict on the step that was still at it.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     limit: Duration,
     end: Option<Instant>,
     done: impl Future<Output = Result<T, Trouble>>,

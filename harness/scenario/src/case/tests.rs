@@ -151,8 +151,16 @@ impl Values for Code {
 
 /// Names the visitor, where somebody takes the step.
 fn with_an_action(step: &Json) -> Json {
-    const ABOUT: [&str; 8] = [
-        "as", "call", "capture", "dialog", "expect", "frame", "timeout", "window",
+    const ABOUT: [&str; 9] = [
+        "as",
+        "call",
+        "capture",
+        "dialog",
+        "expect",
+        "frame",
+        "safe_to_repeat",
+        "timeout",
+        "window",
     ];
     let mut step = step.clone();
     let object = step.as_object_mut().unwrap();
@@ -322,4 +330,27 @@ fn a_unique_value_is_another_in_every_run_and_the_same_within_one() {
     let (one, other) = (values(&loaded.anew()), values(&loaded.anew()));
     assert_eq!(one.1, format!("https://shop.example/{}", one.0));
     assert_ne!(one, other);
+}
+
+#[rstest]
+#[case("https://shop.example/signup", "https://staging.shop.test/signup")]
+#[case("POST shop.example/api*", "POST staging.shop.test/api*")]
+#[case("https://www.shop.example:8443/", "https://w.test:8443/")]
+#[case("at shop.example. And", "at staging.shop.test. And")]
+#[case("https://api.shop.example/", "https://api.shop.example/")]
+#[case("ann@shop.example", "ann@shop.example")]
+#[case("myshop.example, shop.example.org", "myshop.example, shop.example.org")]
+#[case("", "")]
+fn a_host_has_its_other_name_and_what_only_contains_it_stays(
+    #[case] text: &str,
+    #[case] expected: &str,
+) {
+    let names = BTreeMap::from(
+        [
+            ("shop.example", "staging.shop.test"),
+            ("www.shop.example", "w.test"),
+        ]
+        .map(|(name, other)| (name.to_owned(), other.to_owned())),
+    );
+    assert_eq!(renamed(text, &names), expected);
 }

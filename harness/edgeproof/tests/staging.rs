@@ -1,0 +1,20 @@
+//! Scenarios at a deployed site. A rig that is up, with names and an authority of its own, plays the site for another process,
+//! which knows it by its address only.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "staging/authority.rs"]
+mod authority;
+#[path = "staging/consent.rs"]
+mod consent;
+#[path = "staging/drift.rs"]
+mod drift;
+#[path = "staging/flow.rs"]
+mod flow;
+#[path = "staging/gate.rs"]
+mod gate;
+#[path = "staging/world.rs"]
+mod world;

@@ -1,0 +1,111 @@
+//! An authority of the user's own, whose certificate the site does not send along, as few do.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::Command,
+    sync::Arc,
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
+use tokio_rustls::rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    crypto::ring,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+
+use crate::world::{HOST, ZONES, said};
+
+/// A site with a page, and the certificate of who has signed for it.
+fn site() -> (SocketAddr, String) {
+    let mut of_authority = CertificateParams::default();
+    of_authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let name = "An authority of one's own";
+    of_authority
+        .distinguished_name
+        .push(DnType::CommonName, name);
+    let authority =
+        CertifiedIssuer::self_signed(of_authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut of_site = CertificateParams::new([HOST.to_owned()]).unwrap();
+    of_site.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate = of_site.signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let config = Arc::new(config);
+        for stream in listener.incoming().flatten() {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            std::thread::spawn(move || respond(StreamOwned::new(connection, stream)));
+        }
+    });
+    (address, authority.pem())
+}
+
+fn respond(mut stream: StreamOwned<ServerConnection, TcpStream>) {
+    // A request without a body comes at once; whoever only looks at the certificate sends none.
+    if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+        let page = "<!doctype html><p id=a>hello</p>";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n";
+        let _ = write!(stream, "{head}content-length: {}\r\n\r\n{page}", page.len());
+        stream.conn.send_close_notify();
+        let _ = stream.flush();
+    }
+}
+
+#[test]
+fn clients_and_browsers_take_a_certificate_that_an_authority_of_ones_own_has_signed() {
+    let (address, authority) = site();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("authority.pem", &authority);
+    write(
+        "target.yaml",
+        &format!(
+            "hosts: {{ shop.example: {HOST} }}\nresolve: {{ {HOST}: '{address}' }}\n\
+             certificate_authority: authority.pem\n"
+        ),
+    );
+    let page = "expect: { status: 200, page: [{ select: '#a', text: hello }] }";
+    write(
+        "a.yaml",
+        &format!(
+            "scenario: A request\ngiven:\n{ZONES}steps: [{{ request: GET https://shop.example/, {page} }}]\n"
+        ),
+    );
+    write(
+        "b.yaml",
+        &format!(
+            "scenario: A page\nmatrix: {{ engine: [chromium, firefox], profile: [regular, incognito] }}\ngiven:\n{ZONES}  \
+             visitors: {{ ann: {{ profile: '${{profile}}', engine: '${{engine}}' }} }}\n\
+             steps: [{{ visit: https://shop.example/, {page} }}]\n"
+        ),
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_edgeproof"))
+        .args([
+            "run",
+            "a.yaml",
+            "b.yaml",
+            "--target",
+            "target.yaml",
+            "--i-may-test",
+            HOST,
+        ])
+        .current_dir(folder.path())
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("5 scenarios: 5 passed"), "{text}");
+}
