@@ -26,7 +26,9 @@ use std::{
 use edgeproof_browser::Engine;
 use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_rig::Environment;
-use edgeproof_run::{execute::execute, expected::Expected, failure_text, record::Verdict, runner};
+use edgeproof_run::{
+    execute::{AtEnd, execute},
+    expected::Expected, failure_text, record::Verdict, runner};
 use edgeproof_scenario::load::{self, Case};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -37,6 +39,8 @@ struct Shared {
     engine: Option<Engine>,
     /// What is known to fail. A list that cannot be read is reported by the tests that read every file.
     expected: Expected,
+    /// Is told of every case at its end.
+    at_end: Option<AtEnd>,
     /// Made when the first case runs.
     environment: OnceLock<Result<Arc<Environment>, String>>,
     runtime: OnceLock<Option<Runtime>>,
@@ -46,7 +50,7 @@ struct Shared {
 /// directory that the test runs in: its package's, with `cargo test`.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = trials(&arguments, folder.as_ref(), None);
+    let trials = trials(&arguments, folder.as_ref(), None, None);
     // Not `exit()`: it would leave the browsers running.
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -54,9 +58,15 @@ pub fn main(folder: impl AsRef<Path>) -> ExitCode {
 /// The tests that [`main`] runs. With an engine they are those whose visitors have a browser, with this one; its name is the
 /// beginning of theirs.
 #[doc(hidden)]
-pub fn trials(arguments: &Arguments, folder: &Path, engine: Option<Engine>) -> Vec<Trial> {
+pub fn trials(
+    arguments: &Arguments,
+    folder: &Path,
+    engine: Option<Engine>,
+    at_end: Option<AtEnd>,
+) -> Vec<Trial> {
     let shared = Arc::new(Shared {
         engine,
+        at_end,
         expected: Expected::beside(&[folder.to_owned()]).unwrap_or_default(),
         environment: OnceLock::new(),
         runtime: OnceLock::new(),
@@ -140,7 +150,8 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            async move { execute(&case, &environment, runner::DEFAULT_LIMIT, None).await }
+            let at_end = shared.at_end.clone();
+            async move { execute(&case, &environment, runner::DEFAULT_LIMIT, at_end).await }
         },
     ));
     let record = shared.expected.judge(record, &engines);

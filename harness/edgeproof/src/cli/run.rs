@@ -18,7 +18,7 @@ use edgeproof_report::{compare, target::ReportTarget, terminal::Terminal};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{AtFailure, execute},
+    execute::{AtEnd, execute},
     exit,
     expected::Expected,
     failure_text as failure,
@@ -239,7 +239,7 @@ async fn with_worker(
         let _ = writeln!(anstream::stderr(), "running {scenarios} scenario{sign}");
     }
     let expected = Expected::beside(&options.paths)?;
-    let at_failure = options.keep.then(keep_up);
+    let at_end = options.keep.then(keep_up);
     let mut printer = Printer::new(context, options);
     let apps = printer.told_of(apps);
     let needed = cases
@@ -259,10 +259,10 @@ async fn with_worker(
         run_options,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            let (expected, at_failure) = (expected.clone(), at_failure.clone());
+            let (expected, at_end) = (expected.clone(), at_end.clone());
             async move {
                 let engines = case.scenario.engines(environment.engine());
-                let record = execute(&case, &environment, limit, at_failure).await;
+                let record = execute(&case, &environment, limit, at_end).await;
                 expected.judge(record, &engines)
             }
         },
@@ -281,9 +281,12 @@ async fn with_worker(
 }
 
 /// Says what failed and how to reach the rig, and waits for Ctrl-C.
-fn keep_up() -> AtFailure {
+fn keep_up() -> AtEnd {
     Arc::new(|rig, failures| {
         Box::pin(async move {
+            if failures.is_empty() {
+                return;
+            }
             let mut err = anstream::stderr();
             // Where nothing can be written there is nobody to tell.
             for text in failure::texts(failures, TextStyle::PLAIN) {

@@ -1,4 +1,4 @@
-//! Counts the bytes of a body while it streams past a hop.
+//! Counts the bytes of a body while it streams past a hop, and keeps them where they are few.
 
 use bytes::Bytes;
 
@@ -27,6 +27,24 @@ struct Counter {
 impl Observer for Counter {
     fn data(&mut self, data: &Bytes) -> Result<(), BodyError> {
         self.hop.count(self.side, data.len() as u64);
+        Ok(())
+    }
+}
+
+/// The most bytes of a body that a hop keeps: more than a request to the ingress has.
+pub const KEPT_BODY: usize = 256 * 1024;
+
+/// The same body of a request; its beginning is kept with the hop's record.
+pub fn kept(body: Body, hop: Hop) -> Body {
+    hop.change(|exchange| exchange.request_body = Some(Bytes::new()));
+    observed(body, Keeper(hop))
+}
+
+struct Keeper(Hop);
+
+impl Observer for Keeper {
+    fn data(&mut self, data: &Bytes) -> Result<(), BodyError> {
+        self.0.keep(data);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::header_limits::header_bytes;
@@ -118,6 +119,8 @@ pub struct Exchange {
     pub to: Party,
     /// The request as it arrived.
     pub request: RequestHead,
+    /// The body of the request, where it is kept: the first [`super::KEPT_BODY`] bytes of what came so far.
+    pub request_body: Option<Bytes>,
     /// The response; none where the connection was dropped or nothing has come yet.
     pub response: Option<ResponseHead>,
     /// When the request arrived, since the start of the trace.
@@ -144,6 +147,7 @@ impl Exchange {
             from,
             to,
             request,
+            request_body: None,
             response: None,
             started,
             took: None,

@@ -12,7 +12,8 @@ use std::{
     time::Instant,
 };
 
-pub use counted::{Counted, counted};
+use bytes::Bytes;
+pub use counted::{Counted, KEPT_BODY, counted, kept};
 pub use exchange::{Exchange, Party, RequestHead, ResponseHead};
 use kept::Kept;
 
@@ -149,6 +150,21 @@ impl Hop {
     /// Changes what is recorded.
     pub fn change(&self, change: impl FnOnce(&mut Exchange)) {
         change(&mut self.record.lock());
+    }
+
+    /// Adds a piece to the body of the request, as far as it is kept.
+    fn keep(&self, data: &Bytes) {
+        let mut kept = 0;
+        self.change(|exchange| {
+            let before = exchange.request_body.take().unwrap_or_default();
+            kept = data.len().min(KEPT_BODY - before.len());
+            let piece = data.slice(..kept);
+            exchange.request_body = Some(match before.is_empty() {
+                true => piece,
+                false => [before, piece].concat().into(),
+            });
+        });
+        self.trace.lock().grow(self.number, kept);
     }
 
     fn count(&self, side: Counted, bytes: u64) {
