@@ -10,6 +10,7 @@
 )]
 
 pub mod compare;
+pub mod conformance;
 pub mod github;
 #[cfg(test)]
 mod golden;

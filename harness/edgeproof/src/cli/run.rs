@@ -26,6 +26,7 @@ use edgeproof_run::{
     runner::{self, DEFAULT_LIMIT, RunOptions},
 };
 use edgeproof_scenario::{
+    file::Kind,
     load::{Broken, Case, Loaded},
     select::{Selection, TagExpression},
     shard::{Shard, ShardError},
@@ -176,6 +177,62 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
             () = interrupt.pressed() => return Err(CliError::Interrupted),
         }
     }
+}
+
+/// What is run of one worker for other commands.
+pub(super) struct RunOfWorker {
+    /// Scenario files, or folders of them.
+    pub(super) paths: Vec<PathBuf>,
+    /// Only scenarios with one of these tags.
+    pub(super) subjects: Vec<&'static str>,
+    /// As with `run`, and so the others.
+    pub(super) worker: Option<PathBuf>,
+    pub(super) tag: Option<TagExpression>,
+    pub(super) filter: Option<String>,
+    pub(super) engine: Option<Engine>,
+    pub(super) jobs: Option<usize>,
+}
+
+/// Runs scenarios with one worker and says nothing of each.
+pub(super) async fn of_worker(
+    context: &Context,
+    wanted: &RunOfWorker,
+    apps: &launch::Pool,
+) -> Result<Results, CliError> {
+    let options = Options {
+        paths: wanted.paths.clone(),
+        reading: Reading::default(),
+        worker: wanted.worker.clone(),
+        against: None,
+        filter: wanted.filter.clone(),
+        tag: wanted.tag.clone(),
+        shard: None,
+        timings: None,
+        jobs: wanted.jobs,
+        fail_fast: false,
+        keep: false,
+        engine: wanted.engine,
+        headed: false,
+        watch: false,
+        repeat: 1,
+        retries: 0,
+        timeout: None,
+        reports: Vec::new(),
+        list: false,
+        json: true,
+    };
+    let is_meant = |tags: &[String]| wanted.subjects.iter().any(|tag| tags.iter().any(|own| own == tag));
+    let mut loaded = options.reading.load(&options.paths)?;
+    loaded.cases.retain(|case| is_meant(&case.scenario.tags));
+    loaded.broken.retain(|broken| is_meant(&broken.tags));
+    let cases = selected(&options, None, loaded)?;
+    let _ = writeln!(anstream::stderr(), "trying {} claims", cases.len());
+    let worker = options.worker.clone();
+    let results = with_worker(context, &options, apps, cases, worker).await?;
+    Ok(Results {
+        selection: Some(options.in_words()),
+        ..results
+    })
 }
 
 async fn once(
@@ -436,6 +493,11 @@ fn selected(
     if cases.is_empty() {
         return Err(CliError::NothingSelected);
     }
+    for case in &mut cases {
+        if selection.another_worker && case.scenario.kind == Kind::Recommended {
+            case.scenario.kind = Kind::Optional;
+        }
+    }
     // Where there are more machines than scenarios, some have nothing to do, and do it well.
     if let Some(shard) = shard {
         cases = shard.of(cases);
@@ -629,6 +691,7 @@ impl Options {
         Selection {
             filter: self.filter.clone(),
             tags: self.tag.clone(),
+            another_worker: self.worker.is_some(),
         }
     }
 
