@@ -28,7 +28,11 @@ use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     execute::{AtEnd, execute},
-    expected::Expected, failure_text, record::Verdict, runner};
+    expected::Expected,
+    failure_text,
+    record::Verdict,
+    runner,
+};
 use edgeproof_scenario::load::{self, Case};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -145,12 +149,13 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
     let runtime = shared.runtime.get_or_init(|| Runtime::new().ok());
     let runtime = runtime.as_ref().ok_or("no runtime could be started")?;
     let engines = case.scenario.engines(environment.engine());
+    let at_end = shared.at_end.clone();
     let record = runtime.block_on(runner::one(
         Arc::new(case),
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            let at_end = shared.at_end.clone();
+            let at_end = at_end.clone();
             async move { execute(&case, &environment, runner::DEFAULT_LIMIT, at_end).await }
         },
     ));

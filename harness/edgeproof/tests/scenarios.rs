@@ -28,7 +28,8 @@ fn main() -> ExitCode {
         let trial = Trial::test("scenarios", move || Err(Failed::from(error)));
         return libtest_mimic::run(&arguments, vec![trial]).exit_code();
     }
-    let mut trials = cargo_test::trials(&arguments, Path::new(FOLDER), None, Some(judging_events()));
+    let mut trials =
+        cargo_test::trials(&arguments, Path::new(FOLDER), None, Some(judging_events()));
     for folder in WITH_FIREFOX {
         trials.extend(cargo_test::trials(
             &arguments,
@@ -43,12 +44,19 @@ fn main() -> ExitCode {
     if arguments.list {
         return done;
     }
-    let wrong = WRONG_EVENTS.lock().map(|wrong| wrong.clone()).unwrap_or_default();
+    let wrong = WRONG_EVENTS
+        .lock()
+        .map(|wrong| wrong.clone())
+        .unwrap_or_default();
     for line in &wrong {
         eprintln!("{line}");
     }
     println!("{} events as published", EVENTS.load(Ordering::Relaxed));
-    if wrong.is_empty() { done } else { ExitCode::FAILURE }
+    if wrong.is_empty() {
+        done
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// How many events were held against the published schema.
@@ -62,10 +70,12 @@ fn judging_events() -> AtEnd {
     Arc::new(|rig, _| {
         let records = rig.fingerprint().events();
         EVENTS.fetch_add(records.len(), Ordering::Relaxed);
-        let wrong = records.iter().flat_map(|record| match record.event.to_json() {
-            Ok(event) => not_as_published("event", &event),
-            Err(error) => vec![error.to_string()],
-        });
+        let wrong = records
+            .iter()
+            .flat_map(|record| match record.event.to_json() {
+                Ok(event) => not_as_published("event", &event),
+                Err(error) => vec![error.to_string()],
+            });
         if let Ok(mut all) = WRONG_EVENTS.lock() {
             all.extend(wrong);
         }

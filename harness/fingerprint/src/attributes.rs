@@ -181,7 +181,14 @@ mod tests {
         let found = one("webGlExtensions", &lists);
         let found = found["webgl_extensions"].as_object().unwrap();
         assert_eq!(found["unsupported_extensions"], json!(["U"]));
-        let hashes = found.iter().filter(|(name, _)| *name != "unsupported_extensions");
-        assert_eq!(hashes.filter(|(_, hash)| hash.as_str().unwrap().len() == 32).count(), 5);
+        let hashes = found
+            .iter()
+            .filter(|(name, _)| *name != "unsupported_extensions");
+        assert_eq!(
+            hashes
+                .filter(|(_, hash)| hash.as_str().unwrap().len() == 32)
+                .count(),
+            5
+        );
     }
 }

@@ -98,7 +98,10 @@ impl Internet {
         let is_kept = hop.from() == Party::Worker
             && !matches!(party(peer.as_ref()), Party::Origin | Party::Wallarm);
         let request = request.map(|body| match is_kept {
-            true => kept(counted(body, counted_hop.clone(), Counted::Request), counted_hop),
+            true => kept(
+                counted(body, counted_hop.clone(), Counted::Request),
+                counted_hop,
+            ),
             false => counted(body, counted_hop, Counted::Request),
         });
         let mut response = match peer.map(|peer| peer.destination) {

@@ -74,6 +74,9 @@ const OUTCOMES: [(Outcome, &str); 5] = [
     (Outcome::Unknown, "unknown"),
 ];
 
+/// How many claims of one file are told that are not met.
+const SHOWN: usize = 3;
+
 /// What one worker meets.
 pub struct Conformance<'a> {
     claims: Vec<(Subject, &'a CaseRecord, Outcome)>,
@@ -87,7 +90,13 @@ impl<'a> Conformance<'a> {
             let cases: Vec<&CaseRecord> = results.cases.iter().filter(is_meant).collect();
             let hops = || cases.iter().flat_map(|case| &case.hops);
             let has = subject.shows.is_none_or(|shows| hops().any(shows));
-            let outcome = move |case| if has { outcome(case) } else { Outcome::NotApplicable };
+            let outcome = move |case| {
+                if has {
+                    outcome(case)
+                } else {
+                    Outcome::NotApplicable
+                }
+            };
             cases
                 .into_iter()
                 .map(move |case| (subject, case, outcome(case)))
@@ -141,9 +150,15 @@ impl<'a> Conformance<'a> {
                 continue;
             }
             let claims = self.claims.iter().filter(|(_, _, own)| *own == outcome);
-            let lines: Vec<String> = claims.map(|(_, case, _)| told(case)).collect();
-            if !lines.is_empty() {
-                let _ = write!(text, "\n{words}:\n{}", lines.concat());
+            let cases: Vec<&CaseRecord> = claims.map(|(_, case, _)| *case).collect();
+            if !cases.is_empty() {
+                let _ = write!(text, "\n{words}:\n");
+            }
+            for of_file in cases.chunk_by(|left, right| left.file == right.file) {
+                text.extend(of_file.iter().take(SHOWN).copied().map(told));
+                if let more @ 1.. = of_file.len().saturating_sub(SHOWN) {
+                    let _ = writeln!(text, "  and {more} more of {}", of_file[0].file.display());
+                }
             }
         }
         text
@@ -159,7 +174,10 @@ impl<'a> Conformance<'a> {
         }
         let mut differing = Vec::new();
         for (_, case, outcome) in &self.claims {
-            let of_other = other.claims.iter().find(|(_, other, _)| other.name == case.name);
+            let of_other = other
+                .claims
+                .iter()
+                .find(|(_, other, _)| other.name == case.name);
             let of_other = of_other.map(|(_, _, outcome)| *outcome);
             if let Some(of_other) = of_other.filter(|of_other| of_other != outcome) {
                 differing.push(format!(
@@ -192,7 +210,9 @@ impl<'a> Conformance<'a> {
 
 /// The lines of a table: each subject, and all of them.
 fn rows() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
-    let subjects = SUBJECTS.iter().map(|subject| (subject.words, Some(subject.tag)));
+    let subjects = SUBJECTS
+        .iter()
+        .map(|subject| (subject.words, Some(subject.tag)));
     subjects.chain([("all", None)])
 }
 
@@ -220,7 +240,12 @@ fn told(case: &CaseRecord) -> String {
         Verdict::Error(message) => Some(format!("    {message}\n")),
         _ => None,
     };
-    format!("  {}  {}\n{}", case.name, case.title, why.unwrap_or_default())
+    format!(
+        "  {}  {}\n{}",
+        case.name,
+        case.title,
+        why.unwrap_or_default()
+    )
 }
 
 #[cfg(test)]
@@ -251,7 +276,10 @@ mod tests {
         let text = conformance.text("fixtures/workers/some");
         let count = |subject: &str| -> Vec<usize> {
             let line = text.lines().find(|line| line.starts_with(subject)).unwrap();
-            line[26..].split_whitespace().map(|n| n.parse().unwrap()).collect()
+            line[26..]
+                .split_whitespace()
+                .map(|n| n.parse().unwrap())
+                .collect()
         };
         assert_eq!(count("decisions"), [2, 3, 1, 1]);
         // Nothing was sent to a node, so the worker has no connector.
@@ -264,9 +292,13 @@ mod tests {
     #[test]
     fn only_required_claims_decide_and_nothing_met_proves_nothing() {
         let mut results = claims();
-        results.cases.retain(|case| matches!(case.verdict, Verdict::Passed | Verdict::Observed(_)));
+        results
+            .cases
+            .retain(|case| matches!(case.verdict, Verdict::Passed | Verdict::Observed(_)));
         assert_eq!(Conformance::of(&results).exit_code(), exit::PASSED);
-        results.cases.retain(|case| matches!(case.verdict, Verdict::Observed(_)));
+        results
+            .cases
+            .retain(|case| matches!(case.verdict, Verdict::Observed(_)));
         assert_eq!(Conformance::of(&results).exit_code(), exit::NOTHING);
     }
 
@@ -277,12 +309,18 @@ mod tests {
         second.cases[0].verdict = Verdict::Failed(Vec::new());
         let (first, second) = (Conformance::of(&first), Conformance::of(&second));
         let text = first.beside(&second, ("ours", "theirs"));
-        let decisions = text.lines().find(|line| line.starts_with("decisions")).unwrap();
+        let decisions = text
+            .lines()
+            .find(|line| line.starts_with("decisions"))
+            .unwrap();
         assert_eq!(
             decisions.split_whitespace().collect::<Vec<_>>().join(" "),
             "decisions of rules 2 of 6 1 of 6"
         );
-        assert!(text.contains("they differ:\n  flow::passes: met, failed\n"), "{text}");
+        assert!(
+            text.contains("they differ:\n  flow::passes: met, failed\n"),
+            "{text}"
+        );
         let same = first.beside(&first, ("ours", "ours"));
         assert!(same.ends_with("The two meet the same claims.\n"), "{same}");
     }

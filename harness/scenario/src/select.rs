@@ -47,7 +47,11 @@ impl Selection {
 
     /// Whether this is left out because another worker is under test.
     fn leaves_out(&self, tags: &[String]) -> bool {
-        let speaks_of_it = || self.tags.as_ref().is_some_and(|wanted| wanted.mentions(OURS));
+        let speaks_of_it = || {
+            self.tags
+                .as_ref()
+                .is_some_and(|wanted| wanted.mentions(OURS))
+        };
         self.another_worker && tags.iter().any(|tag| tag == OURS) && !speaks_of_it()
     }
 }
@@ -204,7 +208,10 @@ mod tests {
             another_worker,
             ..Selection::default()
         };
-        assert_eq!(selection.is_tagged(&["flow".to_owned(), OURS.to_owned()]), meant);
+        assert_eq!(
+            selection.is_tagged(&["flow".to_owned(), OURS.to_owned()]),
+            meant
+        );
     }
 
     #[rstest]

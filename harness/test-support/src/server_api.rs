@@ -13,7 +13,10 @@ static VALIDATORS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         let schema = json!({ "$ref": format!("#/$defs/{answer}"), "$defs": schema["$defs"] });
         (answer, jsonschema::validator_for(&schema).unwrap())
     };
-    ["event", "search", "edge", "error"].into_iter().map(of).collect()
+    ["event", "search", "edge", "error"]
+        .into_iter()
+        .map(of)
+        .collect()
 });
 
 /// What of an answer (`event`, `search`, `edge` or `error`) is not as published: a line each, with its place.

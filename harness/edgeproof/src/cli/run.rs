@@ -221,7 +221,12 @@ pub(super) async fn of_worker(
         list: false,
         json: true,
     };
-    let is_meant = |tags: &[String]| wanted.subjects.iter().any(|tag| tags.iter().any(|own| own == tag));
+    let is_meant = |tags: &[String]| {
+        wanted
+            .subjects
+            .iter()
+            .any(|tag| tags.iter().any(|own| own == tag))
+    };
     let mut loaded = options.reading.load(&options.paths)?;
     loaded.cases.retain(|case| is_meant(&case.scenario.tags));
     loaded.broken.retain(|broken| is_meant(&broken.tags));

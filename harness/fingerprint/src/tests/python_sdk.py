@@ -10,8 +10,8 @@ from pydantic import BaseModel
 address, key, event_id, ruleset_id, visitor_id = sys.argv[1:]
 
 
-def client(key):
-    return FingerprintApi(Configuration(key, host=f"http://{address}/v4"))
+def client(key, **options):
+    return FingerprintApi(Configuration(key, host=f"http://{address}/v4", **options))
 
 
 def failure(call, *arguments):
@@ -52,6 +52,8 @@ results["unknown"] = failure(api.get_event, "1708102555327.NLOjmg")
 results["stranger"] = failure(client("another").get_event, event_id)
 api.delete_visitor_data(visitor_id)
 results["deleted_twice"] = failure(api.delete_visitor_data, visitor_id)
-many = [failure(api.get_event, event_id) for _ in range(20)]
+# It waits as long as `Retry-After` says and asks again, unless it is told not to.
+impatient = client(key, retries=0)
+many = [failure(impatient.get_event, event_id) for _ in range(20)]
 results["throttled"] = next(filter(None, many), None)
 print(json.dumps(results))

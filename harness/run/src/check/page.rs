@@ -233,6 +233,11 @@ mod tests {
         "<head><script></script><script src=x></script></head>",
         true
     )]
+    #[case(
+        "<head><p></head>",
+        "<head>\n<script src=x></script>\n<p></head>",
+        true
+    )]
     #[case("<head></head>", "<head></head>", false)]
     #[case("<head><p></head>", "<head><p ></head>", false)]
     #[case("<head><p></head>", "<head><script src=x></script></head>", false)]

@@ -115,10 +115,7 @@ fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
 fn check_body(expected: &TextMatcher, hop: &Exchange) -> Option<Mismatch> {
     let claim = format!("expected the body of the worker's request {expected}");
     let Some(body) = &hop.request_body else {
-        let actual = format!(
-            "what {} gets is stated with `origin` or `node`",
-            hop.to
-        );
+        let actual = format!("what {} gets is stated with `origin` or `node`", hop.to);
         return Some(Mismatch::new(&["body"], claim, actual));
     };
     let body = String::from_utf8_lossy(body);

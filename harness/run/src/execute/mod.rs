@@ -135,7 +135,9 @@ async fn on(
     }
     let verdict = match ended {
         Ok(failures) if failures.is_empty() => Verdict::Passed,
-        Ok(failures) if matches!(case.scenario.kind, Kind::Required | Kind::Recommended) => Verdict::Failed(failures),
+        Ok(failures) if matches!(case.scenario.kind, Kind::Required | Kind::Recommended) => {
+            Verdict::Failed(failures)
+        }
         Ok(failures) => Verdict::Observed(failures),
         Err(fault) => Verdict::Error(causes::with_causes(fault.as_ref())),
     };
