@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use edgeproof_ground::visible::in_one_line;
 use edgeproof_run::{
     exit,
     record::{CaseRecord, HopRecord, Verdict},
@@ -34,7 +35,7 @@ pub const SUBJECTS: [Subject; 10] = [
         shows: Some(|hop| hop.from == "worker" && hop.url.contains("/v4/edge")),
         ..Subject::of("edge-headers", "headers of the edge API")
     },
-    Subject::of("limits", "limits"),
+    Subject::of("sizes", "limits"),
     Subject {
         shows: Some(|hop| hop.to == "Wallarm node"),
         ..Subject::of("connector", "the connector")
@@ -157,7 +158,7 @@ impl<'a> Conformance<'a> {
             for of_file in cases.chunk_by(|left, right| left.file == right.file) {
                 text.extend(of_file.iter().take(SHOWN).copied().map(told));
                 if let more @ 1.. = of_file.len().saturating_sub(SHOWN) {
-                    let _ = writeln!(text, "  and {more} more of {}", of_file[0].file.display());
+                    let _ = writeln!(text, "  and {more} more of {}", of_matrix(&of_file[0].name));
                 }
             }
         }
@@ -231,12 +232,21 @@ fn outcome(case: &CaseRecord) -> Outcome {
     }
 }
 
+/// The name that the cases of one file share: its folder and its own.
+fn of_matrix(name: &str) -> &str {
+    let end = name
+        .match_indices("::")
+        .nth(1)
+        .map_or(name.len(), |(end, _)| end);
+    &name[..end]
+}
+
 /// A claim that is not met, and the first thing that was otherwise.
 fn told(case: &CaseRecord) -> String {
     let why = match &case.verdict {
         Verdict::Failed(failures) | Verdict::Observed(failures) => failures
             .first()
-            .map(|failure| format!("    {}\n", failure.sentence())),
+            .map(|failure| format!("    {}\n", in_one_line(&failure.sentence()))),
         Verdict::Error(message) => Some(format!("    {message}\n")),
         _ => None,
     };
