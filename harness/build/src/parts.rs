@@ -13,15 +13,13 @@ use super::{
 
 /// What is taken as it stands in the repository: the sites of scenarios, the workers that `bench` compares with, and the
 /// scenarios that `conform` runs, with what they are made of.
-const AS_THEY_ARE: [&str; 9] = [
+const AS_THEY_ARE: [&str; 7] = [
     "fixtures/payloads",
-    "fixtures/rulesets",
     "fixtures/sites",
     "fixtures/workers/forger",
     "fixtures/workers/minimal-js",
     "fixtures/workers/pass-through",
     "fixtures/workers/plain-js",
-    "fixtures/workers/probe",
     "scenarios",
 ];
 
