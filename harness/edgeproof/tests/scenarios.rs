@@ -21,6 +21,11 @@ const FOLDER: &str = "scenarios";
 /// What is about the page, and so about its browser.
 const WITH_FIREFOX: [&str; 2] = ["scenarios/flow", "scenarios/instrumentation"];
 
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test binary says what came of it"
+)]
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // The tests are named and shown as seen from the root of the repository.

@@ -231,7 +231,9 @@ pub(super) async fn of_worker(
     loaded.cases.retain(|case| is_meant(&case.scenario.tags));
     // The apps of a few are in a checkout only.
     let is_whole = tools::is_checkout();
-    loaded.broken.retain(|broken| is_whole && is_meant(&broken.tags));
+    loaded
+        .broken
+        .retain(|broken| is_whole && is_meant(&broken.tags));
     let cases = selected(&options, None, loaded)?;
     let _ = writeln!(anstream::stderr(), "trying {} claims", cases.len());
     let worker = options.worker.clone();

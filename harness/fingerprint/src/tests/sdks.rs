@@ -118,6 +118,10 @@ async fn output(command: &mut Command) -> Output {
 }
 
 /// Where a program that `ci/setup` installs is; in CI it is there.
+#[expect(
+    clippy::print_stderr,
+    reason = "who runs tests is told what was left out"
+)]
 fn installed(path: &str) -> Option<String> {
     let path = format!("{HOME}/{path}");
     let is_there = Path::new(&path).exists();
