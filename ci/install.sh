@@ -42,3 +42,14 @@ npm_packages() {
     cp "$1/package-lock.json" "$1/node_modules/.installed-lock.json"
   fi
 }
+
+# The Python packages of a folder, in a `.venv` of its own, where its requirements are not those that were installed.
+python_packages() {
+  if ! cmp -s "$1/requirements.txt" "$1/.venv/.installed"; then
+    say "Python packages of $1: installing"
+    python3 -c 'import ensurepip' 2>/dev/null || debian_install python3-venv || true
+    quietly python3 -m venv --clear "$1/.venv" &&
+      quietly "$1/.venv/bin/pip" install --quiet --requirement "$1/requirements.txt" || return 1
+    cp "$1/requirements.txt" "$1/.venv/.installed"
+  fi
+}

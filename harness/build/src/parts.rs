@@ -12,12 +12,16 @@ use super::{
     worker::WORKER,
 };
 
-/// What is taken as it stands in the repository: the sites of scenarios, and the workers that `bench` compares with.
-const AS_THEY_ARE: [&str; 4] = [
+/// What is taken as it stands in the repository: the sites of scenarios, the workers that `bench` compares with, and the
+/// scenarios that `conform` runs, with what they are made of.
+const AS_THEY_ARE: [&str; 7] = [
+    "fixtures/payloads",
     "fixtures/sites",
+    "fixtures/workers/forger",
     "fixtures/workers/minimal-js",
     "fixtures/workers/pass-through",
     "fixtures/workers/plain-js",
+    "scenarios",
 ];
 
 /// Builds the worker and the agent and puts them into `out` with everything else that a command without a checkout

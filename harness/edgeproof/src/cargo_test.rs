@@ -27,7 +27,7 @@ use edgeproof_browser::Engine;
 use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
-    execute::{Details, execute},
+    execute::{AtEnd, Details, execute},
     expected::Expected,
     failure_text,
     record::Verdict,
@@ -43,6 +43,8 @@ struct Shared {
     engine: Option<Engine>,
     /// What is known to fail. A list that cannot be read is reported by the tests that read every file.
     expected: Expected,
+    /// Is told of every case at its end.
+    at_end: Option<AtEnd>,
     /// Made when the first case runs.
     environment: OnceLock<Result<Arc<Environment>, String>>,
     runtime: OnceLock<Option<Runtime>>,
@@ -52,7 +54,7 @@ struct Shared {
 /// directory that the test runs in: its package's, with `cargo test`.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = trials(&arguments, folder.as_ref(), None);
+    let trials = trials(&arguments, folder.as_ref(), None, None);
     // Not `exit()`: it would leave the browsers running.
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -60,9 +62,15 @@ pub fn main(folder: impl AsRef<Path>) -> ExitCode {
 /// The tests that [`main`] runs. With an engine they are those whose visitors have a browser, with this one; its name is the
 /// beginning of theirs.
 #[doc(hidden)]
-pub fn trials(arguments: &Arguments, folder: &Path, engine: Option<Engine>) -> Vec<Trial> {
+pub fn trials(
+    arguments: &Arguments,
+    folder: &Path,
+    engine: Option<Engine>,
+    at_end: Option<AtEnd>,
+) -> Vec<Trial> {
     let shared = Arc::new(Shared {
         engine,
+        at_end,
         expected: Expected::beside(&[folder.to_owned()]).unwrap_or_default(),
         environment: OnceLock::new(),
         runtime: OnceLock::new(),
@@ -141,17 +149,19 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
     let runtime = shared.runtime.get_or_init(|| Runtime::new().ok());
     let runtime = runtime.as_ref().ok_or("no runtime could be started")?;
     let engines = case.scenario.engines(environment.engine());
+    let at_end = shared.at_end.clone();
     let record = runtime.block_on(runner::one(
         Arc::new(case),
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
+            let at_end = at_end.clone();
             async move {
                 execute(
                     &case,
                     &environment,
                     runner::DEFAULT_LIMIT,
-                    None,
+                    at_end,
                     Details::None,
                 )
                 .await

@@ -1,9 +1,19 @@
-//! Every scenario file of this repository as tests, and the manners of such a test binary.
+//! Every scenario file of this repository as tests, and the manners of such a test binary. Whatever the platform records
+//! meanwhile is held against the published schema of events.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use edgeproof::{Engine, cargo_test};
+use edgeproof_run::execute::AtEnd;
 use edgeproof_scenario::load;
+use edgeproof_test_support::server_api::not_as_published;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const FOLDER: &str = "scenarios";
@@ -11,6 +21,11 @@ const FOLDER: &str = "scenarios";
 /// What is about the page, and so about its browser.
 const WITH_FIREFOX: [&str; 2] = ["scenarios/flow", "scenarios/instrumentation"];
 
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test binary says what came of it"
+)]
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // The tests are named and shown as seen from the root of the repository.
@@ -18,16 +33,59 @@ fn main() -> ExitCode {
         let trial = Trial::test("scenarios", move || Err(Failed::from(error)));
         return libtest_mimic::run(&arguments, vec![trial]).exit_code();
     }
-    let mut trials = cargo_test::trials(&arguments, Path::new(FOLDER), None);
+    let mut trials =
+        cargo_test::trials(&arguments, Path::new(FOLDER), None, Some(judging_events()));
     for folder in WITH_FIREFOX {
         trials.extend(cargo_test::trials(
             &arguments,
             Path::new(folder),
             Some(Engine::Firefox),
+            Some(judging_events()),
         ));
     }
     trials.push(Trial::test(PROTOCOL, protocol));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let done = libtest_mimic::run(&arguments, trials).exit_code();
+    // Kept apart from the listing, which programs read.
+    if arguments.list {
+        return done;
+    }
+    let wrong = WRONG_EVENTS
+        .lock()
+        .map(|wrong| wrong.clone())
+        .unwrap_or_default();
+    for line in &wrong {
+        eprintln!("{line}");
+    }
+    println!("{} events as published", EVENTS.load(Ordering::Relaxed));
+    if wrong.is_empty() {
+        done
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// How many events were held against the published schema.
+static EVENTS: AtomicUsize = AtomicUsize::new(0);
+
+/// What of them is not as published.
+static WRONG_EVENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Looks at every event of a case when it is over.
+fn judging_events() -> AtEnd {
+    Arc::new(|rig, _| {
+        let records = rig.fingerprint().events();
+        EVENTS.fetch_add(records.len(), Ordering::Relaxed);
+        let wrong = records
+            .iter()
+            .flat_map(|record| match record.event.to_json() {
+                Ok(event) => not_as_published("event", &event),
+                Err(error) => vec![error.to_string()],
+            });
+        if let Ok(mut all) = WRONG_EVENTS.lock() {
+            all.extend(wrong);
+        }
+        Box::pin(async {})
+    })
 }
 
 /// The name of the test of this binary's own manners.

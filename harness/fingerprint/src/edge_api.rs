@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::{
     Platform,
@@ -26,6 +26,21 @@ struct EdgeRequest {
     linked_id: Option<String>,
     tags: Option<Json>,
 }
+
+/// The members of the event that the caller is told; the Server API has the others.
+const TOLD: [&str; 11] = [
+    "event_id",
+    "timestamp",
+    "ip_info",
+    "bot_info",
+    "ip_blocklist",
+    "proxy",
+    "proxy_confidence",
+    "proxy_details",
+    "vpn",
+    "vpn_confidence",
+    "vpn_methods",
+];
 
 /// Crawlers that name themselves: a part of their user agent, category, provider and name.
 const CRAWLERS: [(&str, &str, &str, &str); 6] = [
@@ -91,7 +106,14 @@ pub(super) fn response(
     };
     identify::address(&mut event, None, &connection, &platform.settings.networks);
     let event = platform.settings.switch_off(event);
-    let response = response::body(&event)?;
+    let told = match event.to_json().map_err(ApiError::failed)? {
+        Json::Object(mut members) => {
+            members.retain(|name, _| TOLD.contains(&name.as_str()));
+            members
+        }
+        _ => Map::new(),
+    };
+    let response = response::body(&told)?;
     let Connection { ray, host, .. } = connection;
     platform.store().records.push(Record { ray, host, event });
     Ok(response)

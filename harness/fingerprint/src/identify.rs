@@ -1,11 +1,9 @@
 //! Makes the event of an identification from the browser's signals and the connection.
 
-use serde_json::{Map, Value as Json};
-
 use super::{
     event::{
         Bot, BotInfo, Confidence, Event, Flags, Identification, Integration, Level, Sdk, Source,
-        TamperingDetails, VpnMethods,
+        Subintegration, TamperingDetails, VpnMethods,
     },
     ids,
     intelligence::{self, Networks},
@@ -64,10 +62,14 @@ pub(super) fn event(
 /// The agent; what started it is written `name/version` and more.
 fn agent(sdk: &signals::Sdk) -> Sdk {
     let integrations = sdk.integrations.iter().map(|text| {
-        let mut parts = text.split('/');
+        let mut parts = text.split('/').map(str::to_owned);
         Integration {
-            name: parts.next().unwrap_or_default().to_owned(),
-            version: parts.next().map(str::to_owned),
+            name: parts.next().unwrap_or_default(),
+            version: parts.next(),
+            subintegration: parts.next().map(|name| Subintegration {
+                name,
+                version: parts.next(),
+            }),
         }
     });
     Sdk {
@@ -138,12 +140,13 @@ pub(super) fn address(
     networks: &Networks,
 ) {
     let known = intelligence::look_up(networks, connection.ip);
+    let claimed = measured.and_then(timezone);
     event.ip_info = Some(intelligence::ip_info(
         known,
         &connection.address,
         connection.ip,
+        claimed,
     ));
-    let claimed = measured.and_then(timezone);
     event.vpn_origin_timezone = claimed.map(str::to_owned);
     let Some((_, network)) = known else {
         return;
@@ -152,7 +155,8 @@ pub(super) fn address(
         .info
         .geolocation
         .as_ref()
-        .and_then(|place| place.timezone.as_deref());
+        .and_then(|place| place.timezone.as_deref())
+        .filter(|_| !network.is_home);
     let methods = VpnMethods {
         timezone_mismatch: here.zip(claimed).map(|(here, there)| here != there),
         public_vpn: Some(network.public_vpn),
@@ -193,52 +197,5 @@ fn flags(measured: &Measurements) -> Flags {
     found
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
-}
-
-/// Components of FingerprintJS and the names the platform gives them.
-const ATTRIBUTES: [(&str, &str); 24] = [
-    ("fontPreferences", "font_preferences"),
-    ("fonts", "fonts"),
-    ("deviceMemory", "device_memory"),
-    ("timezone", "timezone"),
-    ("canvas", "canvas"),
-    ("languages", "languages"),
-    ("webGlExtensions", "webgl_extensions"),
-    ("webGlBasics", "webgl_basics"),
-    ("screenResolution", "screen_resolution"),
-    ("touchSupport", "touch_support"),
-    ("osCpu", "oscpu"),
-    ("architecture", "architecture"),
-    ("cookiesEnabled", "cookies_enabled"),
-    ("hardwareConcurrency", "hardware_concurrency"),
-    ("dateTimeLocale", "date_time_locale"),
-    ("vendor", "vendor"),
-    ("colorDepth", "color_depth"),
-    ("platform", "platform"),
-    ("sessionStorage", "session_storage"),
-    ("localStorage", "local_storage"),
-    ("audio", "audio"),
-    ("plugins", "plugins"),
-    ("indexedDB", "indexed_db"),
-    ("math", "math"),
-];
-
-/// The components that were measured, by the platform's names. A component that failed is left out.
-pub(super) fn raw_attributes(components: &Map<String, Json>) -> Map<String, Json> {
-    ATTRIBUTES
-        .into_iter()
-        .filter_map(|(component, attribute)| {
-            let value = components
-                .get(component)?
-                .get("value")
-                .filter(|value| !value.is_null())?;
-            // The platform gives a hash of the results, not the results.
-            let value = match attribute {
-                "math" => Json::from(ids::stable("math", &value.to_string(), 32)),
-                _ => value.clone(),
-            };
-            Some((attribute.to_owned(), value))
-        })
         .collect()
 }

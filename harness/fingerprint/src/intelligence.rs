@@ -9,7 +9,9 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::event::{AddressInfo, Geolocation, IpBlocklist, IpInfo, Level, ProxyDetails};
+use super::event::{
+    AddressInfo, Geolocation, IpBlocklist, IpInfo, Level, ProxyDetails, Subdivision,
+};
 
 /// What is known about the addresses of a network.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -29,28 +31,28 @@ pub struct Network {
     pub proxy_confidence: Option<Level>,
     /// The lists the addresses are on.
     pub blocklist: IpBlocklist,
+    /// Whether it is a home of the built-in table: it is in the time zone of whatever browser comes from it, else every
+    /// browser that runs in another one would be taken for a VPN.
+    #[serde(skip)]
+    pub(super) is_home: bool,
 }
 
 /// Networks by their range; of several that hold an address, the smallest counts.
 pub type Networks = BTreeMap<IpNet, Network>;
 
-/// No time zone is given for the homes, else every browser that runs in another one would be taken for a VPN.
 static BUILT_IN: LazyLock<Networks> = LazyLock::new(|| {
-    let home = |asn: &str, country: (&str, &str), continent: (&str, &str)| Network {
+    let home = |asn: &str, place: Geolocation| Network {
         info: AddressInfo {
-            geolocation: Some(geolocation(country, continent, None)),
+            geolocation: Some(place),
             asn_type: Some("isp".to_owned()),
             ..system(asn, "Example Access")
         },
+        is_home: true,
         ..Network::default()
     };
     let hosted = |asn: &str| Network {
         info: AddressInfo {
-            geolocation: Some(geolocation(
-                ("US", "United States"),
-                ("NA", "North America"),
-                Some("America/New_York"),
-            )),
+            geolocation: Some(ashburn()),
             asn_type: Some("hosting".to_owned()),
             datacenter_result: Some(true),
             datacenter_name: Some("Example Hosting".to_owned()),
@@ -79,12 +81,10 @@ static BUILT_IN: LazyLock<Networks> = LazyLock::new(|| {
         },
         ..hosted("64502")
     };
-    let germany = (("DE", "Germany"), ("EU", "Europe"));
-    let america = (("US", "United States"), ("NA", "North America"));
     [
-        ("203.0.113.0/24", home("64496", germany.0, germany.1)),
-        ("192.0.2.0/24", home("64497", america.0, america.1)),
-        ("2001:db8::/32", home("64498", germany.0, germany.1)),
+        ("203.0.113.0/24", home("64496", berlin())),
+        ("192.0.2.0/24", home("64497", new_york())),
+        ("2001:db8::/32", home("64498", berlin())),
         ("198.51.100.0/24", hosted("64499")),
         ("198.51.100.64/26", vpn),
         ("198.51.100.128/26", proxy),
@@ -104,18 +104,60 @@ fn system(asn: &str, name: &str) -> AddressInfo {
     }
 }
 
-fn geolocation(
-    country: (&str, &str),
-    continent: (&str, &str),
-    timezone: Option<&str>,
-) -> Geolocation {
+fn berlin() -> Geolocation {
     Geolocation {
-        timezone: timezone.map(str::to_owned),
-        country_code: Some(country.0.to_owned()),
-        country_name: Some(country.1.to_owned()),
-        continent_code: Some(continent.0.to_owned()),
-        continent_name: Some(continent.1.to_owned()),
-        ..Geolocation::default()
+        latitude: Some(52.52),
+        longitude: Some(13.405),
+        ..place(
+            ["Europe/Berlin", "10115", "Berlin", "BE", "State of Berlin"],
+            ["DE", "Germany", "EU", "Europe"],
+        )
+    }
+}
+
+fn new_york() -> Geolocation {
+    Geolocation {
+        latitude: Some(40.7143),
+        longitude: Some(-74.006),
+        ..place(
+            ["America/New_York", "10001", "New York", "NY", "New York"],
+            ["US", "United States", "NA", "North America"],
+        )
+    }
+}
+
+fn ashburn() -> Geolocation {
+    Geolocation {
+        latitude: Some(39.0437),
+        longitude: Some(-77.4875),
+        ..place(
+            ["America/New_York", "20147", "Ashburn", "VA", "Virginia"],
+            ["US", "United States", "NA", "North America"],
+        )
+    }
+}
+
+/// A place, but for where on the globe it is.
+fn place(
+    [timezone, postal_code, city, code, subdivision]: [&str; 5],
+    [country_code, country, continent_code, continent]: [&str; 4],
+) -> Geolocation {
+    let text = |text: &str| Some(text.to_owned());
+    Geolocation {
+        accuracy_radius: Some(20),
+        latitude: None,
+        longitude: None,
+        postal_code: text(postal_code),
+        timezone: text(timezone),
+        city_name: text(city),
+        country_code: text(country_code),
+        country_name: text(country),
+        continent_code: text(continent_code),
+        continent_name: text(continent),
+        subdivisions: Some(vec![Subdivision {
+            iso_code: code.to_owned(),
+            name: subdivision.to_owned(),
+        }]),
     }
 }
 
@@ -137,15 +179,22 @@ pub(super) fn look_up(added: &Networks, ip: IpAddr) -> Option<(IpNet, &Network)>
     }
 }
 
-/// What an event says about an address. `text` is the address as it came.
-pub(super) fn ip_info(known: Option<(IpNet, &Network)>, text: &str, ip: IpAddr) -> IpInfo {
-    let known = known.map(|(range, network)| AddressInfo {
-        asn_network: network
-            .info
-            .asn_network
-            .clone()
-            .or_else(|| Some(range.to_string())),
-        ..network.info.clone()
+/// What an event says about an address. `text` is the address as it came, `timezone` that of the browser.
+pub(super) fn ip_info(
+    known: Option<(IpNet, &Network)>,
+    text: &str,
+    ip: IpAddr,
+    timezone: Option<&str>,
+) -> IpInfo {
+    let known = known.map(|(range, network)| {
+        let mut info = network.info.clone();
+        info.asn_network.get_or_insert_with(|| range.to_string());
+        if let (true, Some(place), Some(timezone)) =
+            (network.is_home, &mut info.geolocation, timezone)
+        {
+            place.timezone = Some(timezone.to_owned());
+        }
+        info
     });
     let info = AddressInfo {
         address: text.to_owned(),

@@ -14,6 +14,7 @@
 )]
 
 mod agent_cost;
+mod attributes;
 mod browser_cache;
 mod edge_api;
 pub mod event;

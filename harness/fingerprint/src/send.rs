@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Platform,
+    Platform, attributes,
     event::Event,
     filtering::{self, Filtered},
     identify, intelligence,
@@ -191,7 +191,7 @@ fn agent_data(store: &mut Store, visit: &VisitorHistory) -> String {
 }
 
 fn record(platform: &Platform, event: Event, connection: Connection, measured: &Measurements) {
-    let attributes = identify::raw_attributes(&measured.fingerprint.components);
+    let attributes = attributes::published(&measured.fingerprint.components);
     let event = Event {
         raw_device_attributes: Some(attributes),
         ..event

@@ -52,11 +52,8 @@ impl Internet {
         from: Party,
     ) -> Result<Response<Body>, Unreachable> {
         let peer = request.uri().host().and_then(|host| self.peer(host));
-        let party = peer.as_ref().map_or(Party::Elsewhere, |peer| peer.party);
-        let hop = self
-            .shared
-            .trace
-            .begin(from, party, RequestHead::of(&request));
+        let head = RequestHead::of(&request);
+        let hop = self.shared.trace.begin(from, party(peer.as_ref()), head);
         match self.deliver(request, peer, &hop).await.and_then(passed_on) {
             Ok(mut response) => {
                 if let Some(Decided(reason)) = response.extensions_mut().remove() {
@@ -97,6 +94,12 @@ impl Internet {
             early.then(&format!("{status} before the response"));
         });
         let counted_hop = hop.clone();
+        // The origin and the node record what they get themselves.
+        let is_kept = hop.from() == Party::Worker
+            && !matches!(party(peer.as_ref()), Party::Origin | Party::Wallarm);
+        if is_kept {
+            hop.keep_request();
+        }
         let request = request.map(|body| counted(body, counted_hop, Counted::Request));
         let mut response = match peer.map(|peer| peer.destination) {
             None => Err(Unreachable::NameUnknown.into()),
@@ -147,6 +150,11 @@ impl Internet {
                 cause: format!("{address} did not respond: {}", with_causes(&error)),
             })
     }
+}
+
+/// Who is asked.
+fn party(peer: Option<&Peer>) -> Party {
+    peer.map_or(Party::Elsewhere, |peer| peer.party)
 }
 
 /// What a fault does before the destination is asked: nothing, a delay, a response in its place, or a failure.

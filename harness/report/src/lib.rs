@@ -11,6 +11,7 @@
 
 pub mod at_target;
 pub mod compare;
+pub mod conformance;
 pub mod github;
 #[cfg(test)]
 mod golden;

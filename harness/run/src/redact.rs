@@ -87,11 +87,14 @@ impl Secrets {
         }
     }
 
-    /// What names say is secret in the heads of these hops: a page or a log may repeat it.
+    /// What names say is secret in these hops, as far as they are kept: a page or a log may repeat it.
     pub fn add_heads(&mut self, exchanges: &[Exchange]) {
         for exchange in exchanges {
             self.0.found_in(&exchange.request.url);
             self.add_headers(&exchange.request.headers);
+            if let Ok(body) = exchange.request_body() {
+                self.add_body(&body);
+            }
             if let Some(response) = &exchange.response {
                 self.add_headers(&response.headers);
             }

@@ -173,9 +173,11 @@ pub struct Asked {
     pub call: CallPattern,
     /// How many times. Default: at least once.
     pub times: Option<Range>,
-    /// Headers it had.
+    /// Headers it had, each time.
     #[serde(default)]
     pub headers: BTreeMap<Header, TextMatcher>,
+    /// The body it had, each time. Those of requests to the origin and to the node are stated with `origin` and `node`.
+    pub body: Option<TextMatcher>,
     /// A message to show when it does not match.
     pub message: Option<String>,
 }

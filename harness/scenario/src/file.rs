@@ -146,6 +146,8 @@ pub enum Kind {
     /// The protection is broken.
     #[default]
     Required,
+    /// The documents of the products leave it open: required of the worker of edgeproof, optional for any other.
+    Recommended,
     /// It would be better otherwise; the run does not fail.
     Optional,
     /// Nothing is judged, only reported.

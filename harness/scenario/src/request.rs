@@ -89,6 +89,22 @@ pub struct StatedSignals {
     pub bot: Option<String>,
     /// How old they are when they are sent.
     pub age: Option<Time>,
+    /// What carries them.
+    #[serde(default)]
+    pub by: Carrier,
+}
+
+/// What carries signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Carrier {
+    /// The header `fp-data`.
+    #[default]
+    Header,
+    /// The header, of a page that asked for cookies itself.
+    HeaderWithCredentials,
+    /// A field behind the others of a body that is a form (`application/x-www-form-urlencoded`).
+    Form,
 }
 
 /// Fills a request up to a size.

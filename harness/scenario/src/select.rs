@@ -11,7 +11,13 @@ pub struct Selection {
     pub filter: Option<String>,
     /// An expression over tags.
     pub tags: Option<TagExpression>,
+    /// Whether another worker than edgeproof's own is under test: then what is tagged [`OURS`] is not meant, unless the
+    /// expression speaks of it.
+    pub another_worker: bool,
 }
+
+/// The tag of ways that are those of the worker of edgeproof, and need be no other worker's.
+pub const OURS: &str = "ours";
 
 impl Selection {
     /// Whether this case is meant.
@@ -36,7 +42,17 @@ impl Selection {
     }
 
     fn is_tagged(&self, tags: &[String]) -> bool {
-        self.tags.as_ref().is_none_or(|wanted| wanted.holds(tags))
+        self.tags.as_ref().is_none_or(|wanted| wanted.holds(tags)) && !self.leaves_out(tags)
+    }
+
+    /// Whether this is left out because another worker is under test.
+    fn leaves_out(&self, tags: &[String]) -> bool {
+        let speaks_of_it = || {
+            self.tags
+                .as_ref()
+                .is_some_and(|wanted| wanted.mentions(OURS))
+        };
+        self.another_worker && tags.iter().any(|tag| tag == OURS) && !speaks_of_it()
     }
 }
 
@@ -86,6 +102,17 @@ impl TagExpression {
             Self::Not(inner) => !inner.holds(tags),
             Self::And(left, right) => left.holds(tags) && right.holds(tags),
             Self::Or(left, right) => left.holds(tags) || right.holds(tags),
+        }
+    }
+
+    /// Whether the tag stands in it.
+    pub fn mentions(&self, tag: &str) -> bool {
+        match self {
+            Self::Tag(own) => own == tag,
+            Self::Not(inner) => inner.mentions(tag),
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.mentions(tag) || right.mentions(tag)
+            }
         }
     }
 }
@@ -163,6 +190,28 @@ mod tests {
     ) {
         let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
         assert_eq!(text.parse::<TagExpression>().unwrap().holds(&tags), holds);
+    }
+
+    #[rstest]
+    #[case::of_our_own(false, None, true)]
+    #[case::of_another(true, None, false)]
+    #[case::of_another_by_another_tag(true, Some("flow"), false)]
+    #[case::brought_back(true, Some("flow and ours"), true)]
+    #[case::told_again(true, Some("not ours"), false)]
+    fn our_ways_are_left_out_with_another_worker_unless_they_are_asked_for(
+        #[case] another_worker: bool,
+        #[case] tags: Option<&str>,
+        #[case] meant: bool,
+    ) {
+        let selection = Selection {
+            tags: tags.map(|text| text.parse().unwrap()),
+            another_worker,
+            ..Selection::default()
+        };
+        assert_eq!(
+            selection.is_tagged(&["flow".to_owned(), OURS.to_owned()]),
+            meant
+        );
     }
 
     #[rstest]

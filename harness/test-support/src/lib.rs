@@ -8,3 +8,4 @@
 
 pub mod golden;
 pub mod operator;
+pub mod server_api;

@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod check;
+mod conform;
 mod console;
 mod credentials;
 mod deploy;
@@ -68,6 +69,9 @@ struct Arguments {
 enum Command {
     /// Runs scenarios: starts worker, edge, origin and browsers for each, and checks every recorded exchange.
     Run(run::Options),
+    /// Says which claims a worker meets, by subject: injection, identification, decisions, failure modes and so on. Ends
+    /// with 1 where one that is required does not hold.
+    Conform(conform::Options),
     /// Writes the folder, the first scenario and the CI file of a project.
     Init(init::Options),
     /// Writes a first scenario from a page and the API it calls, or from a recorded session (HAR).
@@ -164,6 +168,7 @@ fn wants_json(arguments: &[OsString]) -> bool {
 async fn run_command(context: &Context, command: &Command) -> Result<u8, CliError> {
     match command {
         Command::Run(options) => run::run(context, options).await,
+        Command::Conform(options) => conform::conform(context, options).await,
         Command::Init(options) => init::init(options),
         Command::New(options) => new::new(options),
         Command::Record(options) => record::record(options).await,

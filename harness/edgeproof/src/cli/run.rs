@@ -22,7 +22,7 @@ use edgeproof_report::{at_target, compare, target::ReportTarget, terminal::Termi
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{AtFailure, Details, execute, execute_at},
+    execute::{AtEnd, Details, execute, execute_at},
     exit,
     expected::Expected,
     failure_text as failure,
@@ -31,6 +31,7 @@ use edgeproof_run::{
     target::side_by_side,
 };
 use edgeproof_scenario::{
+    file::Kind,
     load::{Broken, Case, Loaded},
     select::{Selection, TagExpression},
     shard::{Shard, ShardError},
@@ -189,6 +190,71 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
     }
 }
 
+/// What is run of one worker for other commands.
+pub(super) struct RunOfWorker {
+    /// Scenario files, or folders of them.
+    pub(super) paths: Vec<PathBuf>,
+    /// Only scenarios with one of these tags.
+    pub(super) subjects: Vec<&'static str>,
+    /// As with `run`, and so the others.
+    pub(super) worker: Option<PathBuf>,
+    pub(super) tag: Option<TagExpression>,
+    pub(super) filter: Option<String>,
+    pub(super) engine: Option<Engine>,
+    pub(super) jobs: Option<usize>,
+}
+
+/// Runs scenarios with one worker and says nothing of each.
+pub(super) async fn of_worker(
+    context: &Context,
+    wanted: &RunOfWorker,
+    apps: &launch::Pool,
+) -> Result<Results, CliError> {
+    let options = Options {
+        paths: wanted.paths.clone(),
+        reading: Reading::default(),
+        worker: wanted.worker.clone(),
+        against: None,
+        filter: wanted.filter.clone(),
+        tag: wanted.tag.clone(),
+        shard: None,
+        timings: None,
+        jobs: wanted.jobs,
+        fail_fast: false,
+        keep: false,
+        engine: wanted.engine,
+        headed: false,
+        watch: false,
+        repeat: 1,
+        retries: 0,
+        timeout: None,
+        reports: Vec::new(),
+        list: false,
+        json: true,
+    };
+    let is_meant = |tags: &[String]| {
+        wanted
+            .subjects
+            .iter()
+            .any(|tag| tags.iter().any(|own| own == tag))
+    };
+    let mut loaded = options.reading.load(&options.paths)?;
+    loaded.cases.retain(|case| is_meant(&case.scenario.tags));
+    // The apps of a few are in a checkout only.
+    let is_whole = tools::is_checkout();
+    loaded
+        .broken
+        .retain(|broken| is_whole && is_meant(&broken.tags));
+    let cases = selected(&options, None, loaded)?;
+    let _ = writeln!(anstream::stderr(), "trying {} claims", cases.len());
+    let worker = options.worker.clone();
+    let results = with_worker(context, &options, apps, cases, worker).await?;
+    Ok(Results {
+        selection: Some(options.in_words()),
+        ..results
+    })
+}
+
 async fn once(
     context: &Context,
     options: &Options,
@@ -278,7 +344,7 @@ async fn with_worker(
         let _ = writeln!(anstream::stderr(), "running {scenarios} scenario{sign}");
     }
     let expected = Expected::beside(&options.paths)?;
-    let at_failure = options.keep.then(keep_up);
+    let at_end = options.keep.then(keep_up);
     let mut printer = Printer::new(context, options);
     let apps = printer.told_of(apps);
     let needed = cases
@@ -298,10 +364,10 @@ async fn with_worker(
         run_options,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            let (expected, at_failure) = (expected.clone(), at_failure.clone());
+            let (expected, at_end) = (expected.clone(), at_end.clone());
             async move {
                 let engines = case.scenario.engines(environment.engine());
-                let record = execute(&case, &environment, limit, at_failure, details).await;
+                let record = execute(&case, &environment, limit, at_end, details).await;
                 expected.judge(record, &engines)
             }
         },
@@ -367,9 +433,12 @@ async fn at_target(
 }
 
 /// Says what failed and how to reach the rig, and waits for Ctrl-C.
-fn keep_up() -> AtFailure {
+fn keep_up() -> AtEnd {
     Arc::new(|rig, failures| {
         Box::pin(async move {
+            if failures.is_empty() {
+                return;
+            }
             let mut err = anstream::stderr();
             // Where nothing can be written there is nobody to tell.
             for text in failure::texts(failures, TextStyle::PLAIN) {
@@ -526,6 +595,11 @@ fn selected(
     cases.retain(|case| selection.includes(case));
     if cases.is_empty() {
         return Err(CliError::NothingSelected);
+    }
+    for case in &mut cases {
+        if selection.another_worker && case.scenario.kind == Kind::Recommended {
+            case.scenario.kind = Kind::Optional;
+        }
     }
     // Where there are more machines than scenarios, some have nothing to do, and do it well.
     if let Some(shard) = shard {
@@ -735,6 +809,7 @@ impl Options {
         Selection {
             filter: self.filter.clone(),
             tags: self.tag.clone(),
+            another_worker: self.worker.is_some(),
         }
     }
 

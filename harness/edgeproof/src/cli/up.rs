@@ -53,6 +53,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     let selection = Selection {
         filter: options.filter.clone(),
         tags: None,
+        another_worker: false,
     };
     let cases = options.reading.load_description(&options.file)?;
     let case = cases

@@ -174,6 +174,19 @@ pub struct Integration {
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The part of it that does so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subintegration: Option<Subintegration>,
+}
+
+/// A part of a product that starts the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subintegration {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// A visitor.

@@ -35,13 +35,13 @@ fn request() -> Json {
 async fn an_edge_event_tells_of_the_address_and_is_recorded() {
     let platform = start(PlatformSettings::default()).await;
     let event = edge(&platform, &request()).await.json();
-    assert_eq!(event["source"], "edge");
     assert_eq!(event["ip_info"]["v4"]["address"], "198.51.100.130");
     assert_eq!(event["proxy"], true);
     assert_eq!(event["proxy_details"]["provider"], "Example Proxy");
     assert!(event.get("bot_info").is_none() && event.get("identification").is_none());
     let record = &platform.events()[0];
     assert!(record.is_edge());
+    assert_eq!(record.event.event_id, event["event_id"].as_str().unwrap());
     assert_eq!(record.ray.as_deref(), Some("0123456789abcdef-FRA"));
 }
 

@@ -60,7 +60,7 @@ async fn an_identification_answers_what_the_worker_checks_and_is_recorded() {
     assert_eq!(event["incognito"], true);
     assert_eq!(
         event["sdk"]["integrations"],
-        json!([{ "name": "fingerprint-flow-cloudflare", "version": "0.1" }])
+        json!([{ "name": "fingerprint-flow-cloudflare", "version": "0.1", "subintegration": { "name": "instrumentor" } }])
     );
     assert_eq!(event["browser_details"]["browser_name"], "Chrome");
     assert_eq!(event["identification"]["visitor_found"], false);

@@ -4,9 +4,11 @@ mod edge;
 mod fault;
 mod filtering;
 mod ingress;
+mod sdks;
 mod server_api;
 
 use bytes::Bytes;
+use edgeproof_test_support::server_api::not_as_published;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
@@ -54,11 +56,36 @@ async fn ask(
         .unwrap();
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Answer {
+    let answer = Answer {
         status: head.status,
         headers: head.headers,
         body,
+    };
+    // A fault is what is not as it should be.
+    if platform.platform.settings.faults.is_empty()
+        && !answer.body.is_empty()
+        && let Some(published) = published(path, answer.status)
+    {
+        let not = not_as_published(published, &answer.json());
+        assert!(not.is_empty(), "{path} is not as published: {not:?}");
     }
+    answer
+}
+
+/// What an endpoint of the Server API answers, by its name in the published schema. That of the ingress is not published.
+fn published(path: &str, status: StatusCode) -> Option<&'static str> {
+    let path = path.split('?').next().unwrap_or_default();
+    let found = match path.strip_prefix("/v4/")? {
+        "edge" => "edge",
+        "events" => "search",
+        path if path.starts_with("events/") || path.starts_with("visitors/") => "event",
+        _ => return None,
+    };
+    if status.is_client_error() || status.is_server_error() {
+        return Some("error");
+    }
+    // A change and a deletion are answered with an empty body.
+    Some(found)
 }
 
 fn signals(nonce: &str) -> Signals {

@@ -1,4 +1,4 @@
-//! The Server API v4, asked directly and by the published Node SDK.
+//! The Server API v4, asked directly.
 
 use http::{Method, StatusCode};
 use rstest::rstest;
@@ -47,7 +47,7 @@ async fn delete(platform: &Fingerprint, visitor: &str) -> Answer {
 }
 
 /// Signals of this moment: the API's default range ends now.
-fn now(nonce: &str) -> Signals {
+pub(super) fn now(nonce: &str) -> Signals {
     let mut signals = signals(nonce);
     signals.head.timestamp = edgeproof_ground::clock::Clock::default().now();
     signals
@@ -370,59 +370,4 @@ async fn who_may_not_ask_is_told_so_with_403_at_every_endpoint(
     let response = ask(&platform, method, host, path, key, b"{}".to_vec()).await;
     assert_eq!(response.status, StatusCode::FORBIDDEN);
     assert_eq!(response.json()["error"]["code"], code);
-}
-
-/// `@fingerprint/node-sdk` from npm, as it is published.
-#[tokio::test]
-async fn the_published_node_sdk_works_unchanged() {
-    let platform = start(PlatformSettings::default()).await;
-    for nonce in ["1", "2"] {
-        send(&platform, &send_body(&now(nonce), None)).await;
-    }
-    let event = &platform.events()[1].event;
-    let visitor = &event.identification.as_ref().unwrap().visitor_id;
-    let ruleset_id = platform.set_ruleset(
-        "private",
-        ruleset(json!({ "rules": [{ "if": "incognito", "block": {} }] })),
-    );
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let output = tokio::process::Command::new("node")
-        .arg(format!("{root}/harness/fingerprint/src/tests/node_sdk.mjs"))
-        .arg(format!("{root}/ci/package.json"))
-        .args([
-            &platform.address().to_string(),
-            &platform.keys().secret,
-            &event.event_id,
-            &ruleset_id,
-            visitor,
-        ])
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let found: Json = serde_json::from_slice(&output.stdout).unwrap();
-
-    assert_eq!(found["event"]["event_id"], event.event_id.as_str());
-    assert_eq!(found["decided"]["type"], "block");
-    assert_eq!(found["updated"]["linked_id"], "order-1");
-    assert_eq!(found["updated"]["suspect"], true);
-    assert_eq!(found["found"]["events"].as_array().unwrap().len(), 1);
-    assert_eq!(found["next"]["events"].as_array().unwrap().len(), 1);
-    assert_ne!(
-        found["next"]["events"][0]["event_id"],
-        found["found"]["events"][0]["event_id"]
-    );
-    let error = |status: u16, code: &str, throttled: bool| json!({ "status": status, "code": code, "server": true, "throttled": throttled });
-    assert_eq!(found["unknown"], error(404, "event_not_found", false));
-    assert_eq!(found["region"], error(403, "wrong_region", false));
-    assert_eq!(
-        found["stranger"],
-        error(403, "secret_api_key_not_found", false)
-    );
-    assert_eq!(found["throttled"], error(429, "too_many_requests", true));
 }

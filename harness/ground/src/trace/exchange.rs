@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::{Counted, bodies::Bodies};
+use super::{Counted, NotKept, bodies::Bodies};
 use crate::header_limits::header_bytes;
 
 /// What an exchange takes beside its heads: its fields, its decision, the tables of its headers.
@@ -139,6 +139,14 @@ impl Exchange {
     /// the trace keeps no bodies.
     pub fn body(&self, side: Counted) -> Vec<u8> {
         self.bodies.of(side)
+    }
+
+    /// The beginning of the request's body, at most 256 KiB, where it is kept whatever the trace does.
+    ///
+    /// # Errors
+    /// Where nobody has asked for it, or it had to make room for others.
+    pub fn request_body(&self) -> Result<Vec<u8>, NotKept> {
+        self.bodies.of_request()
     }
 
     pub(super) fn new(from: Party, to: Party, request: RequestHead, started: Duration) -> Self {

@@ -16,6 +16,7 @@ use std::{
 use bodies::Bodies;
 use bytes::Bytes;
 
+pub use bodies::NotKept;
 pub use counted::{Counted, counted};
 pub use exchange::{Exchange, Party, RequestHead, ResponseHead};
 use kept::Kept;
@@ -82,7 +83,7 @@ impl Trace {
         }
     }
 
-    /// Keeps the beginnings of bodies from now on: up to 128 KiB of each, and of all together the latest 32 MiB.
+    /// Keeps the beginnings of bodies from now on: up to 256 KiB of each, and of all together the latest 32 MiB.
     pub fn keep_bodies(&self) {
         self.keeps_bodies.store(true, Ordering::Relaxed);
     }
@@ -165,6 +166,11 @@ impl Hop {
         self.change(|exchange| exchange.ray = Some(ray.into()));
     }
 
+    /// Keeps the beginning of the request's body, though the trace may keep none.
+    pub fn keep_request(&self) {
+        self.record.bodies.keep_request();
+    }
+
     /// Changes what is recorded.
     pub fn change(&self, change: impl FnOnce(&mut Exchange)) {
         change(&mut self.record.lock());
@@ -176,11 +182,12 @@ impl Hop {
             Counted::Response => &self.record.response_bytes,
         };
         counter.fetch_add(data.len() as u64, Ordering::Relaxed);
-        if !self.trace.keeps_bodies.load(Ordering::Relaxed) {
+        let bodies = &self.record.bodies;
+        if !self.trace.keeps_bodies.load(Ordering::Relaxed) && !bodies.keeps(side) {
             return;
         }
         let mut kept = self.trace.lock();
-        let bytes = self.record.bodies.keep(side, data);
+        let bytes = bodies.keep(side, data);
         kept.grow_bodies(self.number, &self.record, bytes);
     }
 }

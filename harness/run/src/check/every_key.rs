@@ -100,6 +100,10 @@ const OF_A_STEP: &[(&str, &str)] = &[
         "{worker: {asked: [{call: POST */v4/send, headers: {a: b}}]}}",
     ),
     (
+        "Asked.body",
+        "{worker: {asked: [{call: POST */v4/send, body: {contains: nothing}}]}}",
+    ),
+    (
         "ExpectDeployment.outcome",
         "{deployment: {outcome: created}}",
     ),

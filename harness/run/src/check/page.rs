@@ -187,7 +187,9 @@ fn unchanged_except(selector: &str, original: &[u8], injected: &[u8]) -> Result<
         .filter(|&at| original[at..start] == injected[at + more..start + more])
         .find_map(|at| {
             let inserted = String::from_utf8_lossy(&injected[at..at + more]).into_owned();
-            (inserted.starts_with('<') && inserted.ends_with('>')).then_some(inserted)
+            // A line of its own is as good.
+            let element = inserted.trim();
+            (element.starts_with('<') && element.ends_with('>')).then(|| element.to_owned())
         });
     let Some(inserted) = inserted else {
         return Err(differs_at(original, injected, start));
@@ -229,6 +231,11 @@ mod tests {
     #[case(
         "<head><script></script></head>",
         "<head><script></script><script src=x></script></head>",
+        true
+    )]
+    #[case(
+        "<head><p></head>",
+        "<head>\n<script src=x></script>\n<p></head>",
         true
     )]
     #[case("<head></head>", "<head></head>", false)]

@@ -1,7 +1,10 @@
 //! What the worker did: whether it ran, what it requested, what it wrote to its log.
 
-use edgeproof_ground::trace::{Exchange, Party};
-use edgeproof_scenario::expect::{Asked, ExpectWorker};
+use edgeproof_ground::trace::{Exchange, NotKept, Party};
+use edgeproof_scenario::{
+    expect::{Asked, ExpectWorker},
+    text::TextMatcher,
+};
 
 use super::{Mismatch, check_headers, count, requests};
 
@@ -97,9 +100,35 @@ fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
         }
         return vec![mismatch];
     }
+    let content = |hop: &&&Exchange| {
+        let mut found = check_headers("worker's request", &asked.headers, &hop.request.headers);
+        found.extend(asked.body.as_ref().and_then(|body| check_body(body, hop)));
+        found
+    };
     meant
         .iter()
-        .flat_map(|hop| check_headers("worker's request", &asked.headers, &hop.request.headers))
+        .flat_map(content)
         .map(|mismatch| mismatch.below(index).below("asked"))
         .collect()
+}
+
+fn check_body(expected: &TextMatcher, hop: &Exchange) -> Option<Mismatch> {
+    let claim = format!("expected the body of the worker's request {expected}");
+    let body = match hop.request_body() {
+        Ok(body) => body,
+        Err(why) => {
+            let actual = match why {
+                NotKept::NotAsked => {
+                    format!("what {} gets is stated with `origin` or `node`", hop.to)
+                }
+                NotKept::Forgotten => "it is no longer kept: too much was sent since".to_owned(),
+            };
+            return Some(Mismatch::new(&["body"], claim, actual));
+        }
+    };
+    let body = String::from_utf8_lossy(&body);
+    if expected.holds(Some(&body)) {
+        return None;
+    }
+    Some(Mismatch::new(&["body"], claim, format!("got `{body}`")).saying(expected.message()))
 }

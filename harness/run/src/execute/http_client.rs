@@ -15,7 +15,7 @@ use edgeproof_ground::{
 };
 use edgeproof_rig::{Client, ClientError, Cookies, Visitor};
 use edgeproof_scenario::request::{
-    HttpVersion, OneOrMany, Pad, RawRequest, Request, RequestBody, StatedSignals,
+    Carrier, HttpVersion, OneOrMany, Pad, RawRequest, Request, RequestBody, StatedSignals,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header, response::Parts};
 use http_body_util::{BodyExt, Full};
@@ -36,14 +36,25 @@ pub(super) struct Sender<'a> {
 
 /// Sends the request and waits for the response.
 pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<ObservedCall, Trouble> {
-    let (sent_body, content_type) = body(request.body.as_ref())?;
+    let (mut sent_body, content_type) = body(request.body.as_ref())?;
     let mut headers = headers(request, content_type, sender.visitor)?;
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.add_to(&mut headers, &request.url);
     }
     if let Some(signals) = &request.signals {
         let value = fp_data(signals, sender.clock, sender.visitor.clock.ahead)?;
-        headers.insert("fp-data", HeaderValue::try_from(value)?);
+        match signals.by {
+            Carrier::Header => {
+                headers.insert("fp-data", HeaderValue::try_from(value)?);
+            }
+            Carrier::HeaderWithCredentials => {
+                headers.insert("fp-data", HeaderValue::try_from(format!("_{value}"))?);
+            }
+            Carrier::Form => {
+                let field = format!("&fp-data={value}");
+                sent_body = [sent_body.as_ref(), field.as_bytes()].concat().into();
+            }
+        }
     }
     let url: http::Uri = request.url.parse()?;
     if let Some(pad) = &request.pad {

@@ -57,8 +57,8 @@ const RECORDED_LINES: usize = 200;
 /// Why a step could not be taken. It says nothing about the worker under test.
 pub type HarnessFault = Box<dyn Error + Send + Sync>;
 
-/// Is told of a case that fails while its rig still runs, and is waited for before the rig stops.
-pub type AtFailure = Arc<
+/// Is told at the end of a case what of it did not hold, while its rig still runs, and is waited for before the rig stops.
+pub type AtEnd = Arc<
     dyn for<'a> Fn(&'a Rig, &'a [Failure]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>
         + Send
         + Sync,
@@ -70,7 +70,7 @@ pub async fn execute(
     case: &Case,
     environment: &Environment,
     limit: Duration,
-    at_failure: Option<AtFailure>,
+    at_end: Option<AtEnd>,
     details: Details,
 ) -> CaseRecord {
     if let Some(reason) = &case.scenario.skip {
@@ -99,7 +99,7 @@ pub async fn execute(
     let mut secrets = Secrets::of_scenario(&case.node);
     secrets.add_declared(case.secrets.iter().cloned());
     let mut record = match Rig::start(environment, given).await {
-        Ok(rig) => on(rig, &clock, case, secrets, limit, at_failure, details).await,
+        Ok(rig) => on(rig, &clock, case, secrets, limit, at_end, details).await,
         Err(error) => {
             let error = Verdict::Error(causes::with_causes(&error));
             redact::record(CaseRecord::without_run(case, error), &secrets.redactor())
@@ -124,7 +124,7 @@ async fn on(
     case: &Case,
     secrets: Secrets,
     limit: Duration,
-    at_failure: Option<AtFailure>,
+    at_end: Option<AtEnd>,
     details: Details,
 ) -> CaseRecord {
     let limit = limit_of(case, limit);
@@ -147,14 +147,14 @@ async fn on(
     if !matches!(&ended, Ok(failures) if failures.is_empty()) {
         screenshots = session.screenshots().await;
     }
-    if let (Ok(failures), Some(at_failure)) = (&ended, at_failure)
-        && !failures.is_empty()
-    {
-        at_failure(&rig, failures).await;
+    if let (Ok(failures), Some(at_end)) = (&ended, at_end) {
+        at_end(&rig, failures).await;
     }
     let verdict = match ended {
         Ok(failures) if failures.is_empty() => Verdict::Passed,
-        Ok(failures) if case.scenario.kind == Kind::Required => Verdict::Failed(failures),
+        Ok(failures) if matches!(case.scenario.kind, Kind::Required | Kind::Recommended) => {
+            Verdict::Failed(failures)
+        }
         Ok(failures) => Verdict::Observed(failures),
         Err(fault) => Verdict::Error(causes::with_causes(fault.as_ref())),
     };

@@ -1,0 +1,98 @@
+//! `edgeproof conform`: what a worker meets of the claims that every such worker should.
+
+use std::{io::Write, path::PathBuf};
+
+use edgeproof_browser::Engine;
+use edgeproof_ground::tools;
+use edgeproof_origin::launch;
+use edgeproof_report::{
+    conformance::{Conformance, SUBJECTS},
+    target::ReportTarget,
+};
+use edgeproof_scenario::select::TagExpression;
+
+use super::{
+    CliError, Context,
+    run::{self, RunOfWorker},
+};
+
+/// The options of `conform`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The worker: a folder, a script (.js, .mjs, .ts), or a wrangler.json, .jsonc or .toml, with #NAME for one of its
+    /// environments [default: the worker of this repository].
+    #[arg(long, value_name = "DIR")]
+    worker: Option<PathBuf>,
+    /// A second worker, to stand beside it. The first decides the exit code.
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// Only claims whose tags match this expression, such as `connector` or `http and not limits`. With `ours` in it, ways
+    /// of the worker of this repository are claims too.
+    #[arg(long, value_name = "EXPR")]
+    tag: Option<TagExpression>,
+    /// Only claims whose name or title contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Visitors with a browser come with this one: chromium or firefox [default: chromium].
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<Engine>,
+    /// How many claims are tried at the same time [default: two for each core].
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Writes a report of the first worker: junit=FILE, json=FILE, html=FILE, tap=FILE, or `github`. Can be given several
+    /// times.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<ReportTarget>,
+}
+
+pub(super) async fn conform(context: &Context, options: &Options) -> Result<u8, CliError> {
+    let apps = launch::Pool::default();
+    let done = compared(context, options, &apps).await;
+    apps.end().await;
+    done
+}
+
+async fn compared(
+    context: &Context,
+    options: &Options,
+    apps: &launch::Pool,
+) -> Result<u8, CliError> {
+    let first = options.run_of(options.worker.clone());
+    let results = run::of_worker(context, &first, apps).await?;
+    for report in &options.reports {
+        report.write(&results)?;
+    }
+    let claims = Conformance::of(&results);
+    let name = name(options.worker.as_ref());
+    let mut out = anstream::stdout();
+    write!(out, "{}", claims.text(&name))?;
+    if let Some(against) = &options.against {
+        let second = options.run_of(Some(against.clone()));
+        let results = run::of_worker(context, &second, apps).await?;
+        let other = Conformance::of(&results);
+        let names = (name.as_str(), &*against.display().to_string());
+        write!(out, "{}", claims.beside(&other, names))?;
+    }
+    Ok(claims.exit_code())
+}
+
+fn name(worker: Option<&PathBuf>) -> String {
+    worker.map_or("the worker of this repository".to_owned(), |worker| {
+        worker.display().to_string()
+    })
+}
+
+impl Options {
+    /// The claims with one worker.
+    fn run_of(&self, worker: Option<PathBuf>) -> RunOfWorker {
+        RunOfWorker {
+            paths: vec![tools::home().join("scenarios")],
+            subjects: SUBJECTS.map(|subject| subject.tag).to_vec(),
+            worker,
+            tag: self.tag.clone(),
+            filter: self.filter.clone(),
+            engine: self.engine,
+            jobs: self.jobs,
+        }
+    }
+}
