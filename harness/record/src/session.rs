@@ -277,16 +277,18 @@ impl Writer<'_> {
     }
 
     fn deed(&mut self, deed: &Deed, start: usize, end: usize) {
+        let counted: Vec<usize> = (start..end).filter(|index| self.counts(*index)).collect();
         if deed.place == Place::default() {
             self.is_at(&deed.url);
-            if deed.agent && !self.waited_for_agent {
+            // The agent had started, or what was done waited for it.
+            let had_agent = deed.agent || counted.iter().any(|index| self.has_signals(*index));
+            if had_agent && !self.waited_for_agent {
                 self.waited_for_agent = true;
                 let agent = Node::map([("for", Node::text("agent"))]);
                 let wait = self.step("wait", agent, &deed.place);
                 self.steps.insert(self.document, wait);
             }
         }
-        let counted: Vec<usize> = (start..end).filter(|index| self.counts(*index)).collect();
         let fills = matches!(deed.did, Did::Fill { .. });
         let Some((key, done)) = self.action(&deed.did) else {
             return;
