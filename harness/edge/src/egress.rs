@@ -38,7 +38,11 @@ impl Front {
     ) -> Result<Response<Body>, Dropped> {
         let ray = request.headers().get(headers::CF_RAY);
         let ray = ray.and_then(|ray| ray.to_str().ok());
-        let visit = self.invoker.invocations.of_subrequest(worker, ray);
+        let workers_left = headers::workers_left(request.headers());
+        let visit = self
+            .invoker
+            .invocations
+            .of_subrequest(worker, ray, workers_left);
         if let Some(visit) = &visit {
             request
                 .headers_mut()
@@ -72,7 +76,10 @@ impl Front {
             hop.answered(ResponseHead::of(&response));
             return response;
         }
-        let visit = self.invoker.invocations.of_subrequest(worker, None);
+        let visit = self
+            .invoker
+            .invocations
+            .of_subrequest(worker, None, headers::MOST_WORKERS);
         if let Some(visit) = &visit {
             hop.belongs_to(&visit.ray);
         }

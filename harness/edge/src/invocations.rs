@@ -90,11 +90,18 @@ impl Invocations {
         }
     }
 
-    /// The visit that a subrequest of `worker` belongs to: the one with the subrequest's ray, or else the only one.
+    /// The visit that a subrequest of `worker` belongs to: the one with the subrequest's ray, or else the only one. A
+    /// worker that was reached through itself has several with that ray at a time, since the one it asks may still send its
+    /// response: then it is the one from whose request the headers are, by how many workers were left.
     ///
     /// The runtime does not say which request a fresh `fetch()` belongs to. Where a worker has visits of several
     /// visitor requests, or none any more, such a subrequest belongs to nobody.
-    pub(super) fn of_subrequest(&self, worker: &str, ray: Option<&str>) -> Option<Invocation> {
+    pub(super) fn of_subrequest(
+        &self,
+        worker: &str,
+        ray: Option<&str>,
+        workers_left: u8,
+    ) -> Option<Invocation> {
         let known = self.lock();
         // The latest first: a worker that was reached through itself works on the innermost request.
         let mut of_worker = known
@@ -104,7 +111,12 @@ impl Invocations {
             .map(|(_, visit)| visit)
             .filter(|visit| visit.worker == worker);
         match ray {
-            Some(ray) => of_worker.find(|visit| visit.ray == ray).cloned(),
+            Some(ray) => {
+                let of_ray: Vec<_> = of_worker.filter(|visit| visit.ray == ray).collect();
+                let is_own = |visit: &&&Invocation| visit.workers_left == workers_left;
+                let own = of_ray.iter().find(is_own).or(of_ray.first());
+                own.map(|visit| (*visit).clone())
+            }
             None => {
                 let innermost = of_worker.next()?;
                 let alone = of_worker.all(|visit| visit.ray == innermost.ray);
@@ -153,7 +165,7 @@ mod tests {
         let invocations = Invocations::default();
         let ray = || {
             invocations
-                .of_subrequest("flow", None)
+                .of_subrequest("flow", None, 16)
                 .map(|visit| visit.ray)
         };
         assert_eq!(ray(), None);
@@ -185,17 +197,21 @@ mod tests {
     }
 
     #[test]
-    fn a_subrequest_with_a_ray_belongs_to_the_innermost_visit_of_that_ray() {
+    fn a_subrequest_with_a_ray_belongs_to_the_visit_from_which_its_headers_are() {
         let invocations = Invocations::default();
         let _outer = invocations.enter(visit("1", "flow", 16));
         let _inner = invocations.enter(visit("1", "flow", 15));
         let other = invocations.enter(visit("2", "flow", 16));
-        let found = invocations.of_subrequest("flow", Some("1"));
-        assert_eq!(found.map(|visit| visit.workers_left), Some(15));
-        assert!(invocations.of_subrequest("flow", Some("unknown")).is_none());
+        // The innermost where the headers say nothing.
+        for (left, expected) in [(15, 15), (16, 16), (9, 15)] {
+            let found = invocations.of_subrequest("flow", Some("1"), left);
+            assert_eq!(found.map(|visit| visit.workers_left), Some(expected));
+        }
+        let unknown = invocations.of_subrequest("flow", Some("unknown"), 16);
+        assert!(unknown.is_none());
         // A worker that was reached through itself, and nobody else's visit.
         drop(other);
-        let found = invocations.of_subrequest("flow", None);
+        let found = invocations.of_subrequest("flow", None, 16);
         assert_eq!(found.map(|visit| visit.workers_left), Some(15));
     }
 }

@@ -120,7 +120,7 @@ async fn a_call_of_http2_whose_connection_is_cut_has_failed(
     #[values(Chromium, Firefox)] engine: Engine,
 ) {
     let cuts = Arc::new(AtomicUsize::new(0));
-    let target = GatewayTarget {
+    let target = GatewayTarget::Edge {
         edge: site(Arc::clone(&cuts)).await,
         preamble: b"from ann\n".to_vec(),
     };

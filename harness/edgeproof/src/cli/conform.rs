@@ -9,6 +9,7 @@ use edgeproof_report::{
     conformance::{Conformance, SUBJECTS},
     target::ReportTarget,
 };
+use edgeproof_run::execute::Details;
 use edgeproof_scenario::select::TagExpression;
 
 use super::{
@@ -93,6 +94,10 @@ impl Options {
             filter: self.filter.clone(),
             engine: self.engine,
             jobs: self.jobs,
+            details: match self.reports.iter().any(ReportTarget::has_details) {
+                true => Details::Failed,
+                false => Details::None,
+            },
         }
     }
 }

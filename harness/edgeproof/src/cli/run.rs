@@ -202,6 +202,7 @@ pub(super) struct RunOfWorker {
     pub(super) filter: Option<String>,
     pub(super) engine: Option<Engine>,
     pub(super) jobs: Option<usize>,
+    pub(super) details: Details,
 }
 
 /// Runs scenarios with one worker and says nothing of each.
@@ -229,6 +230,8 @@ pub(super) async fn of_worker(
         retries: 0,
         timeout: None,
         reports: Vec::new(),
+        details: Some(wanted.details),
+        target: target::TargetOptions::default(),
         list: false,
         json: true,
     };

@@ -474,5 +474,8 @@ fn seen(
         request_bytes: 0,
         response_headers: redact::headers(redactor, response),
         response_bytes: 0,
+        request_body: None,
+        response_body: None,
+        log: Vec::new(),
     }
 }
