@@ -36,7 +36,9 @@ impl Interim {
 
 /// What passes interim responses on to whoever is to have them, among the extensions of a request.
 #[derive(Clone)]
-pub struct PassOn(Arc<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>);
+pub struct PassOn(Arc<Receiver>);
+
+type Receiver = dyn Fn(StatusCode, &HeaderMap) + Send + Sync;
 
 impl PassOn {
     /// Passes on one that has come.

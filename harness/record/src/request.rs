@@ -151,7 +151,7 @@ fn body(call: &Call, hidden: &mut Hidden, files: &mut Files) -> (Option<Node>, O
     if kind.eq_ignore_ascii_case("application/json")
         && let Ok(json) = serde_json::from_str::<Json>(text)
         // A number may be written otherwise, and a key twice.
-        && json.to_string() == text
+        && serde_json::to_string(&json).is_ok_and(|written| written == text)
     {
         learn(&json, hidden);
         if text.len() <= INLINE {

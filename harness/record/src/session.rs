@@ -257,9 +257,9 @@ impl Writer<'_> {
     fn visit(&mut self, index: usize, end: usize) {
         let call = &self.session.calls[index];
         // What a page shows is the last response of a chain of redirects.
-        let chain = (index..self.session.calls.len())
-            .filter(|other| self.session.calls[*other].id == call.id);
-        let last = chain.last().unwrap_or(index);
+        let mut chain = index..self.session.calls.len();
+        let last = chain.rfind(|other| self.session.calls[*other].id == call.id);
+        let last = last.unwrap_or(index);
         // Where the page was led to before has been reached.
         if let Some(shown) = self.shown.take() {
             self.is_at(&shown);

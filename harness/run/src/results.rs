@@ -57,11 +57,11 @@ pub struct About {
 
 impl About {
     /// What is known of a run that begins now with this command on this machine.
-    pub fn now(command: String, versions: BTreeMap<String, String>) -> Self {
+    pub fn now(command: &str, versions: BTreeMap<String, String>) -> Self {
         let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
         Self {
             started: jiff::Timestamp::now(),
-            command: visible(&Redactor::default().text(&command)),
+            command: visible(&Redactor::default().text(command)),
             machine: format!("{} {}, {cores} cores", env::consts::OS, env::consts::ARCH),
             versions,
         }

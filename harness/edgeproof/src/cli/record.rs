@@ -238,9 +238,12 @@ async fn watch(
     interrupt: &mut Interrupt,
 ) -> Result<Session, CliError> {
     let visit = rig.browser(visitor).await?;
-    let mut told = visit.record().await.map_err(browser)?;
+    let mut told = visit.record().await.map_err(|error| browser(&error))?;
     let mut deeds = Deeds::default();
-    visit.visit(url, FIRST_PAGE).await.map_err(browser)?;
+    visit
+        .visit(url, FIRST_PAGE)
+        .await
+        .map_err(|error| browser(&error))?;
     announce(&visit, visitor)?;
     {
         let closed = visit.closed();
@@ -276,7 +279,7 @@ fn announce(visit: &BrowserVisit, visitor: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn browser(error: PageError) -> CliError {
+fn browser(error: &PageError) -> CliError {
     let error = BrowserError::Protocol {
         engine: Engine::default(),
         reason: error.to_string(),

@@ -330,7 +330,7 @@ fn about(context: &Context, cases: &[Case]) -> About {
         .map(|word| word.to_string_lossy())
         .collect();
     let words: Vec<_> = words.iter().map(|word| shell::quoted(word)).collect();
-    About::now(words.join(" "), used.filter_map(version).collect())
+    About::now(&words.join(" "), used.filter_map(version).collect())
 }
 
 /// Runs all cases with one worker.
