@@ -19,7 +19,11 @@ use libtest_mimic::{Arguments, Failed, Trial};
 const FOLDER: &str = "scenarios";
 
 /// What is about the page, and so about its browser.
-const WITH_FIREFOX: [&str; 2] = ["scenarios/flow", "scenarios/instrumentation"];
+const WITH_FIREFOX: [&str; 3] = [
+    "scenarios/flow",
+    "scenarios/instrumentation",
+    "scenarios/pages",
+];
 
 #[expect(
     clippy::print_stdout,

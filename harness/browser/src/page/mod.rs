@@ -104,10 +104,11 @@ impl Page {
         self.driver.load(url, limit).await
     }
 
-    /// Waits until the call that `wanted` accepts, not counting the first `skip` such calls, has ended.
+    /// Waits until the call that `wanted` accepts, not counting the first `skip` such calls, has ended. One whose response
+    /// began in time is given as it is then: Chromium does not take in what a page does not read.
     ///
     /// # Errors
-    /// When no such call has ended in time; `what` says in words what was waited for.
+    /// When no such call was answered in time; `what` says in words what was waited for.
     pub async fn call(
         &self,
         skip: usize,
@@ -115,15 +116,13 @@ impl Page {
         limit: Duration,
         wanted: impl Fn(&BrowserCall) -> bool,
     ) -> Result<BrowserCall, PageError> {
+        let nth =
+            |calls: &[BrowserCall]| calls.iter().filter(|call| wanted(call)).nth(skip).cloned();
         let ended = self.activity.wait(limit, |calls, _| {
-            calls
-                .iter()
-                .filter(|call| wanted(call))
-                .nth(skip)
-                .filter(|call| call.outcome != CallOutcome::Pending)
-                .cloned()
+            nth(calls).filter(|call| call.outcome != CallOutcome::Pending)
         });
-        let mut call = ended.await.ok_or_else(|| PageError::Late {
+        let begun = || nth(&self.calls()).filter(|call| call.status.is_some());
+        let mut call = ended.await.or_else(begun).ok_or_else(|| PageError::Late {
             what: what.to_owned(),
             limit,
         })?;

@@ -105,6 +105,8 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
             ("200 OK", "text/plain", head.clone())
         } else if head.starts_with("GET /away ") {
             ("302 Found", "text/plain", String::new())
+        } else if head.starts_with("GET /large ") {
+            ("200 OK", "text/plain", "x".repeat(8 << 20))
         } else if head.starts_with("GET /nothing ") {
             ("204 No Content", "text/plain", String::new())
         } else if head.starts_with("GET /refused ") {

@@ -1,5 +1,7 @@
 //! What engines do unasked, or do not tell, and what is made of it.
 
+use std::time::Duration;
+
 use edgeproof_browser::{
     CallOutcome, DEFAULT_LIMIT,
     Engine::{self, Chromium, Firefox},
@@ -68,6 +70,25 @@ async fn a_call_whose_connection_is_cut_has_failed_and_was_sent_once(
     let sent = lines.iter().filter(|line| line.starts_with("POST /cut "));
     // A person's browser may send it again; Chromium cannot be kept from that.
     assert!(engine == Chromium || sent.count() == 1, "{lines:?}");
+    lease.give_back(page).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_call_whose_response_the_page_does_not_read_was_answered(
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
+    let (lease, page) = borrow(engine, Profile::Regular).await;
+    page.visit(SITE, DEFAULT_LIMIT).await.unwrap();
+    page.run("window.kept = await fetch('/large')")
+        .await
+        .unwrap();
+    let is_large = |call: &edgeproof_browser::BrowserCall| call.url.ends_with("/large");
+    let call = page
+        .call(0, "the call", Duration::from_secs(2), is_large)
+        .await
+        .unwrap();
+    assert_eq!(call.status, Some(200));
     lease.give_back(page).await.unwrap();
 }
 

@@ -273,13 +273,13 @@ mod tests {
         begin().count(Counted::Request, &piece);
         trace.keep_bodies();
         let first = begin();
-        for _ in 0..2 {
+        for _ in 0..3 {
             first.count(Counted::Request, &piece);
         }
         first.count(Counted::Response, &Bytes::from_static(b"yes"));
         let length = |number: usize, side| trace.exchanges()[number].body(side).len();
         assert_eq!(length(0, Counted::Request), 0);
-        assert_eq!(length(1, Counted::Request), 128 * 1024);
+        assert_eq!(length(1, Counted::Request), 256 * 1024);
         assert_eq!(length(1, Counted::Response), 3);
         for _ in 0..400 {
             begin().count(Counted::Request, &piece);
@@ -297,6 +297,33 @@ mod tests {
         );
         assert_eq!((kept[1], kept[401]), (0, piece.len()));
         assert_eq!(length(1, Counted::Response), 0);
+    }
+
+    #[test]
+    fn a_request_that_somebody_asked_for_is_kept_until_it_has_to_go() {
+        let trace = Trace::new();
+        let begin = || {
+            trace.begin(
+                Party::Worker,
+                Party::Fingerprint,
+                request("https://a.example/"),
+            )
+        };
+        let body = || trace.exchanges()[0].request_body();
+        let hop = begin();
+        assert_eq!(body(), Err(NotKept::NotAsked));
+        hop.keep_request();
+        hop.count(Counted::Request, &Bytes::from_static(b"{}"));
+        hop.count(Counted::Response, &Bytes::from_static(b"no"));
+        assert_eq!(body(), Ok(b"{}".to_vec()));
+        assert!(trace.exchanges()[0].body(Counted::Response).is_empty());
+        let piece = Bytes::from(vec![b'a'; 256 * 1024]);
+        for _ in 0..200 {
+            let later = begin();
+            later.keep_request();
+            later.count(Counted::Request, &piece);
+        }
+        assert_eq!(body(), Err(NotKept::Forgotten));
     }
 
     #[test]

@@ -33,6 +33,9 @@ use crate::{
 /// How long a browser may take to show what it shows, and to be wiped; it takes some milliseconds.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a picture of a step may take: some 30 ms of a page that responds.
+const PICTURE_LIMIT: Duration = Duration::from_secs(2);
+
 /// How long a page may take to show what is expected, where the step does not say.
 const SHOWS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -99,7 +102,7 @@ impl Browsers {
     /// What the page of a visitor shows now; nothing where none is open, or where it does not say.
     pub(super) async fn screenshot(&self, visitor: &str) -> Option<Vec<u8>> {
         let browser = self.open.get(visitor)?;
-        let picture = timeout(LAST_LIMIT, browser.visit.screenshot()).await;
+        let picture = timeout(PICTURE_LIMIT, browser.visit.screenshot()).await;
         picture.ok()?.ok()
     }
 

@@ -1,6 +1,6 @@
 //! What is recorded of each step while it is taken.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use edgeproof_document::node::Value;
@@ -18,6 +18,8 @@ pub(super) struct Steps {
     pub(super) taken: Vec<StepRecord>,
     /// Whether there is a picture of each.
     with_pictures: bool,
+    /// Visitors whose page gave none, so that nobody waits for another.
+    without_picture: BTreeSet<String>,
     /// How many lines each visitor's page had printed before.
     printed: ByVisitor<usize>,
 }
@@ -36,6 +38,7 @@ impl Steps {
         Self {
             taken: Vec::new(),
             with_pictures,
+            without_picture: BTreeSet::new(),
             printed: ByVisitor::new(),
         }
     }
@@ -67,11 +70,12 @@ impl Steps {
                 .insert(visitor.to_owned(), lines.len())
                 .unwrap_or(0);
             console = lines.split_off(before.min(lines.len()));
-            if self.with_pictures {
-                picture = browsers
-                    .screenshot(visitor)
-                    .await
-                    .map(|picture| STANDARD.encode(picture));
+            if self.with_pictures && !self.without_picture.contains(visitor) {
+                let taken = browsers.screenshot(visitor).await;
+                picture = taken.map(|picture| STANDARD.encode(picture));
+                if picture.is_none() {
+                    self.without_picture.insert(visitor.to_owned());
+                }
             }
         }
         let node = case.node.at_path(["steps", &index.to_string()]);
