@@ -11,7 +11,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use edgeproof_browser::{
-    CallOutcome, DEFAULT_LIMIT,
+    DEFAULT_LIMIT,
     Engine::{self, Chromium, Firefox},
     GatewayTarget, Pool, Profile, Trust,
 };
@@ -21,7 +21,6 @@ use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData};
 use rstest::rstest;
-use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -35,6 +34,8 @@ use tokio_rustls::{
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     },
 };
+
+use super::traps::assert_a_cut_call_fails;
 
 /// What the site proves itself with, and browsers that believe it.
 struct World {
@@ -130,17 +131,7 @@ async fn a_call_of_http2_whose_connection_is_cut_has_failed(
     page.visit("https://shop.example/", DEFAULT_LIMIT)
         .await
         .unwrap();
-    let said = page
-        .run("return await fetch('/cut', { method: 'POST', body: 'x' }).then(() => 'answered', () => 'failed')")
-        .await
-        .unwrap();
-    assert_eq!(said, json!("failed"));
-    let is_cut = |call: &edgeproof_browser::BrowserCall| call.url.ends_with("/cut");
-    let call = page
-        .call(0, "the call", DEFAULT_LIMIT, is_cut)
-        .await
-        .unwrap();
-    assert!(matches!(call.outcome, CallOutcome::Failed(_)), "{call:?}");
+    assert_a_cut_call_fails(&page).await;
     let cuts = cuts.load(Ordering::Relaxed);
     // A person's browser may send it again; Chromium cannot be kept from that.
     assert!(

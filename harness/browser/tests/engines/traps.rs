@@ -48,13 +48,8 @@ async fn a_browser_asks_for_nothing_that_no_step_asked_for(
     lease.give_back(page).await.unwrap();
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_call_whose_connection_is_cut_has_failed_and_was_sent_once(
-    #[values(Chromium, Firefox)] engine: Engine,
-) {
-    let (lease, page) = borrow(engine, Profile::Regular).await;
-    page.visit(SITE, DEFAULT_LIMIT).await.unwrap();
+/// A call whose connection the site cuts has failed, for the page and for whoever watches it.
+pub(super) async fn assert_a_cut_call_fails(page: &Page) {
     let said = page
         .run("return await fetch('/cut', { method: 'POST', body: 'x' }).then(() => 'answered', () => 'failed')")
         .await
@@ -66,6 +61,16 @@ async fn a_call_whose_connection_is_cut_has_failed_and_was_sent_once(
         .await
         .unwrap();
     assert!(matches!(call.outcome, CallOutcome::Failed(_)), "{call:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_call_whose_connection_is_cut_has_failed_and_was_sent_once(
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
+    let (lease, page) = borrow(engine, Profile::Regular).await;
+    page.visit(SITE, DEFAULT_LIMIT).await.unwrap();
+    assert_a_cut_call_fails(&page).await;
     let lines = seen(&page).await;
     let sent = lines.iter().filter(|line| line.starts_with("POST /cut "));
     // A person's browser may send it again; Chromium cannot be kept from that.
