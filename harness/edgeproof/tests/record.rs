@@ -20,9 +20,15 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::LazyLock,
 };
 
 use edgeproof_ground::tools;
+use edgeproof_record::World;
+use edgeproof_rig::{Environment, Rig};
+use edgeproof_scenario::load::{Outside, Variables};
+
+static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| Environment::prepare(None).unwrap());
 
 /// A shop whose sign-up is protected by a rule about a signal that is stated.
 const SHOP: &str = r#"scenario: A shop
@@ -39,6 +45,21 @@ given:
   fingerprint: { signals: { vpn: VPN } }
   visitors: { ann: { profile: regular } }
 "#;
+
+/// What a file describes, and a rig of it.
+async fn rig_of(file: &Path) -> (World, Rig) {
+    let world = World::of_file(file).unwrap();
+    let outside = Outside {
+        variables: Variables::of_process(),
+        may_be_without_steps: true,
+        ..Outside::default()
+    };
+    let case = outside.load_text(file, &world.text()).unwrap().remove(0);
+    let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone())
+        .await
+        .unwrap();
+    (world, rig)
+}
 
 /// The command with these arguments and variables.
 fn edgeproof(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {

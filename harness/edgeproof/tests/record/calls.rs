@@ -1,17 +1,11 @@
-//! Calls that were picked of a trace, as the console's "Save as scenario" does.
-
-use std::sync::LazyLock;
+//! Calls that were picked of a trace.
 
 use bytes::Bytes;
-use edgeproof_record::{World, call, of_calls};
-use edgeproof_rig::{Environment, Rig};
-use edgeproof_scenario::load::{Outside, Variables};
+use edgeproof_record::{call, of_calls};
 use http::Request;
 use rstest::rstest;
 
-use super::{pass_through, run, shop};
-
-static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| Environment::prepare(None).unwrap());
+use super::{pass_through, rig_of, run, shop};
 
 #[rstest]
 #[case::blocked(true, "status: 451")]
@@ -22,16 +16,7 @@ async fn picked_calls_pass_at_once_and_fail_where_nothing_protects(
     #[case] status: &str,
 ) {
     let (folder, file) = shop(vpn);
-    let world = World::of_file(&file).unwrap();
-    let outside = Outside {
-        variables: Variables::of_process(),
-        may_be_without_steps: true,
-        ..Outside::default()
-    };
-    let case = outside.load_text(&file, &world.text()).unwrap().remove(0);
-    let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone())
-        .await
-        .unwrap();
+    let (world, rig) = rig_of(&file).await;
     rig.trace().keep_bodies();
     let visit = rig.browser("ann").await.unwrap();
     let limit = edgeproof_browser::DEFAULT_LIMIT;

@@ -1,17 +1,14 @@
 //! What a visitor does in pages of every kind, with each engine, recorded and done again.
 
-use std::{fs, sync::LazyLock};
+use std::fs;
 
 use edgeproof_browser::{DEFAULT_LIMIT, Engine, Input, Page, PageError, Place, Sight};
 use edgeproof_ground::tools;
-use edgeproof_record::{Deeds, Session, World, of_session};
-use edgeproof_rig::{Environment, Rig};
-use edgeproof_scenario::load::{Outside, Variables};
+use edgeproof_record::{Deeds, Session, of_session};
+use edgeproof_rig::Rig;
 use rstest::rstest;
 
-use super::run;
-
-static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| Environment::prepare(None).unwrap());
+use super::{rig_of, run};
 
 /// An app whose pages have what people fill in and click: its scripts give some of it no name of its own.
 const APP: &str = r##"
@@ -142,16 +139,7 @@ async fn every_kind_of_element_is_found_again(#[case] engine: Engine) {
     let file = folder.path().join("shop.yaml");
     fs::write(folder.path().join("app.cjs"), APP).unwrap();
     fs::write(&file, WORLD.replace("ENGINE", engine.name())).unwrap();
-    let world = World::of_file(&file).unwrap();
-    let outside = Outside {
-        variables: Variables::of_process(),
-        may_be_without_steps: true,
-        ..Outside::default()
-    };
-    let case = outside.load_text(&file, &world.text()).unwrap().remove(0);
-    let rig = Rig::start(&ENVIRONMENT, case.scenario.given.clone())
-        .await
-        .unwrap();
+    let (world, rig) = rig_of(&file).await;
     let session = record(&rig).await;
     rig.stop().await;
 
