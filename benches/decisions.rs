@@ -1,4 +1,4 @@
-//! The worker's decisions, on the host rather than in wasm: which route, which signals, what the platform's answer means.
+//! The worker's decisions, on the host rather than in wasm: which route, which signals, what the platform's response means.
 //!
 //! Expected: each of them far below what the runtime takes for a request (200 µs), with 1,000 routes too.
 #![allow(

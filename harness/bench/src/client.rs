@@ -19,7 +19,7 @@ pub(super) struct Connection(SendRequest<Full<Bytes>>);
 
 /// When the parts of a response came, and how much it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answered {
+pub(super) struct ResponseTimes {
     pub(super) first_byte: Instant,
     pub(super) whole: Instant,
     pub(super) bytes: u64,
@@ -70,13 +70,16 @@ impl Connection {
     }
 
     /// Sends the request and reads the whole response.
-    pub(super) async fn visit(&mut self, visit: &BenchRequest) -> Result<Answered, VisitError> {
+    pub(super) async fn visit(
+        &mut self,
+        visit: &BenchRequest,
+    ) -> Result<ResponseTimes, VisitError> {
         tokio::time::timeout(PATIENCE, self.exchange(visit))
             .await
             .map_err(|_| VisitError::Silent(PATIENCE))?
     }
 
-    async fn exchange(&mut self, visit: &BenchRequest) -> Result<Answered, VisitError> {
+    async fn exchange(&mut self, visit: &BenchRequest) -> Result<ResponseTimes, VisitError> {
         self.0.ready().await?;
         let response = self.0.send_request(visit.request()).await?;
         if response.status() != StatusCode::OK {
@@ -91,7 +94,7 @@ impl Connection {
             bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);
         }
         let whole = Instant::now();
-        Ok(Answered {
+        Ok(ResponseTimes {
             first_byte: first_byte.unwrap_or(whole),
             whole,
             bytes,

@@ -17,7 +17,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Work {
     pub(super) requests: u64,
-    /// From the first request to the last answer.
+    /// From the first request to the last response.
     pub(super) took: Duration,
     /// Processor time that the process has taken meanwhile.
     pub(super) processor: Option<Duration>,

@@ -54,5 +54,5 @@ pub use plan::Plan;
 pub use process::{peak_memory, processor_time};
 pub use results::{CaseResult, FORMAT, Measured, Method, Ratio, Results};
 pub use run::{Progress, run};
-pub use server::Asked;
+pub use server::RequestCounts;
 pub use statistics::{Estimate, median, percentile, ratio, ratio_of_ratios};

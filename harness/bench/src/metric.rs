@@ -22,11 +22,11 @@ pub enum Metric {
     WholeP99,
     /// Processor time of `workerd`, with 8 connections: seconds for 1,000 requests.
     Processor,
-    /// Answers a second with one connection.
+    /// Responses a second with one connection.
     Throughput1,
-    /// Answers a second with 8 connections.
+    /// Responses a second with 8 connections.
     Throughput8,
-    /// Answers a second with 64 connections.
+    /// Responses a second with 64 connections.
     Throughput64,
     /// From the start of the process to the first whole response, in milliseconds.
     Start,

@@ -2,7 +2,7 @@
 //!
 //! Visitors do not wait for one another. Each request is due at a moment that was fixed beforehand, and its latency is
 //! counted from that moment, whether it could be sent then or not: a worker that stalls makes all requests late that
-//! were due meanwhile, and they all count. A loop that sends the next request after the last answer would count the
+//! were due meanwhile, and they all count. A loop that sends the next request after the last response would count the
 //! stall once (coordinated omission).
 
 use std::{

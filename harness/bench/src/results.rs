@@ -8,7 +8,7 @@ use super::{
     contender::{Contender, ORIGIN, Role},
     machine::Machine,
     metric::Metric,
-    server::Asked,
+    server::RequestCounts,
     statistics::{self, Estimate, RESAMPLES},
 };
 
@@ -66,7 +66,7 @@ pub struct Measured {
     /// How many requests its percentiles are made from.
     pub requests: u64,
     /// What one request of the case made it ask, the origin among it.
-    pub asked: Asked,
+    pub asked: RequestCounts,
     /// Bytes of the response's body.
     pub body_bytes: u64,
     /// Each round's numbers.
@@ -119,7 +119,7 @@ impl Measured {
         Self {
             contender: contender.to_owned(),
             requests: 0,
-            asked: Asked::default(),
+            asked: RequestCounts::default(),
             body_bytes: 0,
             rounds: BTreeMap::new(),
             overall: BTreeMap::new(),

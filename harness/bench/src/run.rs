@@ -22,7 +22,7 @@ use super::{
     open_loop,
     plan::{FEWEST_ROUNDS, Plan},
     results::{CaseResult, FORMAT, Measured, Method, Results, ratios},
-    server::{Asked, Server},
+    server::{RequestCounts, Server},
     statistics::median,
     turns::Turns,
     visitor::BenchRequest,
@@ -122,7 +122,7 @@ pub(super) struct Running<'a> {
     contender: &'a Contender,
     pub(super) runtime: Option<Runtime>,
     pub(super) address: SocketAddr,
-    asked: Asked,
+    asked: RequestCounts,
     body_bytes: u64,
     turns: Turns,
 }
@@ -222,7 +222,7 @@ impl Bench<'_> {
             contender,
             address: address.unwrap_or(self.server.address()),
             runtime,
-            asked: Asked::default(),
+            asked: RequestCounts::default(),
             body_bytes: 0,
             turns: Turns::default(),
         })

@@ -36,13 +36,13 @@ use super::{
 /// The server. It stops when it is dropped.
 pub(super) struct Server {
     address: SocketAddr,
-    responses: Arc<Answers>,
+    responses: Arc<Responses>,
     _stop: oneshot::Sender<()>,
 }
 
 /// How many requests have come to each of the three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct RequestCounts {
     /// To the origin.
     pub origin: u64,
     /// To the platform.
@@ -53,7 +53,7 @@ pub struct Asked {
 
 /// What is answered at present.
 #[derive(Default)]
-struct Answers {
+struct Responses {
     origin: Mutex<(Option<HeaderValue>, Bytes)>,
     pause_ms: AtomicU64,
     has_early_head: AtomicBool,
@@ -69,7 +69,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let responses = Arc::new(Answers::default());
+        let responses = Arc::new(Responses::default());
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&responses);
         thread::Builder::new()
@@ -111,9 +111,9 @@ impl Server {
     }
 
     /// How often each of the three was asked so far.
-    pub(super) fn asked(&self) -> Asked {
+    pub(super) fn asked(&self) -> RequestCounts {
         let [origin, platform, node] = &self.responses.asked;
-        Asked {
+        RequestCounts {
             origin: origin.load(Relaxed),
             platform: platform.load(Relaxed),
             node: node.load(Relaxed),
@@ -121,8 +121,8 @@ impl Server {
     }
 }
 
-impl Asked {
-    /// What one of so many visits asked. A copy for the node may come after the visit's answer, so it is rounded.
+impl RequestCounts {
+    /// What one of so many visits asked. A copy for the node may come after the visit's response, so it is rounded.
     pub(super) fn of_each(self, visits: u64) -> Self {
         let each = |asked: u64| (asked + visits / 2).checked_div(visits).unwrap_or(0);
         Self {
@@ -133,7 +133,7 @@ impl Asked {
     }
 }
 
-impl std::ops::Sub for Asked {
+impl std::ops::Sub for RequestCounts {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
@@ -145,7 +145,7 @@ impl std::ops::Sub for Asked {
     }
 }
 
-impl Answers {
+impl Responses {
     fn origin(&self) -> std::sync::MutexGuard<'_, (Option<HeaderValue>, Bytes)> {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -189,7 +189,7 @@ impl Answers {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, responses: Arc<Answers>) {
+async fn serve(listener: std::net::TcpListener, responses: Arc<Responses>) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };

@@ -31,7 +31,7 @@ fn measured(name: &str, middles: &[(Metric, f64)], node: u64) -> Measured {
     Measured {
         contender: name.to_owned(),
         requests: 1200,
-        asked: Asked {
+        asked: RequestCounts {
             origin: 1,
             platform: 0,
             node,
@@ -270,7 +270,7 @@ fn every_case_asks_whom_it_is_about_and_has_every_number() {
         );
         assert_eq!(case.ratios.len(), expected, "{case:?}");
         assert!(worker.peak_memory_bytes > Some(1_000_000));
-        let asked = |platform, node| Asked {
+        let asked = |platform, node| RequestCounts {
             origin: 1,
             platform,
             node,

@@ -9,7 +9,7 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{mpsc, watch};
 
-use crate::{frames::Frames, page::Told};
+use crate::{frames::Frames, page::RecorderMessage};
 
 /// A request that a page made, as the browser tells it.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct BrowserCall {
     pub request_headers: HeaderMap,
     /// The body that was posted, where the browser shows it.
     pub posted: Option<String>,
-    /// The status of the answer; none while it has not come.
+    /// The status of the response; none while it has not come.
     pub status: Option<u16>,
     /// The response headers.
     pub response_headers: HeaderMap,
@@ -55,9 +55,9 @@ impl BrowserCall {
 pub enum CallOutcome {
     /// It is still under way.
     Pending,
-    /// The answer has come: whole, or as much of it as the page wanted.
+    /// The response has come: whole, or as much of it as the page wanted.
     Finished,
-    /// The head of the answer has come, and a part of its body at most: then the connection or the stream broke.
+    /// The head of the response has come, and a part of its body at most: then the connection or the stream broke.
     BrokeOff,
     /// It failed, in the browser's words, such as `net::ERR_FAILED`.
     Failed(String),
@@ -95,7 +95,7 @@ pub(crate) struct Record {
     loads: usize,
     pub(crate) frames: Frames,
     /// Who is told what the visitor does, where that is recorded.
-    pub(crate) listener: Option<mpsc::UnboundedSender<Told>>,
+    pub(crate) listener: Option<mpsc::UnboundedSender<RecorderMessage>>,
 }
 
 /// The calls of one request, from redirect to redirect. The headers of the wire come in events of their own, in the order
@@ -172,7 +172,7 @@ impl Activity {
         self.lock().console.clone()
     }
 
-    /// What has no answer yet.
+    /// What has no response yet.
     pub(crate) fn under_way(&self) -> Vec<String> {
         let state = self.lock();
         let pending = state.calls.iter().filter(|call| is_under_way(call));
@@ -279,7 +279,7 @@ impl Record {
         let Some(listener) = &self.listener else {
             return;
         };
-        let told = Told {
+        let told = RecorderMessage {
             before: self.calls.len(),
             window: window.map(str::to_owned),
             what: what.to_owned(),

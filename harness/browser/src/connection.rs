@@ -44,7 +44,7 @@ struct State {
     closed: bool,
 }
 
-/// Who waits for the answer to a command.
+/// Who waits for the response to a command.
 struct Waiting {
     session: String,
     response: oneshot::Sender<Result<Value, String>>,

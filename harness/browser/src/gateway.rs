@@ -48,7 +48,7 @@ impl Gateway {
     /// # Errors
     /// When no port is to be had.
     pub async fn open() -> io::Result<Self> {
-        Self::listen(Way::Straight).await
+        Self::listen(Handshake::Straight).await
     }
 
     /// The same for clients that speak SOCKS5: every name leads there, but for these and all below them, which are refused.
@@ -56,15 +56,15 @@ impl Gateway {
     /// # Errors
     /// When no port is to be had.
     pub(crate) async fn open_proxy(refused: &'static [&'static str]) -> io::Result<Self> {
-        Self::listen(Way::Proxy { refused }).await
+        Self::listen(Handshake::Proxy { refused }).await
     }
 
-    async fn listen(way: Way) -> io::Result<Self> {
+    async fn listen(handshake: Handshake) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (target, current) = watch::channel(None);
         let traffic = Traffic::default();
-        tokio::spawn(accept(listener, way, current, traffic.clone()));
+        tokio::spawn(accept(listener, handshake, current, traffic.clone()));
         Ok(Self {
             address,
             target,
@@ -90,7 +90,7 @@ impl Gateway {
 
 /// What is said before a connection leads anywhere.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+enum Handshake {
     /// Nothing.
     Straight,
     /// The client says in SOCKS5 where it wants to go.
@@ -99,7 +99,7 @@ enum Way {
 
 async fn accept(
     listener: TcpListener,
-    way: Way,
+    handshake: Handshake,
     mut current: watch::Receiver<Option<GatewayTarget>>,
     traffic: Traffic,
 ) {
@@ -110,7 +110,7 @@ async fn accept(
             accepted = listener.accept() => {
                 let target = current.borrow_and_update().clone();
                 if let (Ok((visitor, _)), Some(target)) = (accepted, target) {
-                    tokio::spawn(lead(visitor, way, target, current.clone(), traffic.clone()));
+                    tokio::spawn(lead(visitor, handshake, target, current.clone(), traffic.clone()));
                 }
             }
         }
@@ -119,7 +119,7 @@ async fn accept(
 
 async fn lead(
     mut visitor: TcpStream,
-    way: Way,
+    handshake: Handshake,
     target: GatewayTarget,
     mut current: watch::Receiver<Option<GatewayTarget>>,
     traffic: Traffic,
@@ -127,17 +127,17 @@ async fn lead(
     let carry = async {
         visitor.set_nodelay(true)?;
         let mut wanted = None;
-        if let Way::Proxy { refused } = way {
+        if let Handshake::Proxy { refused } = handshake {
             let (name, port) = socks::wanted(&mut visitor).await?;
             if is_among(&name, refused) {
-                socks::answer(&mut visitor, false).await?;
+                socks::response(&mut visitor, false).await?;
                 return Ok((0, 0));
             }
             wanted = Some((name, port));
         }
         let connected = connect(&target, wanted.as_ref()).await;
         if wanted.is_some() {
-            socks::answer(&mut visitor, connected.is_ok()).await?;
+            socks::response(&mut visitor, connected.is_ok()).await?;
         }
         let mut far = connected?;
         let _open = wanted.map(|(host, _)| traffic.open(host));

@@ -91,7 +91,7 @@ impl Sources {
             .get(end..)?
             .find('\n')
             .map_or(file.text.len(), |at| end + at);
-        // Lines end as they do in every other text, so that whoever draws them counts them right.
+        // Lines end as they do in every other text, so that anyone who draws them counts them right.
         let lines = |from: usize, to: usize| file.text[from..to].replace("\r\n", "\n");
         let (before, marked) = (lines(first, span.start), lines(span.start, end));
         Some(Excerpt {

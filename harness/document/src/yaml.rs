@@ -173,7 +173,7 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        // One that is larger is not kept exactly, which whoever wants a number says.
+        // One that is larger is not kept exactly, which anyone who wants a number says.
         Ok(Raw::Plain(
             i64::try_from(value).map_or(Meaning::Float(value as f64), Meaning::Integer),
         ))

@@ -13,7 +13,7 @@ use super::{
     encoding::{self, Accepted},
     front::{Arrival, Front, normalise_uri},
     headers::{self, WorkerHeaders},
-    invoke::{Asked, Run},
+    invoke::{Run, WorkerRequest},
     pages::{self, ErrorCode, ErrorPageReader},
     ray::Ray,
     request_cf::{self, Location, Protocol},
@@ -196,7 +196,7 @@ impl Front {
             .endpoint
             .as_ref()
             .and_then(|endpoint| endpoint.cache.clone());
-        let asked = Asked {
+        let asked = WorkerRequest {
             visit: arrival.visit(&run.worker),
             run,
             why: why.to_owned(),

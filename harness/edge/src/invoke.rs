@@ -34,7 +34,7 @@ impl Run {
 }
 
 /// One request to a worker.
-pub(super) struct Asked {
+pub(super) struct WorkerRequest {
     pub(super) run: Run,
     /// Why it runs.
     pub(super) why: String,
@@ -58,8 +58,8 @@ pub(super) struct Invoker {
 
 impl Invoker {
     /// Asks the worker; its failure is a page of the edge.
-    pub(super) async fn run(&self, asked: Asked) -> Response<Body> {
-        let Asked {
+    pub(super) async fn run(&self, asked: WorkerRequest) -> Response<Body> {
+        let WorkerRequest {
             run,
             why,
             visit,
@@ -86,20 +86,20 @@ impl Invoker {
         let request = request.map(|body| counted(body, outgoing, Counted::Request));
         let limit = [cpu_ms, endpoint.cpu_ms].into_iter().flatten().min();
         let asked = self.runtime.ask(&endpoint.socket, request, scheme, cf);
-        let answer = tokio::select! {
-            answer = asked => answer,
+        let response = tokio::select! {
+            response = asked => response,
             () = processor::used_up(endpoint.process, limit.map(Duration::from_millis)) => {
                 let milliseconds = limit.unwrap_or_default();
                 let failure = format!("which took more than {milliseconds} ms of processor time");
                 return fail(&failure, ErrorCode::WorkerOverLimit);
             }
         };
-        let mut answer = match answer {
-            Ok(answer) => answer,
+        let mut response = match response {
+            Ok(response) => response,
             Err(error) => return fail(&format!("but {error}"), ErrorCode::WorkerThrew),
         };
-        hop.answered(ResponseHead::of(&answer));
-        match workers::failure(answer.status(), answer.headers()) {
+        hop.answered(ResponseHead::of(&response));
+        match workers::failure(response.status(), response.headers()) {
             Some(Failure::Threw) => {
                 if let Some(thrown) = endpoint.thrown.since(began).await {
                     hop.threw(thrown);
@@ -108,10 +108,10 @@ impl Invoker {
             }
             Some(Failure::Overloaded) => fail("which is overloaded", ErrorCode::WorkerOverLimit),
             None => {
-                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    answer.extensions_mut().insert(open.clone());
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    response.extensions_mut().insert(open.clone());
                 }
-                answer.map(|body| {
+                response.map(|body| {
                     // The worker is at work until its response has ended.
                     let body = under_way::until_end(body::stream(body), (visit, open));
                     counted(body, hop, Counted::Response)

@@ -2,7 +2,7 @@
 //!
 //! A client that meets a refusal in its upload stops, and many end the stream then, curl 7 among them. h2 takes such a
 //! stream for malformed, which it is (RFC 9113 §8.1.1), and resets it, with what it has not written of the response. So
-//! once a response has begun, an end that comes short is kept from h2: to it, and to whoever reads the upload, the rest
+//! once a response has begun, an end that comes short is kept from h2: to it, and to anyone who reads the upload, the rest
 //! does not come. A stream that ends short before its response is reset as ever.
 
 use std::{

@@ -61,7 +61,7 @@ fn forced_colour(variable: impl Fn(&str) -> Option<String>) -> Option<ColorChoic
     }
 }
 
-/// Whether a line that is drawn again and again is of use to whoever reads: not in a log, not without control sequences.
+/// Whether a line that is drawn again and again is of use to anyone who reads: not in a log, not without control sequences.
 fn draws(variable: impl Fn(&str) -> Option<String>) -> bool {
     let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
     !is_set("CI") && !is_set("NO_COLOR") && variable("TERM").as_deref() != Some("dumb")

@@ -339,7 +339,7 @@ async fn wrangler_shows_that_there_is_neither_a_tail_nor_a_preview() {
 #[test]
 #[expect(
     clippy::print_stderr,
-    reason = "a warning is for whoever runs the tests"
+    reason = "a warning is for anyone who runs the tests"
 )]
 fn it_is_said_when_npm_has_a_newer_wrangler() {
     let package = std::fs::read_to_string(tools::home().join("ci/package.json")).unwrap();

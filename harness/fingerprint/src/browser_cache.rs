@@ -1,7 +1,7 @@
 //! The browser-cache request of the agent: a GET below the ingress, at a path without a meaning of its own.
 //!
 //! What production answers is not published; a sample in the vendor's tests is base64 text of about 92 characters,
-//! and that is all this is. The same path has the same answer, so that a cache can be told from its absence.
+//! and that is all this is. The same path has the same response, so that a cache can be told from its absence.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use wiremock::ResponseTemplate;

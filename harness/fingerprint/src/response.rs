@@ -64,7 +64,7 @@ impl ApiError {
         }
     }
 
-    /// The error, with what was wrong in words for whoever reads the records.
+    /// The error, with what was wrong in words for anyone who reads the records.
     pub(super) fn because(self, reason: impl Into<String>) -> Refused {
         Refused {
             error: self,

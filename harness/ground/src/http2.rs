@@ -131,7 +131,7 @@ async fn room(stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
     Ok(())
 }
 
-/// The reason that whoever broke the body off has given.
+/// The reason that the one who broke the body off has given.
 fn reason(error: &BodyError) -> Reason {
     let error: &(dyn Error + 'static) = error.as_ref();
     std::iter::once(error)

@@ -18,7 +18,7 @@ impl Interim {
     }
 
     /// Passes on what a server has sent before its final response. A proxy forwards every interim response that it did not
-    /// ask for itself (RFC 9110 §15.2): each but 100, which whoever reads the body gives the client.
+    /// ask for itself (RFC 9110 §15.2): each but 100, which the one who reads the body gives the client.
     fn pass(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let passes = status.is_informational()
             && status != StatusCode::CONTINUE
@@ -34,7 +34,7 @@ impl Interim {
     }
 }
 
-/// What passes interim responses on to whoever is to have them, among the extensions of a request.
+/// What passes interim responses on to the one who is to have them, among the extensions of a request.
 #[derive(Clone)]
 pub struct PassOn(Arc<Receiver>);
 
@@ -48,7 +48,7 @@ impl PassOn {
 }
 
 /// From now on the interim responses that a server gives to this request go to who is to have them; `passed` is told of
-/// each. hyper's client tells of those over HTTP/1.1; whoever asks over HTTP/2 gives them to the [`PassOn`] of the request.
+/// each. hyper's client tells of those over HTTP/1.1; the one who asks over HTTP/2 gives them to the [`PassOn`] of the request.
 pub fn pass_on<B>(request: &mut Request<B>, passed: impl Fn(StatusCode) + Send + Sync + 'static) {
     let Some(interim) = request.extensions_mut().remove::<Interim>() else {
         return;

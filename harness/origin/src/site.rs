@@ -1,4 +1,4 @@
-//! A fixture site: a folder with its pages and a `site.json` that says which request gets which answer.
+//! A fixture site: a folder with its pages and a `site.json` that says which request gets which response.
 
 use std::{
     collections::BTreeMap,

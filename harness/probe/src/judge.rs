@@ -32,10 +32,10 @@ impl Fate {
     }
 }
 
-/// The way of one request.
+/// What happened to one request.
 #[derive(Clone, Debug)]
-pub struct Way {
-    /// What became of it.
+pub struct RequestPath {
+    /// How it ended.
     pub fate: Fate,
     /// Why the edge sent it where it went.
     pub decision: Option<String>,
@@ -45,8 +45,8 @@ pub struct Way {
     pub at_origin: Option<Exchange>,
 }
 
-/// The way of a request, of the hops since it was sent. They may have late hops of earlier requests among them.
-pub fn way(hops: &[Exchange], was_answered: bool) -> Way {
+/// What happened to a request, from the hops since it was sent. They may have late hops of earlier requests among them.
+pub fn request_path(hops: &[Exchange], was_answered: bool) -> RequestPath {
     let visit = hops.iter().find(|hop| hop.from == Party::Visitor);
     let ray = visit.and_then(|hop| hop.ray.as_deref());
     let is_own = |hop: &&Exchange| ray.is_none() || hop.ray.is_none() || hop.ray.as_deref() == ray;
@@ -72,7 +72,7 @@ pub fn way(hops: &[Exchange], was_answered: bool) -> Way {
         None if worker_ran => Fate::Blocked,
         None => Fate::Refused,
     };
-    Way {
+    RequestPath {
         fate,
         decision: visit.and_then(|hop| hop.decision.clone()),
         worker_ran,
@@ -144,7 +144,7 @@ mod tests {
         #[case] of: &[(Party, Party, &str, u16)],
         #[case] expected: Fate,
     ) {
-        assert_eq!(way(&hops(of), true).fate, expected);
+        assert_eq!(request_path(&hops(of), true).fate, expected);
     }
 
     #[test]
@@ -152,11 +152,11 @@ mod tests {
         let mut late = hops(&[REACHED]);
         late[0].ray = Some("fedcba9876543210".to_owned());
         let all = [hops(&[VISIT, RUN]), late].concat();
-        assert_eq!(way(&all, true).fate, Fate::Blocked);
+        assert_eq!(request_path(&all, true).fate, Fate::Blocked);
     }
 
     #[test]
     fn a_request_without_a_response_was_not_refused() {
-        assert_eq!(way(&hops(&[VISIT]), false).fate, Fate::Unanswered);
+        assert_eq!(request_path(&hops(&[VISIT]), false).fate, Fate::Unanswered);
     }
 }

@@ -44,7 +44,7 @@ pub use error::ProbeError;
 pub use expand::{Content, PROBER, RowError, Surroundings, expand, plain};
 pub use fix::{Fix, fix, probe_all};
 pub use frameworks::{Framework, frameworks};
-pub use judge::{Fate, Way, way};
+pub use judge::{Fate, RequestPath, request_path};
 pub use likeness::{Likeness, Sample, likeness};
 pub use mend::Mend;
 pub use outcome::{FORMAT, Finding, Outcome, SentOver};

@@ -101,7 +101,7 @@ pub async fn probe(
     let control = prober.control().await?;
     let passed = control
         .as_ref()
-        .and_then(|sent| sent.way.at_origin.as_ref());
+        .and_then(|sent| sent.path.at_origin.as_ref());
     let mut asked = match options.framework {
         None => Some(AskedOrigin::learn(rig, call, content, &options.sign, passed).await?),
         Some(_) => None,
@@ -124,7 +124,7 @@ pub async fn probe(
         done: shapes.len(),
         all: shapes.len(),
     });
-    let control = control.map_or(Fate::Unanswered, |sent| sent.way.fate);
+    let control = control.map_or(Fate::Unanswered, |sent| sent.path.fate);
     Ok(Outcome {
         api: options.api.clone(),
         call: format!("{} https://{}{}", call.method, call.host, call.path),
@@ -198,8 +198,8 @@ impl Prober<'_> {
         shape: &Shape,
         asked: Option<&AskedOrigin<'_>>,
     ) -> Result<SentOver, ProbeError> {
-        let arrived = sent.way.at_origin.as_ref();
-        let ran = match (sent.way.fate, arrived) {
+        let arrived = sent.path.at_origin.as_ref();
+        let ran = match (sent.path.fate, arrived) {
             (Fate::Unprotected, Some(arrived)) => Some(match (self.options.framework, asked) {
                 (Some(framework), _) if framework.runs(shape.id.family, &shape.id.rule) => {
                     Ran::Measured
@@ -212,12 +212,12 @@ impl Prober<'_> {
         };
         Ok(SentOver {
             over,
-            fate: sent.way.fate,
+            fate: sent.path.fate,
             status: sent.status.map(|status| status.as_u16()),
             ran,
             arrived: arrived.map(|hop| format!("{} {}", hop.request.method, hop.request.url)),
-            decision: sent.way.decision.clone(),
-            worker_ran: sent.way.worker_ran,
+            decision: sent.path.decision.clone(),
+            worker_ran: sent.path.worker_ran,
         })
     }
 

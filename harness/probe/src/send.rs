@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    judge::{Way, way},
+    judge::{RequestPath, request_path},
     request::{Scheme, WrittenRequest},
 };
 
@@ -49,7 +49,7 @@ pub(super) struct Sender {
 pub(super) struct Sent {
     /// The status of the response; none where none came.
     pub(super) status: Option<StatusCode>,
-    pub(super) way: Way,
+    pub(super) path: RequestPath,
 }
 
 impl Sender {
@@ -98,7 +98,7 @@ impl Sender {
         };
         let status = tokio::time::timeout(PATIENCE, whole).await.ok().flatten();
         Sent {
-            way: way(&self.trace.since(before), status.is_some()),
+            path: request_path(&self.trace.since(before), status.is_some()),
             status,
         }
     }

@@ -1,5 +1,5 @@
 //! Secrets of what was seen: none stands in what is written. In its place stands a variable of the environment,
-//! `${env.PASSWORD}`, and whoever runs the scenario sets it.
+//! `${env.PASSWORD}`, and anyone who runs the scenario sets it.
 
 use edgeproof_ground::redaction::{
     REDACTED, Redactor, Telling, is_secret, is_secret_variable, secrets_in,
@@ -24,7 +24,7 @@ impl Hidden {
         self.variables.keys().map(String::as_str)
     }
 
-    /// The variables with their values, for whoever runs the scenario right after it was recorded. They are secrets.
+    /// The variables with their values, for anyone who runs the scenario right after it was recorded. They are secrets.
     pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
         let variables = self.variables.iter();
         variables.map(|(name, value)| (name.as_str(), value.as_str()))

@@ -57,7 +57,7 @@ impl Authority {
     ) -> Trust {
         let mut trust = self.trust.clone();
         for host in hosts {
-            // A host that cannot be reached, or has another certificate, is told of by whoever visits it.
+            // A host that cannot be reached, or has another certificate, is told of by the one who visits it.
             let asked = tokio::time::timeout(HANDSHAKE, key_at(host, reach, trusted)).await;
             if let Ok(Some(key)) = asked {
                 trust.key.push(',');

@@ -1,6 +1,6 @@
 //! Sites that are deployed: the scenarios that were proven in a rig, run against a staging site.
 //!
-//! A [`Target`] is what a target file says. It becomes [`Permitted`] when whoever runs it repeats its hosts, and only that
+//! A [`Target`] is what a target file says. It becomes [`Permitted`] when the one who runs it repeats its hosts, and only that
 //! leads anywhere: to the site, to the events at Fingerprint, to what is deployed at Cloudflare. [`plan`] says of each case
 //! whether it can run there, and what of it is seen; [`sight`] is the table by key that it goes by.
 #![cfg_attr(

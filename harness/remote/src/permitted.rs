@@ -1,4 +1,4 @@
-//! Leave to visit a target: the file names its hosts, and whoever runs it repeats them. Without both nothing is sent.
+//! Leave to visit a target: the file names its hosts, and the one who runs it repeats them. Without both nothing is sent.
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 

@@ -29,7 +29,7 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         .collect()
 }
 
-/// A call that carries the secrets in every header that may, and an answer that sets one.
+/// A call that carries the secrets in every header that may, and a response that sets one.
 fn exchanges(secret: &Secrets) -> Vec<Exchange> {
     let trace = Trace::new();
     let hop = trace.begin(

@@ -27,12 +27,12 @@ use super::replacing::Replacing;
 /// An HTTP client of one visitor. Each request has a connection of its own.
 #[derive(Clone)]
 pub struct Client {
-    way: Way,
+    destination: Destination,
 }
 
 /// Where its connections lead.
 #[derive(Clone)]
-enum Way {
+enum Destination {
     /// To the edge of a rig, from the visitor's address.
     Edge {
         edge: SocketAddr,
@@ -97,7 +97,7 @@ impl Client {
         authority: Arc<CertificateAuthority>,
     ) -> Self {
         Self {
-            way: Way::Edge {
+            destination: Destination::Edge {
                 edge,
                 visitor,
                 authority,
@@ -108,7 +108,7 @@ impl Client {
     /// A client on the real network. Requests to the hosts of the gate carry what it lets through.
     pub(super) fn of_network(reach: Reach, trust: Arc<ClientConfig>, gate: Arc<Gate>) -> Self {
         Self {
-            way: Way::Network { reach, trust, gate },
+            destination: Destination::Network { reach, trust, gate },
         }
     }
 
@@ -192,7 +192,7 @@ impl Client {
 
     /// Adds what the gate of the host lets through.
     fn pass<B>(&self, request: &mut Request<B>) {
-        let Way::Network { gate, .. } = &self.way else {
+        let Destination::Network { gate, .. } = &self.destination else {
             return;
         };
         if !Url::parse(&request.uri().to_string()).is_ok_and(|url| gate.is_for(&url)) {
@@ -211,8 +211,8 @@ impl Client {
 
     /// Opens a connection to where this host and port are, and says whose it is.
     async fn open(&self, host: &str, port: u16) -> Result<TcpStream, ClientError> {
-        match &self.way {
-            Way::Edge { edge, visitor, .. } => {
+        match &self.destination {
+            Destination::Edge { edge, visitor, .. } => {
                 let opened = async {
                     let mut stream = TcpStream::connect(edge).await?;
                     stream.set_nodelay(true)?;
@@ -221,7 +221,7 @@ impl Client {
                 };
                 opened.await.map_err(ClientError::Connect)
             }
-            Way::Network { reach, .. } => {
+            Destination::Network { reach, .. } => {
                 let opened = reach.connect(host, port).await;
                 opened.map_err(|source| self.unreachable(host, source))
             }
@@ -229,9 +229,9 @@ impl Client {
     }
 
     fn unreachable(&self, host: &str, source: std::io::Error) -> ClientError {
-        match &self.way {
-            Way::Edge { .. } => ClientError::Connect(source),
-            Way::Network { .. } => ClientError::Host {
+        match &self.destination {
+            Destination::Edge { .. } => ClientError::Connect(source),
+            Destination::Network { .. } => ClientError::Host {
                 host: host.to_owned(),
                 source,
             },
@@ -240,9 +240,9 @@ impl Client {
 
     /// What is trusted, and which protocols are offered.
     fn tls(&self, protocol: &[u8]) -> Result<ClientConfig, ClientError> {
-        Ok(match &self.way {
-            Way::Edge { authority, .. } => authority.client_config(&[protocol])?,
-            Way::Network { trust, .. } => {
+        Ok(match &self.destination {
+            Destination::Edge { authority, .. } => authority.client_config(&[protocol])?,
+            Destination::Network { trust, .. } => {
                 let mut config = ClientConfig::clone(trust);
                 config.alpn_protocols = vec![protocol.to_vec()];
                 config

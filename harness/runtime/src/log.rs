@@ -32,7 +32,7 @@ pub enum LogSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// For whoever debugs.
+    /// For the one who debugs.
     Debug,
     /// Progress; `console.log` too.
     #[serde(alias = "log")]

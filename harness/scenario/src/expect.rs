@@ -156,7 +156,7 @@ pub struct ExpectWorker {
     /// Whether a worker ran at all.
     pub ran: Option<bool>,
     /// The requests it sent, and how many.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<ExpectSubrequest>,
     /// Lines of its log: each of these conditions must hold for at least one line.
     pub log: Vec<TextMatcher>,
     /// The whole log.
@@ -168,7 +168,7 @@ pub struct ExpectWorker {
 /// A request of the worker's own.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Asked {
+pub struct ExpectSubrequest {
     /// Which.
     pub call: CallPattern,
     /// How many times. Default: at least once.

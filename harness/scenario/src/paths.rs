@@ -4,7 +4,7 @@ use edgeproof_document::node::{Key, Value, YamlNode};
 
 use super::files::{Files, text_of};
 
-/// Completes the paths of workers, of apps that are started and of bodies. What is not there is told by whoever needs it.
+/// Completes the paths of workers, of apps that are started and of bodies. What is not there is told by the one who needs it.
 pub(super) fn work_in(node: &mut YamlNode, files: &mut Files<'_>) {
     let given = node.value_mut("given");
     if let Some(given) = given {

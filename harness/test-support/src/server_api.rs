@@ -9,9 +9,9 @@ const SCHEMA: &str = include_str!("../../../fixtures/fingerprint/server-api.json
 
 static VALIDATORS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
     let schema: Json = serde_json::from_str(SCHEMA).unwrap();
-    let of = |answer| {
-        let schema = json!({ "$ref": format!("#/$defs/{answer}"), "$defs": schema["$defs"] });
-        (answer, jsonschema::validator_for(&schema).unwrap())
+    let of = |response| {
+        let schema = json!({ "$ref": format!("#/$defs/{response}"), "$defs": schema["$defs"] });
+        (response, jsonschema::validator_for(&schema).unwrap())
     };
     ["event", "search", "edge", "error"]
         .into_iter()
@@ -19,9 +19,9 @@ static VALIDATORS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What of an answer (`event`, `search`, `edge` or `error`) is not as published: a line each, with its place.
-pub fn not_as_published(answer: &str, value: &Json) -> Vec<String> {
-    let errors = VALIDATORS[answer].iter_errors(value);
+/// What of a response (`event`, `search`, `edge` or `error`) is not as published: a line each, with its place.
+pub fn not_as_published(response: &str, value: &Json) -> Vec<String> {
+    let errors = VALIDATORS[response].iter_errors(value);
     errors
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect()

@@ -1,4 +1,4 @@
-// Hands the identification's answer to the agent when it came with a document: the worker puts it on this
+// Hands the identification's response to the agent when it came with a document: the worker puts it on this
 // script's own tag.
 import { importLoader } from './loader'
 import { log } from './log'

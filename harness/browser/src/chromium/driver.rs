@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{tab::Tab, windows::Window};
 use crate::{
     calls::BrowserCall,
-    driver::{Aim, Asked, Document, Driver, Motion},
+    driver::{Aim, Document, Driver, DriverFuture, Motion},
     gate::Gate,
     input::KeyPress,
     page::{PageError, page_script},
@@ -40,7 +40,7 @@ impl Driver for Tab {
         &'a self,
         document: &'a Document,
         selector: &'a str,
-    ) -> Asked<'a, Option<Document>> {
+    ) -> DriverFuture<'a, Option<Document>> {
         Box::pin(async move {
             let Some(object_id) = self.element(document, selector).await? else {
                 return Ok(None);
@@ -58,7 +58,7 @@ impl Driver for Tab {
         document: &'a Document,
         action: &'a str,
         argument: Value,
-    ) -> Asked<'a, Value> {
+    ) -> DriverFuture<'a, Value> {
         Box::pin(async move {
             let called = self.call_function(document, action, argument, true).await?;
             Ok(called.value.unwrap_or(Value::Null))
@@ -70,7 +70,7 @@ impl Driver for Tab {
         document: &'a Document,
         context: &'a str,
         script: &'a str,
-    ) -> Asked<'a, Value> {
+    ) -> DriverFuture<'a, Value> {
         Box::pin(async move {
             let evaluated = self.on(document, evaluate(script, context)).await?;
             match evaluated.exception_details {
@@ -80,11 +80,11 @@ impl Driver for Tab {
         })
     }
 
-    fn load<'a>(&'a self, url: &'a str, limit: Duration) -> Asked<'a, BrowserCall> {
+    fn load<'a>(&'a self, url: &'a str, limit: Duration) -> DriverFuture<'a, BrowserCall> {
         Box::pin(self.visit(url, limit))
     }
 
-    fn bring_to_front<'a>(&'a self, document: &'a Document) -> Asked<'a, ()> {
+    fn bring_to_front<'a>(&'a self, document: &'a Document) -> DriverFuture<'a, ()> {
         Box::pin(async move {
             if !self.windows().is_empty() {
                 self.on(document, PageDomain::BringToFront(None)).await?;
@@ -93,7 +93,7 @@ impl Driver for Tab {
         })
     }
 
-    fn mouse<'a>(&'a self, aim: &'a Aim, motions: &'a [Motion]) -> Asked<'a, ()> {
+    fn mouse<'a>(&'a self, aim: &'a Aim, motions: &'a [Motion]) -> DriverFuture<'a, ()> {
         Box::pin(async move {
             for motion in motions {
                 // A click that opens a window puts this page in the background, where the browser does not tell that the
@@ -110,7 +110,7 @@ impl Driver for Tab {
         })
     }
 
-    fn press<'a>(&'a self, document: &'a Document, key: &'a KeyPress) -> Asked<'a, ()> {
+    fn press<'a>(&'a self, document: &'a Document, key: &'a KeyPress) -> DriverFuture<'a, ()> {
         use Input::DispatchKeyEventTypeOption::{KeyDown, KeyUp, RawKeyDown};
 
         Box::pin(async move {
@@ -125,7 +125,7 @@ impl Driver for Tab {
         })
     }
 
-    fn insert_text<'a>(&'a self, document: &'a Document, text: &'a str) -> Asked<'a, ()> {
+    fn insert_text<'a>(&'a self, document: &'a Document, text: &'a str) -> DriverFuture<'a, ()> {
         Box::pin(async move {
             let text = text.to_owned();
             self.on(document, Input::InsertText { text }).await?;
@@ -138,7 +138,7 @@ impl Driver for Tab {
         document: &'a Document,
         selector: &'a str,
         files: &'a [PathBuf],
-    ) -> Asked<'a, ()> {
+    ) -> DriverFuture<'a, ()> {
         Box::pin(async move {
             let object_id = self.element(document, selector).await?;
             let files = files.iter().map(|file| file.display().to_string());
@@ -153,12 +153,12 @@ impl Driver for Tab {
         })
     }
 
-    fn body<'a>(&'a self, call: &'a BrowserCall) -> Asked<'a, Vec<u8>> {
+    fn body<'a>(&'a self, call: &'a BrowserCall) -> DriverFuture<'a, Vec<u8>> {
         Box::pin(self.response_body(call))
     }
 
     /// Chromium tells it with the request.
-    fn posted<'a>(&'a self, _: &'a BrowserCall) -> Asked<'a, Option<String>> {
+    fn posted<'a>(&'a self, _: &'a BrowserCall) -> DriverFuture<'a, Option<String>> {
         Box::pin(async { Ok(None) })
     }
 
@@ -166,27 +166,27 @@ impl Driver for Tab {
         &'a self,
         headers: &'a HeaderMap,
         language: Option<&'a str>,
-    ) -> Asked<'a, ()> {
+    ) -> DriverFuture<'a, ()> {
         Box::pin(self.show_as(headers, language))
     }
 
-    fn pass(&self, gate: Gate) -> Asked<'_, ()> {
+    fn pass(&self, gate: Gate) -> DriverFuture<'_, ()> {
         Box::pin(self.enter(gate))
     }
 
-    fn run_first(&self, script: String) -> Asked<'_, ()> {
+    fn run_first(&self, script: String) -> DriverFuture<'_, ()> {
         Box::pin(self.add_first(script))
     }
 
-    fn record(&self) -> Asked<'_, ()> {
+    fn record(&self) -> DriverFuture<'_, ()> {
         Box::pin(self.add_recorder())
     }
 
-    fn clear_cookies(&self) -> Asked<'_, ()> {
+    fn clear_cookies(&self) -> DriverFuture<'_, ()> {
         Box::pin(self.forget_cookies())
     }
 
-    fn told_of_history(&self) -> Asked<'_, ()> {
+    fn told_of_history(&self) -> DriverFuture<'_, ()> {
         Box::pin(async move {
             let top = self.top();
             self.on(&top, PageDomain::GetNavigationHistory(None))
@@ -195,11 +195,11 @@ impl Driver for Tab {
         })
     }
 
-    fn screenshot(&self) -> Asked<'_, Vec<u8>> {
+    fn screenshot(&self) -> DriverFuture<'_, Vec<u8>> {
         Box::pin(self.picture())
     }
 
-    fn close_and_wipe(self: Box<Self>) -> Asked<'static, ()> {
+    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, ()> {
         Box::pin(self.end())
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::calls::{self, BrowserCall, CallOutcome, ConsoleLine, Record};
 
 /// What the browser says of a navigation that was answered with an error status and no body: it shows a page of
-/// its own. The visitor got that answer all the same.
+/// its own. The visitor got that response all the same.
 pub(super) const ERROR_WITHOUT_BODY: &str = "net::ERR_HTTP_RESPONSE_CODE_FAILURE";
 
 /// What the browser says of a response that is not complete: the connection or the stream ended, or broke the rules.
@@ -144,7 +144,7 @@ fn answered(record: &mut Record, id: &str, response: &Value, has_headers: bool) 
 fn failed(parameters: &Value, is_answered: bool) -> CallOutcome {
     let reason = text(&parameters["errorText"]);
     let broke_off = is_answered && BROKEN.contains(&reason.as_str());
-    // A page that looks at the status and lets go of the body has had its answer.
+    // A page that looks at the status and lets go of the body has had its response.
     let let_go = is_answered && parameters["canceled"] == true;
     match reason.as_str() {
         ERROR_WITHOUT_BODY => CallOutcome::Finished,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Connection {
-    /// Sends a command, to the browser itself or to one of its sessions, and waits for the answer.
+    /// Sends a command, to the browser itself or to one of its sessions, and waits for the response.
     ///
     /// # Errors
     /// When the browser refuses the command, or is gone.

@@ -23,7 +23,9 @@ use crate::{
     connection::{Connection, Listener},
     driver::Driver as _,
     gate::Gate,
-    page::{Dialogs, OpenDialog, Page, PageError, Told, first_document, recorder_script},
+    page::{
+        Dialogs, OpenDialog, Page, PageError, RecorderMessage, first_document, recorder_script,
+    },
     profile::Profile,
 };
 
@@ -221,7 +223,7 @@ impl Tab {
         }
     }
 
-    /// The body of an answer, where the browser still has it.
+    /// The body of a response, where the browser still has it.
     pub(super) async fn response_body(&self, call: &BrowserCall) -> Result<Vec<u8>, PageError> {
         let response = self
             .ask(Network::GetResponseBody {
@@ -354,7 +356,7 @@ fn answer(connection: &Connection, mut to_answer: mpsc::UnboundedReceiver<OpenDi
                 accept: dialog.accept,
                 prompt_text: dialog.text,
             };
-            // One that is closed already needs no answer.
+            // One that is closed already needs no response.
             let _ = connection.ask(Some(&dialog.window), answer).await;
         }
     });
@@ -374,7 +376,7 @@ pub(super) fn listener(
         if event == "Page.javascriptDialogOpening" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(&session, text("type"), text("message"));
-            let what = Told::dialog(&parameters["type"]);
+            let what = RecorderMessage::dialog(&parameters["type"]);
             activity.record(|record| record.hear(None, &what));
         }
         if event == "Runtime.bindingCalled" && parameters["name"] == BINDING {

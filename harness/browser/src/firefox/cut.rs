@@ -1,4 +1,4 @@
-//! Calls whose connection was cut before a response came. Firefox tells the page at once, and whoever watches nothing more: so
+//! Calls whose connection was cut before a response came. Firefox tells the page at once, and the one who watches nothing more: so
 //! a call has failed that waits for a host to which no connection leads any more.
 
 use std::{

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{keys, tab::Tab};
 use crate::{
     calls::BrowserCall,
-    driver::{Aim, Asked, Document, Driver, Motion},
+    driver::{Aim, Document, Driver, DriverFuture, Motion},
     gate::Gate,
     input::KeyPress,
     page::{PageError, recorder_script},
@@ -37,7 +37,7 @@ impl Driver for Tab {
         &'a self,
         document: &'a Document,
         selector: &'a str,
-    ) -> Asked<'a, Option<Document>> {
+    ) -> DriverFuture<'a, Option<Document>> {
         Box::pin(async move {
             let window = self.thing(document, "window", selector).await?;
             let frame = window["value"]["context"].as_str();
@@ -53,7 +53,7 @@ impl Driver for Tab {
         document: &'a Document,
         action: &'a str,
         argument: Value,
-    ) -> Asked<'a, Value> {
+    ) -> DriverFuture<'a, Value> {
         Box::pin(self.call_action(document, action, argument))
     }
 
@@ -62,15 +62,15 @@ impl Driver for Tab {
         document: &'a Document,
         context: &'a str,
         script: &'a str,
-    ) -> Asked<'a, Value> {
+    ) -> DriverFuture<'a, Value> {
         Box::pin(self.run_script(document, context, script))
     }
 
-    fn load<'a>(&'a self, url: &'a str, limit: Duration) -> Asked<'a, BrowserCall> {
+    fn load<'a>(&'a self, url: &'a str, limit: Duration) -> DriverFuture<'a, BrowserCall> {
         Box::pin(self.navigate(url, limit))
     }
 
-    fn bring_to_front<'a>(&'a self, document: &'a Document) -> Asked<'a, ()> {
+    fn bring_to_front<'a>(&'a self, document: &'a Document) -> DriverFuture<'a, ()> {
         Box::pin(async move {
             if !self.windows().is_empty() {
                 let activate = json!({ "context": document.window });
@@ -80,7 +80,7 @@ impl Driver for Tab {
         })
     }
 
-    fn mouse<'a>(&'a self, aim: &'a Aim, motions: &'a [Motion]) -> Asked<'a, ()> {
+    fn mouse<'a>(&'a self, aim: &'a Aim, motions: &'a [Motion]) -> DriverFuture<'a, ()> {
         let (x, y) = aim.in_window;
         let window = &aim.document.window;
         let action = |motion: &Motion| match motion {
@@ -104,7 +104,7 @@ impl Driver for Tab {
         })
     }
 
-    fn press<'a>(&'a self, document: &'a Document, key: &'a KeyPress) -> Asked<'a, ()> {
+    fn press<'a>(&'a self, document: &'a Document, key: &'a KeyPress) -> DriverFuture<'a, ()> {
         let Some(actions) = keys::actions(key) else {
             let refused = PageError::Refused {
                 what: format!("`{key}` to be pressed"),
@@ -117,7 +117,7 @@ impl Driver for Tab {
         self.tell("input.performActions", perform)
     }
 
-    fn insert_text<'a>(&'a self, document: &'a Document, text: &'a str) -> Asked<'a, ()> {
+    fn insert_text<'a>(&'a self, document: &'a Document, text: &'a str) -> DriverFuture<'a, ()> {
         Box::pin(async move {
             let argument = json!({ "text": text });
             self.act(document, "insert", argument).await.map(drop)
@@ -129,7 +129,7 @@ impl Driver for Tab {
         document: &'a Document,
         selector: &'a str,
         files: &'a [PathBuf],
-    ) -> Asked<'a, ()> {
+    ) -> DriverFuture<'a, ()> {
         Box::pin(async move {
             let element = self.thing(document, "element", selector).await?;
             let files = files.iter().map(|file| file.display().to_string());
@@ -142,11 +142,11 @@ impl Driver for Tab {
         })
     }
 
-    fn body<'a>(&'a self, call: &'a BrowserCall) -> Asked<'a, Vec<u8>> {
+    fn body<'a>(&'a self, call: &'a BrowserCall) -> DriverFuture<'a, Vec<u8>> {
         Box::pin(self.data("response", call))
     }
 
-    fn posted<'a>(&'a self, call: &'a BrowserCall) -> Asked<'a, Option<String>> {
+    fn posted<'a>(&'a self, call: &'a BrowserCall) -> DriverFuture<'a, Option<String>> {
         Box::pin(async move {
             match self.data("request", call).await {
                 Ok(bytes) => Ok(String::from_utf8(bytes).ok()),
@@ -161,15 +161,15 @@ impl Driver for Tab {
         &'a self,
         headers: &'a HeaderMap,
         language: Option<&'a str>,
-    ) -> Asked<'a, ()> {
+    ) -> DriverFuture<'a, ()> {
         Box::pin(self.show_as(headers, language))
     }
 
-    fn pass(&self, gate: Gate) -> Asked<'_, ()> {
+    fn pass(&self, gate: Gate) -> DriverFuture<'_, ()> {
         Box::pin(self.enter(gate))
     }
 
-    fn run_first(&self, script: String) -> Asked<'_, ()> {
+    fn run_first(&self, script: String) -> DriverFuture<'_, ()> {
         let add = json!({
             "functionDeclaration": format!("() => {{ {script} }}"),
             "userContexts": [self.user_context],
@@ -177,7 +177,7 @@ impl Driver for Tab {
         self.tell("script.addPreloadScript", add)
     }
 
-    fn record(&self) -> Asked<'_, ()> {
+    fn record(&self) -> DriverFuture<'_, ()> {
         let channel = json!({ "type": "channel", "value": { "channel": RECORDER } });
         let add = json!({
             "functionDeclaration": recorder_script!(),
@@ -188,12 +188,12 @@ impl Driver for Tab {
         self.tell("script.addPreloadScript", add)
     }
 
-    fn clear_cookies(&self) -> Asked<'_, ()> {
+    fn clear_cookies(&self) -> DriverFuture<'_, ()> {
         let partition = json!({ "type": "storageKey", "userContext": self.user_context });
         self.tell("storage.deleteCookies", json!({ "partition": partition }))
     }
 
-    fn told_of_history(&self) -> Asked<'_, ()> {
+    fn told_of_history(&self) -> DriverFuture<'_, ()> {
         Box::pin(async move {
             // The page's process asks for the step in a turn of its own, and the browser's makes it when it hears of that.
             match self.call_action(&self.top(), "turn", Value::Null).await {
@@ -206,11 +206,11 @@ impl Driver for Tab {
         })
     }
 
-    fn screenshot(&self) -> Asked<'_, Vec<u8>> {
+    fn screenshot(&self) -> DriverFuture<'_, Vec<u8>> {
         Box::pin(self.picture())
     }
 
-    fn close_and_wipe(self: Box<Self>) -> Asked<'static, ()> {
+    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, ()> {
         Box::pin(async move { self.end().await })
     }
 }

@@ -13,7 +13,7 @@ use super::{remote, text};
 use crate::{
     calls::{self, Activity, BrowserCall, CallOutcome, ConsoleLine, Record},
     connection::Listener,
-    page::{Dialogs, Told},
+    page::{Dialogs, RecorderMessage},
 };
 
 /// What Firefox says of a response that is not complete: the connection or the stream ended, or broke the rules.
@@ -76,7 +76,7 @@ pub(super) fn listener(
         if event == "browsingContext.userPromptOpened" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(text("context"), text("type"), text("message"));
-            let what = Told::dialog(&parameters["type"]);
+            let what = RecorderMessage::dialog(&parameters["type"]);
             activity.record(|record| record.hear(None, &what));
             return;
         }
@@ -330,7 +330,7 @@ fn answered(record: &mut Record, id: &str, response: &Value) {
 /// How a call ended that failed in Firefox's words.
 fn failed(reason: &str, is_answered: bool) -> CallOutcome {
     match reason {
-        // A page that looks at the status and lets go of the body has had its answer.
+        // A page that looks at the status and lets go of the body has had its response.
         LET_GO if is_answered => CallOutcome::Finished,
         _ if is_answered && BROKEN.contains(&reason) => CallOutcome::BrokeOff,
         _ => CallOutcome::Failed(reason.to_owned()),

@@ -15,7 +15,7 @@ fn common() -> Vec<(&'static str, Value)> {
         // Nobody listens there.
         ("services.settings.server", json!("http://127.0.0.1:9/")),
         ("browser.chrome.site_icons", json!(false)),
-        // A request whose connection is cut would be sent again, as one request to whoever watches.
+        // A request whose connection is cut would be sent again, as one request to anyone who watches.
         ("network.http.request.max-attempts", json!(1)),
         ("network.http.speculative-parallel-limit", json!(0)),
         ("network.prefetch-next", json!(false)),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     calls::{Activity, BrowserCall, CallOutcome},
     connection::{Connection, ROOT},
-    driver::{Asked, Document},
+    driver::{Document, DriverFuture},
     frames::Frames,
     gate::{self, Gate},
     page::{Dialogs, OpenDialog, Page, PageError, first_document, page_script},
@@ -43,7 +43,7 @@ const PAGE_THINGS: &str = concat!(
 const WORLD: &str = "edgeproof";
 
 /// What Firefox says of a navigation that led to no page, or gave way to another one, or whose page broke off: where the
-/// response had come, that is an answer all the same.
+/// response had come, that is a response all the same.
 const ANSWERED: [&str; 7] = [
     "NS_BINDING_ABORTED",
     "NS_ERROR_ABORT",
@@ -117,7 +117,7 @@ fn answer(connection: &Connection, mut to_answer: mpsc::UnboundedReceiver<OpenDi
             if let Some(text) = dialog.text {
                 answer["userText"] = text.into();
             }
-            // One that is closed already needs no answer.
+            // One that is closed already needs no response.
             let _ = connection
                 .command("browsingContext.handleUserPrompt", answer)
                 .await;
@@ -430,7 +430,7 @@ impl Tab {
     }
 
     /// A command whose response says nothing.
-    pub(super) fn tell(&self, method: &'static str, parameters: Value) -> Asked<'_, ()> {
+    pub(super) fn tell(&self, method: &'static str, parameters: Value) -> DriverFuture<'_, ()> {
         Box::pin(async move { self.connection.command(method, parameters).await.map(drop) })
     }
 }

@@ -47,11 +47,11 @@ pub(super) async fn wanted(client: &mut TcpStream) -> io::Result<(String, u16)> 
 }
 
 /// Answers whether the connection leads there.
-pub(super) async fn answer(client: &mut TcpStream, leads: bool) -> io::Result<()> {
+pub(super) async fn response(client: &mut TcpStream, leads: bool) -> io::Result<()> {
     let code = if leads { SUCCEEDED } else { UNREACHABLE };
     // The address that the proxy uses is nobody's business.
-    let answer = [VERSION, code, 0, V4, 0, 0, 0, 0, 0, 0];
-    client.write_all(&answer).await
+    let response = [VERSION, code, 0, V4, 0, 0, 0, 0, 0, 0];
+    client.write_all(&response).await
 }
 
 /// Whether a host is one of these or below it.
@@ -104,18 +104,18 @@ mod tests {
         client.write_all(&[5, 1, 0]).await.unwrap();
         client.write_all(address).await.unwrap();
         client.write_all(&443_u16.to_be_bytes()).await.unwrap();
-        let mut answer = vec![0; 10];
-        if client.read_exact(&mut answer).await.is_err() {
+        let mut response = vec![0; 10];
+        if client.read_exact(&mut response).await.is_err() {
             return (Vec::new(), None);
         }
-        if answer[1] != SUCCEEDED {
-            return (answer, None);
+        if response[1] != SUCCEEDED {
+            return (response, None);
         }
         client.write_all(b"hello").await.unwrap();
         let (mut arrived, _) = edge.accept().await.unwrap();
         let mut bytes = vec![0; 14];
         arrived.read_exact(&mut bytes).await.unwrap();
-        (answer, Some(bytes))
+        (response, Some(bytes))
     }
 
     #[rstest]
@@ -124,15 +124,15 @@ mod tests {
     #[case::address_of_version_6(b"\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01".as_slice())]
     #[tokio::test]
     async fn every_host_leads_to_the_edge_with_the_preamble_first(#[case] address: &[u8]) {
-        let (answer, arrived) = asked(address).await;
-        assert_eq!(answer, [5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        let (response, arrived) = asked(address).await;
+        assert_eq!(response, [5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
         assert_eq!(arrived.unwrap(), b"from ann\nhello");
     }
 
     #[tokio::test]
     async fn a_refused_name_cannot_be_reached_and_no_kind_of_address_else() {
-        let (answer, _) = asked(b"\x03\x10push.mozilla.org").await;
-        assert_eq!(answer[1], UNREACHABLE);
+        let (response, _) = asked(b"\x03\x10push.mozilla.org").await;
+        assert_eq!(response[1], UNREACHABLE);
         assert_eq!(asked(b"\x09").await, (Vec::new(), None));
     }
 }

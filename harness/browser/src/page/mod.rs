@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use dialogs::{Dialog, DialogAnswer};
 pub(crate) use dialogs::{Dialogs, OpenDialog};
-pub(crate) use recording::Told;
+pub(crate) use recording::RecorderMessage;
 pub use recording::{Deed, Deeds, Did};
 pub(crate) use source::{page_script, recorder_script};
 
@@ -159,7 +159,7 @@ impl Page {
         self.activity.console()
     }
 
-    /// The body of an answer, where the browser still has it.
+    /// The body of a response, where the browser still has it.
     ///
     /// # Errors
     /// When the browser has no body for the call, as for one that failed.

@@ -96,7 +96,7 @@ pub enum Did {
     },
     /// The page asked for something in a dialog, which was accepted.
     Dialog {
-        /// `confirm` or `prompt`; also `alert` and `beforeunload`, which have one answer.
+        /// `confirm` or `prompt`; also `alert` and `beforeunload`, which have one response.
         dialog: String,
     },
     /// A document begins; nobody did anything.
@@ -108,14 +108,14 @@ pub enum Did {
 
 /// What `recorder.js` says, as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct RecorderMessage {
     pub(crate) before: usize,
     /// The engine's name for the window; the page itself where it is absent.
     pub(crate) window: Option<String>,
     pub(crate) what: String,
 }
 
-impl Told {
+impl RecorderMessage {
     /// What is said of a dialog that opens.
     pub(crate) fn dialog(kind: &Value) -> String {
         json!({ "dialog": kind, "url": "", "frames": [], "agent": false }).to_string()
@@ -135,7 +135,7 @@ struct Said {
 /// What the visitor of a page does from now on, in order.
 pub struct Deeds<'a> {
     page: &'a Page,
-    told: UnboundedReceiver<Told>,
+    told: UnboundedReceiver<RecorderMessage>,
 }
 
 impl Page {
@@ -195,7 +195,7 @@ impl Deeds<'_> {
         deeds
     }
 
-    async fn deed(&self, told: Told) -> Option<Deed> {
+    async fn deed(&self, told: RecorderMessage) -> Option<Deed> {
         // A document can say what it wants only through `recorder.js`, but a browser may be of another version.
         let said: Said = serde_json::from_str(&told.what).ok()?;
         let mut windows = self.page.driver.windows().into_iter();

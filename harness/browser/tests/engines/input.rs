@@ -469,7 +469,7 @@ async fn a_click_that_closes_its_window_is_done(#[values(Chromium, Firefox)] eng
 #[case::an_alert(None, "alert('Hello')", json!(null), false)]
 #[tokio::test]
 async fn a_dialog_is_answered_as_the_visitor_says(
-    #[case] answer: Option<DialogAnswer>,
+    #[case] response: Option<DialogAnswer>,
     #[case] script: &str,
     #[case] expected: Value,
     #[case] needs_an_answer: bool,
@@ -479,7 +479,7 @@ async fn a_dialog_is_answered_as_the_visitor_says(
     page.run(&format!("b.onclick = () => window.said = {script}"))
         .await
         .unwrap();
-    page.answer_dialogs(answer);
+    page.answer_dialogs(response);
     page.input(SOON).click("#b").await.unwrap();
     assert!(page.dialog(SOON).await);
     assert_eq!(

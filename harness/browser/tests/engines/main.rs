@@ -73,7 +73,7 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
         if head.contains(" /cut ") {
             return None;
         }
-        // Long enough for whoever does not wait to be seen.
+        // Long enough for anyone who does not wait to be seen.
         if head.contains(" /?slow") {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }

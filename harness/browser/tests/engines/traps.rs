@@ -48,7 +48,7 @@ async fn a_browser_asks_for_nothing_that_no_step_asked_for(
     lease.give_back(page).await.unwrap();
 }
 
-/// A call whose connection the site cuts has failed, for the page and for whoever watches it.
+/// A call whose connection the site cuts has failed, for the page and for anyone who watches it.
 pub(super) async fn assert_a_cut_call_fails(page: &Page) {
     let said = page
         .run("return await fetch('/cut', { method: 'POST', body: 'x' }).then(() => 'answered', () => 'failed')")

@@ -311,7 +311,7 @@ impl Cloudflare {
     /// Whether the token is in force. `account` helps where the token is the account's own.
     ///
     /// # Errors
-    /// When there is no such token, or no answer.
+    /// When there is no such token, or no response.
     pub async fn verify_token(&self, account: Option<&str>) -> Result<TokenStatus, ApiError> {
         let verified = self.get("/user/tokens/verify".to_owned()).await;
         match (verified, account) {
@@ -465,7 +465,7 @@ impl Cloudflare {
     }
 
     /// Uploads a new worker and puts it in force. Nothing keeps the API from replacing one of the same name, and a second
-    /// upload would be another version, so it is made once: where the answer is lost, the versions tell what became of it.
+    /// upload would be another version, so it is made once: where the response is lost, the versions tell what became of it.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
@@ -550,7 +550,7 @@ impl Cloudflare {
             .await
     }
 
-    /// Makes a route, and answers its id. Made once: where the answer is lost, the zone's routes tell what became of it.
+    /// Makes a route, and answers its id. Made once: where the response is lost, the zone's routes tell what became of it.
     ///
     /// # Errors
     /// When the API refuses or does not answer.

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::{
     error::{ApiError, Said},
-    http::{Answer, ApiRequest, Http},
+    http::{ApiRequest, ApiResponse, Http},
     page,
 };
 
@@ -73,7 +73,7 @@ pub(super) async fn pages<T: DeserializeOwned>(
             return Ok(all);
         }
     }
-    Err(ApiError::Answer {
+    Err(ApiError::UnexpectedResponse {
         call: call.name(),
         reason: format!("the list has over {MOST_PAGES} pages"),
     })
@@ -82,7 +82,7 @@ pub(super) async fn pages<T: DeserializeOwned>(
 fn open(
     http: &Http,
     call: &ApiRequest,
-    response: &Answer,
+    response: &ApiResponse,
 ) -> Result<(Json, Option<ResultInfo>), ApiError> {
     // 204 and 205 have no envelope and are a success.
     if response.status.is_success() && response.body.is_empty() {
@@ -115,7 +115,7 @@ fn open(
             status: response.status.as_u16(),
             errors: Vec::new(),
         }),
-        Err(error) => Err(ApiError::Answer {
+        Err(error) => Err(ApiError::UnexpectedResponse {
             call: call.name(),
             reason: http.hide(&error.to_string()),
         }),
@@ -123,7 +123,7 @@ fn open(
 }
 
 fn typed<T: DeserializeOwned>(call: &ApiRequest, result: Json) -> Result<T, ApiError> {
-    serde_json::from_value(result).map_err(|error| ApiError::Answer {
+    serde_json::from_value(result).map_err(|error| ApiError::UnexpectedResponse {
         call: call.name(),
         reason: error.to_string(),
     })

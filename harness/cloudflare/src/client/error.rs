@@ -15,7 +15,7 @@ pub enum ApiError {
         /// What the API said, with its codes.
         errors: Vec<Said>,
     },
-    /// No answer came, so what happened is not known.
+    /// No response came, so what happened is not known.
     #[error("{call} got no response: {reason}")]
     Unanswered {
         /// Method and path.
@@ -31,9 +31,9 @@ pub enum ApiError {
         /// How long it asks for.
         wait: Duration,
     },
-    /// The answer is not what the API's documentation says.
+    /// The response is not what the API's documentation says.
     #[error("the response to {call} could not be read: {reason}")]
-    Answer {
+    UnexpectedResponse {
         /// Method and path.
         call: String,
         /// What is wrong with it.
@@ -138,7 +138,7 @@ impl ApiError {
     /// Whether the call may have had its effect all the same.
     pub fn is_uncertain(&self) -> bool {
         match self {
-            Self::Unanswered { .. } | Self::Answer { .. } => true,
+            Self::Unanswered { .. } | Self::UnexpectedResponse { .. } => true,
             Self::Refused { status, .. } | Self::Page { status, .. } => *status >= 500,
             Self::Later { .. } | Self::Network { .. } | Self::Address { .. } => false,
         }

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     error::ApiError,
-    network::{Network, Way},
+    network::{Connector, Network},
     secret::Secret,
 };
 
@@ -99,14 +99,14 @@ impl ApiRequest {
     }
 }
 
-/// An answer that was read to its end.
-pub(super) struct Answer {
+/// A response that was read to its end.
+pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
     headers: HeaderMap,
 }
 
-impl Answer {
+impl ApiResponse {
     /// The text of a header.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -122,7 +122,7 @@ impl Answer {
 /// A connection to one API.
 #[derive(Clone)]
 pub(super) struct Http {
-    way: Way,
+    connector: Connector,
     base: String,
     token: Secret,
     headers: Vec<(&'static str, &'static str)>,
@@ -166,7 +166,7 @@ impl Http {
         }
         let to = base.parse().map_err(|_| wrong("it is not a URL"))?;
         Ok(Self {
-            way: network.way(&to, local)?,
+            connector: network.connector(&to, local)?,
             base: base.trim_end_matches('/').to_owned(),
             token,
             headers: Vec::new(),
@@ -194,8 +194,8 @@ impl Http {
         self.token.hidden_in(text)
     }
 
-    /// Makes the call, up to three times where it may be repeated, and answers the last answer.
-    pub(super) async fn send(&self, call: &ApiRequest) -> Result<Answer, ApiError> {
+    /// Makes the call, up to three times where it may be repeated, and answers the last response.
+    pub(super) async fn send(&self, call: &ApiRequest) -> Result<ApiResponse, ApiError> {
         let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
@@ -226,22 +226,22 @@ impl Http {
         }
     }
 
-    async fn once(&self, call: &ApiRequest) -> Result<Answer, ApiError> {
+    async fn once(&self, call: &ApiRequest) -> Result<ApiResponse, ApiError> {
         let made = tokio::time::timeout(LIMIT, self.exchange(call)).await;
         made.unwrap_or_else(|_| {
             Err(self.unanswered(call, &format!("nothing came within {} s", LIMIT.as_secs())))
         })
     }
 
-    async fn exchange(&self, call: &ApiRequest) -> Result<Answer, ApiError> {
+    async fn exchange(&self, call: &ApiRequest) -> Result<ApiResponse, ApiError> {
         let response = self
-            .way
+            .connector
             .request(self.request(call)?)
             .await
             // hyper's own text says little.
             .map_err(|error| {
                 let why = causes::with_causes(&error);
-                self.unanswered(call, &format!("{why}{}", self.way.hint(&why)))
+                self.unanswered(call, &format!("{why}{}", self.connector.hint(&why)))
             })?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_RESPONSE)
@@ -249,7 +249,7 @@ impl Http {
             .await
             .map_err(|error| self.unanswered(call, &error.to_string()))?
             .to_bytes();
-        Ok(Answer {
+        Ok(ApiResponse {
             status: head.status,
             body,
             headers: head.headers,

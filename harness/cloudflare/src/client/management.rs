@@ -132,7 +132,7 @@ impl Management {
         self.list("/api-keys").await
     }
 
-    /// Makes a key. It is made once: where the answer is lost, so is the key, and whoever asked looks for it by name.
+    /// Makes a key. It is made once: where the response is lost, so is the key, and the one who asked looks for it by name.
     ///
     /// # Errors
     /// When the API refuses or does not answer.
@@ -192,7 +192,7 @@ impl Management {
                 _ => return Ok(all),
             }
         }
-        Err(ApiError::Answer {
+        Err(ApiError::UnexpectedResponse {
             call: format!("GET {path}"),
             reason: format!("the list has over {MOST_PAGES} pages"),
         })
@@ -208,9 +208,11 @@ impl Management {
                     metadata: Metadata::default(),
                 });
             }
-            return serde_json::from_slice(&response.body).map_err(|error| ApiError::Answer {
-                call: call.name(),
-                reason: self.http.hide(&error.to_string()),
+            return serde_json::from_slice(&response.body).map_err(|error| {
+                ApiError::UnexpectedResponse {
+                    call: call.name(),
+                    reason: self.http.hide(&error.to_string()),
+                }
             });
         }
         let errors = serde_json::from_slice::<Failure>(&response.body).map_or_else(
@@ -232,7 +234,7 @@ impl Management {
 
 fn typed<T: DeserializeOwned>(call: &ApiRequest, data: Json) -> Result<T, ApiError> {
     // serde's own words may quote the value, and that may be a key.
-    serde_json::from_value(data).map_err(|_| ApiError::Answer {
+    serde_json::from_value(data).map_err(|_| ApiError::UnexpectedResponse {
         call: call.name(),
         reason: "its data has an unexpected form".to_owned(),
     })

@@ -45,11 +45,11 @@ pub struct Network {
 }
 
 /// TLS over what a connector connects.
-type TlsClient<Connector> = Box<Client<HttpsConnector<Connector>, Full<Bytes>>>;
+type TlsClient<Inner> = Box<Client<HttpsConnector<Inner>, Full<Bytes>>>;
 
 /// Something that sends requests, along the way that its API takes.
 #[derive(Clone)]
-pub(super) enum Way {
+pub(super) enum Connector {
     Straight(TlsClient<HttpConnector>),
     /// Through the proxy that a variable names.
     Proxy {
@@ -74,7 +74,7 @@ impl Network {
     }
 
     /// The way to an address. To this machine it is straight always.
-    pub(super) fn way(&self, to: &Uri, is_local: bool) -> Result<Way, ApiError> {
+    pub(super) fn connector(&self, to: &Uri, is_local: bool) -> Result<Connector, ApiError> {
         let builder = || {
             let builder = match is_local {
                 // Plain HTTP, or a certificate that nobody vouches for: the machine's store need not be read.
@@ -88,14 +88,14 @@ impl Network {
         let proxy = if is_local { None } else { self.proxy(to)? };
         let Some((variable, proxy)) = proxy else {
             let client = Client::builder(TokioExecutor::new()).build(builder()?.build());
-            return Ok(Way::Straight(Box::new(client)));
+            return Ok(Connector::Straight(Box::new(client)));
         };
         let mut tunnel = Tunnel::new(proxy.uri().clone(), builder()?.build());
         if let Some(authorization) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(authorization.clone());
         }
         let connector = builder()?.wrap_connector(tunnel);
-        Ok(Way::Proxy {
+        Ok(Connector::Proxy {
             client: Box::new(Client::builder(TokioExecutor::new()).build(connector)),
             variable,
         })
@@ -163,7 +163,7 @@ impl Network {
     }
 }
 
-impl Way {
+impl Connector {
     /// Sends a request along it.
     pub(super) async fn request(
         &self,

@@ -2,7 +2,7 @@
 
 use super::{
     error::ApiError,
-    http::{Answer, ApiRequest},
+    http::{ApiRequest, ApiResponse},
 };
 
 /// The most characters of a page's title that are told.
@@ -12,23 +12,23 @@ const TITLE: usize = 80;
 ///
 /// # Errors
 /// It is one.
-pub(super) fn refuse(call: &ApiRequest, answer: &Answer) -> Result<(), ApiError> {
-    let is_challenge = answer.header("cf-mitigated") == Some("challenge");
-    let content_type = answer.header("content-type").unwrap_or_default();
+pub(super) fn refuse(call: &ApiRequest, response: &ApiResponse) -> Result<(), ApiError> {
+    let is_challenge = response.header("cf-mitigated") == Some("challenge");
+    let content_type = response.header("content-type").unwrap_or_default();
     let is_html = content_type
         .trim_start()
         .to_ascii_lowercase()
         .starts_with("text/html")
-        || answer.body.trim_ascii_start().starts_with(b"<");
+        || response.body.trim_ascii_start().starts_with(b"<");
     // A redirect leads away from the API, to where somebody signs in.
-    if !is_challenge && !is_html && !answer.status.is_redirection() {
+    if !is_challenge && !is_html && !response.status.is_redirection() {
         return Ok(());
     }
     Err(ApiError::Page {
         call: call.name(),
-        status: answer.status.as_u16(),
-        ray: answer.header("cf-ray").map(str::to_owned),
-        title: title(&answer.body),
+        status: response.status.as_u16(),
+        ray: response.header("cf-ray").map(str::to_owned),
+        title: title(&response.body),
         is_challenge,
     })
 }

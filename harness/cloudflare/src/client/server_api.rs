@@ -75,7 +75,7 @@ impl ServerApi {
                 _ => return Ok(all),
             }
         }
-        Err(ApiError::Answer {
+        Err(ApiError::UnexpectedResponse {
             call: "GET /v4/events".to_owned(),
             reason: format!(
                 "there are over {} events of these minutes",
@@ -88,9 +88,11 @@ impl ServerApi {
         let response = self.http.send(call).await?;
         page::refuse(call, &response)?;
         if response.status.is_success() {
-            return serde_json::from_slice(&response.body).map_err(|error| ApiError::Answer {
-                call: call.name(),
-                reason: self.http.hide(&error.to_string()),
+            return serde_json::from_slice(&response.body).map_err(|error| {
+                ApiError::UnexpectedResponse {
+                    call: call.name(),
+                    reason: self.http.hide(&error.to_string()),
+                }
             });
         }
         let said = serde_json::from_slice::<Failure>(&response.body).ok();

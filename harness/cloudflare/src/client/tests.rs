@@ -105,6 +105,8 @@ async fn a_lost_answer_is_uncertain_and_the_key_is_there() {
     let platform = platform(vec![lost]).await;
     let client = client(&platform, platform.management_key());
     let made = client.create_key("one key", KeyType::Secret, None).await;
-    assert!(matches!(&made, Err(error @ ApiError::Answer { .. }) if error.is_uncertain()));
+    assert!(
+        matches!(&made, Err(error @ ApiError::UnexpectedResponse { .. }) if error.is_uncertain())
+    );
     assert_eq!(keys_named(&client, "one key").await.len(), 1);
 }

@@ -21,7 +21,7 @@ use crate::client::{ApiError, ApiKey, KeyType, Management, Metadata, Share, Work
 /// How often the version that counts is put in force again before somebody is taken to be at it all the time.
 const MOST_TIMES: u32 = 8;
 
-/// How often a call is made whose answer is lost and that had no effect.
+/// How often a call is made whose response is lost and that had no effect.
 const TIMES: u32 = 3;
 
 /// An attempt, and the ways back from what it has done.
@@ -161,7 +161,7 @@ impl<'a> Attempt<'a> {
         Ok(own.map(|head| head.id.clone()))
     }
 
-    /// Makes a call that must not be made twice. Where its answer is lost, `done` finds out what became of it.
+    /// Makes a call that must not be made twice. Where its response is lost, `done` finds out what became of it.
     pub(super) async fn once<T, Called, Found>(
         &self,
         call: impl Fn() -> Called,
@@ -230,7 +230,7 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Makes a route. Where the answer is lost, the zone's routes tell what became of it.
+    /// Makes a route. Where the response is lost, the zone's routes tell what became of it.
     pub(super) async fn create_route(
         &self,
         pattern: &str,
@@ -439,7 +439,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Makes one key. Where the answer is lost so is the key: what was made is deleted, and another one made.
+/// Makes one key. Where the response is lost so is the key: what was made is deleted, and another one made.
 async fn make_key(
     management: &Management,
     name: &str,
@@ -464,7 +464,7 @@ async fn make_key(
 }
 
 fn no_key(reason: &str) -> ApiError {
-    ApiError::Answer {
+    ApiError::UnexpectedResponse {
         call: "POST /api-keys".to_owned(),
         reason: reason.to_owned(),
     }

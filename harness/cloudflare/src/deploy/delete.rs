@@ -286,7 +286,7 @@ fn standing(deletion: &Deletion, removed: &[String]) -> Vec<String> {
         .filter(|what| !removed.contains(what))
         .collect();
     if let Some(first) = left.first_mut() {
-        // Its answer may have been lost.
+        // Its response may have been lost.
         first.push_str(" (or not: its response was lost)");
     }
     left.push("run the deletion again to remove these".to_owned());

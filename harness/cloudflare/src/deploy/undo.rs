@@ -1,6 +1,6 @@
 //! What has to be undone where a deployment breaks off half-way.
 //!
-//! A way back is noted before its step is taken: where the answer was lost, nobody knows whether the step was. So each
+//! A way back is noted before its step is taken: where the response was lost, nobody knows whether the step was. So each
 //! way back holds whether or not it was; and it is gone only over what this attempt made and nobody has changed since.
 
 use super::{apply::Planned, attempt::Attempt, current, error::Reason, history::History, mark};
@@ -15,7 +15,7 @@ pub(super) enum Undo {
     Worker,
     /// The version that was in force before is so again.
     Version,
-    /// A route that was made goes; without an id its answer was lost.
+    /// A route that was made goes; without an id its response was lost.
     RouteMade { pattern: String, id: Option<String> },
     /// A route that was removed comes back.
     RouteRemoved(WorkerRoute),

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{account::Account, envelope::Answer, error::ApiError, ids::stable_id, secret::Secret};
+use super::{
+    account::Account, envelope::PlaneResponse, error::ApiError, ids::stable_id, secret::Secret,
+};
 
 /// An API token of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -201,7 +203,7 @@ impl Token {
         }
     }
 
-    /// What is sent as bearer, by whoever holds the token of this name.
+    /// What is sent as bearer, by anyone who holds the token of this name.
     pub fn value(&self, name: &str) -> Secret {
         self.value
             .clone()
@@ -323,7 +325,7 @@ pub(super) fn verify(
     account: &Account,
     token: &Token,
     owner: TokenOwner,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     if token.owner != owner {
         return Err(ApiError::invalid_token());
     }
@@ -334,7 +336,7 @@ pub(super) fn verify(
         TokenStatus::Disabled => "disabled",
         TokenStatus::Expired => "expired",
     };
-    let response = Answer::of(json!({"id": id, "status": status}));
+    let response = PlaneResponse::of(json!({"id": id, "status": status}));
     Ok(match token.status {
         TokenStatus::Active => response.with_message(10000, "This API Token is valid and active"),
         _ => response,

@@ -11,7 +11,7 @@ use super::{
     call::ApiCall,
     code::Validator,
     dns,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
     ids::is_id,
     routes, scripts, secrets, subdomain, upload, versions, zones,
@@ -20,7 +20,7 @@ use super::{
 /// Namespaces on a page, of which there are none.
 const NAMESPACES: usize = 1000;
 
-type Outcome = Result<Answer, ApiError>;
+type Outcome = Result<PlaneResponse, ApiError>;
 
 /// Answers a request from what the account holds.
 pub(super) async fn response(
@@ -116,7 +116,7 @@ fn of_account(
         // wrangler asks these on its way to delete a script: nothing is there.
         (&Method::GET, ["workers", "tails", "by-consumer", _]) => {
             call.enter_account(account, id, token, group, Level::Read)?;
-            Ok(Answer::of(Value::Array(Vec::new())))
+            Ok(PlaneResponse::of(Value::Array(Vec::new())))
         }
         (&Method::GET, ["storage", "kv", "namespaces"])
         | (&Method::GET, ["workers", "durable_objects", "namespaces"]) => {

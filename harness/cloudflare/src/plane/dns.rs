@@ -7,7 +7,7 @@ use super::{
     access::{Group, Level, Token},
     account::{Account, Zone},
     call::ApiCall,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
     settings::Record,
 };
@@ -44,7 +44,7 @@ pub(super) fn list(
     call: &ApiCall,
     zone: &str,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let zone = enter(account, zone, token)?;
     let known = [
         "type",
@@ -97,11 +97,11 @@ pub(super) fn get(
     zone: &str,
     id: &str,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let zone = enter(account, zone, token)?;
     let found = zone.records.iter().find(|(known, _)| known == id);
     let (id, record) = found.ok_or_else(|| {
         ApiError::new(http::StatusCode::NOT_FOUND, 81044, "Record does not exist.")
     })?;
-    Ok(Answer::of(shown(id, record)))
+    Ok(PlaneResponse::of(shown(id, record)))
 }

@@ -1,4 +1,4 @@
-//! The frame of every answer: `{success, errors, messages, result, result_info}`.
+//! The frame of every response: `{success, errors, messages, result, result_info}`.
 
 use edgeproof_ground::body::{self, Body};
 use http::{Response, StatusCode, header};
@@ -8,7 +8,7 @@ use super::error::ApiError;
 
 /// What an endpoint answers when it did what was asked.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct PlaneResponse {
     result: Value,
     messages: Vec<Value>,
     info: Option<Value>,
@@ -16,7 +16,7 @@ pub(super) struct Answer {
     raw: Option<(String, Vec<u8>)>,
 }
 
-impl Answer {
+impl PlaneResponse {
     /// This result.
     pub(super) fn of(result: Value) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Page {
     }
 
     /// This part of `all`, with what tells the client how much there is.
-    pub(super) fn of(self, all: Vec<Value>) -> Answer {
+    pub(super) fn of(self, all: Vec<Value>) -> PlaneResponse {
         let total = all.len();
         let before = (self.number - 1).saturating_mul(self.size);
         let page: Vec<Value> = all.into_iter().skip(before).take(self.size).collect();
@@ -112,17 +112,17 @@ impl Page {
             "total_count": total,
             "total_pages": total.div_ceil(self.size),
         });
-        Answer {
+        PlaneResponse {
             info: Some(info),
-            ..Answer::of(Value::Array(page))
+            ..PlaneResponse::of(Value::Array(page))
         }
     }
 }
 
 /// What a client gets.
-pub(super) fn response(outcome: Result<Answer, ApiError>) -> Response<Body> {
+pub(super) fn response(outcome: Result<PlaneResponse, ApiError>) -> Response<Body> {
     match outcome {
-        Ok(Answer {
+        Ok(PlaneResponse {
             raw: Some((content_type, content)),
             ..
         }) => {

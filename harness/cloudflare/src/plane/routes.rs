@@ -10,7 +10,7 @@ use super::{
     access::{Group, Level, Token},
     account::{Account, Route, Zone},
     call::ApiCall,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
 };
 
@@ -99,10 +99,14 @@ fn check_zones(account: &Account, script: Option<&str>, zone: &str) -> Result<()
 }
 
 /// `GET /zones/{zone}/workers/routes`: all of them, unpaged.
-pub(super) fn list(account: &Account, zone: &str, token: &Token) -> Result<Answer, ApiError> {
+pub(super) fn list(
+    account: &Account,
+    zone: &str,
+    token: &Token,
+) -> Result<PlaneResponse, ApiError> {
     let zone = account.zone(zone)?;
     token.require_in(&zone.name, Group::WorkersRoutes, Level::Read)?;
-    Ok(Answer::of(zone.routes.iter().map(shown).collect()))
+    Ok(PlaneResponse::of(zone.routes.iter().map(shown).collect()))
 }
 
 /// `GET /zones/{zone}/workers/routes/{route}`.
@@ -111,11 +115,11 @@ pub(super) fn get(
     zone: &str,
     id: &str,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let zone = account.zone(zone)?;
     token.require_in(&zone.name, Group::WorkersRoutes, Level::Read)?;
     let found = zone.routes.iter().find(|route| route.id == id);
-    Ok(Answer::of(shown(
+    Ok(PlaneResponse::of(shown(
         found.ok_or_else(ApiError::no_such_route)?,
     )))
 }
@@ -126,7 +130,7 @@ pub(super) fn create(
     call: &ApiCall,
     zone: &str,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     put(account, call, zone, None, token)
 }
 
@@ -137,7 +141,7 @@ pub(super) fn replace(
     zone: &str,
     id: &str,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     put(account, call, zone, Some(id), token)
 }
 
@@ -147,7 +151,7 @@ fn put(
     zone: &str,
     replaced: Option<&str>,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let of = account.zone(zone)?;
     token.require_in(&of.name, Group::WorkersRoutes, Level::Edit)?;
     let there = |id: &str| of.routes.iter().any(|route| route.id == id);
@@ -173,7 +177,7 @@ fn put(
             routes.push(route);
         }
     }
-    Ok(Answer::of(shown_route))
+    Ok(PlaneResponse::of(shown_route))
 }
 
 /// `DELETE /zones/{zone}/workers/routes/{route}`.
@@ -182,7 +186,7 @@ pub(super) fn delete(
     zone: &str,
     id: &str,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let zone = account.zone_mut(zone)?;
     token.require_in(&zone.name, Group::WorkersRoutes, Level::Edit)?;
     let before = zone.routes.len();
@@ -190,11 +194,11 @@ pub(super) fn delete(
     if zone.routes.len() == before {
         return Err(ApiError::no_such_route());
     }
-    Ok(Answer::of(json!({"id": id})))
+    Ok(PlaneResponse::of(json!({"id": id})))
 }
 
 /// `GET /accounts/{account}/workers/scripts/{script}/routes`, and the same of the service.
-pub(super) fn of_script(account: &Account, script: &str) -> Result<Answer, ApiError> {
+pub(super) fn of_script(account: &Account, script: &str) -> Result<PlaneResponse, ApiError> {
     account.script(script)?;
     let of_zone = |zone: &Zone| -> Vec<Value> {
         let runs = zone
@@ -209,7 +213,9 @@ pub(super) fn of_script(account: &Account, script: &str) -> Result<Answer, ApiEr
         })
         .collect()
     };
-    Ok(Answer::of(account.zones.iter().flat_map(of_zone).collect()))
+    Ok(PlaneResponse::of(
+        account.zones.iter().flat_map(of_zone).collect(),
+    ))
 }
 
 /// `PUT /accounts/{account}/workers/scripts/{script}/routes`: exactly these, in whatever zones. Nothing changes where one of them
@@ -219,7 +225,7 @@ pub(super) fn replace_of_script(
     call: &ApiCall,
     script: &str,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     token.require_in_all_zones()?;
     account.script(script)?;
     let wanted: Vec<WantedOfScript> = call.json()?;
@@ -241,7 +247,7 @@ pub(super) fn replace_of_script(
             zone.routes = routes;
         }
     }
-    Ok(Answer::of(Value::Array(made?)))
+    Ok(PlaneResponse::of(Value::Array(made?)))
 }
 
 fn add_of_script(

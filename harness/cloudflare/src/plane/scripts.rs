@@ -8,7 +8,7 @@ use super::{
     account::{Account, Script, Version, Zone},
     bindings::{self, Binding},
     call::ApiCall,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
     ids::stable_id,
     limits::SCRIPT_NAME,
@@ -47,9 +47,9 @@ fn shown(name: &str, script: &Script) -> Value {
 }
 
 /// `GET …/scripts`: all of them.
-pub(super) fn list(account: &Account) -> Answer {
+pub(super) fn list(account: &Account) -> PlaneResponse {
     let scripts = account.scripts.iter();
-    Answer::of(scripts.map(|(name, script)| shown(name, script)).collect())
+    PlaneResponse::of(scripts.map(|(name, script)| shown(name, script)).collect())
 }
 
 /// Letters, digits, `-` and `_`: a script's name is a part of its workers.dev host.
@@ -67,7 +67,7 @@ pub(super) fn upload(
     call: &ApiCall,
     name: &str,
     upload: Upload,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     check_name(name)?;
     let most = account.plan.scripts();
     if !account.scripts.contains_key(name) && account.scripts.len() >= most {
@@ -79,7 +79,7 @@ pub(super) fn upload(
     account.add_version(name, version, true);
     let script = account.script_mut(name)?;
     script.settings.extend(settings);
-    let mut response = Answer::of(shown(name, script));
+    let mut response = PlaneResponse::of(shown(name, script));
     response.set("startup_time_ms", json!(versions::STARTUP_MS));
     let deployment = script.deployments.last();
     response.set(
@@ -91,7 +91,7 @@ pub(super) fn upload(
 
 /// `DELETE …/scripts/{script}` and `…/services/{script}`. Its routes go with it: a route cannot name a script that is not there.
 /// That is a decision; no published text says what happens to them.
-pub(super) fn delete(account: &mut Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn delete(account: &mut Account, name: &str) -> Result<PlaneResponse, ApiError> {
     account.script(name)?;
     let mut domains = account
         .zones
@@ -107,11 +107,11 @@ pub(super) fn delete(account: &mut Account, name: &str) -> Result<Answer, ApiErr
         zone.routes
             .retain(|route| route.script.as_deref() != Some(name));
     }
-    Ok(Answer::null())
+    Ok(PlaneResponse::null())
 }
 
 /// `GET …/scripts/{script}` and `…/content/v2`: the code that runs, as a form of its modules.
-pub(super) fn download(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn download(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     let script = account.script(name)?;
     let version = script.deployed().ok_or_else(ApiError::no_such_version)?;
     let mut content = Vec::new();
@@ -130,22 +130,22 @@ pub(super) fn download(account: &Account, name: &str) -> Result<Answer, ApiError
     }
     content.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    Ok(Answer::raw(content_type, content))
+    Ok(PlaneResponse::raw(content_type, content))
 }
 
 /// `GET …/scripts/{script}/bindings` and the service's.
-pub(super) fn bindings(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn bindings(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     let latest = account.script(name)?.latest();
     let bindings = latest.into_iter().flat_map(|version| &version.bindings);
-    Ok(Answer::of(bindings.map(Binding::shown).collect()))
+    Ok(PlaneResponse::of(bindings.map(Binding::shown).collect()))
 }
 
 /// `GET …/scripts/{script}/settings`: what the latest version is made of, but for its code.
-pub(super) fn settings(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn settings(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     let script = account.script(name)?;
     let version = script.latest().ok_or_else(ApiError::no_such_version)?;
     let bindings: Vec<Value> = version.bindings.iter().map(Binding::shown).collect();
-    let mut response = Answer::of(json!({
+    let mut response = PlaneResponse::of(json!({
         "bindings": bindings,
         "compatibility_date": version.options.compatibility_date,
         "compatibility_flags": version.options.compatibility_flags,
@@ -167,7 +167,7 @@ pub(super) fn change_settings(
     call: &ApiCall,
     name: &str,
     patch: &Map<String, Value>,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let versions = &account.script(name)?.versions;
     let latest = versions.last().ok_or_else(ApiError::no_such_version)?;
     let mut next: Version = versions::next(latest, account, call);
@@ -207,9 +207,10 @@ pub(super) fn change_settings(
 }
 
 /// `GET …/scripts/{script}/script-settings`: what holds for every version.
-pub(super) fn script_settings(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn script_settings(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     let script = account.script(name)?;
-    let mut response = Answer::of(json!({"logpush": false, "tags": [], "tail_consumers": null}));
+    let mut response =
+        PlaneResponse::of(json!({"logpush": false, "tags": [], "tail_consumers": null}));
     for (key, value) in &script.settings {
         response.set(key, value.clone());
     }
@@ -221,19 +222,19 @@ pub(super) fn change_script_settings(
     account: &mut Account,
     call: &ApiCall,
     name: &str,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let patch: Map<String, Value> = call.json()?;
     account.script_mut(name)?.settings.extend(patch);
     script_settings(account, name)
 }
 
 /// `GET …/workers/services/{script}`: what wrangler asks first.
-pub(super) fn service(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn service(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     let script = account
         .scripts
         .get(name)
         .ok_or_else(ApiError::no_such_service)?;
-    Ok(Answer::of(json!({
+    Ok(PlaneResponse::of(json!({
         "id": name,
         "created_on": script.created_on,
         "modified_on": script.modified_on(),
@@ -249,9 +250,9 @@ pub(super) fn service(account: &Account, name: &str) -> Result<Answer, ApiError>
 }
 
 /// `GET …/workers/workers/{script}`: what wrangler asks since 4.136.1, before it writes a route.
-pub(super) fn worker(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn worker(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     let script = account.script(name)?;
-    Ok(Answer::of(json!({
+    Ok(PlaneResponse::of(json!({
         "id": script.tag,
         "name": name,
         "created_on": script.created_on,
@@ -264,7 +265,7 @@ pub(super) fn worker(account: &Account, name: &str) -> Result<Answer, ApiError> 
 }
 
 /// `GET /accounts/{account}/workers/domains`: the custom domains.
-pub(super) fn domains(account: &Account) -> Answer {
+pub(super) fn domains(account: &Account) -> PlaneResponse {
     let of_zone = |zone: &Zone| -> Vec<Value> {
         let domains = zone.custom_domains.iter();
         domains
@@ -280,13 +281,13 @@ pub(super) fn domains(account: &Account) -> Answer {
             })
             .collect()
     };
-    Answer::of(account.zones.iter().flat_map(of_zone).collect())
+    PlaneResponse::of(account.zones.iter().flat_map(of_zone).collect())
 }
 
 /// `GET …/scripts/{script}/references`: nothing here refers to a script but its routes.
-pub(super) fn references(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn references(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     account.script(name)?;
-    Ok(Answer::of(json!({
+    Ok(PlaneResponse::of(json!({
         "services": {"incoming": [], "outgoing": []},
         "durable_objects": [],
         "dispatch_outbounds": [],

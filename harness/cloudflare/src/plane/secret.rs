@@ -17,7 +17,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for those who need it: the worker, and whoever redacts it.
+    /// The text itself, for those who need it: the worker, and the one who redacts it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

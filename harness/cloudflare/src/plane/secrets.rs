@@ -9,7 +9,7 @@ use super::{
     account::{Account, Version},
     bindings::{self, Binding, BindingValue},
     call::ApiCall,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
     secret::Secret,
     versions,
@@ -28,25 +28,29 @@ fn is_secret(binding: &&Binding) -> bool {
 }
 
 /// `GET …/secrets`: names and types.
-pub(super) fn list(account: &Account, script: &str) -> Result<Answer, ApiError> {
+pub(super) fn list(account: &Account, script: &str) -> Result<PlaneResponse, ApiError> {
     let latest = account.script(script)?.latest();
     let bindings = latest.into_iter().flat_map(|version| &version.bindings);
-    Ok(Answer::of(
+    Ok(PlaneResponse::of(
         bindings.filter(is_secret).map(Binding::shown).collect(),
     ))
 }
 
 /// `GET …/secrets/{name}`.
-pub(super) fn get(account: &Account, script: &str, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn get(account: &Account, script: &str, name: &str) -> Result<PlaneResponse, ApiError> {
     let latest = account.script(script)?.latest();
     let mut bindings = latest.into_iter().flat_map(|version| &version.bindings);
     let found = bindings.find(|binding| is_secret(binding) && binding.name == name);
     let found = found.ok_or_else(|| ApiError::no_such_binding(name))?;
-    Ok(Answer::of(found.shown()))
+    Ok(PlaneResponse::of(found.shown()))
 }
 
 /// `PUT …/secrets`.
-pub(super) fn put(account: &mut Account, call: &ApiCall, script: &str) -> Result<Answer, ApiError> {
+pub(super) fn put(
+    account: &mut Account,
+    call: &ApiCall,
+    script: &str,
+) -> Result<PlaneResponse, ApiError> {
     account.script(script)?;
     let Wanted { name, text, kind } = call.json()?;
     if kind != "secret_text" {
@@ -61,7 +65,7 @@ pub(super) fn put(account: &mut Account, call: &ApiCall, script: &str) -> Result
         script,
         &BTreeMap::from([(name.clone(), Some(text))]),
     )?;
-    Ok(Answer::of(json!({"name": name, "type": kind})))
+    Ok(PlaneResponse::of(json!({"name": name, "type": kind})))
 }
 
 /// `DELETE …/secrets/{name}`.
@@ -70,7 +74,7 @@ pub(super) fn delete(
     call: &ApiCall,
     script: &str,
     name: &str,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     get(account, script, name)?;
     change(
         account,
@@ -78,7 +82,7 @@ pub(super) fn delete(
         script,
         &BTreeMap::from([(name.to_owned(), None)]),
     )?;
-    Ok(Answer::null())
+    Ok(PlaneResponse::null())
 }
 
 /// `PATCH …/secrets-bulk`: a merge patch, in which null deletes.
@@ -86,7 +90,7 @@ pub(super) fn patch(
     account: &mut Account,
     call: &ApiCall,
     script: &str,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     #[derive(Deserialize)]
     struct Bulk {
         secrets: BTreeMap<String, Option<Value>>,

@@ -27,7 +27,7 @@ use super::{
     call::ApiCall,
     code::Validator,
     dispatch,
-    envelope::{self, Answer},
+    envelope::{self, PlaneResponse},
     error::ApiError,
     fault::{PlaneFaultKind, PlaneFaults},
     snapshot::{Pending, Snapshot},
@@ -50,7 +50,7 @@ pub(super) struct Shared {
     pub(super) pending: Arc<Pending>,
 }
 
-/// The connection ends without an answer.
+/// The connection ends without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("a fault drops the connection")]
 struct Dropped;
@@ -120,7 +120,7 @@ impl Shared {
         call: &ApiCall,
         url: &str,
         hop: &Hop,
-    ) -> Result<Result<Answer, ApiError>, Dropped> {
+    ) -> Result<Result<PlaneResponse, ApiError>, Dropped> {
         let met = self
             .faults
             .lock()
@@ -143,7 +143,7 @@ impl Shared {
         if responses { Ok(outcome) } else { Err(Dropped) }
     }
 
-    async fn ask(&self, call: &ApiCall) -> Result<Answer, ApiError> {
+    async fn ask(&self, call: &ApiCall) -> Result<PlaneResponse, ApiError> {
         if !is_below_base(&call.path) {
             return Err(ApiError::no_such_object(&call.path));
         }
@@ -158,7 +158,7 @@ impl Shared {
         outcome
     }
 
-    /// Tells whoever runs what is deployed that it is no longer the same.
+    /// Tells anyone who runs what is deployed that it is no longer the same.
     fn note_change(&self) {
         // Taken and told behind one lock, so that a later change is not told first.
         let account = dispatch::lock(&self.account);

@@ -1,4 +1,4 @@
-//! What the account holds, told to whoever expects something of it.
+//! What the account holds, told to anyone who expects something of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     account::{Account, Script},
     call::ApiCall,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
 };
 
@@ -22,24 +22,24 @@ struct WantedName {
 }
 
 /// `GET /accounts/{account}/workers/subdomain`.
-pub(super) fn of_account(account: &Account) -> Result<Answer, ApiError> {
+pub(super) fn of_account(account: &Account) -> Result<PlaneResponse, ApiError> {
     let name = account
         .subdomain
         .as_ref()
         .ok_or_else(ApiError::no_subdomain)?;
-    Ok(Answer::of(json!({"subdomain": name})))
+    Ok(PlaneResponse::of(json!({"subdomain": name})))
 }
 
 /// `PUT /accounts/{account}/workers/subdomain`.
-pub(super) fn name(account: &mut Account, call: &ApiCall) -> Result<Answer, ApiError> {
+pub(super) fn name(account: &mut Account, call: &ApiCall) -> Result<PlaneResponse, ApiError> {
     let WantedName { subdomain } = call.json()?;
     account.subdomain = Some(subdomain);
     of_account(account)
 }
 
 /// `GET …/scripts/{script}/subdomain`.
-pub(super) fn of_script(account: &Account, script: &str) -> Result<Answer, ApiError> {
-    Ok(Answer::of(shown(account.script(script)?)))
+pub(super) fn of_script(account: &Account, script: &str) -> Result<PlaneResponse, ApiError> {
+    Ok(PlaneResponse::of(shown(account.script(script)?)))
 }
 
 /// Whether a script is on workers.dev, wherever that is mentioned.
@@ -55,7 +55,7 @@ pub(super) fn enable(
     account: &mut Account,
     call: &ApiCall,
     script: &str,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let Wanted {
         enabled,
         previews_enabled,
@@ -67,7 +67,7 @@ pub(super) fn enable(
 }
 
 /// `DELETE …/scripts/{script}/subdomain`.
-pub(super) fn disable(account: &mut Account, script: &str) -> Result<Answer, ApiError> {
+pub(super) fn disable(account: &mut Account, script: &str) -> Result<PlaneResponse, ApiError> {
     let of = account.script_mut(script)?;
     (of.on_workers_dev, of.previews) = (false, false);
     of_script(account, script)

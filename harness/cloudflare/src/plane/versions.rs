@@ -7,7 +7,7 @@ use super::{
     account::{Account, Deployment, Script, Version},
     bindings::{self, Binding},
     call::ApiCall,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
     ids::fresh_uuid,
     upload::Upload,
@@ -105,7 +105,7 @@ pub(super) fn create(
     call: &ApiCall,
     name: &str,
     upload: Upload,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     account.script(name)?;
     let notes = notes(&upload);
     let version = of_upload(account, call, name, upload)?;
@@ -128,7 +128,11 @@ pub(super) fn notes(upload: &Upload) -> Vec<String> {
 pub(super) const STARTUP_MS: u32 = 1;
 
 /// `GET …/versions`: the latest first.
-pub(super) fn list(account: &Account, call: &ApiCall, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn list(
+    account: &Account,
+    call: &ApiCall,
+    name: &str,
+) -> Result<PlaneResponse, ApiError> {
     let script = account.script(name)?;
     let page = call.page(USUAL, MOST)?;
     let versions = script.versions.iter().rev();
@@ -137,11 +141,11 @@ pub(super) fn list(account: &Account, call: &ApiCall, name: &str) -> Result<Answ
 }
 
 /// `GET …/versions/{version}`.
-pub(super) fn get(account: &Account, name: &str, id: &str) -> Result<Answer, ApiError> {
+pub(super) fn get(account: &Account, name: &str, id: &str) -> Result<PlaneResponse, ApiError> {
     let script = account.script(name)?;
     let version = script.versions.iter().find(|version| version.id == id);
     let version = version.ok_or_else(ApiError::no_such_version)?;
-    Ok(Answer::of(shown(version, script)))
+    Ok(PlaneResponse::of(shown(version, script)))
 }
 
 fn shown_deployment(deployment: &Deployment) -> Value {
@@ -157,13 +161,13 @@ fn shown_deployment(deployment: &Deployment) -> Value {
 }
 
 /// `GET …/deployments`: the latest first.
-pub(super) fn deployments(account: &Account, name: &str) -> Result<Answer, ApiError> {
+pub(super) fn deployments(account: &Account, name: &str) -> Result<PlaneResponse, ApiError> {
     let deployments = account.script(name)?.deployments.iter().rev();
     let shown: Vec<Value> = deployments
         .take(DEPLOYMENTS)
         .map(shown_deployment)
         .collect();
-    Ok(Answer::of(json!({"deployments": shown})))
+    Ok(PlaneResponse::of(json!({"deployments": shown})))
 }
 
 /// `POST …/deployments`: from now on this version runs.
@@ -171,7 +175,7 @@ pub(super) fn deploy(
     account: &mut Account,
     call: &ApiCall,
     name: &str,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     #[derive(Deserialize)]
     struct Share {
         version_id: String,
@@ -206,7 +210,7 @@ pub(super) fn deploy(
         version: version.clone(),
         annotations: wanted.annotations,
     };
-    let response = Answer::of(shown_deployment(&deployment));
+    let response = PlaneResponse::of(shown_deployment(&deployment));
     script.deployments.push(deployment);
     Ok(response)
 }

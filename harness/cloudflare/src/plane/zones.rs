@@ -7,7 +7,7 @@ use super::{
     access::Token,
     account::{Account, Zone},
     call::ApiCall,
-    envelope::Answer,
+    envelope::PlaneResponse,
     error::ApiError,
     ids::stable_id,
 };
@@ -64,7 +64,11 @@ fn shown(zone: &Seen<'_>) -> Value {
 }
 
 /// `GET /zones?name=&account.id=&status=&page=&per_page=`.
-pub(super) fn list(account: &Account, call: &ApiCall, token: &Token) -> Result<Answer, ApiError> {
+pub(super) fn list(
+    account: &Account,
+    call: &ApiCall,
+    token: &Token,
+) -> Result<PlaneResponse, ApiError> {
     for name in ["match", "order", "direction", "account.name", "type"] {
         if call.parameter(name).is_some() {
             return Err(ApiError::not_emulated(&format!(
@@ -95,13 +99,13 @@ pub(super) fn list(account: &Account, call: &ApiCall, token: &Token) -> Result<A
 }
 
 /// `GET /zones/{zone}`.
-pub(super) fn get(account: &Account, id: &str, token: &Token) -> Result<Answer, ApiError> {
+pub(super) fn get(account: &Account, id: &str, token: &Token) -> Result<PlaneResponse, ApiError> {
     let zone = all(account).find(|zone| zone.id == id);
     let zone = zone.ok_or_else(|| ApiError::no_such_object(&format!("/zones/{id}")))?;
     if !token.sees_zone(zone.name) {
         return Err(ApiError::unauthorized_resource());
     }
-    Ok(Answer::of(shown(&zone)))
+    Ok(PlaneResponse::of(shown(&zone)))
 }
 
 /// Every account by id and name, the emulated one last.
@@ -120,15 +124,15 @@ pub(super) fn accounts(
     account: &Account,
     call: &ApiCall,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     let page = call.page(USUAL, MOST)?;
     let seen = accounts_of(account).filter(|_| token.sees_account());
     Ok(page.of(seen.map(shown_account).collect()))
 }
 
 /// `GET /accounts/{account}`.
-pub(super) fn account(account: &Account) -> Answer {
-    Answer::of(shown_account((account.id.clone(), &account.name)))
+pub(super) fn account(account: &Account) -> PlaneResponse {
+    PlaneResponse::of(shown_account((account.id.clone(), &account.name)))
 }
 
 /// `GET /memberships`.
@@ -136,7 +140,7 @@ pub(super) fn memberships(
     account: &Account,
     call: &ApiCall,
     token: &Token,
-) -> Result<Answer, ApiError> {
+) -> Result<PlaneResponse, ApiError> {
     token.require_memberships()?;
     let page = call.page(USUAL, MOST)?;
     let shown = |(id, name): (String, &str)| {
@@ -150,9 +154,9 @@ pub(super) fn memberships(
 }
 
 /// `GET /user`.
-pub(super) fn user(account: &Account, token: &Token) -> Result<Answer, ApiError> {
+pub(super) fn user(account: &Account, token: &Token) -> Result<PlaneResponse, ApiError> {
     token.require_user_details()?;
-    Ok(Answer::of(json!({
+    Ok(PlaneResponse::of(json!({
         "id": stable_id("user", &account.name),
         "email": "deployer@account.example",
     })))

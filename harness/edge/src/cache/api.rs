@@ -1,4 +1,4 @@
-//! The Cache API of workers, as workerd speaks it over HTTP: `GET` is `match`, `PUT` is `put` with the whole answer in
+//! The Cache API of workers, as workerd speaks it over HTTP: `GET` is `match`, `PUT` is `put` with the whole response in
 //! its body, `PURGE` is `delete`. Measured on workerd 1.20261117.1.
 //!
 //! `caches.default` is the zone's own cache, `caches.open(name)` one beside it (documentation, Workers › Reference ›
@@ -18,10 +18,10 @@ use super::{CF_CACHE_STATUS, Cache, CacheOptions, LARGEST, Lookup, Stored, lifet
 
 /// Which named cache is meant; `caches.default` where it is absent.
 const NAMESPACE: &str = "cf-cache-namespace";
-/// More headers than a stored answer ever has.
+/// More headers than a stored response ever has.
 const MOST_HEADERS: usize = 256;
 
-/// Does what a worker asks of the cache of `zone`; gives the answer and what was done, in words.
+/// Does what a worker asks of the cache of `zone`; gives the response and what was done, in words.
 pub(crate) async fn operate(
     cache: &Cache,
     zone: &str,
@@ -117,7 +117,7 @@ async fn whole(mut body: Body) -> Option<Bytes> {
     Some(content.freeze())
 }
 
-/// Reads an answer in the form of HTTP/1.1. Its body is everything behind the head, whatever the head says of chunks.
+/// Reads a response in the form of HTTP/1.1. Its body is everything behind the head, whatever the head says of chunks.
 fn read_response(content: &Bytes) -> Option<(StatusCode, HeaderMap, Bytes)> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut head = httparse::Response::new(&mut fields);

@@ -18,7 +18,7 @@ pub use store::{Cache, Lookup, Stored};
 /// The largest body that is stored. Cloudflare stores up to 512 MB; this bound keeps the memory of a rig flat.
 const LARGEST: usize = 16 * 1024 * 1024;
 
-/// What an answer is stored under: the zone and the URL of the request that left, or the worker's own key.
+/// What a response is stored under: the zone and the URL of the request that left, or the worker's own key.
 pub(super) fn key(zone: &str, url: &http::Uri, options: &CacheOptions) -> String {
     match &options.cache_key {
         Some(key) => format!("{zone} key {key}"),

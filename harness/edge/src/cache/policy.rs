@@ -27,7 +27,7 @@ const MINUTE: u64 = 60;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CacheOptions {
-    /// Seconds; stores whatever the answer says. 0 expires at once.
+    /// Seconds; stores whatever the response says. 0 expires at once.
     pub cache_ttl: Option<i64>,
     /// Whether URLs without a cached extension are stored as well.
     pub cache_everything: Option<bool>,
@@ -65,13 +65,13 @@ impl CacheOptions {
     }
 }
 
-/// Whether the cache is asked at all; where it is not, the answer says `DYNAMIC`.
+/// Whether the cache is asked at all; where it is not, the response says `DYNAMIC`.
 pub fn is_eligible(method: &Method, path: &str, options: &CacheOptions) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
         && (options.takes_everything() || has_cached_extension(path))
 }
 
-/// How long an answer is fresh; nothing where it is not stored (`BYPASS`).
+/// How long a response is fresh; nothing where it is not stored (`BYPASS`).
 pub fn lifetime(
     request: &HeaderMap,
     status: StatusCode,
@@ -100,7 +100,7 @@ pub fn lifetime(
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
-/// How long after its lifetime an answer may serve while its origin fails (RFC 5861 §4).
+/// How long after its lifetime a response may serve while its origin fails (RFC 5861 §4).
 pub(crate) fn stale_if_error(response: &HeaderMap) -> Duration {
     Duration::from_secs(Directives::of(response).stale_if_error.unwrap_or(0))
 }
@@ -135,7 +135,7 @@ fn covers(range: &str, status: u16) -> bool {
 fn seconds_until_expiry(response: &HeaderMap) -> Option<u64> {
     let expires = response.get(EXPIRES)?.to_str().ok()?;
     let Ok(expires) = jiff::fmt::rfc2822::parse(expires) else {
-        // An invalid date, most of all `0`, means that the answer is already stale (RFC 9111 §5.3).
+        // An invalid date, most of all `0`, means that the response is already stale (RFC 9111 §5.3).
         return Some(0);
     };
     let left = expires.timestamp().as_second() - jiff::Timestamp::now().as_second();

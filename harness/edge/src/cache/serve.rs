@@ -1,4 +1,4 @@
-//! What a request gets of a stored answer: the whole, a range of it (RFC 9110 §14), or that it has not changed (§13).
+//! What a request gets of a stored response: the whole, a range of it (RFC 9110 §14), or that it has not changed (§13).
 
 use std::{ops::Range, time::Duration};
 
@@ -14,7 +14,7 @@ use http::{
 
 use super::store::Stored;
 
-/// The answer to a request with these headers, with its `Age`.
+/// The response to a request with these headers, with its `Age`.
 pub(crate) fn serve(stored: &Stored, age: Duration, asked: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(body::empty());
     *response.headers_mut() = stored.headers.clone();
@@ -57,7 +57,7 @@ pub(crate) fn serve(stored: &Stored, age: Duration, asked: &HeaderMap) -> Respon
     }
 }
 
-/// Asks the origin whether an answer that is no longer fresh still holds; nothing where the origin gave no word for it.
+/// Asks the origin whether a response that is no longer fresh still holds; nothing where the origin gave no word for it.
 pub(crate) fn ask_again(stored: &Stored, request: &mut HeaderMap) -> bool {
     let known = [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)];
     let mut asked = false;
@@ -69,7 +69,7 @@ pub(crate) fn ask_again(stored: &Stored, request: &mut HeaderMap) -> bool {
         }
     }
     if asked {
-        // What comes in the place of the old answer must be whole.
+        // What comes in the place of the old response must be whole.
         request.remove(RANGE);
         request.remove(IF_RANGE);
     }

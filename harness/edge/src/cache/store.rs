@@ -15,7 +15,7 @@ use http::{
 /// The header that says what the cache did.
 pub(crate) const CF_CACHE_STATUS: &str = "cf-cache-status";
 
-/// A stored answer.
+/// A stored response.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// Its status.
@@ -36,7 +36,7 @@ pub struct Stored {
 pub enum Lookup {
     /// A fresh answer and its age.
     Hit(Arc<Stored>, Duration),
-    /// An answer that is no longer fresh, with its age.
+    /// A response that is no longer fresh, with its age.
     Expired(Arc<Stored>, Duration),
     /// Nothing.
     Miss,
@@ -78,7 +78,7 @@ impl Cache {
         entries.remove(key).is_some()
     }
 
-    /// Stores an answer; one that is there already is replaced.
+    /// Stores a response; one that is there already is replaced.
     pub fn store(&self, key: String, stored: Stored) {
         let entry = Entry {
             since: Instant::now(),
@@ -92,7 +92,7 @@ impl Cache {
 }
 
 impl Stored {
-    /// The answer to a request with the headers `asked`, whose body is still to come.
+    /// The response to a request with the headers `asked`, whose body is still to come.
     pub fn of<B>(response: &Response<B>, asked: &HeaderMap, lifetime: Duration) -> Self {
         let varies = response.headers().get_all(VARY).iter().any(|names| {
             let mut names = names.to_str().unwrap_or_default().split(',');

@@ -32,7 +32,7 @@ use self::{
 };
 use super::{
     cache::{self, CF_CACHE_STATUS, Stored},
-    invoke::{Asked, Invoker},
+    invoke::{Invoker, WorkerRequest},
     pages,
 };
 
@@ -79,7 +79,7 @@ impl WorkersCache {
         invoker: &Arc<Invoker>,
         version: Option<&str>,
         hop: &Hop,
-        asked: Asked,
+        asked: WorkerRequest,
     ) -> Response<Body> {
         let headers = asked.request.headers();
         let is_looked_up = matches!(*asked.request.method(), Method::GET | Method::HEAD)
@@ -149,7 +149,7 @@ impl WorkersCache {
         &self,
         visit: &Visit,
         invoker: &Invoker,
-        mut asked: Asked,
+        mut asked: WorkerRequest,
         turn: TurnGuard,
         previous: Option<(Arc<Kept>, Duration)>,
     ) -> Response<Body> {

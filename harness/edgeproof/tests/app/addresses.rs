@@ -10,7 +10,7 @@ use crate::{
 #[tokio::test]
 async fn an_application_is_reached_on_either_loopback_address() {
     let world = world().await;
-    // `localhost` is taken by whoever listens; `localhost` below a name is the same (RFC 6761 §6.3).
+    // `localhost` is taken by the one who listens; `localhost` below a name is the same (RFC 6761 §6.3).
     for (listens, asked) in [
         ("[::1]:0", "[::1]"),
         ("[::1]:0", "localhost"),

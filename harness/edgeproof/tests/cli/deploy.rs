@@ -42,7 +42,7 @@ struct World {
 }
 
 /// What a command answered.
-struct Answered {
+struct CommandOutput {
     text: String,
     code: i32,
 }
@@ -116,7 +116,7 @@ impl World {
     }
 
     /// Runs a command. The APIs answer from this process, so it must not be blocked meanwhile.
-    async fn run(&self, arguments: &[&str]) -> Answered {
+    async fn run(&self, arguments: &[&str]) -> CommandOutput {
         let mut command = self.command(arguments);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap());
         let output = output.await.unwrap();
@@ -131,7 +131,7 @@ impl World {
             assert!(!text.contains(&secret), "{text}");
         }
         assert!(!text.contains(self.plane.token().reveal()), "{text}");
-        Answered {
+        CommandOutput {
             text: self.without_chance(text),
             code: output.status.code().unwrap(),
         }

@@ -10,7 +10,7 @@ use rstest::rstest;
 
 use crate::{Running, edgeproof};
 
-/// An application that compresses for whoever accepts it, on a port of the kernel's choice, which it prints.
+/// An application that compresses for anyone who accepts it, on a port of the kernel's choice, which it prints.
 const APP: &str = r#"
 const http = require("node:http");
 const zlib = require("node:zlib");

@@ -24,7 +24,7 @@ async fn an_attack_reaches_origin_and_node_and_is_not_blocked() {
     assert_eq!(copy.hash, blake3::hash(b"id=1"));
 }
 
-/// The answer is there while the node still reads; the copy arrives all the same, once.
+/// The response is there while the node still reads; the copy arrives all the same, once.
 #[tokio::test]
 async fn the_copy_outlives_the_answer() {
     // Longer than the answers take on a machine that is busy with other things.

@@ -144,8 +144,8 @@ async fn a_body_of_tiny_chunks_arrives_in_large_pieces() {
         .collect();
     let world = World::start(Node::Verdict, &[]).await;
     let tiny = body::stream(StreamBody::new(stream::iter(pieces)));
-    let answer = world.ask(request("POST", "/upload", tiny)).await;
-    assert_eq!(answer.status(), 200);
+    let response = world.ask(request("POST", "/upload", tiny)).await;
+    assert_eq!(response.status(), 200);
     for host in [NODE, SITE] {
         let seen = world.internet.until(host, |seen| seen.is_whole).await;
         assert_eq!(seen.hash, blake3::hash(&content), "{host}");

@@ -31,10 +31,10 @@ async fn a_get_that_declares_a_length_reaches_node_and_origin(
 #[tokio::test]
 async fn an_attack_in_the_body_of_a_get_is_blocked() {
     let world = World::start(Node::Verdict, &[]).await;
-    let answer = world
+    let response = world
         .ask(request("GET", "/search", body::full("an attack")))
         .await;
-    assert_eq!(answer.status(), 403);
+    assert_eq!(response.status(), 403);
     assert!(world.internet.at(SITE).is_empty());
 }
 

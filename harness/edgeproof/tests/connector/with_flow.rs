@@ -96,7 +96,7 @@ async fn when_the_node_blocks_the_identification_is_given_up() {
     );
 }
 
-/// The node never answers; the visitor gets the rule's answer.
+/// The node never answers; the visitor gets the rule's response.
 #[rstest]
 #[case(1000)]
 #[case(500_000)]

@@ -55,15 +55,15 @@ pub(crate) enum Node {
     Status(u16),
     /// 403 in the middle of a body.
     Early,
-    /// The connection ends without an answer.
+    /// The connection ends without a response.
     Dropped,
     /// The connection ends in the middle of the body.
     DroppedInBody,
-    /// No answer.
+    /// No response.
     Silent,
     /// It takes the start of the body and no more.
     Stalled,
-    /// 200, and a body of the answer that never ends.
+    /// 200, and a body of the response that never ends.
     Endless,
 }
 
@@ -85,8 +85,8 @@ pub(crate) struct World {
     worker: ProductionWorker,
 }
 
-/// An answer that was read to its end.
-pub(crate) type Answer = Response<Bytes>;
+/// A response that was read to its end.
+pub(crate) type FullResponse = Response<Bytes>;
 
 impl World {
     /// The worker with these variables beside `WALLARM_NODE`.
@@ -108,21 +108,21 @@ impl World {
         Self { internet, worker }
     }
 
-    pub(crate) async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> FullResponse {
         self.ask(request("GET", target, body::empty())).await
     }
 
-    pub(crate) async fn post(&self, target: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn post(&self, target: &str, body: impl Into<Bytes>) -> FullResponse {
         self.ask(request("POST", target, body::full(body))).await
     }
 
-    /// Asks and reads the whole answer.
-    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+    /// Asks and reads the whole response.
+    pub(crate) async fn ask(&self, request: Request<Body>) -> FullResponse {
         let (head, body) = self.send(request).await.into_parts();
         Response::from_parts(head, body.collect().await.unwrap().to_bytes())
     }
 
-    /// Asks; gives the head of the answer.
+    /// Asks; gives the head of the response.
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Incoming> {
         self.worker.send(request).await
     }

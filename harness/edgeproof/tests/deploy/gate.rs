@@ -35,7 +35,7 @@ pub(crate) struct Gate {
     instead: Option<(CallPattern, Page)>,
 }
 
-/// An answer that is not the API's.
+/// A response that is not the API's.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) status: u16,

@@ -46,7 +46,7 @@ pub(crate) struct Wall {
 }
 
 impl Wall {
-    /// In front of these APIs; whoever has other credentials is refused.
+    /// In front of these APIs; the one who has other credentials is refused.
     pub(crate) async fn start(
         cloudflare: SocketAddr,
         management: SocketAddr,

@@ -1,4 +1,4 @@
-// A worker behind a cache: its URL says what it is to answer, and each answer says how often it has run.
+// A worker behind a cache: its URL says what it is to answer, and each response says how often it has run.
 let runs = 0;
 let failing = false;
 

@@ -446,7 +446,7 @@ async fn a_flood_of_http_2_ends_its_connection(#[case] flood: fn(u32) -> Vec<u8>
     still_serves(&world).await;
 }
 
-/// A flood that has an answer for each frame is as slow as its visitor reads: nothing is kept for it.
+/// A flood that has a response for each frame is as slow as its visitor reads: nothing is kept for it.
 #[rstest]
 #[case::pings(frame(PING, 0, 0, b"01234567"))]
 #[case::settings(frame(SETTINGS, 0, 0, b""))]

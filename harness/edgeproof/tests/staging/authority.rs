@@ -53,7 +53,7 @@ fn site() -> (SocketAddr, String) {
 }
 
 fn respond(mut stream: StreamOwned<ServerConnection, TcpStream>) {
-    // A request without a body comes at once; whoever only looks at the certificate sends none.
+    // A request without a body comes at once; anyone who only looks at the certificate sends none.
     if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
         let page = "<!doctype html><p id=a>hello</p>";
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n";

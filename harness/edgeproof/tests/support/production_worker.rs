@@ -39,7 +39,7 @@ impl ProductionWorker {
         Self { runtime, address }
     }
 
-    /// Sends a request on a connection of its own; gives the head of the answer.
+    /// Sends a request on a connection of its own; gives the head of the response.
     pub(crate) async fn send<RequestBody>(
         &self,
         request: Request<RequestBody>,

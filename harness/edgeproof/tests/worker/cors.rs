@@ -1,4 +1,4 @@
-//! Calls from another origin: preflights, and what an answer says so that the page may read it.
+//! Calls from another origin: preflights, and what a response says so that the page may read it.
 
 use rstest::rstest;
 
@@ -140,7 +140,7 @@ async fn a_call_from_another_origin_carries_cookies_where_the_page_asked_for_it(
     assert_eq!(sets_cookie, cookie.is_some());
 }
 
-/// The event of signals that a page of this origin collected, and an origin that opens its answer as `allowed` says.
+/// The event of signals that a page of this origin collected, and an origin that opens its response as `allowed` says.
 async fn called_from(
     origin: &'static str,
     allowed: &'static str,

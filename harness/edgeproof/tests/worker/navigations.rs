@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 
-use crate::world::{Asked, Got, Reply, World, identified_but, json as json_reply, response};
+use crate::world::{Got, Reply, SentRequest, World, identified_but, json as json_reply, response};
 
 const NAVIGATION: &str = "sec-fetch-mode: navigate\nsec-fetch-dest: document";
 
@@ -35,7 +35,7 @@ async fn navigate(world: &World, path: &str, lines: &str) -> Got {
     world.send("GET", &url, &lines, "").await
 }
 
-/// The cookies that a browser has after an answer, apart from those of others.
+/// The cookies that a browser has after a response, apart from those of others.
 fn set_cookies(got: &Got) -> Vec<&str> {
     let all = got.headers.get_all("set-cookie").iter();
     all.map(|value| value.to_str().unwrap())
@@ -50,7 +50,7 @@ fn pass(got: &Got) -> Option<String> {
         .map(|cookie| cookie.split(';').next().unwrap().to_owned())
 }
 
-fn header<'a>(asked: &'a Asked, name: &str) -> Option<&'a str> {
+fn header<'a>(asked: &'a SentRequest, name: &str) -> Option<&'a str> {
     asked.headers.get(name).map(|value| value.to_str().unwrap())
 }
 
@@ -181,7 +181,7 @@ async fn no_other_redirect_gets_a_pass(
     #[case] is_identified: bool,
     #[case] location: &'static str,
 ) {
-    let world = World::start(variables, move |asked: &Asked| -> Option<Reply> {
+    let world = World::start(variables, move |asked: &SentRequest| -> Option<Reply> {
         if asked.url.ends_with("/v4/send") {
             let event = json!({"event": {"replayed": !is_identified}});
             Some(json_reply(&identified_but(&event)))

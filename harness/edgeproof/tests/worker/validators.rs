@@ -2,14 +2,14 @@
 
 use rstest::rstest;
 
-use crate::world::{Asked, INSTRUMENTOR, NAVIGATION, Reply, World, response};
+use crate::world::{INSTRUMENTOR, NAVIGATION, Reply, SentRequest, World, response};
 
 const DATE: &str = "Wed, 25 Nov 2026 10:00:00 GMT";
 const FOREIGN: &str = "if-none-match: \"v1\"\nif-modified-since: Wed, 25 Nov 2026 10:00:00 GMT";
 const FETCH: &str = "sec-fetch-dest: empty\naccept: */*";
 
 /// An origin that confirms what the visitor has.
-fn origin(asked: &Asked, validator: (&'static str, &'static str)) -> Option<Reply> {
+fn origin(asked: &SentRequest, validator: (&'static str, &'static str)) -> Option<Reply> {
     let condition = match validator.0 {
         "etag" => "if-none-match",
         _ => "if-modified-since",

@@ -67,7 +67,7 @@ pub(crate) const MONITORING: (&str, &str) = ("FP_RULESET_ID", "");
 
 /// A request the worker made.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct SentRequest {
     pub(crate) method: Method,
     pub(crate) url: String,
     pub(crate) headers: HeaderMap,
@@ -76,27 +76,27 @@ pub(crate) struct Asked {
 
 /// What the server does with it.
 pub(crate) enum Reply {
-    Answer(Answer),
-    /// The connection ends without an answer.
+    Response(StubResponse),
+    /// The connection ends without a response.
     Drop,
-    /// No answer ever comes.
+    /// No response ever comes.
     Silence,
     /// The head comes, the body never does.
     SilentBody,
     /// The first piece comes at once, the others when the test says so.
-    Held(Answer, Arc<Notify>),
+    Held(StubResponse, Arc<Notify>),
     /// The body breaks off behind its pieces.
-    BreaksOff(Answer),
+    BreaksOff(StubResponse),
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct StubResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) pieces: Vec<Bytes>,
 }
 
-impl Answer {
+impl StubResponse {
     fn of(status: u16, headers: &[(&str, &str)], pieces: Vec<Bytes>) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self {
@@ -125,19 +125,19 @@ impl Got {
     }
 }
 
-/// An answer of one piece.
+/// A response of one piece.
 pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
     pieces(status, headers, vec![body.into()])
 }
 
-/// An answer whose body comes in these pieces.
+/// A response whose body comes in these pieces.
 pub(crate) fn pieces(status: u16, headers: &[(&str, &str)], pieces: Vec<Bytes>) -> Reply {
-    Reply::Answer(Answer::of(status, headers, pieces))
+    Reply::Response(StubResponse::of(status, headers, pieces))
 }
 
 /// A page that breaks off behind this.
 pub(crate) fn breaks_off(headers: &[(&str, &str)], start: impl Into<Bytes>) -> Reply {
-    Reply::BreaksOff(Answer::of(200, headers, vec![start.into()]))
+    Reply::BreaksOff(StubResponse::of(200, headers, vec![start.into()]))
 }
 
 /// A page whose start comes at once, and its rest when `rest` is notified.
@@ -148,7 +148,7 @@ pub(crate) fn held(
     release: &Arc<Notify>,
 ) -> Reply {
     let pieces = vec![start.into(), rest.into()];
-    Reply::Held(Answer::of(200, headers, pieces), Arc::clone(release))
+    Reply::Held(StubResponse::of(200, headers, pieces), Arc::clone(release))
 }
 
 pub(crate) fn html(body: impl Into<Bytes>) -> Reply {
@@ -204,7 +204,7 @@ fn merge(into: &mut Value, patch: &Value) {
 
 pub(crate) struct World {
     worker: ProductionWorker,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<SentRequest>>>,
 }
 
 impl World {
@@ -212,7 +212,7 @@ impl World {
     /// they should where `internet` says nothing.
     pub(crate) async fn start(
         variables: &[(&str, &str)],
-        internet: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
+        internet: impl Fn(&SentRequest) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
         let asked = Arc::default();
         let internet = serve(Arc::clone(&asked), Arc::new(internet)).await;
@@ -294,19 +294,19 @@ impl World {
     }
 
     /// Everything the worker asked.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<SentRequest> {
         self.asked.lock().unwrap().clone()
     }
 
     /// What it asked of URLs that contain this.
-    pub(crate) fn asked_of(&self, part: &str) -> Vec<Asked> {
+    pub(crate) fn asked_of(&self, part: &str) -> Vec<SentRequest> {
         let mut asked = self.asked();
         asked.retain(|asked| asked.url.contains(part));
         asked
     }
 
     /// The one request it made to a URL that contains this.
-    pub(crate) fn asked_once(&self, part: &str) -> Asked {
+    pub(crate) fn asked_once(&self, part: &str) -> SentRequest {
         let mut asked = self.asked_of(part);
         assert_eq!(asked.len(), 1, "{part}: {asked:?}");
         asked.remove(0)
@@ -342,9 +342,9 @@ impl World {
 /// How long a line of the log may take from the worker to the test.
 const LOG_LIMIT: Duration = Duration::from_secs(20);
 
-type Internet = Arc<dyn Fn(&Asked) -> Option<Reply> + Send + Sync>;
+type Internet = Arc<dyn Fn(&SentRequest) -> Option<Reply> + Send + Sync>;
 
-async fn serve(asked: Arc<Mutex<Vec<Asked>>>, internet: Internet) -> SocketAddr {
+async fn serve(asked: Arc<Mutex<Vec<SentRequest>>>, internet: Internet) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -368,7 +368,7 @@ type ReplyBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
 async fn respond(
     request: Request<Incoming>,
-    asked: &Mutex<Vec<Asked>>,
+    asked: &Mutex<Vec<SentRequest>>,
     internet: &Internet,
 ) -> Result<Response<ReplyBody>, std::io::Error> {
     let (head, body) = request.into_parts();
@@ -377,7 +377,7 @@ async fn respond(
         .await
         .map_err(std::io::Error::other)?
         .to_bytes();
-    let request = Asked {
+    let request = SentRequest {
         method: head.method,
         url: head.uri.to_string(),
         headers: head.headers,
@@ -395,7 +395,7 @@ async fn respond(
         Reply::SilentBody => Ok(Response::new(BodyExt::boxed(StreamBody::new(
             stream::pending::<Result<Frame<Bytes>, _>>(),
         )))),
-        Reply::Answer(answer) => {
+        Reply::Response(answer) => {
             let body = if let [whole] = answer.pieces.as_slice() {
                 BodyExt::boxed(Full::new(whole.clone()).map_err(|never| match never {}))
             } else {
@@ -428,12 +428,12 @@ async fn respond(
     }
 }
 
-fn frames(answer: &Answer) -> Vec<Result<Frame<Bytes>, std::io::Error>> {
+fn frames(answer: &StubResponse) -> Vec<Result<Frame<Bytes>, std::io::Error>> {
     let pieces = answer.pieces.iter().cloned();
     pieces.map(|piece| Ok(Frame::data(piece))).collect()
 }
 
-fn replied(answer: &Answer, body: ReplyBody) -> Response<ReplyBody> {
+fn replied(answer: &StubResponse, body: ReplyBody) -> Response<ReplyBody> {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(name, value);
@@ -442,7 +442,7 @@ fn replied(answer: &Answer, body: ReplyBody) -> Response<ReplyBody> {
 }
 
 /// How platform, CDN and origin answer when nothing is wrong.
-fn usual(request: &Asked) -> Reply {
+fn usual(request: &SentRequest) -> Reply {
     if request.url.ends_with("/v4/send") {
         json(&identified())
     } else if request.url.ends_with("/v4/edge") {

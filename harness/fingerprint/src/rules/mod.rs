@@ -90,7 +90,7 @@ impl Ruleset {
             .find(|(_, rule)| !rule.disabled && rule.condition.holds(event))
     }
 
-    /// The action for this event, in the words of the platform's answer. `id` is the ruleset's.
+    /// The action for this event, in the words of the platform's response. `id` is the ruleset's.
     pub fn evaluate(&self, id: &str, event: &Json) -> RuleAction {
         match self.decide(event) {
             Some((index, rule)) => {

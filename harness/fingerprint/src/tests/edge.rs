@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::*;
 
-async fn edge(platform: &Fingerprint, body: &Json) -> Answer {
+async fn edge(platform: &Fingerprint, body: &Json) -> FullResponse {
     let key = platform.keys().secret.clone();
     ask(
         platform,

@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::*;
 
-async fn faulty(fault: Json) -> Answer {
+async fn faulty(fault: Json) -> FullResponse {
     let platform = workspace(json!({ "faults": [{ "on": "send", "fault": fault }] })).await;
     let id = platform.set_ruleset("all", ruleset(json!({ "rules": [] })));
     send(&platform, &send_body(&signals("1"), Some(&id))).await

@@ -19,13 +19,13 @@ use serde_json::{Value as Json, json};
 
 use super::{Fingerprint, PlatformSettings, Ruleset, Signals, signals::Head};
 
-struct Answer {
+struct FullResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Answer {
+impl FullResponse {
     fn json(&self) -> Json {
         serde_json::from_slice(&self.body).unwrap()
     }
@@ -39,7 +39,7 @@ async fn ask(
     path: &str,
     key: Option<&str>,
     body: Vec<u8>,
-) -> Answer {
+) -> FullResponse {
     let client: Client<HttpConnector, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).build_http();
     let mut request = Request::builder()
@@ -56,7 +56,7 @@ async fn ask(
         .unwrap();
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let answer = Answer {
+    let answer = FullResponse {
         status: head.status,
         headers: head.headers,
         body,
@@ -137,7 +137,7 @@ fn send_body(signals: &Signals, ruleset_id: Option<&str>) -> Json {
     body
 }
 
-async fn send(platform: &Fingerprint, body: &Json) -> Answer {
+async fn send(platform: &Fingerprint, body: &Json) -> FullResponse {
     let key = platform.keys().secret.clone();
     ask(
         platform,

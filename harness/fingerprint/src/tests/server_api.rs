@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::*;
 
-async fn get(platform: &Fingerprint, path: &str) -> Answer {
+async fn get(platform: &Fingerprint, path: &str) -> FullResponse {
     let key = platform.keys().secret.clone();
     ask(
         platform,
@@ -18,7 +18,7 @@ async fn get(platform: &Fingerprint, path: &str) -> Answer {
     .await
 }
 
-async fn patch(platform: &Fingerprint, id: &str, body: Json) -> Answer {
+async fn patch(platform: &Fingerprint, id: &str, body: Json) -> FullResponse {
     let key = platform.keys().secret.clone();
     let path = format!("/v4/events/{id}");
     ask(
@@ -32,7 +32,7 @@ async fn patch(platform: &Fingerprint, id: &str, body: Json) -> Answer {
     .await
 }
 
-async fn delete(platform: &Fingerprint, visitor: &str) -> Answer {
+async fn delete(platform: &Fingerprint, visitor: &str) -> FullResponse {
     let key = platform.keys().secret.clone();
     let path = format!("/v4/visitors/{visitor}");
     ask(

@@ -1,4 +1,4 @@
-//! The beginnings of the two bodies of a hop, for whoever wants to look at them.
+//! The beginnings of the two bodies of a hop, for anyone who wants to look at them.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,

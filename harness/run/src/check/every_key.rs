@@ -88,19 +88,19 @@ const OF_A_STEP: &[(&str, &str)] = &[
     ("ExpectWorker.log", "{worker: {log: [allowed]}}"),
     ("ExpectWorker.whole_log", "{worker: {whole_log: ''}}"),
     (
-        "Asked.call",
+        "ExpectSubrequest.call",
         "{worker: {asked: [{call: GET */v4/visitors}]}}",
     ),
     (
-        "Asked.times",
+        "ExpectSubrequest.times",
         "{worker: {asked: [{call: POST */v4/send, times: 2}]}}",
     ),
     (
-        "Asked.headers",
+        "ExpectSubrequest.headers",
         "{worker: {asked: [{call: POST */v4/send, headers: {a: b}}]}}",
     ),
     (
-        "Asked.body",
+        "ExpectSubrequest.body",
         "{worker: {asked: [{call: POST */v4/send, body: {contains: nothing}}]}}",
     ),
     (

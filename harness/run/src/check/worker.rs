@@ -2,7 +2,7 @@
 
 use edgeproof_ground::trace::{Exchange, NotKept, Party};
 use edgeproof_scenario::{
-    expect::{Asked, ExpectWorker},
+    expect::{ExpectSubrequest, ExpectWorker},
     text::TextMatcher,
 };
 
@@ -61,7 +61,7 @@ fn written(log: &[String]) -> String {
     format!("got `{}`", log.join("\n"))
 }
 
-fn check_asked(asked: &Asked, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
+fn check_asked(asked: &ExpectSubrequest, hops: &[Exchange], index: &str) -> Vec<Mismatch> {
     let own: Vec<&Exchange> = hops
         .iter()
         .filter(|hop| hop.from == Party::Worker)

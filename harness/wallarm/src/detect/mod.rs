@@ -33,7 +33,7 @@ pub struct Inspected<'a> {
 
 /// How much work one request may cause.
 ///
-/// The vendor's limit is a second of time; this one is counted, so that the same request always gets the same answer.
+/// The vendor's limit is a second of time; this one is counted, so that the same request always gets the same response.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Encodings inside of one another.

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::*;
 
-/// One server for all cases: a panic in it would close the connection without an answer.
+/// One server for all cases: a panic in it would close the connection without a response.
 fn server() -> &'static (Runtime, Api) {
     static SERVER: OnceLock<(Runtime, Api)> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -19,7 +19,7 @@ fn server() -> &'static (Runtime, Api) {
     })
 }
 
-/// What comes back for these bytes. `whole` requests end with the answer; of others the client's side is closed.
+/// What comes back for these bytes. `whole` requests end with the response; of others the client's side is closed.
 fn response(bytes: &[u8], whole: bool) -> String {
     let (runtime, api) = server();
     runtime.block_on(async {
