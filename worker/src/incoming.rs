@@ -108,7 +108,7 @@ impl Incoming {
         self.forward_with(passed, edits, &JsValue::UNDEFINED).await
     }
 
-    /// Sends the request on with another body; `undefined` stands for its own. An origin that cannot be reached is an
+    /// Sends the request on with another body; `undefined` stands for its own. An origin that cannot be reached is a
     /// response, as it is behind Cloudflare.
     pub(crate) async fn forward_with(
         &self,

@@ -151,8 +151,9 @@ function widened(piece, at, inserted) {
   return bytes;
 }
 
-// The hash of a script as an `integrity` attribute has it.
-export async function integrity(source) {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(source));
+// The hash of a script, its source or a response, as an `integrity` attribute has it.
+export async function integrity(script) {
+  const bytes = typeof script === "string" ? new TextEncoder().encode(script) : await script.arrayBuffer();
+  const hash = await crypto.subtle.digest("SHA-256", bytes);
   return `sha256-${btoa(String.fromCharCode(...new Uint8Array(hash)))}`;
 }

@@ -7,8 +7,9 @@ use edgeproof_worker_core::{
     edge,
     headers::{HeaderEdit, Headers},
     identification::Failure,
-    injection::{self, Injection, Plan, Scanner, Wanted},
+    injection::{self, Hashes, Injection, Plan, Scanner, Wanted},
     log::{LogEntry, LogLevel},
+    matching::Script,
     pattern::Pattern,
     protection,
     request::RequestHead,
@@ -56,7 +57,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn finish(this: &PageBody, position: usize, inserted: &[u8]) -> Promise;
 
-    fn integrity(source: &str) -> Promise;
+    fn integrity(script: &JsValue) -> Promise;
 }
 
 /// What came of waiting for a page.
@@ -154,7 +155,7 @@ impl Incoming {
         let page = Page {
             configuration: Rc::clone(&self.configuration),
             head: Rc::clone(&self.head),
-            hash: self.hash(&fields).await?,
+            hashes: self.hashes(&fields).await?,
             body: PageBody::new(&body, injection::length(&fields).map(as_number))?,
             fields,
             wanted,
@@ -163,14 +164,28 @@ impl Incoming {
         page.respond(&response, &self.aside).await
     }
 
-    /// The hash of the instrumentor, where the page asks for one.
-    async fn hash(&self, fields: &Headers) -> Result<Option<String>, JsValue> {
+    /// The hashes of the scripts, where the page asks for them.
+    async fn hashes(&self, fields: &Headers) -> Result<Option<Hashes>, JsValue> {
         if !injection::blocks_scripts(fields) {
             return Ok(None);
         }
-        let hash = settled(integrity(&self.instrumentor())).await?;
-        Ok(hash.as_string())
+        let source = |script| JsValue::from_str(&self.source(script));
+        let loader = match self.fetch_loader(None).await {
+            Ok(response) if (200..300).contains(&response.status()) => hash(&response).await.ok(),
+            _ => None,
+        };
+        Ok(Some(Hashes {
+            instrumentor: hash(&source(Script::Instrumentor)).await?,
+            agent_processor: hash(&source(Script::AgentProcessor)).await?,
+            loader,
+        }))
     }
+}
+
+/// The hash of a script, of its source or as it comes.
+async fn hash(script: &JsValue) -> Result<String, JsValue> {
+    let hash = settled(integrity(script)).await?;
+    Ok(hash.as_string().unwrap_or_default())
 }
 
 /// A page on its way to the visitor. It is its own, for what is left to do when the request has its response.
@@ -179,8 +194,8 @@ struct Page {
     head: Rc<RequestHead>,
     fields: Headers,
     wanted: Wanted,
-    /// The hash of the instrumentor, where the page asks for one.
-    hash: Option<String>,
+    /// The hashes of the scripts, where the page asks for them.
+    hashes: Option<Hashes>,
     body: PageBody,
     scanner: Scanner,
 }
@@ -283,9 +298,9 @@ impl Page {
     /// What is injected; none where the page stays as it is.
     fn plan(&mut self) -> Option<Injection> {
         let found = mem::take(&mut self.scanner).finish()?;
-        let hash = self.hash.as_deref();
+        let hashes = self.hashes.as_ref();
         let (entry, injection) =
-            match injection::plan(&self.wanted, &self.head, &self.fields, &found, hash) {
+            match injection::plan(&self.wanted, &self.head, &self.fields, &found, hashes) {
                 Plan::Inject(injection) => (Some(injection.log.clone()), Some(injection)),
                 Plan::Leave(entry) => (entry, None),
             };

@@ -23,28 +23,28 @@ const LOADER_CACHE: u32 = 60;
 impl Incoming {
     pub(crate) async fn script(&self, script: Script) -> Result<Response, JsValue> {
         match script {
-            Script::Instrumentor => self.own_script(script, INSTRUMENTOR),
-            Script::AgentProcessor => self.own_script(script, AGENT_PROCESSOR),
             Script::Loader => self.loader().await,
+            own => self.own_script(own),
         }
     }
 
-    fn own_script(&self, script: Script, bundled: &str) -> Result<Response, JsValue> {
+    fn own_script(&self, script: Script) -> Result<Response, JsValue> {
         runtime::respond(&OwnResponse {
             status: 200,
             headers: script::HEADERS
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
-            body: Some(self.source(script, bundled)),
+            body: Some(self.source(script)),
         })
     }
 
-    /// The source of the instrumentor.
-    pub(crate) fn instrumentor(&self) -> String {
-        self.source(Script::Instrumentor, INSTRUMENTOR)
-    }
-
-    fn source(&self, script: Script, bundled: &str) -> String {
+    /// The source of a script of the worker's own; nothing of the loader, which comes from the CDN.
+    pub(crate) fn source(&self, script: Script) -> String {
+        let bundled = match script {
+            Script::Instrumentor => INSTRUMENTOR,
+            Script::AgentProcessor => AGENT_PROCESSOR,
+            Script::Loader => "",
+        };
         let prefix = self.configuration.route_prefix.as_deref();
         script::source(
             &self.configuration,
@@ -55,11 +55,7 @@ impl Incoming {
     }
 
     async fn loader(&self) -> Result<Response, JsValue> {
-        let Some(key) = &self.configuration.public_key else {
-            return self.unavailable("the agent", &Failure::NotConfigured("FP_PUBLIC_KEY"));
-        };
-        let url = script::loader_url(&self.configuration, key, self.head.url.query());
-        match runtime::get(&url, self.deadline(), LOADER_CACHE).await {
+        match self.fetch_loader(self.head.url.query()).await {
             Ok(response) => {
                 let headers = runtime::response_headers(&response);
                 let edits: Vec<_> = script::loader_cache_control(response.status(), &headers)
@@ -69,6 +65,15 @@ impl Incoming {
             }
             Err(failure) => self.unavailable("the agent", &failure),
         }
+    }
+
+    /// The agent's loader, from the CDN.
+    pub(crate) async fn fetch_loader(&self, query: Option<&str>) -> Result<Response, Failure> {
+        let configuration = &self.configuration;
+        let key = configuration.public_key.as_ref();
+        let key = key.ok_or(Failure::NotConfigured("FP_PUBLIC_KEY"))?;
+        let url = script::loader_url(configuration, key, query);
+        runtime::get(&url, self.deadline(), LOADER_CACHE).await
     }
 
     pub(crate) async fn browser_cache(&self, path: &str) -> Result<Response, JsValue> {

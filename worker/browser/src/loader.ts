@@ -1,17 +1,23 @@
 import { config } from './config'
 import { find, NativePromise } from './language'
 import {
+  append,
   attribute,
+  createElement,
   disconnect,
   doc,
   listen,
   NativeObserver,
   nextSibling,
+  nonceOf,
   observe,
   pageOrigin,
   parentNode,
   query,
   readyState,
+  remove,
+  rootElement,
+  setAttribute,
 } from './platform'
 
 /** What the worker's `loader.js` exports: the platform's agent. */
@@ -32,10 +38,36 @@ export const endpoint = `${pageOrigin}/${config.routePrefix}`
 /** The first Chromium that reads an import map although modules were loaded before it. */
 const MERGING_CHROMIUM = 133
 
+const script = doc.currentScript
+
+/** The hash of the module, on a page whose `Integrity-Policy` blocks scripts that are loaded without one. */
+const hash = script && attribute(script, 'data-loader')
+const nonce = hash && nonceOf(script)
+
 /** Loads the agent's module, once a page and attempt however often it is asked for. */
 export async function importLoader(attempt = 0): Promise<Loader> {
   if (!mergesImportMaps) await importMapIsRead()
-  return (await import(`${endpoint}/loader.js${attempt ? `?attempt=${attempt}` : ''}`)) as Loader
+  const url = `${endpoint}/loader.js${attempt ? `?attempt=${attempt}` : ''}`
+  if (hash) await preload(url, hash)
+  return (await import(url)) as Loader
+}
+
+/** Loads a module with its hash. `import()` takes none, and finds the module that is there. */
+function preload(href: string, integrity: string): Promise<void> {
+  return new NativePromise((resolve) => {
+    const link = createElement(doc, 'link')
+    const end = (): void => {
+      remove(link)
+      resolve()
+    }
+    setAttribute(link, 'rel', 'modulepreload')
+    setAttribute(link, 'href', href)
+    setAttribute(link, 'integrity', integrity)
+    setAttribute(link, 'nonce', nonce)
+    listen(link, 'load', end)
+    listen(link, 'error', end)
+    append(rootElement(doc), link)
+  })
 }
 
 /** Chromium alone tells its version; others wait, whatever theirs. */

@@ -311,7 +311,7 @@ fn with_agent_processor(
         return body.to_owned();
     };
     let nonce = injection::verdict(head, prefix, response, &found).nonce;
-    let element = injection::agent_processor(prefix, agent_data, nonce.as_deref());
+    let element = injection::agent_processor(prefix, agent_data, nonce.as_deref(), None);
     let (before, behind) = body.split_at_checked(found.position).unwrap_or((body, ""));
     [before, element.as_str(), behind].concat()
 }

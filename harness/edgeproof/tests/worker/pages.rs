@@ -327,35 +327,52 @@ async fn a_page_that_is_left_as_it_is_says_why_in_the_log(
     assert!(log.len() == 1 && log[0].contains(said), "{log:?}");
 }
 
+// The hash is that of `export {}`.
+#[rstest]
+#[case(
+    200,
+    r#" crossorigin data-loader="sha256-9MXPm7eOhfFdwnGAJgY3zySyokvDngeIeDo6zMTd5hQ=" src="/fp/instrumentor.iife.js"></script></head>"#,
+    "loader have one"
+)]
+#[case(
+    503,
+    r#" crossorigin src="/fp/instrumentor.iife.js"></script></head>"#,
+    "could not be had"
+)]
 #[tokio::test]
-async fn under_an_integrity_policy_the_script_has_its_hash() {
-    let world = World::start(&[("FP_LOG_LEVEL", "warn")], |asked| {
+async fn under_an_integrity_policy_the_script_has_its_hash(
+    #[case] loader: u16,
+    #[case] rest_of_tag: &str,
+    #[case] said: &str,
+) {
+    let world = World::start(&[("FP_LOG_LEVEL", "warn")], move |asked| {
         let headers = [
             ("content-type", "text/html"),
             ("integrity-policy", "blocked-destinations=(script)"),
+            ("etag", "\"1\""),
         ];
+        if asked.url.contains("/page") {
+            return Some(response(200, &headers, "<head></head>"));
+        }
         asked
             .url
-            .contains("/page")
-            .then(|| response(200, &headers, "<head></head>"))
+            .contains("procdn")
+            .then(|| response(loader, &[], "export {}"))
     })
     .await;
-    let page = world.page().await.text();
+    let page = world.page().await;
+    // A page that was kept would name an agent of then.
+    assert_eq!(page.headers.get("etag"), None);
+    let page = page.text();
     // Whether it is the right one, a browser knows: `scenarios/pages`.
     let tag = page
         .strip_prefix("<head><script integrity=\"sha256-")
         .unwrap();
     let (hash, rest) = tag.split_once('"').unwrap();
     assert_eq!(hash.len(), 44);
-    assert_eq!(
-        rest,
-        " crossorigin src=\"/fp/instrumentor.iife.js\"></script></head>"
-    );
+    assert_eq!(rest, rest_of_tag);
     let log = world.log().await;
-    assert!(
-        log.len() == 1 && log[0].contains("Integrity-Policy"),
-        "{log:?}"
-    );
+    assert!(log.len() == 1 && log[0].contains(said), "{log:?}");
 }
 
 #[tokio::test]

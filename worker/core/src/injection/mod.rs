@@ -10,7 +10,7 @@ mod token;
 mod validators;
 
 pub use csp::Verdict;
-pub use element::{Element, agent_processor, instrumentor};
+pub use element::{Element, Hashes, agent_processor, instrumentor};
 pub use integrity::blocks_scripts;
 pub use page::{Refusal, check, length, read_edits, verdict};
 pub use plan::{Injection, Plan, Wanted, early_edits, plan, unread_edits, wanted};

@@ -2,7 +2,8 @@
 
 use super::{
     csp::Verdict,
-    element, integrity,
+    element::{self, Hashes},
+    integrity,
     page::{declares_charset, length, response_edits, verdict},
     scan::{Found, Kind, Scanner},
     validators,
@@ -80,12 +81,13 @@ impl Wanted {
         }
     }
 
-    /// The entity tag of the page. One with agent data is made for one visitor, once.
+    /// The entity tag of the page. One with agent data is made for one visitor, once; one with the hash of an agent is right
+    /// for as long as that is the agent.
     fn tag(&self, response: &Headers) -> Option<String> {
-        match self.agent_data {
-            Some(_) => None,
-            None => validators::tag(&self.prefix, response),
+        if self.agent_data.is_some() || integrity::blocks_scripts(response) {
+            return None;
         }
+        validators::tag(&self.prefix, response)
     }
 }
 
@@ -108,7 +110,7 @@ pub fn unread_edits(
     early_edits(wanted, response)
 }
 
-/// What is injected where. `hash` is that of the instrumentor, for pages that ask for one.
+/// What is injected where. `hashes` are for pages that ask for them.
 ///
 /// Nothing is put into what a script of a page fetched and is no whole document: it becomes part of a page that has the
 /// instrumentor already.
@@ -117,7 +119,7 @@ pub fn plan(
     head: &RequestHead,
     response: &Headers,
     found: &Found,
-    hash: Option<&str>,
+    hashes: Option<&Hashes>,
 ) -> Plan {
     match found.kind {
         Kind::Document => {}
@@ -135,11 +137,11 @@ pub fn plan(
     let nonce = verdict.nonce.as_deref();
     let instrumentor = wanted
         .instrumentor
-        .then(|| element::instrumentor_with(&wanted.prefix, nonce, hash));
+        .then(|| element::instrumentor(&wanted.prefix, nonce, hashes));
     let processor = wanted
         .agent_data
         .as_ref()
-        .map(|data| element::agent_processor(&wanted.prefix, data, nonce));
+        .map(|data| element::agent_processor(&wanted.prefix, data, nonce, hashes));
     let inserted: Vec<u8> = [instrumentor, processor]
         .into_iter()
         .flatten()
@@ -152,7 +154,7 @@ pub fn plan(
         inserted,
         edits: response_edits(response, length, wanted.tag(response)),
         length,
-        log: log(&verdict, response),
+        log: log(&verdict, response, hashes),
     })
 }
 
@@ -167,7 +169,7 @@ fn position(response: &Headers, found: &Found, inserted: usize) -> usize {
         .unwrap_or(found.position)
 }
 
-fn log(verdict: &Verdict, response: &Headers) -> LogEntry {
+fn log(verdict: &Verdict, response: &Headers, hashes: Option<&Hashes>) -> LogEntry {
     let (level, reason) = if !verdict.is_permitted {
         (
             LogLevel::Error,
@@ -176,8 +178,16 @@ fn log(verdict: &Verdict, response: &Headers) -> LogEntry {
     } else if integrity::blocks_scripts(response) {
         (
             LogLevel::Warn,
-            "an Integrity-Policy of the page blocks scripts without a hash: the instrumentor has one, what the agent loads \
-             may be blocked",
+            match hashes.and_then(|hashes| hashes.loader.as_ref()) {
+                Some(_) => {
+                    "an Integrity-Policy of the page blocks scripts without a hash: the worker's scripts and the agent's \
+                     loader have one, what the agent itself loads is blocked"
+                }
+                None => {
+                    "an Integrity-Policy of the page blocks scripts without a hash: the instrumentor has one, the agent's \
+                     loader could not be had and is blocked"
+                }
+            },
         )
     } else if verdict.has_closed_trusted_types {
         (

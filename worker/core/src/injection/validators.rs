@@ -90,7 +90,11 @@ pub(super) fn has_kept(prefix: &str, head: &RequestHead) -> bool {
 fn mark(prefix: &str) -> String {
     let mut hasher = SipHasher24::new();
     hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
-    hasher.write(element::instrumentor(prefix, None).as_str().as_bytes());
+    hasher.write(
+        element::instrumentor(prefix, None, None)
+            .as_str()
+            .as_bytes(),
+    );
     format!("{:016x}", hasher.finish128().h1)
 }
 
