@@ -253,7 +253,7 @@ mod tests {
         let head = head("/", lines);
         let wanted = wanted(&configuration("fp"), &head, agent_data).unwrap();
         let response = Headers::from_lines(response);
-        match plan(&wanted, &head, &response, found, Some("sha256-abc=")) {
+        match plan(&wanted, &head, &response, found, Some(&Hashes::default())) {
             Plan::Inject(injection) => injection,
             Plan::Leave(reason) => panic!("left alone: {reason:?}"),
         }
