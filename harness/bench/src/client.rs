@@ -42,6 +42,16 @@ pub enum VisitError {
     Silent(Duration),
 }
 
+impl VisitError {
+    /// Whether another attempt may go better: a connection broke, rather than that the response is another one.
+    pub(super) fn is_broken_connection(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Broken(_) => true,
+            Self::Status(_) | Self::Silent(_) => false,
+        }
+    }
+}
+
 /// How long a response may take before there is nothing to measure.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, time::Instant};
 use super::{
     BenchError,
     case::{CASES, Case},
-    client::Connection,
+    client::{Connection, VisitError},
     contender::Contender,
     metric::Metric,
     results::{CaseResult, Measured, ratios},
-    run::{Bench, Progress, failed},
+    run::{ATTEMPTS, Bench, Progress},
     statistics::median,
     visitor::BenchRequest,
 };
@@ -40,14 +40,21 @@ impl Bench<'_> {
             let mut took: BTreeMap<String, f64> = BTreeMap::new();
             for _ in ["there", "back"] {
                 for (contender, measured) in &mut workers {
-                    let start = self
-                        .first_response(contender, &case, &visit, measured)
-                        .await?;
+                    if measured.failure.is_some() {
+                        continue;
+                    }
+                    let start = self.cold(contender, &case, &visit, measured).await?;
+                    let Some(start) = start else {
+                        continue;
+                    };
                     *took.entry(contender.name.clone()).or_default() += start / 2.0;
                 }
                 workers.reverse();
             }
             for (contender, measured) in &mut workers {
+                if measured.failure.is_some() {
+                    continue;
+                }
                 let rounds = measured.rounds.entry(Metric::Start).or_default();
                 rounds.extend(took.get(&contender.name));
             }
@@ -70,6 +77,30 @@ impl Bench<'_> {
         })
     }
 
+    /// The same, again where the connection breaks. None where it could not be measured, which is noted.
+    async fn cold(
+        &self,
+        contender: &Contender,
+        case: &Case,
+        visit: &BenchRequest,
+        measured: &mut Measured,
+    ) -> Result<Option<f64>, BenchError> {
+        for attempt in 0.. {
+            let first = self.first_response(contender, case, visit, measured);
+            match first.await? {
+                Ok(start) => return Ok(Some(start)),
+                Err(error) if error.is_broken_connection() && attempt < ATTEMPTS => {
+                    measured.retries += 1;
+                }
+                Err(error) => {
+                    *measured = Measured::failed(&contender.name, &error);
+                    break;
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Milliseconds to the first response of a fresh process. What else it showed is noted.
     async fn first_response(
         &self,
@@ -77,13 +108,20 @@ impl Bench<'_> {
         case: &Case,
         visit: &BenchRequest,
         measured: &mut Measured,
-    ) -> Result<f64, BenchError> {
+    ) -> Result<Result<f64, VisitError>, BenchError> {
         let asked_before = self.server.asked();
         let worker = self.worker(contender, case)?;
         let start = Instant::now();
         let one = self.start(contender, worker).await?;
-        let answered = async { Connection::open(one.address).await?.visit(visit).await };
-        let answered = answered.await.map_err(failed(contender, COLD_START))?;
+        let answered = Connection::open(one.address).await;
+        let answered = match answered {
+            Ok(mut connection) => connection.visit(visit).await,
+            Err(error) => Err(error),
+        };
+        let answered = match answered {
+            Ok(answered) => answered,
+            Err(error) => return Ok(Err(error)),
+        };
         measured.requests += 1;
         measured.asked = self.server.asked() - asked_before;
         measured.body_bytes = answered.bytes;
@@ -91,6 +129,6 @@ impl Bench<'_> {
         if let Some(runtime) = one.runtime {
             runtime.stop().await;
         }
-        Ok((answered.whole - start).as_secs_f64() * 1000.0)
+        Ok(Ok((answered.whole - start).as_secs_f64() * 1000.0))
     }
 }

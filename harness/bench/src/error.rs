@@ -4,8 +4,6 @@ use std::{io, path::PathBuf};
 
 use edgeproof_runtime::{BundleError, RuntimeError};
 
-use super::client::VisitError;
-
 /// Why nothing could be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
@@ -31,16 +29,6 @@ pub enum BenchError {
         /// Why.
         source: RuntimeError,
     },
-    /// A worker does not do what a case is about, so its numbers would mean nothing.
-    #[error("`{contender}` cannot be measured in `{case}`")]
-    BenchRequest {
-        /// The worker's name.
-        contender: String,
-        /// The case.
-        case: String,
-        /// What went wrong.
-        source: VisitError,
-    },
 }
 
 impl BenchError {
@@ -48,11 +36,10 @@ impl BenchError {
     pub fn is_the_workers(&self) -> bool {
         matches!(
             self,
-            Self::BenchRequest { .. }
-                | Self::Runtime {
-                    source: RuntimeError::Ended(_),
-                    ..
-                }
+            Self::Runtime {
+                source: RuntimeError::Ended(_),
+                ..
+            }
         )
     }
 }

@@ -46,6 +46,7 @@ fn section(results: &Results, case: &CaseResult) -> Markup {
             h2 { code { (case.name) } " " (case.title) }
             @if let Some(load) = case.load() { p { (load) } }
             @for rows in table::numbers(case) { (tabulated(&rows)) }
+            @for note in case.notes() { p { (note) } }
             (plot::draw(case))
             details {
                 summary { "Ratios" }

@@ -19,6 +19,7 @@
     )
 )]
 
+pub mod budget;
 mod case;
 mod client;
 mod closed_loop;

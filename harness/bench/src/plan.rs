@@ -67,6 +67,12 @@ impl Plan {
         due.max(FEWEST_ARRIVALS)
     }
 
+    /// The names of everything that is measured.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let cold_start = self.has_cold_start.then_some(COLD_START);
+        self.cases.iter().map(|case| case.name).chain(cold_start)
+    }
+
     /// Whether nothing would be measured.
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty() && !self.has_cold_start

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use edgeproof_ground::causes::with_causes;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    client::VisitError,
     contender::{Contender, ORIGIN, Role},
     machine::Machine,
     metric::Metric,
@@ -77,6 +79,12 @@ pub struct Measured {
     pub late_p99_ms: Option<f64>,
     /// The most memory that its `workerd` has held, in bytes.
     pub peak_memory_bytes: Option<u64>,
+    /// How many turns were measured anew because a connection broke.
+    #[serde(default)]
+    pub retries: u64,
+    /// Why it could not be measured; then it has no numbers.
+    #[serde(default)]
+    pub failure: Option<String>,
 }
 
 /// How often as much of something a worker takes as a baseline does.
@@ -125,7 +133,33 @@ impl Measured {
             overall: BTreeMap::new(),
             late_p99_ms: None,
             peak_memory_bytes: None,
+            retries: 0,
+            failure: None,
         }
+    }
+
+    /// It could not be measured.
+    pub(super) fn failed(contender: &str, error: &VisitError) -> Self {
+        Self {
+            failure: Some(with_causes(error)),
+            ..Self::of(contender)
+        }
+    }
+}
+
+impl Results {
+    /// Whether a worker under test could not be measured.
+    pub fn has_failures(&self) -> bool {
+        let mut all = self.cases.iter().flat_map(|case| &case.measured);
+        all.any(|one| {
+            let is_meant = |contender: &&Contender| contender.name == one.contender;
+            let role = self
+                .contenders
+                .iter()
+                .find(is_meant)
+                .map(|found| found.role);
+            one.failure.is_some() && role == Some(Role::UnderTest)
+        })
     }
 }
 
@@ -136,9 +170,28 @@ impl CaseResult {
         all.find(|measured| measured.contender == contender)
     }
 
+    /// What else there is to say of how it was measured, a line each.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let note = |one: &Measured| {
+            let name = &one.contender;
+            match (&one.failure, one.retries) {
+                (Some(failure), _) => Some(format!("{name} could not be measured: {failure}")),
+                (None, 0) => None,
+                (None, 1) => Some(format!(
+                    "{name}: a connection broke; 1 turn was measured anew"
+                )),
+                (None, more) => Some(format!(
+                    "{name}: connections broke; {more} turns were measured anew"
+                )),
+            }
+        };
+        self.measured.iter().filter_map(note).collect()
+    }
+
     /// Under what load it was measured, for people; none where there is no load.
     pub(super) fn load(&self) -> Option<String> {
-        let rounds = self.measured.first()?.rounds.values().map(Vec::len).max()?;
+        let all = self.measured.iter().flat_map(|one| one.rounds.values());
+        let rounds = all.map(Vec::len).max()?;
         let rate = self.rate?;
         Some(format!(
             "{rounds} rounds, latency at {rate} requests a second"

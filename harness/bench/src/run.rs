@@ -125,6 +125,8 @@ pub(super) struct Running<'a> {
     asked: RequestCounts,
     body_bytes: u64,
     turns: Turns,
+    retries: u64,
+    failure: Option<VisitError>,
 }
 
 impl Bench<'_> {
@@ -140,10 +142,11 @@ impl Bench<'_> {
         let mut busy = Duration::ZERO;
         for contender in &self.plan.contenders {
             let mut one = self.start(contender, self.worker(contender, case)?).await?;
-            let took = self.rehearse(&mut one, &visit).await;
-            let took = took.map_err(failed(contender, case.name))?;
-            // While the platform or the origin takes its time, the worker can do something else.
-            busy = busy.max(took.saturating_sub(case.pause));
+            match self.rehearse(&mut one, &visit).await {
+                // While the platform or the origin takes its time, the worker can do something else.
+                Ok(took) => busy = busy.max(took.saturating_sub(case.pause)),
+                Err(error) => one.failure = Some(error),
+            }
             running.push(one);
         }
         let rate = open_loop::bearable_rate(busy);
@@ -157,10 +160,8 @@ impl Bench<'_> {
                 rounds: self.plan.rounds,
             });
             for seed in [2 * round, 2 * round + 1] {
-                for one in &mut running {
-                    self.turn(one, rate, &visit, seed.into())
-                        .await
-                        .map_err(failed(one.contender, case.name))?;
+                for one in running.iter_mut().filter(|one| one.failure.is_none()) {
+                    one.failure = self.turn(one, rate, &visit, seed.into()).await.err();
                 }
                 // There, and back: what grows or shrinks steadily meanwhile cancels out.
                 running.reverse();
@@ -225,6 +226,8 @@ impl Bench<'_> {
             asked: RequestCounts::default(),
             body_bytes: 0,
             turns: Turns::default(),
+            retries: 0,
+            failure: None,
         })
     }
 
@@ -247,6 +250,7 @@ impl Bench<'_> {
         Ok(Duration::from_secs_f64(median(&took).unwrap_or_default()))
     }
 
+    /// One turn. What a broken connection has cut is measured anew, a few times.
     async fn turn(
         &self,
         one: &mut Running<'_>,
@@ -254,13 +258,18 @@ impl Bench<'_> {
         visit: &BenchRequest,
         seed: u64,
     ) -> Result<(), VisitError> {
-        let schedule = open_loop::schedule(self.plan.arrivals(rate), rate, seed);
-        one.turns
-            .add_samples(open_loop::run(one.address, visit, schedule).await?);
+        let address = one.address;
+        let samples = async || {
+            let schedule = open_loop::schedule(self.plan.arrivals(rate), rate, seed);
+            open_loop::run(address, visit, schedule).await
+        };
+        let samples = anew(&mut one.retries, samples).await?;
+        one.turns.add_samples(samples);
         let process = one.runtime.as_ref().and_then(Runtime::process_id);
         for (metric, connections) in Metric::THROUGHPUT {
-            let work =
-                closed_loop::run(one.address, visit, connections, self.plan.busy, process).await?;
+            let busy = self.plan.busy;
+            let work = async || closed_loop::run(address, visit, connections, busy, process).await;
+            let work = anew(&mut one.retries, work).await?;
             one.turns.add_work(metric, work);
         }
         Ok(())
@@ -278,6 +287,9 @@ impl Running<'_> {
         if let Some(runtime) = self.runtime {
             runtime.stop().await;
         }
+        if let Some(error) = &self.failure {
+            return Measured::failed(&self.contender.name, error);
+        }
         Measured {
             requests: self.turns.requests(),
             asked: self.asked,
@@ -286,6 +298,7 @@ impl Running<'_> {
             late_p99_ms: self.turns.late_p99_ms(),
             rounds: self.turns.into_rounds(),
             peak_memory_bytes,
+            retries: self.retries,
             ..Measured::of(&self.contender.name)
         }
     }
@@ -309,14 +322,21 @@ struct Variables {
     json: BTreeMap<String, String>,
 }
 
-/// For `map_err`: it could not be measured.
-pub(super) fn failed(contender: &Contender, case: &str) -> impl FnOnce(VisitError) -> BenchError {
-    let (contender, case) = (contender.name.clone(), case.to_owned());
-    move |source| BenchError::BenchRequest {
-        contender,
-        case,
-        source,
+/// Attempts after the first, where a connection breaks.
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// Measures, and again where a connection breaks; how often that was is counted.
+pub(super) async fn anew<T>(
+    retries: &mut u64,
+    measure: impl AsyncFn() -> Result<T, VisitError>,
+) -> Result<T, VisitError> {
+    for _ in 0..ATTEMPTS {
+        match measure().await {
+            Err(error) if error.is_broken_connection() => *retries += 1,
+            measured => return measured,
+        }
     }
+    measure().await
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ pub fn text(results: &Results) -> String {
                 .collect::<Vec<_>>()
                 .join("\n"),
         );
+        for note in case.notes() {
+            let _ = writeln!(text, "{note}");
+        }
     }
     text
 }
@@ -145,7 +148,10 @@ fn costs(case: &CaseResult) -> Vec<Vec<String>> {
             cells.push(number(measured.overall.get(&metric).copied(), 0));
         }
         cells.push(number(megabytes(measured), 1));
-        cells.push(asked(measured));
+        cells.push(match measured.failure {
+            Some(_) => "not measured".to_owned(),
+            None => asked(measured),
+        });
         cells
     })
 }

@@ -44,6 +44,8 @@ fn measured(name: &str, middles: &[(Metric, f64)], node: u64) -> Measured {
         rounds,
         late_p99_ms: Some(0.21),
         peak_memory_bytes: (name != ORIGIN).then_some(64_000_000),
+        retries: 0,
+        failure: None,
     }
 }
 
@@ -300,19 +302,119 @@ fn every_case_asks_whom_it_is_about_and_has_every_number() {
 }
 
 #[test]
-fn a_worker_that_does_not_do_what_a_case_is_about_is_not_measured() {
+fn a_worker_that_does_not_do_what_a_case_is_about_is_a_row_that_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let source = "export default { fetch: () => new Response('', { status: 403 }) }";
     fs::write(directory.path().join("index.js"), source).unwrap();
     let workerd = tools::find(Tool::Workerd).unwrap();
-    let error = run(&workerd, &plan(directory.path()), &mut |_| {}).unwrap_err();
-    assert!(error.is_the_workers(), "{error:?}");
-    let BenchError::BenchRequest {
-        contender, source, ..
-    } = error
-    else {
-        panic!("{error:?}");
+    let plan = Plan {
+        cases: Plan::new(Vec::new(), true, Some("page_1_kb")).cases,
+        ..plan(directory.path())
     };
-    assert_eq!(contender, MINIMAL);
-    assert!(source.to_string().contains("403"), "{source}");
+    let results = run(&workerd, &plan, &mut |_| {}).unwrap();
+    assert!(results.has_failures());
+    for case in &results.cases {
+        let worker = case.of(MINIMAL).unwrap();
+        assert_eq!(
+            worker.failure.as_deref(),
+            Some("expected status 200, got 403 Forbidden")
+        );
+        assert!(
+            case.of(PASS_THROUGH)
+                .is_some_and(|other| !other.rounds.is_empty())
+        );
+        assert!(case.ratios.is_empty());
+    }
+    let text = table::text(&results);
+    let said = "minimal-js could not be measured: expected status 200, got 403 Forbidden";
+    assert_eq!(text.matches(said).count(), 2, "{text}");
+    assert!(text.contains("not measured\n"), "{text}");
+}
+
+#[test]
+fn a_broken_connection_is_another_attempt_that_is_told() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    // A worker whose first connections end without a response.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let broken = AtomicU32::new(2);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let is_broken = broken.load(Ordering::SeqCst) > 0;
+            if is_broken {
+                broken.fetch_sub(1, Ordering::SeqCst);
+                drop(stream);
+                continue;
+            }
+            std::thread::spawn(move || responses(stream));
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut retries = 0;
+    let visit = visitor::BenchRequest::of(&CASES[0]);
+    let busy = Duration::from_millis(1);
+    let work = async || closed_loop::run(address, &visit, 1, busy, None).await;
+    let work = runtime
+        .block_on(run::anew(&mut retries, work))
+        .unwrap();
+    assert!(work.requests > 0);
+    assert_eq!(retries, 2);
+}
+
+/// Answers every request on a connection.
+fn responses(mut stream: std::net::TcpStream) {
+    use std::io::{Read as _, Write as _};
+    let mut buffer = [0; 16 * 1024];
+    while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+        if stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn limit(metric: Metric, ratio: f64) -> budget::Limit {
+    budget::Limit {
+        case: "page_50_kb".to_owned(),
+        metric,
+        against: PASS_THROUGH.to_owned(),
+        worker: None,
+        ratio,
+    }
+}
+
+#[rstest]
+#[case::within(Metric::Processor, 1.3, false)]
+#[case::beyond(Metric::Processor, 1.1, true)]
+#[case::perhaps(Metric::Processor, 1.195, false)]
+#[case::fast_enough(Metric::Throughput8, 0.7, false)]
+#[case::too_slow(Metric::Throughput8, 0.9, true)]
+#[case::not_measured(Metric::Start, 9.0, true)]
+fn a_budget_is_exceeded_where_the_whole_interval_is(
+    #[case] metric: Metric,
+    #[case] ratio: f64,
+    #[case] is_exceeded: bool,
+) {
+    let (budget, results) = ([limit(metric, ratio)], results(1.0));
+    let kept = budget::kept(&budget, &results);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].is_exceeded(), is_exceeded, "{}", kept[0]);
+}
+
+#[test]
+fn a_budget_for_what_is_not_measured_is_found_before_it_is() {
+    let plan = Plan::new(contenders(Path::new("x")), true, Some("page_50_kb"));
+    assert!(budget::check(&[limit(Metric::Processor, 1.0)], &plan).is_ok());
+    let mut other = limit(Metric::Processor, 1.0);
+    other.against = "other".to_owned();
+    let error = budget::check(&[other], &plan).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the budget names the baseline `other`, which is not measured; measured are pass-through"
+    );
 }

@@ -5,7 +5,7 @@ use edgeproof_ground::{
     body::Body,
     causes::with_causes,
     pattern::{Scheme, Target},
-    trace::{Counted, Party, RequestHead, ResponseHead, counted},
+    trace::{Counted, Party, counted},
 };
 use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING, uri::PathAndQuery};
 
@@ -149,9 +149,7 @@ impl Front {
         request: Request<Body>,
         reader: ErrorPageReader,
     ) -> Response<Body> {
-        let hop = self
-            .trace
-            .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+        let hop = self.trace.begin(Party::Worker, Party::Edge, &request);
         let arrival = Arrival {
             zone,
             host,
@@ -180,7 +178,7 @@ impl Front {
             }
             None => pages::error(ErrorCode::UnknownHost, &arrival.reader),
         };
-        hop.answered(ResponseHead::of(&answer));
+        hop.answered(&answer);
         answer.map(|body| counted(body, hop, Counted::Response))
     }
 

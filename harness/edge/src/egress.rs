@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use edgeproof_ground::{
     body::{self, Body},
-    trace::{Party, RequestHead, ResponseHead},
+    trace::Party,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
@@ -68,12 +68,11 @@ impl Front {
         worker: &str,
         request: Request<Body>,
     ) -> Response<Body> {
-        let head = RequestHead::of(&request);
-        let hop = self.trace.begin(Party::Worker, Party::Edge, head);
+        let hop = self.trace.begin(Party::Worker, Party::Edge, &request);
         if cache::is_purge(&request) {
             let (response, done) = self.purge(worker, request).await;
             hop.decided(done);
-            hop.answered(ResponseHead::of(&response));
+            hop.answered(&response);
             return response;
         }
         let visit = self
@@ -89,7 +88,7 @@ impl Front {
         let zone = zone.unwrap_or_default();
         let (response, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
         hop.decided(done);
-        hop.answered(ResponseHead::of(&response));
+        hop.answered(&response);
         response
     }
 
@@ -149,12 +148,10 @@ impl Front {
                     && is_workers_dev(&target.name)
                     && target.custom_domains.contains_key(&host) =>
             {
-                let hop = self
-                    .trace
-                    .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+                let hop = self.trace.begin(Party::Worker, Party::Edge, &request);
                 hop.decided(format!("{host} is a worker of the same zone: error 1042"));
                 let response = pages::error(ErrorCode::SameZoneWorker, &reader);
-                hop.answered(ResponseHead::of(&response));
+                hop.answered(&response);
                 response
             }
             Resolution::Proxied(target) if toward == Toward::OtherZone => {
@@ -184,9 +181,7 @@ impl Front {
         if most.is_none_or(|most| made <= most) {
             return Ok(());
         }
-        let hop = self
-            .trace
-            .begin(Party::Worker, Party::Edge, RequestHead::of(request));
+        let hop = self.trace.begin(Party::Worker, Party::Edge, request);
         hop.decided(format!(
             "too many subrequests: this is number {made} of the invocation"
         ));

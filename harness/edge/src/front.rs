@@ -12,7 +12,7 @@ use edgeproof_ground::{
     header_limits as limits,
     hop_by_hop::{other_than_chunked, remove_hop_by_hop},
     pattern::Scheme,
-    trace::{Counted, Hop, Party, RequestHead, ResponseHead, Trace, counted},
+    trace::{Counted, Hop, Party, Trace, counted},
 };
 use edgeproof_internet::Internet;
 use http::{
@@ -150,9 +150,7 @@ impl Front {
         resolved: Result<(&str, Resolution<'_>), Malformed>,
         request: Request<Body>,
     ) -> Response<Body> {
-        let hop = self
-            .trace
-            .begin(Party::Visitor, Party::Edge, RequestHead::of(&request));
+        let hop = self.trace.begin(Party::Visitor, Party::Edge, &request);
         hop.belongs_to(ray.as_str());
         let reader = ErrorPageReader {
             accept: request.headers().get(ACCEPT).cloned(),
@@ -184,7 +182,7 @@ impl Front {
         };
         waiting.over();
         headers::rewrite_response(response.headers_mut(), &ray);
-        hop.answered(ResponseHead::of(&response));
+        hop.answered(&response);
         response.map(|body| {
             let body = counted(body, hop.clone(), Counted::Response);
             // A response to HEAD has a head only; its body is dropped in any case.
@@ -226,9 +224,7 @@ impl Front {
         reader: ErrorPageReader,
     ) -> Response<Body> {
         let host = zones::name(request.uri().host().unwrap_or_default());
-        let hop = self
-            .trace
-            .begin(Party::Worker, Party::Edge, RequestHead::of(&request));
+        let hop = self.trace.begin(Party::Worker, Party::Edge, &request);
         let ray = reader.ray.clone().unwrap_or_else(|| Ray::new(&self.colo));
         let arrival = Arrival {
             zone,
@@ -244,7 +240,7 @@ impl Front {
         };
         let mut response = self.take_in(arrival).await;
         headers::rewrite_response(response.headers_mut(), &ray);
-        hop.answered(ResponseHead::of(&response));
+        hop.answered(&response);
         response.map(|body| counted(body, hop, Counted::Response))
     }
 

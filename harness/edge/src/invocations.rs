@@ -1,7 +1,7 @@
 //! The visitor requests that a worker is working on, so that its subrequests can be told whose they are.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -62,7 +62,12 @@ pub(super) struct Invocations {
 
 #[derive(Debug, Default)]
 struct Known {
-    open: Vec<(u64, Invocation)>,
+    /// In the order in which they began.
+    open: BTreeMap<u64, Invocation>,
+    /// Those of each ray, in the same order.
+    by_ray: HashMap<String, Vec<u64>>,
+    /// How many there have been.
+    count: u64,
     /// The zone that last ran each worker.
     zones: HashMap<String, String>,
 }
@@ -77,12 +82,14 @@ pub(super) struct VisitGuard {
 impl Invocations {
     /// Adds a visit until the guard is dropped.
     pub(super) fn enter(&self, visit: Invocation) -> VisitGuard {
-        let id = fastrand::u64(..);
         let mut known = self.lock();
+        known.count += 1;
+        let id = known.count;
         if known.zones.get(&visit.worker) != Some(&visit.zone) {
             known.zones.insert(visit.worker.clone(), visit.zone.clone());
         }
-        known.open.push((id, visit));
+        known.by_ray.entry(visit.ray.clone()).or_default().push(id);
+        known.open.insert(id, visit);
         drop(known);
         VisitGuard {
             invocations: self.clone(),
@@ -103,21 +110,19 @@ impl Invocations {
         workers_left: u8,
     ) -> Option<Invocation> {
         let known = self.lock();
+        let is_of_worker = |visit: &&Invocation| visit.worker == worker;
         // The latest first: a worker that was reached through itself works on the innermost request.
-        let mut of_worker = known
-            .open
-            .iter()
-            .rev()
-            .map(|(_, visit)| visit)
-            .filter(|visit| visit.worker == worker);
         match ray {
             Some(ray) => {
-                let of_ray: Vec<_> = of_worker.filter(|visit| visit.ray == ray).collect();
+                let ids = known.by_ray.get(ray).into_iter().flatten().rev();
+                let of_ray = ids.filter_map(|id| known.open.get(id));
+                let of_ray: Vec<_> = of_ray.filter(is_of_worker).collect();
                 let is_own = |visit: &&&Invocation| visit.workers_left == workers_left;
                 let own = of_ray.iter().find(is_own).or(of_ray.first());
                 own.map(|visit| (*visit).clone())
             }
             None => {
+                let mut of_worker = known.open.values().rev().filter(is_of_worker);
                 let innermost = of_worker.next()?;
                 let alone = of_worker.all(|visit| visit.ray == innermost.ray);
                 alone.then(|| innermost.clone())
@@ -141,7 +146,15 @@ impl Invocations {
 impl Drop for VisitGuard {
     fn drop(&mut self) {
         let mut known = self.invocations.lock();
-        known.open.retain(|(id, _)| *id != self.id);
+        let Some(visit) = known.open.remove(&self.id) else {
+            return;
+        };
+        if let Some(ids) = known.by_ray.get_mut(&visit.ray) {
+            ids.retain(|id| *id != self.id);
+            if ids.is_empty() {
+                known.by_ray.remove(&visit.ray);
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use edgeproof_ground::{
     body::{self, Body},
     pattern::Scheme,
-    trace::{Counted, Party, RequestHead, ResponseHead, Trace, counted},
+    trace::{Counted, Party, Trace, counted},
 };
 use http::{HeaderValue, Request, Response, StatusCode};
 
@@ -70,8 +70,7 @@ impl Invoker {
             cpu_ms,
         } = asked;
         let visit = self.invocations.enter(visit);
-        let head = RequestHead::of(&request);
-        let hop = self.trace.begin(Party::Edge, Party::Worker, head);
+        let hop = self.trace.begin(Party::Edge, Party::Worker, &request);
         hop.decided(&why);
         let fail = |failure: &str, code: ErrorCode| {
             hop.decided(format!("{why}, {failure}: error {}", code.number()));
@@ -98,7 +97,7 @@ impl Invoker {
             Ok(response) => response,
             Err(error) => return fail(&format!("but {error}"), ErrorCode::WorkerThrew),
         };
-        hop.answered(ResponseHead::of(&response));
+        hop.answered(&response);
         match workers::failure(response.status(), response.headers()) {
             Some(Failure::Threw) => {
                 if let Some(thrown) = endpoint.thrown.since(began).await {

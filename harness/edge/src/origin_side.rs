@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use edgeproof_ground::{
     body::Body,
-    trace::{Party, RequestHead, Trace},
+    trace::{Party, Trace},
 };
 use edgeproof_internet::Internet;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
@@ -173,10 +173,10 @@ impl OriginSide {
         if outgoing.from != Party::Worker {
             return;
         }
-        let head = RequestHead::of(&outgoing.request);
-        let hop = self.trace.begin(outgoing.from, Party::Edge, head);
+        let request = &outgoing.request;
+        let hop = self.trace.begin(outgoing.from, Party::Edge, request);
         hop.decided(format!("HIT in the cache of {zone}"));
-        hop.answered(edgeproof_ground::trace::ResponseHead::of(response));
+        hop.answered(response);
     }
 }
 

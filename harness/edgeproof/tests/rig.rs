@@ -1,7 +1,7 @@
 //! The rig as a library: what a Rust test of one's own does with it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::LazyLock};
 
 use bytes::Bytes;
 use edgeproof_browser::{BrowserCall, DEFAULT_LIMIT, Profile};
@@ -43,6 +43,27 @@ fn description() -> Description {
         ]),
         ..Description::default()
     }
+}
+
+#[tokio::test]
+async fn what_a_rig_keeps_of_requests_is_bounded_and_what_is_gone_is_counted() {
+    let mut description = description();
+    description.memory_mb = NonZeroU32::new(1);
+    let rig = Rig::start(&ENVIRONMENT, description).await.unwrap();
+    let client = rig.client("curl").unwrap();
+    for number in 0..400 {
+        let url = format!("https://shop.example/api/create-account?n={number}");
+        let request = Request::put(url).body(Bytes::from(vec![b'x'; 4096])).unwrap();
+        client.send(request).await.unwrap();
+    }
+    let (memory, forgotten) = (rig.memory(), rig.forgotten());
+    assert!(memory.bytes() <= memory.limit(), "{}", memory.bytes());
+    assert!(memory.bytes() > memory.limit() * 9 / 10, "{}", memory.bytes());
+    assert!(forgotten.hops > 0, "{forgotten:?}");
+    let kept = rig.trace().exchanges();
+    assert_eq!(kept.len() + forgotten.hops, rig.trace().count());
+    assert!(kept.last().unwrap().request.url.ends_with("?n=399"));
+    rig.stop().await;
 }
 
 #[rstest]

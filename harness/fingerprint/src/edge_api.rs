@@ -115,7 +115,7 @@ pub(super) fn response(
     };
     let response = response::body(&told)?;
     let Connection { ray, host, .. } = connection;
-    platform.store().records.push(Record { ray, host, event });
+    platform.store().record(Record { ray, host, event });
     Ok(response)
 }
 

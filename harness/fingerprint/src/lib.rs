@@ -24,7 +24,6 @@ mod identify;
 mod ids;
 mod intelligence;
 mod keys;
-mod latest;
 mod management;
 mod response;
 pub mod rules;
@@ -47,7 +46,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use edgeproof_ground::clock::Clock;
+use edgeproof_ground::{clock::Clock, memory::Memory};
 use http::{HeaderMap, Method, header};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
@@ -126,7 +125,18 @@ impl Fingerprint {
     /// # Errors
     /// No port could be bound.
     pub async fn start(settings: PlatformSettings) -> Result<Self, StartError> {
-        let mut store = Store::default();
+        Self::start_keeping_in(settings, &Memory::default()).await
+    }
+
+    /// The same, whose records are a part of what this has room for.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn start_keeping_in(
+        settings: PlatformSettings,
+        memory: &Memory,
+    ) -> Result<Self, StartError> {
+        let mut store = Store::new(memory);
         for (name, ruleset) in &settings.rulesets {
             store.set_ruleset(
                 name,
@@ -186,14 +196,19 @@ impl Fingerprint {
         &self.platform.settings.clock
     }
 
-    /// Every identification so far, the oldest first; the latest 2,000.
-    pub fn events(&self) -> Vec<Record> {
-        self.platform.store().records.to_vec()
+    /// The identifications so far, the oldest first, as far as they are kept.
+    pub fn events(&self) -> Vec<Arc<Record>> {
+        self.platform.store().records.since(0)
     }
 
-    /// Every request that was refused so far, the oldest first; the latest 2,000.
+    /// How many of the oldest identifications are no longer kept.
+    pub fn forgotten_events(&self) -> usize {
+        self.platform.store().records.forgotten()
+    }
+
+    /// The requests that were refused so far, the oldest first, as far as they are kept.
     pub fn refusals(&self) -> Vec<Refusal> {
-        self.platform.store().refusals.to_vec()
+        self.platform.store().refusals.since(0)
     }
 
     /// A further pair of keys, of the environment of this name.
@@ -291,7 +306,7 @@ impl Respond for Responder {
             .unwrap_or_else(|Refused { error, reason }| {
                 let response = error.response();
                 let request = format!("{} {}", request.method, request.url.path());
-                self.0.store().refusals.push(Refusal {
+                self.0.store().refuse(Refusal {
                     request,
                     error,
                     reason,

@@ -197,7 +197,7 @@ fn record(platform: &Platform, event: Event, connection: Connection, measured: &
         ..event
     };
     let Connection { ray, host, .. } = connection;
-    platform.store().records.push(Record { ray, host, event });
+    platform.store().record(Record { ray, host, event });
 }
 
 /// The value of the platform's cookie in `_iidt=value`.

@@ -1,14 +1,16 @@
 //! What the workspace remembers: visitors, nonces, events, rulesets.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
+    io::{self, Write},
     sync::Arc,
 };
+
+use edgeproof_ground::memory::{Keyed, Latest, Memory};
 
 use super::{
     event::{Event, Source, Velocity},
     ids,
-    latest::Latest,
     response::{ApiError, Refused},
     rules::{self, Expression, Ruleset},
     server_api::Limits,
@@ -63,13 +65,13 @@ pub struct Refusal {
 }
 
 /// Everything that is remembered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Store {
-    pub(super) records: Latest<Record>,
+    pub(super) records: Latest<Arc<Record>>,
     pub(super) refusals: Latest<Refusal>,
     pub(super) history: History,
     pub(super) limits: Limits,
-    nonces: HashSet<String>,
+    nonces: Keyed<String, bool>,
     /// The versions of each ruleset and from when they are in force, the oldest first.
     rulesets: BTreeMap<String, Vec<(i64, Arc<Ruleset>)>>,
     pub(super) keys: WorkspaceKeys,
@@ -78,11 +80,11 @@ pub(super) struct Store {
     visitors: Visitors,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Visitors {
     /// The visitor each token and cookie was given to.
-    by_token: HashMap<String, String>,
-    seen: HashMap<String, Seen>,
+    by_token: Keyed<String, String>,
+    seen: Keyed<String, Option<Seen>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,9 +107,41 @@ pub(super) struct VisitorHistory {
 }
 
 impl Store {
+    /// A workspace of which nobody knows yet.
+    pub(super) fn new(memory: &Memory) -> Self {
+        Self {
+            records: Latest::new(memory),
+            refusals: Latest::new(memory),
+            history: History::new(memory),
+            limits: Limits::default(),
+            nonces: Keyed::new(memory),
+            rulesets: BTreeMap::new(),
+            keys: WorkspaceKeys::default(),
+            deleted: HashMap::new(),
+            visitors: Visitors {
+                by_token: Keyed::new(memory),
+                seen: Keyed::new(memory),
+            },
+        }
+    }
+
+    /// Keeps an event.
+    pub(super) fn record(&self, record: Record) {
+        let bytes = record.bytes();
+        self.records.push(Arc::new(record), bytes);
+    }
+
+    /// Keeps a request that was refused.
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        let texts = refusal.request.len() + refusal.reason.len();
+        self.refusals.push(refusal, size_of::<Refusal>() + texts);
+    }
+
     /// Whether these signals were sent before; from now on they were.
     pub(super) fn replayed(&mut self, nonce: &str) -> bool {
-        !self.nonces.insert(nonce.to_owned())
+        let mark = |was_sent: &mut bool| std::mem::replace(was_sent, true);
+        self.nonces
+            .change(nonce.to_owned(), mark, |nonce, _| key_bytes(nonce))
     }
 
     /// Recognises a visitor: by a token the platform gave it, else by its device, else it is new.
@@ -118,16 +152,18 @@ impl Store {
         let visitors = &mut self.visitors;
         let known = tokens
             .iter()
-            .find_map(|token| visitors.by_token.get(*token).cloned());
+            .find_map(|token| visitors.by_token.get(*token));
         let visitor_id = known.unwrap_or_else(|| match device {
             "" => ids::random(20),
             device => ids::stable("visitor", device, 20),
         });
-        let before = visitors.seen.get(&visitor_id).copied();
+        let visit = |seen: &mut Option<Seen>| {
+            let first = seen.map_or(now, |seen| seen.first);
+            seen.replace(Seen { first, last: now })
+        };
+        let bytes = |id: &String, _: &_| key_bytes(id);
+        let before = visitors.seen.change(visitor_id.clone(), visit, bytes);
         let first = before.map_or(now, |seen| seen.first);
-        visitors
-            .seen
-            .insert(visitor_id.clone(), Seen { first, last: now });
         VisitorHistory {
             visitor_id,
             first_seen_at: first,
@@ -141,15 +177,15 @@ impl Store {
     /// A new token or cookie for a visitor.
     pub(super) fn give_token(&mut self, visitor_id: &str) -> String {
         let token = ids::random(32);
-        self.visitors
-            .by_token
-            .insert(token.clone(), visitor_id.to_owned());
+        let give = |owner: &mut String| visitor_id.clone_into(owner);
+        let bytes = |token: &String, owner: &String| key_bytes(token) + owner.len();
+        self.visitors.by_token.change(token.clone(), give, bytes);
         token
     }
 
     /// The visitor a token was given to.
     pub(super) fn knows_token(&self, token: &str) -> bool {
-        self.visitors.by_token.contains_key(token)
+        self.visitors.by_token.contains(token)
     }
 
     /// Puts a ruleset in force: a new one at once, a changed one after the delay. Answers its id.
@@ -188,8 +224,8 @@ impl Store {
     }
 
     /// What the Server API still has: events of deleted visitors go a day after the deletion was asked for.
-    pub(super) fn kept(&self, now: i64) -> impl Iterator<Item = &Record> {
-        self.records.iter().filter(move |record| {
+    pub(super) fn kept(&self, now: i64) -> impl Iterator<Item = Arc<Record>> {
+        self.records.since(0).into_iter().filter(move |record| {
             let visitor = record
                 .event
                 .identification
@@ -203,7 +239,9 @@ impl Store {
     /// Forgets a visitor. False where nobody has this id.
     pub(super) fn delete_visitor(&mut self, id: &str, now: i64) -> bool {
         let known = self.visitors.seen.remove(id).is_some();
-        self.visitors.by_token.retain(|_, visitor| visitor != id);
+        self.visitors
+            .by_token
+            .remove_all(|_, visitor| visitor == id);
         if known {
             self.deleted.insert(id.to_owned(), now);
         }
@@ -212,17 +250,41 @@ impl Store {
 
     /// Changes the event of this id.
     pub(super) fn change(&mut self, id: &str, change: impl FnOnce(&mut Event)) {
-        if let Some(record) = self
-            .records
-            .iter_mut()
-            .find(|record| record.event.event_id == id)
-        {
-            change(&mut record.event);
-        }
+        let is_meant = |record: &Arc<Record>| record.event.event_id == id;
+        self.records.change_first(is_meant, |record| {
+            change(&mut Arc::make_mut(record).event);
+        });
+    }
+}
+
+/// About what a key takes that stands in a table twice.
+fn key_bytes(key: &str) -> usize {
+    2 * (size_of::<String>() + key.len())
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 impl Record {
+    /// About how much memory it takes: values as they are in memory are some twice as large as written.
+    fn bytes(&self) -> usize {
+        let mut written = Count(0);
+        // What cannot be written is not sent either.
+        let _ = serde_json::to_writer(&mut written, &self.event);
+        size_of::<Self>() + 2 * written.0
+    }
+
     /// Whether it is of a request at the edge rather than of a browser.
     pub fn is_edge(&self) -> bool {
         self.event.source == Some(Source::Edge)

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use edgeproof_ground::memory::{Keyed, Memory};
+
 use super::event::{Counter, Velocity};
 
 const MINUTE: i64 = 60 * 1000;
@@ -11,6 +13,9 @@ const DAY: i64 = 24 * HOUR;
 
 /// Above this many events a day the platform drops day counters, so no more are remembered.
 const MOST_A_DAY: usize = 20_000;
+
+/// About what a value takes that is a key: an address, an id.
+const KEY_BYTES: usize = 80;
 
 /// What an event counts for.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +29,11 @@ pub(super) struct Sighting<'a> {
 }
 
 /// Everything that was seen in the last day.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct History {
-    visitors: HashMap<String, OfVisitor>,
-    addresses: HashMap<String, Times>,
-    linked_ids: HashMap<String, OfLinkedId>,
+    visitors: Keyed<String, OfVisitor>,
+    addresses: Keyed<String, Times>,
+    linked_ids: Keyed<String, OfLinkedId>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +59,14 @@ struct Times(VecDeque<i64>);
 struct Values(HashMap<String, i64>);
 
 impl History {
+    pub(super) fn new(memory: &Memory) -> Self {
+        Self {
+            visitors: Keyed::new(memory),
+            addresses: Keyed::new(memory),
+            linked_ids: Keyed::new(memory),
+        }
+    }
+
     /// Adds a sighting and answers the counters with it.
     pub(super) fn count(&mut self, sighting: Sighting<'_>) -> Velocity {
         let Sighting {
@@ -63,33 +76,53 @@ impl History {
             linked_id,
             country,
         } = sighting;
-        let of_visitor = self.visitors.entry(visitor.to_owned()).or_default();
-        of_visitor.events.add(at);
-        of_visitor.addresses.add(Some(address), at);
-        of_visitor.linked_ids.add(linked_id, at);
-        of_visitor.countries.add(country, at);
-        let of_address = self.addresses.entry(address.to_owned()).or_default();
-        of_address.add(at);
-        let mut velocity = Velocity {
-            distinct_ip: of_visitor.addresses.counter(at),
-            distinct_linked_id: of_visitor.linked_ids.counter(at),
-            distinct_country: of_visitor.countries.counter(at),
-            events: of_visitor.events.counter(at),
-            ip_events: of_address.counter(at),
-            ..Velocity::default()
+        let see = |of_visitor: &mut OfVisitor| {
+            of_visitor.events.add(at);
+            of_visitor.addresses.add(Some(address), at);
+            of_visitor.linked_ids.add(linked_id, at);
+            of_visitor.countries.add(country, at);
+            Velocity {
+                distinct_ip: of_visitor.addresses.counter(at),
+                distinct_linked_id: of_visitor.linked_ids.counter(at),
+                distinct_country: of_visitor.countries.counter(at),
+                events: of_visitor.events.counter(at),
+                ..Velocity::default()
+            }
         };
+        let bytes = |_: &String, of: &OfVisitor| of.bytes();
+        let mut velocity = self.visitors.change(visitor.to_owned(), see, bytes);
+        let come = |of_address: &mut Times| {
+            of_address.add(at);
+            of_address.counter(at)
+        };
+        let bytes = |_: &String, times: &Times| times.bytes();
+        velocity.ip_events = self.addresses.change(address.to_owned(), come, bytes);
         if let Some(linked_id) = linked_id {
-            let of_linked_id = self.linked_ids.entry(linked_id.to_owned()).or_default();
-            of_linked_id.addresses.add(Some(address), at);
-            of_linked_id.visitors.add(Some(visitor), at);
-            velocity.distinct_ip_by_linked_id = of_linked_id.addresses.counter(at);
-            velocity.distinct_visitor_id_by_linked_id = of_linked_id.visitors.counter(at);
+            let see = |of_linked_id: &mut OfLinkedId| {
+                of_linked_id.addresses.add(Some(address), at);
+                of_linked_id.visitors.add(Some(visitor), at);
+                velocity.distinct_ip_by_linked_id = of_linked_id.addresses.counter(at);
+                velocity.distinct_visitor_id_by_linked_id = of_linked_id.visitors.counter(at);
+            };
+            let bytes = |_: &String, of: &OfLinkedId| of.addresses.bytes() + of.visitors.bytes();
+            self.linked_ids.change(linked_id.to_owned(), see, bytes);
         }
         velocity
     }
 }
 
+impl OfVisitor {
+    fn bytes(&self) -> usize {
+        let values = [&self.addresses, &self.linked_ids, &self.countries];
+        self.events.bytes() + values.map(Values::bytes).iter().sum::<usize>()
+    }
+}
+
 impl Times {
+    fn bytes(&self) -> usize {
+        2 * KEY_BYTES + self.0.capacity() * size_of::<i64>()
+    }
+
     fn add(&mut self, at: i64) {
         while self.0.len() > MOST_A_DAY || self.0.front().is_some_and(|first| *first <= at - DAY) {
             self.0.pop_front();
@@ -104,6 +137,10 @@ impl Times {
 }
 
 impl Values {
+    fn bytes(&self) -> usize {
+        self.0.capacity() * KEY_BYTES
+    }
+
     fn add(&mut self, value: Option<&str>, at: i64) {
         if let Some(value) = value {
             self.0.insert(value.to_owned(), at);
@@ -147,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_counter_forgets_what_is_older_than_its_span() {
-        let mut history = History::default();
+        let mut history = History::new(&Memory::default());
         history.count(seen(0, "203.0.113.1"));
         history.count(seen(10 * MINUTE, "203.0.113.2"));
         let velocity = history.count(seen(2 * HOUR, "203.0.113.2"));
@@ -165,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_day_with_too_many_events_has_no_day_counter() {
-        let mut history = History::default();
+        let mut history = History::new(&Memory::default());
         let counted = (0..=MOST_A_DAY as i64)
             .map(|at| history.count(seen(at, "203.0.113.1")))
             .last();

@@ -23,6 +23,7 @@ pub mod http2;
 pub mod interim;
 pub mod international;
 pub mod lingering;
+pub mod memory;
 pub mod parts;
 pub mod pattern;
 pub mod process;

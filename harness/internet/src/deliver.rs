@@ -10,7 +10,7 @@ use edgeproof_ground::{
     pattern::{Scheme, Target},
     response_framing,
     server_connection::Connector,
-    trace::{Counted, Hop, Party, RequestHead, ResponseHead, counted},
+    trace::{Counted, Hop, Party, counted},
 };
 use http::{
     HeaderValue, Request, Response, Uri,
@@ -52,14 +52,14 @@ impl Internet {
         from: Party,
     ) -> Result<Response<Body>, Unreachable> {
         let peer = request.uri().host().and_then(|host| self.peer(host));
-        let head = RequestHead::of(&request);
-        let hop = self.shared.trace.begin(from, party(peer.as_ref()), head);
+        let to = party(peer.as_ref());
+        let hop = self.shared.trace.begin(from, to, &request);
         match self.deliver(request, peer, &hop).await.and_then(passed_on) {
             Ok(mut response) => {
                 if let Some(Decided(reason)) = response.extensions_mut().remove() {
                     hop.decided(reason);
                 }
-                hop.answered(ResponseHead::of(&response));
+                hop.answered(&response);
                 Ok(response.map(|body| counted(body, hop, Counted::Response)))
             }
             Err(failure) => {

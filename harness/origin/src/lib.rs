@@ -14,15 +14,14 @@ pub mod launch;
 mod record;
 mod site;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use edgeproof_ground::body::Body;
+use edgeproof_ground::{body::Body, memory::Memory};
 use edgeproof_internet::{Failure, Handled, Handler};
 use http::{Request, Response};
 
 pub use app::{Address, AddressError, App, AppError, Certificate, HostHeader};
-pub use record::Entry;
-pub use record::{RecordedBody, RecordedRequest};
+pub use record::{Entry, RecordedBody, RecordedRequest, Requests};
 pub use site::{Site, SiteError};
 
 use self::launch::RunningApp;
@@ -31,7 +30,7 @@ use self::launch::RunningApp;
 #[derive(Clone, Debug)]
 pub struct Origin {
     backend: Arc<Backend>,
-    requests: Arc<Mutex<Vec<RecordedRequest>>>,
+    requests: Requests,
 }
 
 #[derive(Debug)]
@@ -73,32 +72,39 @@ impl Origin {
     pub fn aside(&self) -> Self {
         Self {
             backend: Arc::clone(&self.backend),
-            requests: Arc::default(),
+            requests: Requests::new(&Memory::default()),
+        }
+    }
+
+    /// The same origin, whose record is a part of what this has room for.
+    #[must_use]
+    pub fn keeping_in(self, memory: &Memory) -> Self {
+        Self {
+            requests: Requests::new(memory),
+            ..self
         }
     }
 
     fn new(backend: Backend) -> Self {
         Self {
             backend: Arc::new(backend),
-            requests: Arc::default(),
+            requests: Requests::new(&Memory::default()),
         }
     }
 
-    /// Everything that reached this origin, in the order of arrival.
+    /// What reached this origin, in the order of arrival, as far as it is kept.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.requests.all()
+    }
+
+    /// How many of the oldest requests are no longer kept.
+    pub fn forgotten_requests(&self) -> usize {
+        self.requests.forgotten()
     }
 
     /// The request that reached this origin last.
     pub fn latest(&self) -> Option<RecordedRequest> {
-        let requests = self.requests.lock();
-        requests
-            .unwrap_or_else(PoisonError::into_inner)
-            .last()
-            .cloned()
+        self.requests.latest()
     }
 
     /// Responds to one request and records it on arrival.
@@ -106,7 +112,7 @@ impl Origin {
     /// # Errors
     /// Where an application gives no response.
     pub async fn response(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
-        let entry = Entry::begin(&self.requests, &request);
+        let entry = self.requests.begin(&request);
         match &*self.backend {
             Backend::Site(site) => {
                 let (head, body) = request.into_parts();

@@ -1,5 +1,7 @@
 //! A call of a visitor, as a trace or a HAR file tells it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use edgeproof_fingerprint as fingerprint;
 use edgeproof_ground::trace::{Counted, Exchange, Party};
@@ -76,7 +78,7 @@ pub fn of_rig(rig: &Rig, picked: impl Fn(&Exchange) -> bool) -> Vec<Call> {
 pub(crate) struct Seen {
     pub(crate) exchanges: Vec<Exchange>,
     bodies: Vec<RecordedRequest>,
-    events: Vec<fingerprint::Record>,
+    events: Vec<Arc<fingerprint::Record>>,
 }
 
 impl Seen {

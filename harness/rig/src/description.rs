@@ -1,6 +1,6 @@
 //! What a rig is made of: the `given` part of a scenario, and what a Rust test builds by hand.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU32};
 
 use edgeproof_browser::{Engine, Profile};
 use edgeproof_cloudflare::plane;
@@ -45,6 +45,9 @@ pub struct Description {
     pub engine: Option<Engine>,
     /// Who visits, by a name of the user's choice.
     pub visitors: BTreeMap<String, Visitor>,
+    /// How many MiB of what happened the rig keeps: the requests on their way, what the origins, the filtering node and
+    /// the platform saw, the logs. Of more, the oldest goes, and an expectation that needs it says so. Default: 64.
+    pub memory_mb: Option<NonZeroU32>,
     /// What goes wrong on the way to the parts of the rig.
     pub faults: Vec<Fault>,
 }

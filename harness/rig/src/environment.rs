@@ -1,6 +1,7 @@
 //! What every rig of this process shares: tools, the certificate authority, the built worker, the browsers, the user's own apps.
 
 use std::{
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,8 +9,13 @@ use std::{
 use bytes::Bytes;
 use edgeproof_browser::{Engine, Pool, Trust};
 use edgeproof_edge::{CertificateAuthority, CertificateError};
-use edgeproof_ground::tools::{self, Tool, ToolError};
+use edgeproof_ground::{
+    memory::Memory,
+    tools::{self, Tool, ToolError},
+};
 use edgeproof_origin::launch;
+
+use super::Description;
 
 /// Made once a process; rigs borrow it.
 #[derive(Clone)]
@@ -24,6 +30,8 @@ pub struct Environment {
     pub(super) allow_missing_bindings: bool,
     /// Whether the runtime opens its inspector.
     pub(super) inspect: bool,
+    /// How many MiB of what happened a rig keeps, whatever its description says.
+    memory_mb: Option<NonZeroU32>,
     pub(super) browsers: Pool,
     /// The browser of visitors that name none.
     pub(super) engine: Engine,
@@ -97,6 +105,7 @@ impl Environment {
             worker,
             allow_missing_bindings: false,
             inspect: false,
+            memory_mb: None,
             browsers: Pool::new(
                 &profiles,
                 Trust {
@@ -129,6 +138,18 @@ impl Environment {
     pub fn inspected(mut self, inspect: bool) -> Self {
         self.inspect = inspect;
         self
+    }
+
+    /// The same, where each rig keeps so many MiB of what happened, whatever its description says.
+    #[must_use]
+    pub fn keeping_megabytes(mut self, megabytes: Option<NonZeroU32>) -> Self {
+        self.memory_mb = megabytes.or(self.memory_mb);
+        self
+    }
+
+    pub(super) fn memory_of(&self, description: &Description) -> Memory {
+        let stated = self.memory_mb.or(description.memory_mb);
+        stated.map_or_else(Memory::default, |stated| Memory::of_megabytes(stated.get()))
     }
 
     /// The same with browsers that show their windows.

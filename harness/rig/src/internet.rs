@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use edgeproof_deployment::NODE_HOST;
 use edgeproof_fingerprint::Fingerprint;
-use edgeproof_ground::trace::Party;
+use edgeproof_ground::{memory::Memory, trace::Party};
 use edgeproof_internet::{Destination, Internet, Peer};
 use edgeproof_origin::Origin;
 use edgeproof_wallarm::{self as wallarm, WallarmNode};
@@ -25,10 +25,11 @@ pub(super) fn connect_origins(
     description: &Description,
     sites: &Path,
     apps: &[BorrowedApp],
+    memory: &Memory,
 ) -> Result<BTreeMap<String, Origin>, RigError> {
     let mut origins = BTreeMap::new();
     for (name, host) in description.zones.values().flat_map(|zone| &zone.hosts) {
-        let origin = open_origin(name, host, sites, apps)?;
+        let origin = open_origin(name, host, sites, apps)?.keeping_in(memory);
         internet.connect(
             name,
             Peer {
@@ -72,11 +73,12 @@ pub(super) async fn connect_fingerprint(
     internet: &Internet,
     description: &Description,
     environment: &Environment,
+    memory: &Memory,
 ) -> Result<Fingerprint, RigError> {
     let mut settings = description.fingerprint.clone();
     settings.agent_bundle = environment.agent.clone();
     settings.rulesets.clone_from(&description.rulesets);
-    let fingerprint = Fingerprint::start(settings).await?;
+    let fingerprint = Fingerprint::start_keeping_in(settings, memory).await?;
     for host in Fingerprint::hosts() {
         let name = if host == edgeproof_fingerprint::CDN_HOST {
             CDN
@@ -96,12 +98,17 @@ pub(super) async fn connect_fingerprint(
 }
 
 /// The emulated node under its name.
-pub(super) fn connect_node(internet: &Internet, description: &Description) -> WallarmNode {
-    let node = WallarmNode::new(wallarm::NodeSettings {
+pub(super) fn connect_node(
+    internet: &Internet,
+    description: &Description,
+    memory: &Memory,
+) -> WallarmNode {
+    let settings = wallarm::NodeSettings {
         // One clock for the whole rig: a step that moves it moves the lists too.
         clock: description.fingerprint.clock.clone(),
         ..description.node.clone()
-    });
+    };
+    let node = WallarmNode::keeping_in(settings, memory);
     let destination = Destination::Handler(Arc::new(node.clone()));
     internet.connect(NODE_HOST, node_at(destination));
     node

@@ -9,7 +9,7 @@ use std::{
 };
 
 use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Thrown, WorkerEndpoint};
-use edgeproof_ground::process::ScratchDirectory;
+use edgeproof_ground::{memory::Memory, process::ScratchDirectory};
 use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
 use tokio::{
     sync::{mpsc::UnboundedSender, watch},
@@ -27,6 +27,7 @@ pub(super) struct Publisher {
     workerd: PathBuf,
     edge: Deployer,
     inspect: bool,
+    memory: Memory,
     /// Where the runtime of what is deployed can be looked into.
     inspectors: watch::Sender<Option<SocketAddr>>,
     /// How long a worker may go on after its last response.
@@ -57,12 +58,14 @@ impl Publisher {
     pub(super) fn new(
         environment: &Environment,
         edge: Deployer,
+        memory: &Memory,
         wait_until: Duration,
     ) -> Arc<Self> {
         Arc::new(Self {
             workerd: environment.workerd.clone(),
             edge,
             inspect: environment.inspect,
+            memory: memory.clone(),
             inspectors: watch::Sender::default(),
             wait_until,
             current: tokio::sync::Mutex::default(),
@@ -119,7 +122,10 @@ impl Publisher {
         }
         let runtime = match configs.as_slice() {
             [] => None,
-            configs => Some(Runtime::start_with(&self.workerd, configs, self.inspect).await?),
+            configs => {
+                let (workerd, memory) = (&self.workerd, &self.memory);
+                Some(Runtime::start_with(workerd, configs, self.inspect, memory).await?)
+            }
         };
         let (in_use, last_visit) = InUse::new();
         Ok(Published {
@@ -146,6 +152,11 @@ impl Publisher {
             .iter()
             .flat_map(RuntimeLog::lines)
             .collect()
+    }
+
+    /// How many lines of them are no longer kept.
+    pub(super) fn forgotten_lines(&self) -> usize {
+        lock(&self.logs).iter().map(RuntimeLog::forgotten).sum()
     }
 
     /// The same once everything is there that was written before now.

@@ -13,7 +13,7 @@ use edgeproof_cloudflare::plane::ControlPlane;
 use edgeproof_deployment::Deployment;
 use edgeproof_edge::{CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, preamble};
 use edgeproof_fingerprint::{Fingerprint, Ruleset};
-use edgeproof_ground::trace::Trace;
+use edgeproof_ground::{memory::Memory, trace::Trace};
 use edgeproof_internet::Internet;
 use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_runtime::LogLine;
@@ -56,6 +56,7 @@ const WAIT_UNTIL: Duration = Duration::from_secs(30);
 pub struct Rig {
     environment: Environment,
     visitors: BTreeMap<String, Visitor>,
+    memory: Memory,
     trace: Trace,
     edge: Edge,
     internet: Internet,
@@ -66,6 +67,23 @@ pub struct Rig {
     apps: Vec<BorrowedApp>,
     fingerprint: Fingerprint,
     node: WallarmNode,
+}
+
+/// How much of what happened a rig no longer keeps: the oldest of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Hops of the trace.
+    pub hops: usize,
+    /// Requests that reached an origin.
+    pub origin: usize,
+    /// Requests that reached the filtering node.
+    pub node: usize,
+    /// Identification events.
+    pub events: usize,
+    /// Whether attacks that the node found are among it.
+    pub attacks: bool,
+    /// Lines of logs.
+    pub log: usize,
 }
 
 impl Rig {
@@ -86,14 +104,15 @@ impl Rig {
         description: Description,
         wait_until: Duration,
     ) -> Result<Self, RigError> {
-        let trace = Trace::new();
+        let memory = environment.memory_of(&description);
+        let trace = Trace::keeping_in(&memory);
         let internet = Internet::new(trace.clone());
         let apps = apps::borrow(environment, &description).await?;
         let origins =
-            internet::connect_origins(&internet, &description, &environment.sites, &apps)?;
+            internet::connect_origins(&internet, &description, &environment.sites, &apps, &memory)?;
         let fingerprint =
-            internet::connect_fingerprint(&internet, &description, environment).await?;
-        let node = internet::connect_node(&internet, &description);
+            internet::connect_fingerprint(&internet, &description, environment, &memory).await?;
+        let node = internet::connect_node(&internet, &description, &memory);
         internet.set_faults(description.faults.clone())?;
 
         let plane = control_plane::start(environment, &description, &fingerprint, &trace).await?;
@@ -109,7 +128,7 @@ impl Rig {
             trace: trace.clone(),
         })
         .await?;
-        let publisher = Publisher::new(environment, edge.deployer(), wait_until);
+        let publisher = Publisher::new(environment, edge.deployer(), &memory, wait_until);
         publisher
             .publish(match &plane {
                 None => DesiredState::described(environment, &description, &fingerprint)?,
@@ -119,6 +138,7 @@ impl Rig {
         Ok(Self {
             environment: environment.clone(),
             visitors: description.visitors.clone(),
+            memory,
             trace,
             edge,
             internet,
@@ -190,6 +210,24 @@ impl Rig {
         }
     }
 
+    /// What its records of requests may take, all together.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// How much is no longer kept.
+    pub fn forgotten(&self) -> Forgotten {
+        let origins = self.origins.values();
+        Forgotten {
+            hops: self.trace.forgotten(),
+            origin: origins.map(Origin::forgotten_requests).sum(),
+            node: self.node.forgotten_requests(),
+            events: self.fingerprint.forgotten_events(),
+            attacks: self.node.has_forgotten_attacks(),
+            log: self.publisher.forgotten_lines(),
+        }
+    }
+
     /// Every hop so far.
     pub fn trace(&self) -> &Trace {
         &self.trace
@@ -220,7 +258,7 @@ impl Rig {
         &self.apps
     }
 
-    /// Everything that reached any origin, host by host.
+    /// What reached any origin, host by host, as far as it is kept.
     pub fn origin_requests(&self) -> Vec<RecordedRequest> {
         self.origins.values().flat_map(Origin::requests).collect()
     }

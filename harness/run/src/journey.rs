@@ -1,5 +1,7 @@
 //! The way of a request through the rooms: from the trace to records.
 
+use std::sync::Arc;
+
 use edgeproof_ground::trace::{Exchange, Party};
 use http::Method;
 
@@ -19,7 +21,7 @@ pub fn records(exchanges: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
 /// The same, with the event that identified a call, and which rule decided about it, and why, where the platform was asked.
 pub fn explained(
     exchanges: &[Exchange],
-    events: &[edgeproof_fingerprint::Record],
+    events: &[Arc<edgeproof_fingerprint::Record>],
     redactor: &Redactor,
 ) -> Vec<HopRecord> {
     let mut hops = records(exchanges, redactor);
@@ -32,7 +34,7 @@ pub fn explained(
             .iter()
             .rev()
             .find(|event| hop.ray.is_some() && event.ray == hop.ray);
-        let reason = asked.map(edgeproof_fingerprint::Record::decision);
+        let reason = asked.map(|event| event.decision());
         hop.decision = reason.map(|reason| redactor.text(&reason));
     }
     hops
@@ -156,7 +158,7 @@ mod tests {
             host: "shop.example".to_owned(),
             event: serde_json::from_value(event).unwrap(),
         };
-        let hops = explained(&exchanges, &[asked], &Redactor::default());
+        let hops = explained(&exchanges, &[Arc::new(asked)], &Redactor::default());
         assert_eq!(hops[0].decision.as_deref(), expected);
     }
 }

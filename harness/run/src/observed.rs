@@ -6,6 +6,7 @@ use bytes::Bytes;
 use edgeproof_cloudflare::plane::State;
 use edgeproof_ground::trace::Exchange;
 use edgeproof_origin::RecordedRequest;
+use edgeproof_rig::Forgotten;
 use edgeproof_scenario::deploying::DeployOutcome;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -40,6 +41,12 @@ pub struct Observed {
     pub log: Vec<String>,
     /// What this step asked of the control plane, and the account afterwards.
     pub control_plane: OnControlPlane,
+    /// How much the rig no longer keeps of what happened so far.
+    pub forgotten: Forgotten,
+    /// Whether hops of this step are among it.
+    pub has_lost_hops: bool,
+    /// Whether all hops of the step are those of its call.
+    pub is_raw: bool,
 }
 
 /// What was asked of the control plane, and the account then.
@@ -115,6 +122,8 @@ pub struct ObservedAtEnd {
     pub log: Vec<String>,
     /// What the account of the control plane holds; nothing where none is emulated.
     pub account: Option<State>,
+    /// How much the rig no longer keeps.
+    pub forgotten: Forgotten,
 }
 
 impl ObservedCall {

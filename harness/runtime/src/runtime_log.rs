@@ -1,7 +1,6 @@
 //! The log of one runtime: follows its pipes, and can be read when the runtime has ended.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     io,
     os::fd::{AsFd, OwnedFd},
@@ -11,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use edgeproof_ground::memory::{Latest, Memory};
 use rustix::io::ioctl_fionread;
 use tokio::{
     io::{AsyncBufRead, AsyncRead, BufReader},
@@ -28,47 +28,43 @@ const WORD_OF_FAILURE: Duration = Duration::from_millis(500);
 /// Bytes of one line that are kept.
 const LINE: usize = 256 * 1024;
 
-/// Lines that are kept; older ones go.
-const LINES: usize = 20_000;
-
-/// Failures that are kept until the edge asks.
-const FAILURES: usize = 1_000;
-
 /// The lines that a runtime has written so far. Clones share them, and outlive the runtime.
 #[derive(Clone, Debug)]
 pub struct RuntimeLog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    kept: Mutex<Kept>,
+    lines: Latest<LogLine>,
+    /// Exceptions that failed a request, as they were thrown, and of which no request has been told yet.
+    failed: Latest<(Instant, String)>,
+    /// Who gets each line when it comes.
+    reader: Mutex<Option<UnboundedSender<LogLine>>>,
     /// How many bytes were read from the pipes: a reader can wait for more.
     read: watch::Sender<u64>,
     maps: SourceMaps,
     pipes: Mutex<Vec<OwnedFd>>,
 }
 
-#[derive(Debug, Default)]
-struct Kept {
-    lines: VecDeque<LogLine>,
-    /// Exceptions that failed a request, as they were thrown, and of which no request has been told yet.
-    failed: VecDeque<(Instant, String)>,
-    /// Who gets each line when it comes.
-    reader: Option<UnboundedSender<LogLine>>,
-}
-
 impl RuntimeLog {
-    pub(super) fn new(maps: SourceMaps) -> Self {
+    pub(super) fn new(maps: SourceMaps, memory: &Memory) -> Self {
         Self(Arc::new(Shared {
-            kept: Mutex::default(),
+            lines: Latest::new(memory),
+            failed: Latest::new(memory),
+            reader: Mutex::default(),
             read: watch::Sender::new(0),
             maps,
             pipes: Mutex::default(),
         }))
     }
 
-    /// The lines, in the order in which they were written.
+    /// The lines, in the order in which they were written, as far as they are kept.
     pub fn lines(&self) -> Vec<LogLine> {
-        self.0.kept().lines.iter().cloned().collect()
+        self.0.lines.since(0)
+    }
+
+    /// How many of the oldest lines are no longer kept.
+    pub fn forgotten(&self) -> usize {
+        self.0.lines.forgotten()
     }
 
     /// The lines once everything is among them that the runtime has written before now.
@@ -100,15 +96,13 @@ impl RuntimeLog {
     /// whose it is, so all of them are told.
     pub async fn failure(&self, worker: &str, since: Instant) -> Option<String> {
         let taken = || {
-            let mut kept = self.0.kept();
             // Those before are of visitors who hung up.
-            let first = kept.failed.iter().position(|(at, _)| *at >= since)?;
-            let (_, first) = kept.failed.remove(first)?;
-            let others = kept.failed.iter().filter(|(at, _)| *at >= since);
+            let is_later = |(at, _): &(Instant, String)| *at >= since;
+            let (_, first) = self.0.failed.remove_first(is_later)?;
             let mut all = vec![first];
-            for (_, other) in others {
-                if !all.contains(other) {
-                    all.push(other.clone());
+            for (_, other) in self.0.failed.since(0).into_iter().filter(is_later) {
+                if !all.contains(&other) {
+                    all.push(other);
                 }
             }
             Some(all)
@@ -125,12 +119,13 @@ impl RuntimeLog {
 
     /// Gives the lines that are kept to `reader`, and from now on every line that comes.
     pub fn tell(&self, reader: &UnboundedSender<LogLine>) {
-        let mut kept = self.0.kept();
-        for line in &kept.lines {
+        // No line comes meanwhile.
+        let mut told = self.0.reader();
+        for line in self.lines() {
             // Nobody has to read to the end.
-            let _ = reader.send(line.clone());
+            let _ = reader.send(line);
         }
-        kept.reader = Some(reader.clone());
+        *told = Some(reader.clone());
     }
 
     /// What the runtime complained of, for an error message.
@@ -231,30 +226,24 @@ impl Shared {
                 if line.source == LogSource::Exception {
                     line.message = self.maps.mapped(None, &line.message);
                 }
-                let mut kept = self.kept();
-                if let Some(reader) = &kept.reader {
+                let reader = self.reader();
+                if let Some(reader) = &*reader {
                     // Nobody has to read to the end.
                     let _ = reader.send(line.clone());
                 }
-                kept.lines.push_back(line);
-                if kept.lines.len() > LINES {
-                    kept.lines.pop_front();
-                }
+                let bytes = size_of::<LogLine>() + line.message.len();
+                self.lines.push(line, bytes);
             }
             Read::Failed(exception) => {
-                let mut kept = self.kept();
-                kept.failed.push_back((Instant::now(), exception));
-                if kept.failed.len() > FAILURES {
-                    kept.failed.pop_front();
-                }
+                let bytes = size_of::<(Instant, String)>() + exception.len();
+                self.failed.push((Instant::now(), exception), bytes);
             }
             Read::Nothing => {}
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // A panic elsewhere leaves the lines whole: each change is one push or pop.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reader(&self) -> MutexGuard<'_, Option<UnboundedSender<LogLine>>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pipes(&self) -> MutexGuard<'_, Vec<OwnedFd>> {

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_ground::process::{Child, ScratchDirectory, write_private};
+use edgeproof_ground::{
+    memory::Memory,
+    process::{Child, ScratchDirectory, write_private},
+};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -74,10 +77,11 @@ impl Runtime {
     /// # Errors
     /// When the process cannot be started, or ends or stays silent instead of listening.
     pub async fn start(workerd: &Path, workers: &[WorkerConfig]) -> Result<Self, RuntimeError> {
-        Self::start_with(workerd, workers, false).await
+        Self::start_with(workerd, workers, false, &Memory::default()).await
     }
 
-    /// The same, where `inspect` opens a port for DevTools: see [`Runtime::inspector`].
+    /// The same, where `inspect` opens a port for DevTools: see [`Runtime::inspector`]. Its log is a part of what `memory`
+    /// has room for.
     ///
     /// # Errors
     /// The same.
@@ -85,6 +89,7 @@ impl Runtime {
         workerd: &Path,
         workers: &[WorkerConfig],
         inspect: bool,
+        memory: &Memory,
     ) -> Result<Self, RuntimeError> {
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-runtime-")
             .map_err(RuntimeError::Start)?;
@@ -93,7 +98,7 @@ impl Runtime {
         write_private(&file, rendered).map_err(RuntimeError::Start)?;
 
         let (mut child, control) = spawn(workerd, &file, inspect).map_err(RuntimeError::Start)?;
-        let log = RuntimeLog::new(SourceMaps::of(workers));
+        let log = RuntimeLog::new(SourceMaps::of(workers), memory);
         if let Some(stdout) = child.stdout() {
             log.follow(stdout);
         }

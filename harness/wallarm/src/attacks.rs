@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
 };
 
+use edgeproof_ground::memory::{Keyed, Memory};
 use serde::{Deserialize, Serialize};
 
 use super::detect::{AttackType, Point};
@@ -15,6 +16,10 @@ const HOUR: i64 = 60 * 60 * 1000;
 const KEPT: usize = 5;
 /// The same for requests of the denylist.
 const KEPT_DENIED: usize = 10;
+/// What an attack takes beside its hits: itself and its key.
+const ATTACK_BYTES: usize = size_of::<Attack>() + size_of::<Numbered>() + size_of::<Place>();
+/// The parts of a point, the stamp, the id of the request.
+const POINT_BYTES: usize = 160;
 /// The application that requests belong to where none is set up.
 const NO_APPLICATION: i32 = -1;
 
@@ -98,29 +103,99 @@ pub enum AttackStatus {
     Monitoring,
 }
 
-/// The attacks of a node, the oldest first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Attacks(Vec<Attack>);
+/// What hits of one attack have in common: the kind, the point, the host and the path.
+type Place = (AttackType, Point, String, String);
+
+/// The attacks of a node.
+#[derive(Debug)]
+pub(super) struct Attacks {
+    /// The place that was hit last is the newest.
+    places: Keyed<Place, AtPlace>,
+    hits: u64,
+}
+
+/// The attacks at one place, one after the other.
+#[derive(Debug, Default)]
+struct AtPlace {
+    attacks: Vec<Numbered>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Numbered {
+    attack: Attack,
+    /// Which hits of the node were its first and its latest.
+    first: u64,
+    latest: u64,
+}
 
 impl Attacks {
-    pub(super) fn list(&self) -> &[Attack] {
-        &self.0
+    pub(super) fn new(memory: &Memory) -> Self {
+        Self {
+            places: Keyed::new(memory),
+            hits: 0,
+        }
+    }
+
+    /// Those that are kept, the oldest first.
+    pub(super) fn list(&self) -> Vec<Attack> {
+        self.since(0)
+    }
+
+    /// Those with a hit after the first `hits`, the oldest first.
+    pub(super) fn since(&self, hits: u64) -> Vec<Attack> {
+        let mut found = Vec::new();
+        self.places.newest_first(|place| {
+            let hit = place.attacks.iter().filter(|one| one.latest > hits);
+            let before = found.len();
+            found.extend(hit.map(|one| (one.first, one.attack.clone())));
+            found.len() > before
+        });
+        found.sort_by_key(|(first, _)| *first);
+        found.into_iter().map(|(_, attack)| attack).collect()
+    }
+
+    /// How many hits there have been.
+    pub(super) fn hits(&self) -> u64 {
+        self.hits
+    }
+
+    /// Whether some are no longer kept.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.places.forgotten() > 0
     }
 
     /// Adds a hit to its attack, which begins with it where there is none.
     pub(super) fn add(&mut self, hit: Hit) {
-        let attack = match self.0.iter().position(|attack| attack.takes(&hit)) {
-            Some(index) => &mut self.0[index],
-            None => {
-                self.0.push(Attack::beginning_with(&hit));
-                // There is one: it was just put there.
-                let Some(attack) = self.0.last_mut() else {
-                    return;
-                };
-                attack
-            }
-        };
-        attack.add(hit);
+        self.hits += 1;
+        let number = self.hits;
+        let place = (
+            hit.attack,
+            hit.point.clone(),
+            hit.domain.clone(),
+            hit.path.clone(),
+        );
+        let add = |place: &mut AtPlace| place.add(hit, number);
+        self.places.change(place, add, |_, place| place.bytes);
+    }
+}
+
+impl AtPlace {
+    fn add(&mut self, hit: Hit, number: u64) {
+        let takes = |one: &Numbered| hit.time.saturating_sub(one.attack.last) < HOUR;
+        let index = self.attacks.iter().position(takes);
+        let index = index.unwrap_or_else(|| {
+            self.attacks.push(Numbered {
+                attack: Attack::beginning_with(&hit),
+                first: number,
+                latest: number,
+            });
+            self.bytes += ATTACK_BYTES + hit.bytes();
+            self.attacks.len() - 1
+        });
+        let one = &mut self.attacks[index];
+        one.latest = number;
+        self.bytes += one.attack.add(hit);
     }
 }
 
@@ -143,15 +218,9 @@ impl Attack {
         }
     }
 
-    fn takes(&self, hit: &Hit) -> bool {
-        self.attack == hit.attack
-            && self.point == hit.point
-            && self.domain == hit.domain
-            && self.path == hit.path
-            && hit.time.saturating_sub(self.last) < HOUR
-    }
-
-    fn add(&mut self, hit: Hit) {
+    /// Adds a hit; gives how many bytes larger that made it.
+    fn add(&mut self, hit: Hit) -> usize {
+        let mut more = 0;
         self.hits += 1;
         self.blocked += u64::from(hit.blocked);
         self.status = match self.blocked {
@@ -159,8 +228,15 @@ impl Attack {
             all if all == self.hits => AttackStatus::Blocked,
             _ => AttackStatus::PartiallyBlocked,
         };
-        self.payloads.insert(hit.value.clone());
-        *self.sources.entry(hit.ip).or_default() += 1;
+        if !self.payloads.contains(&hit.value) {
+            more += size_of::<String>() + hit.value.len();
+            self.payloads.insert(hit.value.clone());
+        }
+        let from = self.sources.entry(hit.ip).or_insert_with(|| {
+            more += size_of::<(IpAddr, u64)>();
+            0
+        });
+        *from += 1;
         self.last = self.last.max(hit.time);
         let identical = self.kept.iter().filter(|kept| {
             kept.method == hit.method
@@ -174,14 +250,22 @@ impl Attack {
             KEPT
         };
         if identical.count() < limit {
+            more += hit.bytes();
             self.kept.push(hit);
         }
+        more
     }
 }
 
 impl Hit {
     /// What a hit of no application says of it.
     pub(super) const APPLICATION: i32 = NO_APPLICATION;
+
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize {
+        let texts = [&self.method, &self.domain, &self.path, &self.value];
+        size_of::<Self>() + POINT_BYTES + texts.map(String::len).iter().sum::<usize>()
+    }
 }
 
 #[cfg(test)]
@@ -209,9 +293,9 @@ mod tests {
     }
 
     fn of(hits: impl IntoIterator<Item = Hit>) -> Vec<Attack> {
-        let mut attacks = Attacks::default();
+        let mut attacks = Attacks::new(&Memory::default());
         hits.into_iter().for_each(|hit| attacks.add(hit));
-        attacks.list().to_vec()
+        attacks.list()
     }
 
     #[test]
@@ -230,6 +314,35 @@ mod tests {
             counts,
             [("sqli", "/a", 2), ("xss", "/a", 1), ("sqli", "/b", 1)]
         );
+    }
+
+    #[test]
+    fn those_that_were_hit_since_are_found_without_a_look_at_the_others() {
+        let mut attacks = Attacks::new(&Memory::default());
+        for path in ["/a", "/b", "/c"] {
+            attacks.add(hit(AttackType::Sqli, path, 0));
+        }
+        let before = attacks.hits();
+        assert!(attacks.since(before).is_empty());
+        for path in ["/c", "/a", "/d"] {
+            attacks.add(hit(AttackType::Sqli, path, 1));
+        }
+        let since = attacks.since(before);
+        let paths: Vec<_> = since.iter().map(|attack| attack.path.as_str()).collect();
+        assert_eq!(paths, ["/a", "/c", "/d"]);
+    }
+
+    #[test]
+    fn the_attacks_that_were_hit_longest_ago_make_room() {
+        let mut attacks = Attacks::new(&Memory::of_bytes(64 * 1024));
+        for number in 0..1000 {
+            attacks.add(hit(AttackType::Sqli, "/often", number));
+            attacks.add(hit(AttackType::Sqli, &format!("/{number}"), number));
+        }
+        assert!(attacks.has_forgotten());
+        let kept = attacks.list();
+        assert!((10..200).contains(&kept.len()), "{}", kept.len());
+        assert_eq!((kept[0].path.as_str(), kept[0].hits), ("/often", 1000));
     }
 
     #[test]

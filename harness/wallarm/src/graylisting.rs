@@ -1,11 +1,9 @@
 //! The trigger of a new account: many different payloads from one address put it on the graylist
 //! (documentation, Configuring triggers).
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::IpAddr,
-    time::Duration,
-};
+use std::{collections::VecDeque, net::IpAddr, time::Duration};
+
+use edgeproof_ground::memory::{Keyed, Memory};
 
 /// More different payloads than this within [`WINDOW`] and the address goes on the graylist.
 const PAYLOADS: usize = 3;
@@ -14,20 +12,39 @@ const WINDOW: i64 = 60 * 60 * 1000;
 /// How long the address stays on the graylist.
 pub(super) const STAY: Duration = Duration::from_secs(60 * 60);
 
+/// The latest payloads of an address, no more of them than decide, with their times.
+type Latest = VecDeque<(i64, String)>;
+
 /// What each address has sent within the last hour.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Payloads {
-    seen: HashMap<IpAddr, VecDeque<(i64, String)>>,
+    seen: Keyed<IpAddr, Latest>,
 }
 
 impl Payloads {
-    /// Counts a payload; answers whether the address has now sent too many.
-    pub(super) fn add(&mut self, address: IpAddr, payload: &str, now: i64) -> bool {
-        let seen = self.seen.entry(address).or_default();
-        seen.retain(|(time, other)| now.saturating_sub(*time) < WINDOW && other != payload);
-        seen.push_back((now, payload.to_owned()));
-        seen.len() > PAYLOADS
+    pub(super) fn new(memory: &Memory) -> Self {
+        Self {
+            seen: Keyed::new(memory),
+        }
     }
+
+    /// Counts a payload; answers whether the address has now sent too many.
+    pub(super) fn add(&self, address: IpAddr, payload: &str, now: i64) -> bool {
+        let add = |seen: &mut Latest| {
+            seen.retain(|(time, other)| now.saturating_sub(*time) < WINDOW && other != payload);
+            seen.push_back((now, payload.to_owned()));
+            if seen.len() > PAYLOADS + 1 {
+                seen.pop_front();
+            }
+            seen.len() > PAYLOADS
+        };
+        self.seen.change(address, add, |_, seen| bytes(seen))
+    }
+}
+
+fn bytes(seen: &Latest) -> usize {
+    let texts: usize = seen.iter().map(|(_, payload)| payload.len()).sum();
+    size_of::<(IpAddr, Latest)>() + seen.capacity() * size_of::<(i64, String)>() + texts
 }
 
 #[cfg(test)]
@@ -39,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_fourth_different_payload_of_an_address_is_one_too_many() {
-        let mut payloads = Payloads::default();
+        let payloads = Payloads::new(&Memory::default());
         assert!(!payloads.add(ANN, "a", 0));
         assert!(!payloads.add(ANN, "a", 1), "the same again does not count");
         assert!(!payloads.add(ANN, "b", 2));
@@ -49,11 +66,14 @@ mod tests {
             "another address has its own count"
         );
         assert!(payloads.add(ANN, "d", 5));
+        for more in 6..100 {
+            assert!(payloads.add(ANN, &more.to_string(), more));
+        }
     }
 
     #[test]
     fn payloads_older_than_an_hour_do_not_count() {
-        let mut payloads = Payloads::default();
+        let payloads = Payloads::new(&Memory::default());
         for (time, payload) in ["a", "b", "c"].iter().enumerate() {
             payloads.add(ANN, payload, time as i64);
         }

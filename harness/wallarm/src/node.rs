@@ -9,9 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use edgeproof_ground::body::{self, Body};
+use edgeproof_ground::{
+    body::{self, Body},
+    memory::Memory,
+};
 use edgeproof_internet::{Decided, Handled, Handler};
-use edgeproof_origin::{Entry, RecordedRequest};
+use edgeproof_origin::{RecordedRequest, Requests};
 use http::{HeaderMap, Request, Response, StatusCode, header, request};
 use http_body_util::BodyExt;
 use tokio::sync::Notify;
@@ -40,14 +43,13 @@ pub struct WallarmNode {
 struct Shared {
     settings: NodeSettings,
     state: Mutex<State>,
-    requests: Arc<Mutex<Vec<RecordedRequest>>>,
+    requests: Requests,
     /// Requests that have arrived and are not decided about yet.
     under_way: AtomicUsize,
     /// Told whenever a request is under way no more.
     decided: Notify,
 }
 
-#[derive(Default)]
 struct State {
     mode: Mode,
     lists: Lists,
@@ -81,6 +83,11 @@ struct Verdict {
 impl WallarmNode {
     /// A node that has seen nothing yet.
     pub fn new(settings: NodeSettings) -> Self {
+        Self::keeping_in(settings, &Memory::default())
+    }
+
+    /// The same, whose records are a part of what this has room for.
+    pub fn keeping_in(settings: NodeSettings, memory: &Memory) -> Self {
         let now = settings.clock.now();
         let state = State {
             mode: settings.mode,
@@ -89,31 +96,44 @@ impl WallarmNode {
                 deny: settings.denylist.clone().counting_from(now),
                 gray: settings.graylist.clone().counting_from(now),
             },
-            ..State::default()
+            payloads: Payloads::new(memory),
+            attacks: Attacks::new(memory),
         };
         Self {
             shared: Arc::new(Shared {
                 settings,
                 state: Mutex::new(state),
-                requests: Arc::default(),
+                requests: Requests::new(memory),
                 under_way: AtomicUsize::new(0),
                 decided: Notify::new(),
             }),
         }
     }
 
-    /// Every attack so far, the oldest first.
+    /// The attacks so far, the oldest first, as far as they are kept.
     pub fn attacks(&self) -> Vec<Attack> {
-        self.state().attacks.list().to_vec()
+        self.state().attacks.list()
     }
 
-    /// Every request that reached the node, in the order of arrival.
+    /// The attacks with a hit after the first `hits` of the node, the oldest first, and how many hits there are now.
+    pub fn attacks_since(&self, hits: u64) -> (Vec<Attack>, u64) {
+        let state = self.state();
+        (state.attacks.since(hits), state.attacks.hits())
+    }
+
+    /// Whether attacks had to make room for what came later.
+    pub fn has_forgotten_attacks(&self) -> bool {
+        self.state().attacks.has_forgotten()
+    }
+
+    /// What reached the node, in the order of arrival, as far as it is kept.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.shared
-            .requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.requests.all()
+    }
+
+    /// How many of the oldest requests are no longer kept.
+    pub fn forgotten_requests(&self) -> usize {
+        self.shared.requests.forgotten()
     }
 
     /// How strict it is now.
@@ -163,7 +183,7 @@ impl WallarmNode {
 
     async fn response(&self, request: Request<Body>) -> Response<Body> {
         let _under_way = UnderWay::begin(&self.shared);
-        let entry = Entry::begin(&self.shared.requests, &request);
+        let entry = self.shared.requests.begin(&request);
         let (head, body) = request.into_parts();
         let verdict = self.verdict(head, entry.observe(body)).await;
         let mut response = match verdict.status {

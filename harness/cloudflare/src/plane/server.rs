@@ -11,7 +11,7 @@ use bytes::Bytes;
 use edgeproof_ground::{
     body::Body,
     header_limits::HEADER_COUNT,
-    trace::{Hop, Party, RequestHead, ResponseHead, Trace},
+    trace::{Hop, Party, RequestHead, Trace},
 };
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
@@ -110,7 +110,7 @@ impl Shared {
             hop.decided(error.line());
         }
         let response = envelope::response(outcome);
-        hop.answered(ResponseHead::of(&response));
+        hop.answered(&response);
         Ok(response)
     }
 

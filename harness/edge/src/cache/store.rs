@@ -1,16 +1,22 @@
 //! What is in the cache of one data centre.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use edgeproof_ground::{
+    header_limits::header_bytes,
+    memory::{Keyed, Memory},
+};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{ACCEPT_ENCODING, VARY},
 };
+
+/// How many MiB are stored. Of more, that goes which was stored longest ago.
+const MOST_MEGABYTES: u32 = 256;
 
 /// The header that says what the cache did.
 pub(crate) const CF_CACHE_STATUS: &str = "cf-cache-status";
@@ -43,12 +49,21 @@ pub enum Lookup {
 }
 
 /// The cache. Clones share what is stored.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Cache {
-    entries: Arc<Mutex<HashMap<String, Entry>>>,
+    entries: Keyed<String, Option<Entry>>,
 }
 
-#[derive(Debug)]
+impl Default for Cache {
+    fn default() -> Self {
+        let memory = Memory::of_megabytes(MOST_MEGABYTES);
+        Self {
+            entries: Keyed::new(&memory),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
 struct Entry {
     since: Instant,
     stored: Arc<Stored>,
@@ -57,8 +72,8 @@ struct Entry {
 impl Cache {
     /// What there is under `key` at the moment `now` for a request with these headers.
     pub fn look_up(&self, key: &str, asked: &HeaderMap, now: Instant) -> Lookup {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        match entries.get(key).filter(|entry| entry.stored.fits(asked)) {
+        let entry = self.entries.get(key).flatten();
+        match entry.filter(|entry| entry.stored.fits(asked)) {
             None => Lookup::Miss,
             Some(entry) => {
                 let age = now.saturating_duration_since(entry.since);
@@ -74,8 +89,7 @@ impl Cache {
 
     /// Deletes what is under `key`; says whether there was something.
     pub fn remove(&self, key: &str) -> bool {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.remove(key).is_some()
+        self.entries.remove(key).is_some()
     }
 
     /// Stores a response; one that is there already is replaced.
@@ -84,10 +98,9 @@ impl Cache {
             since: Instant::now(),
             stored: Arc::new(stored),
         };
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, entry);
+        let bytes = entry.stored.bytes() + 2 * key.len();
+        let store = |old: &mut Option<Entry>| *old = Some(entry);
+        self.entries.change(key, store, |_, _| bytes);
     }
 }
 
@@ -106,6 +119,11 @@ impl Stored {
             lifetime,
             encoding: encoding.cloned(),
         }
+    }
+
+    /// How much memory it takes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + header_bytes(&self.headers) + self.body.len()
     }
 
     fn fits(&self, asked: &HeaderMap) -> bool {
@@ -144,6 +162,27 @@ mod tests {
         assert!(age <= Duration::from_secs(10));
         let later = after + Duration::from_secs(10);
         assert!(matches!(look_up(later), Lookup::Expired(..)));
+    }
+
+    #[test]
+    fn what_was_stored_longest_ago_makes_room() {
+        let cache = Cache::default();
+        let body = Bytes::from(vec![0; 100 * 1024 * 1024]);
+        for key in ["a", "b", "c"] {
+            let stored = Stored {
+                status: StatusCode::OK,
+                headers: HeaderMap::new(),
+                body: body.clone(),
+                lifetime: Duration::from_secs(10),
+                encoding: None,
+            };
+            cache.store(key.to_owned(), stored);
+        }
+        let is_there = |key| {
+            let found = cache.look_up(key, &HeaderMap::new(), Instant::now());
+            matches!(found, Lookup::Hit(..))
+        };
+        assert_eq!(["a", "b", "c"].map(is_there), [false, true, true]);
     }
 
     // Documentation, Cache › Origin Cache Control: of `Vary` only Accept-Encoding counts.

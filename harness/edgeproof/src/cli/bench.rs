@@ -9,9 +9,10 @@ use std::{
 
 use edgeproof_bench::{
     self as bench, BenchError, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Progress,
-    Results, Role, compare, html, table,
+    Results, Role, budget::Budget, compare, html, table,
 };
 use edgeproof_build::{WorkerBuild, build_worker};
+use edgeproof_document::{file, read};
 use edgeproof_ground::tools::{self, Tool};
 use edgeproof_report::target;
 use edgeproof_run::exit;
@@ -28,9 +29,9 @@ pub(super) struct Options {
     /// several times.
     #[arg(long = "worker", value_name = "DIR")]
     workers: Vec<PathBuf>,
-    /// A worker to compare the measured ones with, in addition to the baselines.
+    /// A worker to compare the measured ones with, in addition to the baselines. Can be given several times.
     #[arg(long, value_name = "DIR")]
-    against: Option<PathBuf>,
+    against: Vec<PathBuf>,
     /// Writes the results as JSON, for programs and for `--compare`.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -40,6 +41,10 @@ pub(super) struct Options {
     /// Shows what has changed since the run that wrote this JSON.
     #[arg(long, value_name = "OLD.json")]
     compare: Option<PathBuf>,
+    /// Fails where a worker certainly takes more than this file allows: a list of {case, metric, against, ratio}, and `worker`
+    /// where there are several.
+    #[arg(long, value_name = "FILE")]
+    budget: Option<PathBuf>,
     /// Measures only the most important cases, in fewer rounds: 4 minutes instead of 20.
     #[arg(long)]
     short: bool,
@@ -65,22 +70,45 @@ impl FromStr for Html {
 
 pub(super) async fn bench(context: &Context, options: &Options) -> Result<u8, CliError> {
     // Everything that can be wrong with the command is found before 20 minutes of measuring.
-    let earlier = options.compare.as_deref().map(read).transpose()?;
+    let earlier = options.compare.as_deref().map(earlier_run).transpose()?;
+    let budget = match &options.budget {
+        Some(path) => file::load(path, read::read::<Budget>)?,
+        None => Budget::new(),
+    };
     let filter = options.filter.as_deref();
     if Plan::new(Vec::new(), options.short, filter).is_empty() {
         return Err(CliError::NothingToMeasure);
     }
     let workerd = tools::find(Tool::Workerd)?;
     let (workers, against) = (options.workers.clone(), options.against.clone());
-    let found = tokio::task::spawn_blocking(move || contenders(&workers, against.as_ref()));
+    let found = tokio::task::spawn_blocking(move || contenders(&workers, &against));
     let contenders = found.await.map_err(io::Error::from)??;
     let plan = Plan::new(contenders, options.short, filter);
+    bench::budget::check(&budget, &plan).map_err(|error| CliError::Usage(error.into()))?;
     let results = tokio::select! {
         results = measured(workerd, plan, context.interactive) => results?,
         _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
     };
     show(options, &results, earlier.as_ref())?;
-    Ok(exit::PASSED)
+    let is_exceeded = show_budget(&budget, &results)?;
+    Ok(match is_exceeded || results.has_failures() {
+        true => exit::FAILED,
+        false => exit::PASSED,
+    })
+}
+
+/// Says how each limit was kept, and whether one was not.
+fn show_budget(budget: &Budget, results: &Results) -> Result<bool, CliError> {
+    let mut out = anstream::stdout();
+    let mut is_exceeded = false;
+    for (index, kept) in bench::budget::kept(budget, results).iter().enumerate() {
+        if index == 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "{kept}")?;
+        is_exceeded |= kept.is_exceeded();
+    }
+    Ok(is_exceeded)
 }
 
 fn show(options: &Options, results: &Results, earlier: Option<&Results>) -> Result<(), CliError> {
@@ -100,20 +128,19 @@ fn show(options: &Options, results: &Results, earlier: Option<&Results>) -> Resu
 }
 
 /// The baselines, then the workers under test.
-fn contenders(workers: &[PathBuf], against: Option<&PathBuf>) -> Result<Vec<Contender>, CliError> {
+fn contenders(workers: &[PathBuf], against: &[PathBuf]) -> Result<Vec<Contender>, CliError> {
     let fixture = |name: &str| {
         let directory = tools::home().join("fixtures/workers").join(name);
         Contender::worker(name, Role::Baseline, &directory)
     };
     let mut contenders = vec![Contender::origin(), fixture(PASS_THROUGH), fixture(MINIMAL)];
     let is_ours = workers.is_empty();
-    let directories: Vec<PathBuf> = against.into_iter().chain(workers).cloned().collect();
+    let directories: Vec<PathBuf> = against.iter().chain(workers).cloned().collect();
     let names = bench::names(&directories, &[ORIGIN, PASS_THROUGH, MINIMAL, OURS]);
     for (index, (name, directory)) in names.into_iter().zip(&directories).enumerate() {
-        let role = if index == 0 && against.is_some() {
-            Role::Baseline
-        } else {
-            Role::UnderTest
+        let role = match index < against.len() {
+            true => Role::Baseline,
+            false => Role::UnderTest,
         };
         contenders.push(Contender::worker(name, role, directory));
     }
@@ -151,7 +178,7 @@ async fn measured(workerd: PathBuf, plan: Plan, is_shown: bool) -> Result<Result
     Ok(measured?)
 }
 
-fn read(path: &Path) -> Result<Results, CliError> {
+fn earlier_run(path: &Path) -> Result<Results, CliError> {
     saved::read(path, |results: &Results| results.format, FORMAT).map_err(|reason| {
         CliError::Measurements {
             path: path.to_owned(),

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::{self, Write},
+    num::NonZeroU32,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -94,6 +95,9 @@ pub(super) struct Options {
     /// [default: that of edgeproof.yaml, else chromium].
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
+    /// Keeps so many MiB of what happens in a scenario, whatever it says [default: its `memory_mb`, or 64].
+    #[arg(long, value_name = "MIB")]
+    memory_mb: Option<NonZeroU32>,
     /// Shows the browser windows; needs a display.
     #[arg(long)]
     headed: bool,
@@ -224,6 +228,7 @@ pub(super) async fn of_worker(
         fail_fast: false,
         keep: false,
         engine: wanted.engine,
+        memory_mb: None,
         headed: false,
         watch: false,
         repeat: 1,
@@ -354,6 +359,7 @@ async fn with_worker(
         .iter()
         .any(|case| case.scenario.may_run_worker_under_test());
     let environment = environment(worker, needed, options.headed).await?;
+    let environment = environment.keeping_megabytes(options.memory_mb);
     let allows = options.reading.allows_missing_bindings();
     let environment = environment
         .allowing_missing_bindings(allows)

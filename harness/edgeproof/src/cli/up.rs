@@ -2,9 +2,9 @@
 //! meanwhile, and the attacks that the filtering node finds.
 
 use std::{
-    collections::HashMap,
     fmt::Write as _,
     io::{self, Write},
+    num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
 };
@@ -37,6 +37,9 @@ pub(super) struct Options {
     /// its environments.
     #[arg(long, value_name = "PATH")]
     worker: Option<PathBuf>,
+    /// Keeps so many MiB of what happened, whatever the file says [default: its `memory_mb`, or 64].
+    #[arg(long, value_name = "MIB")]
+    memory_mb: Option<NonZeroU32>,
     /// Opens the inspector of the runtime, so that DevTools can look into the workers, and prints its address.
     #[arg(long)]
     inspect: bool,
@@ -74,7 +77,8 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     let environment = environment
         .with_apps(apps.clone())
         .allowing_missing_bindings(options.reading.allows_missing_bindings())
-        .inspected(options.inspect);
+        .inspected(options.inspect)
+        .keeping_megabytes(options.memory_mb);
     let mut interrupt = Interrupt::listen()?;
     let up = tokio::select! {
         up = Up::start(&environment, &case) => up,
@@ -172,13 +176,11 @@ async fn print_log(
 
 /// Prints every attack that is found or has another hit, until the output is closed.
 async fn print_attacks(node: &WallarmNode, json: bool, out: &mut impl Write) -> io::Result<()> {
-    // By what makes it one attack, the number of hits that were printed.
-    let mut printed = HashMap::new();
+    let mut printed = 0;
     loop {
         let mut news: Vec<Attack> = Vec::new();
         node.until(|node| {
-            news = node.attacks();
-            news.retain(|attack| printed.get(&key(attack)) != Some(&attack.hits));
+            (news, printed) = node.attacks_since(printed);
             !news.is_empty()
         })
         .await;
@@ -189,22 +191,9 @@ async fn print_attacks(node: &WallarmNode, json: bool, out: &mut impl Write) -> 
             } else {
                 writeln!(out, "{attack}")?;
             }
-            printed.insert(key(&attack), attack.hits);
         }
         out.flush()?;
     }
-}
-
-fn key(attack: &Attack) -> String {
-    let Attack {
-        attack,
-        point,
-        domain,
-        path,
-        first,
-        ..
-    } = attack;
-    format!("{attack} {point} {domain} {path} {first}")
 }
 
 /// A rig with its doors open.

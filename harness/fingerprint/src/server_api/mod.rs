@@ -3,7 +3,7 @@
 mod limits;
 mod search;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -94,7 +94,7 @@ impl Operation {
 }
 
 fn get(platform: &Platform, request: &Request, id: &str) -> Result<Vec<u8>, Refused> {
-    let mut event = event(platform, id)?.event;
+    let mut event = event(platform, id)?.event.clone();
     // What was decided at the visit is not part of the event; what is asked for now is.
     event.rule_action = None;
     let asked = request
@@ -152,16 +152,13 @@ fn delete(platform: &Platform, visitor_id: &str) -> Result<Vec<u8>, Refused> {
     }
 }
 
-fn event(platform: &Platform, id: &str) -> Result<Record, Refused> {
+fn event(platform: &Platform, id: &str) -> Result<Arc<Record>, Refused> {
     if !ids::is_event(id) {
         return Err(ApiError::unreadable("invalid event_id").into());
     }
     let now = platform.settings.clock.now();
     let store = platform.store();
-    let found = store
-        .kept(now)
-        .find(|record| record.event.event_id == id)
-        .cloned();
+    let found = store.kept(now).find(|record| record.event.event_id == id);
     found.ok_or_else(|| ApiError::EVENT_NOT_FOUND.into())
 }
 

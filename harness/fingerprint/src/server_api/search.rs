@@ -1,6 +1,6 @@
 //! `GET /v4/events`: which events, in which order, and from where the next page goes on.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -143,7 +143,7 @@ pub(super) fn response(platform: &Platform, request: &Request) -> Result<Vec<u8>
     if asked.is_some_and(|id| !known(id)) {
         return Err(ApiError::VISITOR_NOT_FOUND.into());
     }
-    let mut found: Vec<(&Record, Json)> = Vec::new();
+    let mut found: Vec<(Arc<Record>, Json)> = Vec::new();
     for record in store
         .kept(now)
         .filter(|record| search.takes_time_and_source(record))
@@ -152,7 +152,7 @@ pub(super) fn response(platform: &Platform, request: &Request) -> Result<Vec<u8>
         if search
             .filters
             .iter()
-            .all(|filter| filter.holds(record, &event))
+            .all(|filter| filter.holds(&record, &event))
         {
             // Only asked for with a ruleset, which a search cannot name.
             if let Some(members) = event.as_object_mut() {
@@ -169,7 +169,7 @@ pub(super) fn response(platform: &Platform, request: &Request) -> Result<Vec<u8>
 }
 
 /// Cuts one page out of what was found.
-fn page(search: &Search, found: Vec<(&Record, Json)>) -> Result<Vec<u8>, Refused> {
+fn page(search: &Search, found: Vec<(Arc<Record>, Json)>) -> Result<Vec<u8>, Refused> {
     let total = found.len();
     let first = match &search.after {
         None => 0,

@@ -76,7 +76,7 @@ async fn populated() -> (Fingerprint, Vec<String>) {
     let ids = platform
         .events()
         .into_iter()
-        .map(|record| record.event.event_id)
+        .map(|record| record.event.event_id.clone())
         .collect();
     (platform, ids)
 }

@@ -1,29 +1,29 @@
 //! The beginnings of the two bodies of a hop, for anyone who wants to look at them.
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use bytes::Bytes;
 
 use super::Counted;
+use crate::memory::Latest;
 
 /// Bytes of one body that are kept: requests to the ingress are whole, and so are most pages.
 const MOST_OF_ONE: usize = 256 * 1024;
 
-/// Bytes of all bodies that a trace keeps; of more, the oldest go.
-pub(super) const MOST_OF_ALL: usize = 32 * 1024 * 1024;
+/// The two bodies of each hop, as far as there is room for them.
+pub(super) type AllBodies = Latest<[Vec<u8>; 2]>;
 
 /// What has passed of the bodies of a hop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Bodies {
-    request: Mutex<Vec<u8>>,
-    response: Mutex<Vec<u8>>,
+    all: AllBodies,
+    /// Which of them are these, once there is something of them.
+    number: OnceLock<usize>,
     /// Whether that of the request is kept whatever the trace does.
     keeps_request: AtomicBool,
-    /// Whether it had to go.
-    is_forgotten: AtomicBool,
 }
 
 /// Why there is no body.
@@ -36,17 +36,31 @@ pub enum NotKept {
 }
 
 impl Bodies {
-    /// Keeps a piece as far as there is room for it; answers how many bytes that are.
-    pub(super) fn keep(&self, side: Counted, data: &Bytes) -> usize {
-        let mut body = self.lock(side);
-        let piece = data.len().min(MOST_OF_ONE.saturating_sub(body.len()));
-        body.extend_from_slice(&data[..piece]);
-        piece
+    pub(super) fn new(all: &AllBodies) -> Self {
+        Self {
+            all: all.clone(),
+            number: OnceLock::new(),
+            keeps_request: AtomicBool::new(false),
+        }
+    }
+
+    /// Keeps a piece as far as there is room for it.
+    pub(super) fn keep(&self, side: Counted, data: &Bytes) {
+        let number = *self
+            .number
+            .get_or_init(|| self.all.push(Default::default(), 0));
+        self.all.change(number, |bodies| {
+            let body = &mut bodies[side as usize];
+            let piece = data.len().min(MOST_OF_ONE.saturating_sub(body.len()));
+            let room = body.capacity();
+            body.extend_from_slice(&data[..piece]);
+            body.capacity() - room
+        });
     }
 
     /// What is kept of a body.
     pub(super) fn of(&self, side: Counted) -> Vec<u8> {
-        self.lock(side).clone()
+        self.kept(side).unwrap_or_default()
     }
 
     /// Keeps that of the request whatever the trace does.
@@ -62,30 +76,15 @@ impl Bodies {
     /// The beginning of the request's body, where somebody has asked for it to be kept.
     pub(super) fn of_request(&self) -> Result<Vec<u8>, NotKept> {
         if !self.keeps(Counted::Request) {
-            Err(NotKept::NotAsked)
-        } else if self.is_forgotten.load(Ordering::Relaxed) {
-            Err(NotKept::Forgotten)
-        } else {
-            Ok(self.of(Counted::Request))
+            return Err(NotKept::NotAsked);
         }
+        self.kept(Counted::Request).ok_or(NotKept::Forgotten)
     }
 
-    /// Forgets both; answers how many bytes that were.
-    pub(super) fn forget(&self) -> usize {
-        self.is_forgotten.store(true, Ordering::Relaxed);
-        let sides = [Counted::Request, Counted::Response];
-        sides
-            .map(|side| std::mem::take(&mut *self.lock(side)).len())
-            .iter()
-            .sum()
-    }
-
-    fn lock(&self, side: Counted) -> MutexGuard<'_, Vec<u8>> {
-        let body = match side {
-            Counted::Request => &self.request,
-            Counted::Response => &self.response,
-        };
-        // A panic elsewhere leaves it whole: each change is one push.
-        body.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self, side: Counted) -> Option<Vec<u8>> {
+        match self.number.get() {
+            Some(number) => self.all.read(*number, |both| both[side as usize].clone()),
+            None => Some(Vec::new()),
+        }
     }
 }

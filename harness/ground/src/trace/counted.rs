@@ -9,9 +9,9 @@ use crate::body::{Body, BodyError, Observer, observed};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// The request's body.
-    Request,
+    Request = 0,
     /// The response's body.
-    Response,
+    Response = 1,
 }
 
 /// The same body; its bytes are added to the hop's record as they pass.

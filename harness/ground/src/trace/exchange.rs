@@ -5,10 +5,6 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::{Counted, NotKept, bodies::Bodies};
-use crate::header_limits::header_bytes;
-
-/// What an exchange takes beside its heads: its fields, its decision, the tables of its headers.
-const HOP_BYTES: usize = 1024;
 
 /// One end of a hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,11 +80,6 @@ impl RequestHead {
             body_bytes: 0,
         }
     }
-
-    /// About how much memory it takes, with what a hop takes beside its heads.
-    pub(super) fn bytes(&self) -> usize {
-        HOP_BYTES + self.url.len() + header_bytes(&self.headers)
-    }
 }
 
 impl ResponseHead {
@@ -99,11 +90,6 @@ impl ResponseHead {
             headers: answer.headers().clone(),
             body_bytes: 0,
         }
-    }
-
-    /// About how much memory it takes.
-    pub(super) fn bytes(&self) -> usize {
-        header_bytes(&self.headers)
     }
 }
 
@@ -147,26 +133,5 @@ impl Exchange {
     /// Where nobody has asked for it, or it had to make room for others.
     pub fn request_body(&self) -> Result<Vec<u8>, NotKept> {
         self.bodies.of_request()
-    }
-
-    pub(super) fn new(from: Party, to: Party, request: RequestHead, started: Duration) -> Self {
-        let ray = request
-            .headers
-            .get("cf-ray")
-            .and_then(|ray| ray.to_str().ok())
-            .map(str::to_owned);
-        Self {
-            ray,
-            from,
-            to,
-            request,
-            response: None,
-            started,
-            took: None,
-            decision: None,
-            fault: None,
-            exception: None,
-            bodies: Arc::default(),
-        }
     }
 }

@@ -3,7 +3,7 @@
 mod bodies;
 mod counted;
 mod exchange;
-mod kept;
+mod packed;
 
 use std::{
     sync::{
@@ -13,22 +13,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bodies::Bodies;
+use bodies::{AllBodies, Bodies};
 use bytes::Bytes;
+
+use crate::memory::{Latest, Memory};
 
 pub use bodies::NotKept;
 pub use counted::{Counted, counted};
 pub use exchange::{Exchange, Party, RequestHead, ResponseHead};
-use kept::Kept;
+pub use packed::{PackedRequest, PackedResponse};
+
+/// What a hop takes beside its heads: its fields, and a decision of usual length.
+const HOP_BYTES: usize = size_of::<Record>() + USUAL;
+
+/// Bytes of what was decided at a hop that need no counting.
+const USUAL: usize = 192;
 
 /// The record of all hops of one rig. Clones share the record.
 ///
-/// It keeps the latest hops, as many as 64 MiB of heads are, so that a rig that runs for days stays as large as it is;
-/// [`Trace::forgotten`] says how many older ones are gone.
+/// It keeps the latest hops, as many as the rig has room for; [`Trace::forgotten`] says how many older ones are gone.
 #[derive(Clone, Debug)]
 pub struct Trace {
     start: Instant,
-    kept: Arc<Mutex<Kept>>,
+    hops: Latest<Arc<Record>>,
+    bodies: AllBodies,
     keeps_bodies: Arc<AtomicBool>,
 }
 
@@ -43,19 +51,30 @@ pub struct Hop {
 /// One hop. Its own lock and its counters keep the pieces of a body from waiting for each other's hops.
 #[derive(Debug)]
 struct Record {
-    exchange: Mutex<Exchange>,
+    from: Party,
+    to: Party,
+    request: PackedRequest,
     request_bytes: AtomicU64,
     response_bytes: AtomicU64,
     bodies: Arc<Bodies>,
+    written: Mutex<Written>,
+}
+
+/// What is learnt of a hop after its request.
+#[derive(Debug, Default)]
+struct Written {
+    ray: Option<String>,
+    response: Option<PackedResponse>,
+    started: Duration,
+    took: Option<Duration>,
+    decision: Option<String>,
+    fault: Option<String>,
+    exception: Option<String>,
 }
 
 impl Default for Trace {
     fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            kept: Arc::default(),
-            keeps_bodies: Arc::default(),
-        }
+        Self::keeping_in(&Memory::default())
     }
 }
 
@@ -65,17 +84,34 @@ impl Trace {
         Self::default()
     }
 
+    /// The same, which keeps what there is room for in the memory of a rig.
+    pub fn keeping_in(memory: &Memory) -> Self {
+        Self {
+            start: Instant::now(),
+            hops: Latest::new(memory),
+            bodies: Latest::of_bodies(memory),
+            keeps_bodies: Arc::default(),
+        }
+    }
+
     /// Records a hop when its request arrives, before anybody answers it.
-    pub fn begin(&self, from: Party, to: Party, request: RequestHead) -> Hop {
-        let bytes = request.bytes();
-        let exchange = Exchange::new(from, to, request, self.start.elapsed());
+    pub fn begin(&self, from: Party, to: Party, request: impl Into<PackedRequest>) -> Hop {
+        let request = request.into();
+        let bytes = HOP_BYTES + request.bytes();
         let record = Arc::new(Record {
-            bodies: Arc::clone(&exchange.bodies),
-            exchange: Mutex::new(exchange),
+            from,
+            to,
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
+            bodies: Arc::new(Bodies::new(&self.bodies)),
+            written: Mutex::new(Written {
+                ray: request.ray.clone(),
+                started: self.start.elapsed(),
+                ..Written::default()
+            }),
+            request,
         });
-        let number = self.lock().push(Arc::clone(&record), bytes);
+        let number = self.hops.push(Arc::clone(&record), bytes);
         Hop {
             trace: self.clone(),
             number,
@@ -83,7 +119,7 @@ impl Trace {
         }
     }
 
-    /// Keeps the beginnings of bodies from now on: up to 256 KiB of each, and of all together the latest 32 MiB.
+    /// Keeps the beginnings of bodies from now on: up to 256 KiB of each, and of all together what there is room for.
     pub fn keep_bodies(&self) {
         self.keeps_bodies.store(true, Ordering::Relaxed);
     }
@@ -100,51 +136,48 @@ impl Trace {
 
     /// How many hops have begun so far.
     pub fn count(&self) -> usize {
-        self.lock().count()
+        self.hops.count()
     }
 
     /// How many of the oldest hops are no longer kept.
     pub fn forgotten(&self) -> usize {
-        self.lock().forgotten()
+        self.hops.forgotten()
     }
 
     /// A copy of the hops that began after the first `count`, as far as they are kept.
     pub fn since(&self, count: usize) -> Vec<Exchange> {
-        let records = self.lock().since(count);
+        let records = self.hops.since(count);
         records.iter().map(|record| record.exchange()).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        // A panic elsewhere leaves the list whole: each change is one push.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Hop {
     /// Writes the head of the response and how long it took to come.
-    pub fn answered(&self, response: ResponseHead) {
+    pub fn answered(&self, response: impl Into<PackedResponse>) {
+        let response = response.into();
         let elapsed = self.trace.start.elapsed();
-        self.trace.lock().grow(self.number, response.bytes());
-        self.change(|exchange| {
-            exchange.took = Some(elapsed.saturating_sub(exchange.started));
-            exchange.response = Some(response);
+        self.grow(response.headers.bytes());
+        self.change(|written| {
+            written.took = Some(elapsed.saturating_sub(written.started));
+            written.response = Some(response);
         });
     }
 
     /// Writes why this hop did what it did, in words a user understands.
     pub fn decided(&self, decision: impl Into<String>) {
-        self.change(|exchange| exchange.decision = Some(decision.into()));
+        let decision = self.weighed(decision);
+        self.change(|written| written.decision = Some(decision));
     }
 
     /// Who asks.
     pub fn from(&self) -> Party {
-        self.record.lock().from
+        self.record.from
     }
 
     /// Writes what became of it after that.
     pub fn then(&self, outcome: &str) {
-        self.change(|exchange| {
-            exchange.decision = Some(match exchange.decision.take() {
+        self.change(|written| {
+            written.decision = Some(match written.decision.take() {
                 Some(decision) => format!("{decision}; {outcome}"),
                 None => outcome.to_owned(),
             });
@@ -153,17 +186,28 @@ impl Hop {
 
     /// Writes the fault that was applied to this hop.
     pub fn faulted(&self, fault: impl Into<String>) {
-        self.change(|exchange| exchange.fault = Some(fault.into()));
+        let fault = self.weighed(fault);
+        self.change(|written| written.fault = Some(fault));
     }
 
     /// Writes what the worker threw here.
     pub fn threw(&self, exception: impl Into<String>) {
-        self.change(|exchange| exchange.exception = Some(exception.into()));
+        let exception = self.weighed(exception);
+        self.change(|written| written.exception = Some(exception));
     }
 
     /// Writes the ray id, where it is known only after the hop began.
     pub fn belongs_to(&self, ray: impl Into<String>) {
-        self.change(|exchange| exchange.ray = Some(ray.into()));
+        let ray = ray.into();
+        self.change(|written| written.ray = Some(ray));
+    }
+
+    /// Writes when it began and how long the head of the response took, where the clock of the trace is not meant.
+    pub fn timed(&self, started: Duration, took: Option<Duration>) {
+        self.change(|written| {
+            written.started = started;
+            written.took = took;
+        });
     }
 
     /// Keeps the beginning of the request's body, though the trace may keep none.
@@ -171,9 +215,22 @@ impl Hop {
         self.record.bodies.keep_request();
     }
 
-    /// Changes what is recorded.
-    pub fn change(&self, change: impl FnOnce(&mut Exchange)) {
+    fn change(&self, change: impl FnOnce(&mut Written)) {
         change(&mut self.record.lock());
+    }
+
+    /// A text that is kept with the hop, whose length counts where it is unusual.
+    fn weighed(&self, text: impl Into<String>) -> String {
+        let text = text.into();
+        if text.len() > USUAL {
+            self.grow(text.len());
+        }
+        text
+    }
+
+    fn grow(&self, bytes: usize) {
+        // One that is no longer kept may be answered still.
+        let _ = self.trace.hops.change(self.number, |_| bytes);
     }
 
     fn count(&self, side: Counted, data: &Bytes) {
@@ -183,29 +240,42 @@ impl Hop {
         };
         counter.fetch_add(data.len() as u64, Ordering::Relaxed);
         let bodies = &self.record.bodies;
-        if !self.trace.keeps_bodies.load(Ordering::Relaxed) && !bodies.keeps(side) {
-            return;
+        if self.trace.keeps_bodies.load(Ordering::Relaxed) || bodies.keeps(side) {
+            bodies.keep(side, data);
         }
-        let mut kept = self.trace.lock();
-        let bytes = bodies.keep(side, data);
-        kept.grow_bodies(self.number, &self.record, bytes);
     }
 }
 
 impl Record {
-    fn lock(&self) -> MutexGuard<'_, Exchange> {
-        // A panic elsewhere leaves the exchange whole: each change is one field.
-        self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        // A panic elsewhere leaves it whole: each change is one field.
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The exchange with the bytes that have passed by now.
     fn exchange(&self) -> Exchange {
-        let mut exchange = self.lock().clone();
-        exchange.request.body_bytes = self.request_bytes.load(Ordering::Relaxed);
-        if let Some(response) = &mut exchange.response {
-            response.body_bytes = self.response_bytes.load(Ordering::Relaxed);
+        let written = self.lock();
+        let response = written.response.as_ref().map(|response| ResponseHead {
+            status: response.status,
+            headers: response.headers.headers(),
+            body_bytes: self.response_bytes.load(Ordering::Relaxed),
+        });
+        Exchange {
+            ray: written.ray.clone(),
+            from: self.from,
+            to: self.to,
+            request: RequestHead {
+                body_bytes: self.request_bytes.load(Ordering::Relaxed),
+                ..self.request.head()
+            },
+            response,
+            started: written.started,
+            took: written.took,
+            decision: written.decision.clone(),
+            fault: written.fault.clone(),
+            exception: written.exception.clone(),
+            bodies: Arc::clone(&self.bodies),
         }
-        exchange
     }
 }
 
@@ -267,7 +337,8 @@ mod tests {
 
     #[test]
     fn the_beginnings_of_the_latest_bodies_are_kept_where_they_are_wanted() {
-        let trace = Trace::new();
+        let memory = Memory::of_megabytes(32);
+        let trace = Trace::keeping_in(&memory);
         let begin = || trace.begin(Party::Visitor, Party::Edge, request("https://a.example/"));
         let piece = Bytes::from(vec![b'a'; 100 * 1024]);
         begin().count(Counted::Request, &piece);
@@ -291,10 +362,8 @@ mod tests {
         let kept = exchanges.iter().map(|one| one.body(Counted::Request).len());
         let kept: Vec<usize> = kept.collect();
         let all: usize = kept.iter().sum();
-        assert!(
-            (32 * 1024 * 1024 - piece.len()..=32 * 1024 * 1024).contains(&all),
-            "{all}"
-        );
+        let room = memory.limit();
+        assert!((room * 95 / 100..=room).contains(&all), "{all}");
         assert_eq!((kept[1], kept[401]), (0, piece.len()));
         assert_eq!(length(1, Counted::Response), 0);
     }
@@ -318,7 +387,7 @@ mod tests {
         assert_eq!(body(), Ok(b"{}".to_vec()));
         assert!(trace.exchanges()[0].body(Counted::Response).is_empty());
         let piece = Bytes::from(vec![b'a'; 256 * 1024]);
-        for _ in 0..200 {
+        for _ in 0..300 {
             let later = begin();
             later.keep_request();
             later.count(Counted::Request, &piece);

@@ -3,7 +3,7 @@
 use edgeproof_scenario::{expect::ExpectAtEnd, json};
 
 use super::{
-    Mismatch, cloudflare,
+    Mismatch, cloudflare, kept,
     origin::{Side, check_seen, meant},
     timing, worker,
 };
@@ -11,6 +11,10 @@ use crate::observed::{ObservedAtEnd, OnControlPlane};
 
 /// Everything that does not hold at the end.
 pub fn check_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mismatch> {
+    let missing = kept::at_end(expect, observed);
+    if !missing.is_empty() {
+        return missing;
+    }
     let mut mismatches = Vec::new();
     let stores = [
         (Side::Origin, "origin", &expect.origin, &observed.origin),

@@ -4,6 +4,7 @@ mod budget;
 mod cloudflare;
 mod deployment;
 mod end;
+mod kept;
 mod origin;
 mod page;
 mod probe;
@@ -77,6 +78,10 @@ pub(super) fn looks_at_page(expect: &Expect) -> bool {
 
 /// Everything that does not hold of a step.
 pub fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
+    let missing = kept::of_step(expect, observed);
+    if !missing.is_empty() {
+        return missing;
+    }
     let mut mismatches = response::check(expect, observed);
     mismatches.extend(page::check(expect, observed));
     mismatches.extend(timing::check(expect, observed));

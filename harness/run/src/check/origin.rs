@@ -148,7 +148,11 @@ fn content(
 ) -> Vec<Mismatch> {
     let mut mismatches = check_headers("request", &expect.headers, &request.headers);
     let body = String::from_utf8_lossy(&request.body.start);
-    if let Some(matcher) = &expect.body
+    if expect.body.is_some() && request.body.is_forgotten {
+        let claim = format!("expected to see the request body at {side}");
+        let actual = "it is no longer kept: too much was sent since";
+        mismatches.push(Mismatch::new(&["body"], claim, actual));
+    } else if let Some(matcher) = &expect.body
         && !matcher.holds(Some(&body))
     {
         mismatches.push(

@@ -184,12 +184,11 @@ mod tests {
                 headers: HeaderMap::new(),
                 body_bytes: 0,
             };
-            trace.begin(from, to, head).change(|exchange| {
-                exchange.started = Duration::from_millis(started);
-                exchange.took = (took > 0).then(|| Duration::from_millis(took));
-                let visit = if started < 20 { 1 } else { started / 70 + 2 };
-                exchange.ray = Some(visit.to_string());
-            });
+            let hop = trace.begin(from, to, head);
+            let took = (took > 0).then(|| Duration::from_millis(took));
+            hop.timed(Duration::from_millis(started), took);
+            let visit = if started < 20 { 1 } else { started / 70 + 2 };
+            hop.belongs_to(visit.to_string());
         };
         hop(
             Party::Visitor,

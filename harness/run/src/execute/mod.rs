@@ -193,9 +193,9 @@ async fn on(
 /// The identification events. One that is no JSON is told by the hop that asked for it.
 fn events(rig: &Rig) -> Vec<EventRecord> {
     let records = rig.fingerprint().events().into_iter();
-    let event = |record: edgeproof_fingerprint::Record| {
+    let event = |record: Arc<edgeproof_fingerprint::Record>| {
         let event = record.event.to_json().ok()?;
-        let ray = record.ray;
+        let ray = record.ray.clone();
         Some(EventRecord { ray, event })
     };
     records.filter_map(event).collect()

@@ -369,6 +369,9 @@ impl<'a> Session<'a> {
             .filter(|request| belongs_to(request, &hops))
             .cloned()
             .collect();
+        // What goes from here on has been read, or is counted as gone.
+        let (all_hops, node_all) = (self.rig.trace().exchanges(), self.rig.wallarm().requests());
+        let forgotten = self.rig.forgotten();
         let origin_page = match (&expect.unchanged_except, &call) {
             (Some(_), Some(call)) => Some(self.origin_page(call).await?),
             _ => None,
@@ -381,16 +384,19 @@ impl<'a> Session<'a> {
             console: outcome.console,
             origin_page,
             hops,
-            all_hops: self.rig.trace().exchanges(),
+            all_hops,
             origin,
             origin_all,
             node,
-            node_all: self.rig.wallarm().requests(),
+            node_all,
             log: log(self.rig).await,
             control_plane: OnControlPlane {
                 hops: since,
                 state: self.account(),
             },
+            forgotten,
+            has_lost_hops: forgotten.hops > hops_before,
+            is_raw,
         })
     }
 
@@ -478,6 +484,7 @@ impl<'a> Session<'a> {
             events: self.events()?,
             log: log(self.rig).await,
             account: self.account(),
+            forgotten: self.rig.forgotten(),
         };
         let mut failures =
             self.failures(&["expect".to_owned()], check::check_end(&expect, &observed));

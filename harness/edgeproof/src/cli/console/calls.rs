@@ -218,7 +218,7 @@ fn events(world: &World, ray: &str) -> Vec<EventRecord> {
     let own = records.filter(|record| record.ray.as_deref() == Some(ray));
     own.filter_map(|record| {
         let event = record.event.to_json().ok()?;
-        let ray = record.ray;
+        let ray = record.ray.clone();
         Some(EventRecord { ray, event })
     })
     .collect()
