@@ -154,6 +154,7 @@ impl Front {
             .trace
             .begin(Party::Visitor, Party::Edge, RequestHead::of(&request));
         hop.belongs_to(ray.as_str());
+        hop.change(|exchange| exchange.client = Some(connection_info.ip));
         let reader = ErrorPageReader {
             accept: request.headers().get(ACCEPT).cloned(),
             ray: Some(ray.clone()),

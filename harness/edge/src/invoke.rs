@@ -73,6 +73,7 @@ impl Invoker {
         let head = RequestHead::of(&request);
         let hop = self.trace.begin(Party::Edge, Party::Worker, head);
         hop.decided(&why);
+        hop.change(|exchange| exchange.worker = Some(run.worker.clone()));
         let fail = |failure: &str, code: ErrorCode| {
             hop.decided(format!("{why}, {failure}: error {}", code.number()));
             pages::error(code, &reader)

@@ -24,6 +24,7 @@ mod rules;
 mod run;
 mod saved;
 mod schema;
+mod served;
 mod shell;
 mod target;
 mod up;

@@ -1,6 +1,6 @@
 //! One hop: who asked whom for what, and what came back.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
@@ -131,6 +131,10 @@ pub struct Exchange {
     pub fault: Option<String>,
     /// What the worker threw here that nobody caught, with its stack.
     pub exception: Option<String>,
+    /// The address it came from, where a visitor asked.
+    pub client: Option<IpAddr>,
+    /// The name of the worker that ran, where one did.
+    pub worker: Option<String>,
     pub(super) bodies: Arc<Bodies>,
 }
 
@@ -166,6 +170,8 @@ impl Exchange {
             decision: None,
             fault: None,
             exception: None,
+            client: None,
+            worker: None,
             bodies: Arc::default(),
         }
     }

@@ -46,10 +46,10 @@ impl Kept {
         self.forgotten
     }
 
-    /// The hops that came after the first `count`, as far as they are kept.
-    pub(super) fn since(&self, count: usize) -> Vec<Arc<Record>> {
-        let skipped = count.saturating_sub(self.forgotten);
-        let hops = self.hops.iter().skip(skipped);
+    /// At most so many hops that came after the first `count`, as far as they are kept.
+    pub(super) fn part(&self, count: usize, most: usize) -> Vec<Arc<Record>> {
+        let skipped = count.saturating_sub(self.forgotten).min(self.hops.len());
+        let hops = self.hops.range(skipped..).take(most);
         hops.map(|(record, _)| Arc::clone(record)).collect()
     }
 

@@ -110,7 +110,12 @@ impl Trace {
 
     /// A copy of the hops that began after the first `count`, as far as they are kept.
     pub fn since(&self, count: usize) -> Vec<Exchange> {
-        let records = self.lock().since(count);
+        self.part(count, usize::MAX)
+    }
+
+    /// At most so many of them: the first.
+    pub fn part(&self, count: usize, most: usize) -> Vec<Exchange> {
+        let records = self.lock().part(count, most);
         records.iter().map(|record| record.exchange()).collect()
     }
 
