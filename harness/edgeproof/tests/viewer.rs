@@ -11,6 +11,7 @@ use rstest::rstest;
 #[rstest]
 #[case::report("report")]
 #[case::console("console")]
+#[case::ui("ui")]
 #[case::foreign("foreign")]
 fn the_viewer_does_what_its_tests_say(#[case] name: &str) {
     let tests = tools::home().join("harness/report/viewer/tests");

@@ -27,6 +27,7 @@ mod schema;
 mod served;
 mod shell;
 mod target;
+mod ui;
 mod up;
 mod watch;
 
