@@ -43,6 +43,37 @@
   const ACTIVE = `a[href], area[href], button, summary, label, input, select, option, textarea, [contenteditable],
     [role=button], [role=link], [role=tab], [role=menuitem], [role=option], [role=switch], [role=checkbox], [role=radio], [onclick]`
 
+  // What could be seen since the last deed, wherever the pointer was: of what shows only while the pointer is somewhere, it is
+  // said before the click that it was there.
+  const MOST_LOOKED = 2000
+  const MOST_PLACES = 100
+  let places = []
+  const look = (over) => {
+    const shown = new WeakSet()
+    let left = MOST_LOOKED
+    for (const element of document.querySelectorAll(ACTIVE)) {
+      if (left-- === 0) break
+      if (element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) shown.add(element)
+    }
+    places = [...places.slice(0, MOST_PLACES), { over, shown }]
+  }
+  const lookAnew = () => {
+    places = []
+    look(null)
+  }
+  addEventListener('load', lookAnew)
+  addEventListener('mouseover', (event) => {
+    if (!event.isTrusted) return
+    if (places.length === 0) look(null)
+    else if (target(event) instanceof Element) look(target(event))
+  }, true)
+  const hoveredFor = (element) => {
+    let at = places.findIndex(({ shown }) => shown.has(element))
+    while (at > 0 && (places[at].over === element || element.contains(places[at].over))) at--
+    const over = at > 0 ? places[at].over : null
+    return over === document.body || over === document.documentElement || !over?.isConnected ? null : over
+  }
+
   // Whether the key Enter is down, in which element.
   let enter
 
@@ -59,7 +90,10 @@
       if (isTyped(element) && !element.readOnly) return
       // For the key Enter the browser clicks the button of the form.
       if (event.detail === 0 && enter && enter !== element) return
+      const over = hoveredFor(element)
+      if (over) say({ hover: selectorOf(over.closest(ACTIVE) ?? over) })
       say({ click: selectorOf(element) })
+      setTimeout(lookAnew)
     },
     true,
   )
@@ -104,6 +138,35 @@
     reader.onload = () => say({ content: upload, file: file.name, base64: String(reader.result).replace(/^[^,]*,/, '') })
     reader.readAsDataURL(file)
   }
+
+  // No step draws one thing to another: that it was done is told.
+  const FAR = 30
+  let drawn, pressed
+  addEventListener('dragstart', (event) => event.isTrusted && (drawn = target(event)), true)
+  addEventListener(
+    'drop',
+    (event) => {
+      if (!event.isTrusted) return
+      const files = [...(event.dataTransfer?.files ?? [])].map((file) => file.name).join(', ')
+      const what = files || (drawn instanceof Element ? `'${selectorOf(drawn)}'` : 'something')
+      say({ lost: `${what} was dragged onto '${selectorOf(target(event))}'` })
+      drawn = undefined
+    },
+    true,
+  )
+  addEventListener('pointerdown', (event) => (pressed = event.isTrusted && event.button === 0 ? { from: target(event), x: event.clientX, y: event.clientY } : undefined), true)
+  addEventListener(
+    'pointerup',
+    (event) => {
+      const { from, x, y } = pressed ?? {}
+      pressed = undefined
+      const isFar = Math.hypot(event.clientX - x, event.clientY - y) > FAR
+      // Text that is marked, and fields, tell for themselves.
+      if (!isFar || !(from instanceof Element) || isTyped(from) || getSelection()?.isCollapsed === false) return
+      say({ lost: `the pointer was drawn from '${selectorOf(from)}' to '${selectorOf(target(event))}'` })
+    },
+    true,
+  )
 
   addEventListener(
     'keydown',

@@ -152,6 +152,7 @@ impl Front {
     ) -> Response<Body> {
         let hop = self.trace.begin(Party::Visitor, Party::Edge, &request);
         hop.belongs_to(ray.as_str());
+        hop.comes_from(connection_info.ip);
         let reader = ErrorPageReader {
             accept: request.headers().get(ACCEPT).cloned(),
             ray: Some(ray.clone()),

@@ -72,6 +72,7 @@ impl Invoker {
         let visit = self.invocations.enter(visit);
         let hop = self.trace.begin(Party::Edge, Party::Worker, &request);
         hop.decided(&why);
+        hop.runs(&run.worker);
         let fail = |failure: &str, code: ErrorCode| {
             hop.decided(format!("{why}, {failure}: error {}", code.number()));
             pages::error(code, &reader)

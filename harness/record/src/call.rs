@@ -1,9 +1,9 @@
 //! A call of a visitor, as a trace or a HAR file tells it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use edgeproof_fingerprint as fingerprint;
+use edgeproof_fingerprint::{self as fingerprint, Signals};
 use edgeproof_ground::trace::{Counted, Exchange, Party};
 use edgeproof_origin::RecordedRequest;
 use edgeproof_rig::Rig;
@@ -26,6 +26,12 @@ pub struct Call {
     pub status: Option<u16>,
     /// What happened behind the edge, where that is known.
     pub behind: Option<Behind>,
+    /// When it began, since its trace did.
+    pub started: Duration,
+    /// Whether its signals are none that an agent makes, so that they are sent as they were.
+    pub forged: bool,
+    /// Steps that were taken before it, and after the one before: YAML of one, or of a list.
+    pub before: Vec<String>,
 }
 
 /// The body of a request.
@@ -114,6 +120,12 @@ impl Seen {
                 .as_ref()
                 .map(|response| response.status.as_u16()),
             behind: Some(self.behind(ray)),
+            started: visit.started,
+            forged: visit.request.headers.get(SIGNALS).is_some_and(|value| {
+                let signals = value.to_str().ok();
+                signals.is_none_or(|signals| Signals::decode(signals).is_err())
+            }),
+            before: Vec::new(),
         }
     }
 

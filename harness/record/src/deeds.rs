@@ -32,7 +32,12 @@ impl Deeds {
 
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        let nothing = |deed: &Deed| matches!(deed.did, Did::Document { .. } | Did::Dialog { .. });
+        let nothing = |deed: &Deed| {
+            matches!(
+                deed.did,
+                Did::Document { .. } | Did::Dialog { .. } | Did::Lost { .. }
+            )
+        };
         self.0.iter().all(nothing)
     }
 }

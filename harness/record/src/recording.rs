@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use edgeproof_document::yaml as document;
+use edgeproof_ground::redaction::is_secret;
 use edgeproof_scenario::load;
 
 use crate::{
@@ -51,7 +53,7 @@ pub enum RecordingError {
         source: io::Error,
     },
     /// A file is there already; nothing is overwritten.
-    #[error("`{}` already exists; choose another file with --out", .0.display())]
+    #[error("`{}` already exists; choose another file", .0.display())]
     Exists(PathBuf),
 }
 
@@ -61,6 +63,8 @@ pub(crate) struct Files {
     folder: String,
     files: Vec<(PathBuf, Vec<u8>)>,
     bytes: usize,
+    /// Those that are empty as there are too many bytes, in sentences.
+    lost: Vec<String>,
 }
 
 impl Files {
@@ -69,10 +73,11 @@ impl Files {
             folder: format!("{scenario}.files"),
             files: Vec::new(),
             bytes: 0,
+            lost: Vec::new(),
         }
     }
 
-    /// Adds a file, called as somebody else calls it; one over the bound is empty.
+    /// Adds a file, called as somebody else calls it; one over the bound is empty, which is told.
     pub(crate) fn add(&mut self, name: &str, content: Vec<u8>) -> PathBuf {
         let is_harmless = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         let name: String = name.chars().filter(|letter| is_harmless(*letter)).collect();
@@ -94,7 +99,14 @@ impl Files {
         }
         self.bytes += content.len();
         let content = match self.bytes > MOST_BYTES {
-            true => Vec::new(),
+            true => {
+                self.lost.push(format!(
+                    "The content of {} was not recorded: files of more than {} MB are too much; put the file there.",
+                    path.display(),
+                    MOST_BYTES >> 20
+                ));
+                Vec::new()
+            }
             false => content,
         };
         self.files.push((path.clone(), content));
@@ -125,17 +137,55 @@ pub fn of_calls(
     }
     let world = world.clone().with_visitor(PROGRAM, "http");
     let (mut hidden, mut files) = (Hidden::default(), Files::of(name));
-    let steps = calls
-        .iter()
-        .map(|call| request::step(call, Some(PROGRAM), page, &mut hidden, &mut files));
-    let steps = steps.collect();
+    let mut steps = Vec::new();
+    for call in calls {
+        for step in &call.before {
+            steps.extend(taken(step, &mut hidden));
+        }
+        let step = request::step(call, Some(PROGRAM), page, &mut hidden, &mut files);
+        steps.push(step);
+    }
     let title = hidden.text(title);
-    let text = text(&world, &title, &[], note, steps, None);
+    let note = [note, files.lost.as_slice()].concat();
+    let text = text(&world, &title, &[], &note, steps, None);
     Ok(Recording {
         text,
         files: files.into_files(),
         hidden,
     })
+}
+
+/// Steps as they were taken, without their secrets. They were read before they were taken.
+fn taken(step: &str, hidden: &mut Hidden) -> Vec<Node> {
+    let Ok(node) = document::parse(0, step) else {
+        return Vec::new();
+    };
+    let node = hide(Node::of(&node), "", hidden);
+    match node {
+        Node::List(steps) => steps,
+        step => vec![step],
+    }
+}
+
+/// The same value, with variables in place of what its names say is secret.
+fn hide(node: Node, called: &str, hidden: &mut Hidden) -> Node {
+    match node {
+        Node::Text(text) if is_secret(called) && !text.contains("${") => {
+            Node::Text(hidden.secret(called, &text))
+        }
+        Node::List(items) => {
+            let items = items.into_iter();
+            Node::List(items.map(|item| hide(item, called, hidden)).collect())
+        }
+        Node::Map(entries) => {
+            let entries = entries.into_iter().map(|(key, node)| {
+                let node = hide(node, &key, hidden);
+                (key, node)
+            });
+            Node::Map(entries.collect())
+        }
+        plain => plain,
+    }
 }
 
 /// A scenario that does again what somebody did in a browser.
@@ -154,7 +204,8 @@ pub fn of_session(
         return Err(RecordingError::Nothing);
     }
     let title = hidden.text(title);
-    let text = text(world, &title, &["browser"], &[], done.steps, done.end);
+    let note = [done.lost, files.lost.clone()].concat();
+    let text = text(world, &title, &["browser"], &note, done.steps, done.end);
     Ok(Recording {
         text,
         files: files.into_files(),
@@ -238,4 +289,27 @@ fn put(path: &Path, content: &[u8]) -> Result<(), RecordingError> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_is_told_and_not_empty_in_silence() {
+        let mut files = Files::of("sign_up");
+        files.add("plan.pdf", vec![0; MOST_BYTES]);
+        assert!(files.lost.is_empty());
+        files.add("more.pdf", vec![0; 1]);
+        assert_eq!(
+            files.files[1],
+            ("sign_up.files/more.pdf".into(), Vec::new())
+        );
+        assert_eq!(
+            files.lost,
+            [
+                "The content of sign_up.files/more.pdf was not recorded: files of more than 32 MB are too much; put the file there."
+            ]
+        );
+    }
 }

@@ -58,7 +58,7 @@ pub(crate) fn step(
     for (name, value) in &call.headers {
         let name = name.to_ascii_lowercase();
         let is_own = OWN.contains(&name.as_str())
-            || name == SIGNALS
+            || (name == SIGNALS && !call.forged)
             || ADDED.iter().any(|added| name.starts_with(added))
             || (name == "content-type" && content_type.as_deref() == Some(value))
             || (name == "accept" && value == "*/*");
@@ -66,7 +66,7 @@ pub(crate) fn step(
         if is_own || headers.iter().any(|(known, _)| *known == name) {
             continue;
         }
-        let value = match is_secret(&name) {
+        let value = match is_secret(&name) && name != SIGNALS {
             true => header_secret(&name, value, hidden),
             false => hidden.text(value),
         };
@@ -80,7 +80,7 @@ pub(crate) fn step(
         details.push(("headers".to_owned(), Node::Map(headers)));
     }
     details.extend(body.map(|body| ("body".to_owned(), body)));
-    if call.has_signals() {
+    if call.has_signals() && !call.forged {
         details.push(("signals".to_owned(), signals(call, page)));
     }
     let request = match details.len() {
@@ -266,7 +266,7 @@ mod tests {
             ],
             body: Body::Known(Bytes::from(body.to_owned())),
             status: Some(201),
-            behind: None,
+            ..Call::default()
         }
     }
 

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 export type Address = ReadonlyMap<string, string>;
 
 /** Words that stand without a value, and keys. What is neither is the name of a case, as in links of older reports. */
-const KNOWN = /^(failed|error|passed|skipped|observed|known failure|flaky|differs|tag|folder|worker|q|case|call|hop|run|state)$/;
+const KNOWN = /^(failed|error|passed|skipped|observed|known failure|flaky|differs|running|waiting|not run|tag|folder|worker|visitor|q|case|step|call|log|run)$/;
 
 export function parse(hash: string): Address {
   const address = new Map<string, string>();

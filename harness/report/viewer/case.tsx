@@ -4,8 +4,9 @@ import { type Address, link } from "./address";
 import { CallView, Json } from "./call";
 import { type Call, calls, isBadStatus, label } from "./calls";
 import { copy } from "./copy";
-import { type Case, type Excerpt, type Failure, type Run, type Step, failures, isBad, sentence, word } from "./data";
+import { type Case, type Excerpt, type Failure, type Run, failures, isBad, sentence, word } from "./data";
 import { Picture } from "./picture";
+import { Steps, during } from "./steps";
 import { time } from "./shown";
 
 interface Props {
@@ -14,10 +15,13 @@ interface Props {
   /** What came of it with the other worker. */
   other: Case | undefined;
   address: Address;
+  /** Runs it again, where one can. */
+  again?: ((names: string[]) => void) | undefined;
 }
 
-export function CaseView({ one, run, other, address }: Props): JSX.Element {
-  const all = calls(one.hops);
+export function CaseView({ one, run, other, address, again }: Props): JSX.Element {
+  const step = Math.min(Math.max(0, Math.floor(Number(address.get("step") ?? 0)) || 0), one.steps.length);
+  const all = calls(step === 0 ? one.hops : during(one, step));
   const wanted = address.get("call");
   const about = failures(one.verdict).find((failure) => failure.ray != null)?.ray;
   const call = all.find(({ id }) => id === (wanted ?? about)) ?? all.find(({ id }) => id === about) ?? all.at(-1);
@@ -26,12 +30,13 @@ export function CaseView({ one, run, other, address }: Props): JSX.Element {
       <h1 id="title" tabIndex={-1}>
         {one.title}
       </h1>
-      <Facts one={one} address={address} />
+      <Facts one={one} address={address} again={again} />
       {other !== undefined && <Both one={one} other={other} run={run} address={address} />}
-      <Why one={one} />
-      {one.steps.length > 0 && <Steps steps={one.steps} />}
+      {step === 0 && <Why one={one} />}
+      {one.steps.length > 0 && <Steps one={one} step={step} address={address} />}
+      {step > 0 && <Why one={one} />}
       {one.screenshots.map(({ visitor, picture }) => (
-        <Picture number={picture} title={`What ${visitor} saw at the end`} />
+        <Picture picture={picture} title={`What ${visitor} saw at the end`} />
       ))}
       {call !== undefined && <Calls all={all} call={call} one={one} address={address} />}
       <Rest one={one} />
@@ -39,8 +44,8 @@ export function CaseView({ one, run, other, address }: Props): JSX.Element {
   );
 }
 
-function Facts({ one, address }: { one: Case; address: Address }): JSX.Element {
-  const again = `edgeproof run ${quoted(one.file)} --filter ${quoted(one.name.split("#")[0] ?? one.name)}`;
+function Facts({ one, address, again }: Pick<Props, "one" | "address" | "again">): JSX.Element {
+  const command = `edgeproof run ${quoted(one.file)} --filter ${quoted(one.name.split("#")[0] ?? one.name)}`;
   return (
     <p class="facts">
       <b class={`badge ${word(one.verdict)}`}>{word(one.verdict)}</b>
@@ -55,10 +60,15 @@ function Facts({ one, address }: { one: Case; address: Address }): JSX.Element {
       {one.refs.map((reference) => (
         <Reference to={reference} />
       ))}
-      <button type="button" onClick={() => copy(again)}>
+      {again !== undefined && (
+        <button type="button" onClick={() => again([one.name])}>
+          ▶ run
+        </button>
+      )}
+      <button type="button" onClick={() => copy(command)}>
         copy the command
       </button>
-      <a class="back" href={link(address, { case: null, call: null })}>
+      <a class="back" href={link(address, { case: null, call: null, step: null })}>
         all cases
       </a>
     </p>
@@ -191,29 +201,6 @@ function Source({ text, marked }: { text: string; marked: number[] }): JSX.Eleme
           <li class={marked.includes(index + 1) ? "marked" : ""}>{line === "" ? " " : line}</li>
         ))}
     </ol>
-  );
-}
-
-function Steps({ steps }: { steps: Step[] }): JSX.Element {
-  return (
-    <>
-      <h2>Steps</h2>
-      <ol class="steps">
-        {steps.map((step) => (
-          <li class={step.held ? "" : "bad"}>
-            <Picture number={step.picture} title={`The page after: ${step.title}`} />
-            <p>
-              <code>{step.title}</code> <b class="failed">{!step.held && "failed"}</b>{" "}
-              <span class="dim">
-                {step.visitor} {time(step.took_us)}
-                {step.place !== null && ` · ${step.place.file.split(/[\\/]/).pop()}:${step.place.line}`}
-              </span>
-            </p>
-            {step.console.length > 0 && <pre aria-label="The page's console">{step.console.join("\n")}</pre>}
-          </li>
-        ))}
-      </ol>
-    </>
   );
 }
 

@@ -60,11 +60,17 @@ export interface Failure {
 
 export type Verdict =
   | "passed"
+  | "not run"
+  | "waiting"
+  | "running"
   | { failed: Failure[] }
   | { error: string }
   | { skipped: string }
   | { observed: Failure[] }
   | { known_failure: { reason: string; link: string } };
+
+/** The number of a picture in the page, or the picture itself. */
+export type Picture = number | string | null;
 
 export interface Step {
   title: string;
@@ -74,8 +80,7 @@ export interface Step {
   took_us: number;
   held: boolean;
   console: string[];
-  /** The number of its picture in the page. */
-  picture: number | null;
+  picture: Picture;
 }
 
 export interface Case {
@@ -95,7 +100,7 @@ export interface Case {
   events: { ray: string | null; event: Record<string, unknown> }[];
   attacks: Record<string, unknown>[];
   apps: { command: string; printed: { stream: string; text: string }[] }[];
-  screenshots: { visitor: string; picture: number }[];
+  screenshots: { visitor: string; picture: Picture }[];
 }
 
 export interface Run {
@@ -151,13 +156,19 @@ export async function embedded(): Promise<Run> {
   const bytes = Uint8Array.from(atob(text.trim()), (char) => char.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const { texts, ...run } = (await new Response(stream).json()) as Run & { texts: string[] };
-  for (const one of [...run.cases, ...(run.against?.cases ?? [])]) {
-    for (const hop of one.hops) {
-      for (const body of [hop.request_body, hop.response_body]) {
-        // A long text stands in the page once, and in its places by its number.
-        if (typeof body?.text === "number") body.text = texts[body.text] ?? "";
-      }
+  for (const one of [...run.cases, ...(run.against?.cases ?? [])]) unpacked(one, texts);
+  return run;
+}
+
+/** The case with its long texts, and its pictures where they are not in the page, in their places: both stand in the data once. */
+export function unpacked(one: Case, texts: string[], pictures?: string[]): Case {
+  for (const hop of one.hops) {
+    for (const body of [hop.request_body, hop.response_body]) {
+      if (typeof body?.text === "number") body.text = texts[body.text] ?? "";
     }
   }
-  return run;
+  for (const shown of [...one.steps, ...one.screenshots]) {
+    if (pictures !== undefined && typeof shown.picture === "number") shown.picture = pictures[shown.picture] ?? null;
+  }
+  return one;
 }

@@ -5,12 +5,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 interface FrameProps {
   /** Whether something of the list is open: a narrow screen then shows that alone. */
   isOpen: boolean;
+  /** Keys of this view alone, with what they do. */
+  keys?: Record<string, string>;
   bar: ComponentChildren;
   list: ComponentChildren;
   children: ComponentChildren;
 }
 
-export function Frame({ isOpen, bar, list, children }: FrameProps): JSX.Element {
+export function Frame({ isOpen, keys, bar, list, children }: FrameProps): JSX.Element {
   const [isHelped, setHelped] = useState(false);
   useKeys({ "?": () => setHelped((helped) => !helped), d: toggleDark });
   return (
@@ -27,7 +29,7 @@ export function Frame({ isOpen, bar, list, children }: FrameProps): JSX.Element 
           ?
         </button>
       </header>
-      {isHelped && <Keys />}
+      {isHelped && <Keys more={keys ?? {}} />}
       <main class={isOpen ? "open" : ""}>
         <nav aria-label="List">{list}</nav>
         <div class="content">{children}</div>
@@ -37,8 +39,8 @@ export function Frame({ isOpen, bar, list, children }: FrameProps): JSX.Element 
   );
 }
 
-function Keys(): JSX.Element {
-  const keys = { "/": "search", j: "next", k: "previous", f: "next that did not pass", c: "copy as curl", s: "copy as step", d: "light or dark", Esc: "back to all" };
+function Keys({ more }: { more: Record<string, string> }): JSX.Element {
+  const keys = { "/": "search", j: "next", k: "previous", f: "next that did not pass", c: "copy as curl", s: "copy as step", d: "light or dark", Esc: "back to all", ...more };
   return (
     <dl class="keys">
       {Object.entries(keys).map(([key, does]) => (

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { copy } from "./copy";
-import { type State, take } from "./live";
+import { type State, reason, take } from "./live";
 
 const FAULTS = ["refuse", "reset", "hang", "tls", "no_such_name", "{ delay: 3000 }", "{ answer: { status: 500 } }", "{ truncate: 20 }"];
 const SIGNALS = ["incognito", "vpn", "proxy", "tampering", "virtual_machine", "developer_tools"];
@@ -44,7 +44,7 @@ export function Levers({ state }: { state: State }): JSX.Element {
       const text = await take(step);
       setSaid({ isProblem: false, text: text === "" ? "Done." : text });
     } catch (problem) {
-      setSaid({ isProblem: true, text: problem instanceof Error ? problem.message : String(problem) });
+      setSaid({ isProblem: true, text: reason(problem) });
     }
   };
   return (

@@ -1,9 +1,10 @@
-// The viewer: of a finished run that stands in the page, or of a rig that tells what happens.
+// The viewer: of a finished run that stands in the page, of one that is under way, or of a rig that tells what happens.
 import { render } from "preact";
 import { Console } from "./console";
 import { embedded } from "./data";
 import { pressButtons, recallTheme } from "./frame";
 import { Report } from "./report";
+import { Ui } from "./ui";
 
 async function start(): Promise<void> {
   recallTheme();
@@ -11,8 +12,8 @@ async function start(): Promise<void> {
   const root = document.getElementById("viewer");
   const plain = document.getElementById("plain");
   if (root === null) return;
-  const isLive = document.getElementById("data") === null;
-  render(isLive ? <Console /> : <Report run={await embedded()} />, root);
+  const of = plain?.dataset["of"];
+  render(of === "rig" ? <Console /> : of === "run" ? <Ui /> : <Report run={await embedded()} />, root);
   if (plain !== null) plain.hidden = true;
 }
 

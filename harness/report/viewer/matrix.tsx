@@ -10,7 +10,7 @@ interface Grid {
   cells: Map<string, Case>;
 }
 
-const SIGNS: Record<string, string> = { passed: "✓", failed: "✗", error: "!", skipped: "–", observed: "~", "known failure": "~" };
+const SIGNS: Record<string, string> = { passed: "✓", failed: "✗", error: "!", skipped: "–", observed: "~", "known failure": "~", "not run": "·", waiting: "·", running: "…" };
 
 export function sign(verdict: string): string {
   return SIGNS[verdict] ?? "?";

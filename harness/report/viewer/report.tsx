@@ -9,11 +9,13 @@ import { sign } from "./matrix";
 import { isMeant, prepare } from "./search";
 import { time } from "./shown";
 import { Summary } from "./summary";
+import type { Running } from "./ui";
 
 /** Cases that are listed at once: a list is made anew with every letter of a search. */
 const MOST = 200;
 
-export function Report({ run }: { run: Run }): JSX.Element {
+/** The run is over, or `running` tells how far it is. */
+export function Report({ run, running }: { run: Run; running?: Running }): JSX.Element {
   const address = useAddress();
   const second = useMemo(() => new Map(run.against?.cases.map((one) => [one.name, one])), [run]);
   const differs = (one: Case): boolean => run.against !== null && word(second.get(one.name)?.verdict ?? "passed") !== word(one.verdict);
@@ -24,31 +26,36 @@ export function Report({ run }: { run: Run }): JSX.Element {
   }, [run, filters(address)]);
   const isSecond = address.get("run") === "2" && run.against !== null;
   const first = run.cases.find(({ name }) => name === address.get("case"));
-  const chosen = isSecond ? second.get(address.get("case") ?? "") : first;
+  const listed = isSecond ? second.get(address.get("case") ?? "") : first;
+  const chosen = running === undefined ? listed : running.useCase(listed);
   const other = isSecond ? first : second.get(address.get("case") ?? "");
   useReading(address.get("case"));
   useEffect(() => prepare(run.cases), [run]);
   useKeys({
+    r: () => running?.run(chosen === undefined ? cases.map(({ name }) => name) : [chosen.name]),
     j: () => next(cases, chosen, address, 1),
     k: () => next(cases, chosen, address, -1),
     f: () => next(cases.filter(({ verdict }) => isBad(verdict)), chosen, address, 1),
-    Escape: () => go(link(address, { case: null, call: null })),
+    Escape: () => go(link(address, { case: null, call: null, step: null })),
   });
   return (
     <Frame
       isOpen={chosen !== undefined}
+      keys={{ "← →": "step by step", ...(running && { r: "run" }) }}
       bar={
         <>
+          {running !== undefined && <Controls running={running} cases={cases} isAll={cases.length === run.cases.length} />}
           <Sums cases={run.cases} differing={differing} address={address} />
           <Search value={address.get("q") ?? ""} hint="Search: title, URL, status, rule …" search={(q) => go(link(address, { q: q === "" ? null : q }), true)} />
         </>
       }
-      list={<Cases cases={cases} address={address} differs={differs} />}
+      list={<Cases cases={cases} address={address} differs={differs} run={running?.run} />}
     >
+      {running?.problem != null && <pre class="card bad">{running.problem}</pre>}
       {chosen === undefined ? (
         <Summary run={run} cases={cases} address={address} differing={differing} />
       ) : (
-        <CaseView one={chosen} run={run} other={other} address={address} />
+        <CaseView one={chosen} run={run} other={other} address={address} again={running?.run} />
       )}
     </Frame>
   );
@@ -62,7 +69,7 @@ function rank(one: Case, differs: (one: Case) => boolean): number {
 
 /** Everything of the address that chooses cases. */
 function filters(address: Address): string {
-  return link(address, { case: null, call: null, run: null });
+  return link(address, { case: null, call: null, step: null, run: null });
 }
 
 /** Another case is read from its top. */
@@ -77,7 +84,28 @@ function useReading(name: string | undefined): void {
 function next(cases: Case[], chosen: Case | undefined, address: Address, by: number): void {
   const at = cases.findIndex(({ name }) => name === chosen?.name);
   const to = at < 0 ? (by > 0 ? cases[0] : cases.at(-1)) : cases[at + by];
-  if (to !== undefined) go(link(address, { case: to.name, call: null }));
+  if (to !== undefined) go(link(address, { case: to.name, call: null, step: null }));
+}
+
+/** Runs what the list shows, or stops; says whether a save runs it again. */
+function Controls({ running, cases, isAll }: { running: Running; cases: Case[]; isAll: boolean }): JSX.Element {
+  return (
+    <>
+      {!running.isConnected && <span class="failed">not connected</span>}
+      {running.isRunning ? (
+        <button type="button" onClick={running.stop}>
+          ■ stop
+        </button>
+      ) : (
+        <button type="button" disabled={cases.length === 0} onClick={() => running.run(isAll ? [] : cases.map(({ name }) => name))}>
+          ▶ run {isAll ? "all" : `these ${cases.length}`}
+        </button>
+      )}
+      <button type="button" aria-pressed={running.isWatching} title="A save runs it again" onClick={() => running.watch(!running.isWatching)}>
+        watch
+      </button>
+    </>
+  );
 }
 
 function Sums({ cases, differing, address }: { cases: Case[]; differing: Case[]; address: Address }): JSX.Element {
@@ -86,7 +114,7 @@ function Sums({ cases, differing, address }: { cases: Case[]; differing: Case[];
   for (const { verdict } of cases) add(word(verdict));
   add("flaky", cases.filter(isFlaky).length);
   add("differs", differing.length);
-  const order = ["failed", "error", "differs", "flaky", "passed", "observed", "known failure", "skipped"];
+  const order = ["failed", "error", "differs", "flaky", "passed", "observed", "known failure", "skipped", "running", "waiting", "not run"];
   return (
     <span class="filters">
       {order
@@ -111,10 +139,12 @@ interface CasesProps {
   cases: Case[];
   address: Address;
   differs: (one: Case) => boolean;
+  /** Runs these, where one can. */
+  run: Running["run"] | undefined;
 }
 
 /** The cases by folder, those that differ or did not pass before the others. */
-function Cases({ cases, address, differs }: CasesProps): JSX.Element {
+function Cases({ cases, address, differs, run }: CasesProps): JSX.Element {
   const [most, setMost] = useState(MOST);
   const chosen = cases.findIndex(({ name }) => name === address.get("case"));
   const shown = cases.slice(0, Math.max(most, chosen + 50));
@@ -140,13 +170,18 @@ function Cases({ cases, address, differs }: CasesProps): JSX.Element {
           <ul>
             {group.map((one) => (
               <li key={one.name}>
-                <a href={link(address, { case: one.name, call: null })} aria-current={one.name === address.get("case") ? "true" : undefined}>
+                <a href={link(address, { case: one.name, call: null, step: null })} aria-current={one.name === address.get("case") ? "true" : undefined}>
                   <b class={word(one.verdict)} aria-label={word(one.verdict)} role="img">
                     {sign(word(one.verdict))}
                   </b>
                   <span>{titled(one)}</span>
                   <small>{time(one.took_ms * 1000)}</small>
                 </a>
+                {run !== undefined && (
+                  <button type="button" class="again" aria-label={`Run ${one.name}`} title="Run it" onClick={() => run([one.name])}>
+                    ▶
+                  </button>
+                )}
               </li>
             ))}
           </ul>

@@ -2,7 +2,7 @@
 import type { Address } from "./address";
 import { type Case, failures, isFlaky, place, sentence, word } from "./data";
 
-const VERDICTS = ["failed", "error", "passed", "skipped", "observed", "known failure"];
+const VERDICTS = ["failed", "error", "passed", "skipped", "observed", "known failure", "running", "waiting", "not run"];
 
 /** Everything of a case that one may look for, in lower case; made once. */
 const texts = new WeakMap<Case, string>();

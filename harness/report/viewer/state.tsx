@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Json } from "./call";
 import { Levers } from "./levers";
-import { type State, ask } from "./live";
+import { type State, ask, reason } from "./live";
 
 export function StateView({ state }: { state: State }): JSX.Element {
   const { given, clock } = state;
@@ -38,7 +38,20 @@ export function StateView({ state }: { state: State }): JSX.Element {
           </tbody>
         </table>
       </div>
+      <p class="dim">
+        At the edge: {state.deployed.workers.join(", ") || "no worker"}
+      </p>
       <Routes />
+      <details>
+        <summary>every route, as deployed</summary>
+        <ul class="mono">
+          {state.deployed.routes.map(({ pattern, worker }) => (
+            <li>
+              {pattern} → {worker ?? "no worker"}
+            </li>
+          ))}
+        </ul>
+      </details>
       <h2>Now</h2>
       <dl class="about">
         <Fact name="hosts">{Object.values(given.zones ?? {}).flatMap((zone) => Object.keys(zone.hosts ?? {})).join(", ")}</Fact>
@@ -89,7 +102,7 @@ function Routes(): JSX.Element {
     try {
       setTold(await ask<Explained>("route", { url, method: "POST" }));
     } catch (problem) {
-      setTold(problem instanceof Error ? problem.message : String(problem));
+      setTold(reason(problem));
     }
   };
   return (

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Thrown, WorkerEndpoint};
+use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Route, Thrown, WorkerEndpoint};
 use edgeproof_ground::{memory::Memory, process::ScratchDirectory};
 use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
 use tokio::{
@@ -30,6 +30,8 @@ pub(super) struct Publisher {
     memory: Memory,
     /// Where the runtime of what is deployed can be looked into.
     inspectors: watch::Sender<Option<SocketAddr>>,
+    /// What is deployed, as it changes.
+    deployed: watch::Sender<Deployed>,
     /// How long a worker may go on after its last response.
     wait_until: Duration,
     /// What runs now; one at a time changes it.
@@ -40,6 +42,17 @@ pub(super) struct Publisher {
     logs: Mutex<Vec<RuntimeLog>>,
     /// Who gets each line of them.
     reader: OnceLock<UnboundedSender<LogLine>>,
+}
+
+/// What runs at the edge, whoever deployed it: a description, a step, the account's API.
+#[derive(Clone, Debug, Default)]
+pub struct Deployed {
+    /// How often something was deployed.
+    pub times: usize,
+    /// The names of the workers.
+    pub workers: Vec<String>,
+    /// The routes, those without a worker too.
+    pub routes: Vec<Route>,
 }
 
 /// A desired state that runs.
@@ -67,6 +80,7 @@ impl Publisher {
             inspect: environment.inspect,
             memory: memory.clone(),
             inspectors: watch::Sender::default(),
+            deployed: watch::Sender::default(),
             wait_until,
             current: tokio::sync::Mutex::default(),
             replaced: Mutex::default(),
@@ -82,13 +96,11 @@ impl Publisher {
         if let Some(published) = &*current
             && published.workers == desired.workers
         {
-            return Ok(self
-                .edge
-                .deploy(desired.routes, published.endpoints.clone())?);
+            self.deploy(desired.routes, published)?;
+            return Ok(());
         }
         let published = self.start(desired.workers).await?;
-        self.edge
-            .deploy(desired.routes, published.endpoints.clone())?;
+        self.deploy(desired.routes, &published)?;
         let inspector = published.runtime.as_ref().and_then(Runtime::inspector);
         self.inspectors.send_replace(inspector);
         if let Some(log) = published.runtime.as_ref().map(Runtime::log_kept) {
@@ -104,6 +116,22 @@ impl Publisher {
             while ending.try_join_next().is_some() {}
             ending.spawn(replaced.end_after_last_visit(self.wait_until));
         }
+        Ok(())
+    }
+
+    /// Gives the edge the routes and who runs behind them, and tells so.
+    fn deploy(&self, routes: Vec<Route>, published: &Published) -> Result<(), RigError> {
+        self.edge
+            .deploy(routes.clone(), published.endpoints.clone())?;
+        let workers = published.workers.iter();
+        let workers = workers.map(|worker| worker.name().to_owned()).collect();
+        self.deployed.send_modify(|deployed| {
+            *deployed = Deployed {
+                times: deployed.times + 1,
+                workers,
+                routes,
+            };
+        });
         Ok(())
     }
 
@@ -144,6 +172,11 @@ impl Publisher {
     /// Where the runtime of what is deployed can be looked into, as it changes.
     pub(super) fn inspectors(&self) -> watch::Receiver<Option<SocketAddr>> {
         self.inspectors.subscribe()
+    }
+
+    /// What is deployed, as it changes.
+    pub(super) fn deployed(&self) -> watch::Receiver<Deployed> {
+        self.deployed.subscribe()
     }
 
     /// What all runtimes have logged, one after the other.

@@ -25,8 +25,12 @@ use tokio::sync::{
 
 use super::{
     BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor, apps,
-    control_plane, desired::DesiredState, edge, followed_plane::FollowedPlane, internet, presented,
-    publisher::Publisher,
+    control_plane,
+    desired::DesiredState,
+    edge,
+    followed_plane::FollowedPlane,
+    internet, presented,
+    publisher::{Deployed, Publisher},
 };
 
 /// The data centre that the emulated edge says it is.
@@ -342,6 +346,11 @@ impl Rig {
     /// Where DevTools find the workers that are deployed, as it changes; nowhere unless the environment is inspected.
     pub fn inspectors(&self) -> watch::Receiver<Option<SocketAddr>> {
         self.publisher.inspectors()
+    }
+
+    /// What runs at the edge, whoever deployed it, as it changes.
+    pub fn deployed(&self) -> watch::Receiver<Deployed> {
+        self.publisher.deployed()
     }
 
     /// Who signs the certificates of its edge.

@@ -1,17 +1,23 @@
 //! Expectations: what must be true of a step, and at the end.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use edgeproof_document::range::Range;
 use edgeproof_ground::{call::CallPattern, time::Time};
 use http::HeaderName;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 use serde_json::Value as Json;
 
 use super::{
-    cloudflare::ExpectCloudflare, deploying::ExpectDeployment, status::StatusMatcher,
-    text::TextMatcher,
+    cloudflare::ExpectCloudflare, deploying::ExpectDeployment, input::one_or_many,
+    status::StatusMatcher, text::TextMatcher,
 };
 
 /// What must be true of the call that a step made or caused.
@@ -27,7 +33,9 @@ pub struct Expect {
     /// Whether the body is complete (RFC 9112 §8). Of one that breaks off, nothing else that is expected of the body or
     /// the page holds, unless this is `false`: then it is about the part that came.
     pub body_complete: Option<bool>,
-    /// Elements of the page: of the live page in a browser, of the body otherwise.
+    /// Elements of the page, or one of them: of the live page in a browser, of the body otherwise.
+    #[serde(deserialize_with = "elements")]
+    #[schemars(schema_with = "elements_schema")]
     pub page: Vec<Element>,
     /// The page's console: each of these conditions must match at least one line.
     pub console: Vec<TextMatcher>,
@@ -101,6 +109,31 @@ pub struct Element {
     pub attributes: BTreeMap<String, TextMatcher>,
     /// A message to show when it does not match.
     pub message: Option<String>,
+}
+
+/// One element, or a list of them.
+fn elements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Element>, D::Error> {
+    struct Either;
+    impl<'de> Visitor<'de> for Either {
+        type Value = Vec<Element>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an element with `select`, or a list of them")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Vec<Element>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(items))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Element>, A::Error> {
+            Ok(vec![Element::deserialize(MapAccessDeserializer::new(map))?])
+        }
+    }
+    deserializer.deserialize_any(Either)
+}
+
+fn elements_schema(generator: &mut SchemaGenerator) -> Schema {
+    one_or_many(&generator.subschema_for::<Element>())
 }
 
 /// What the visitor sent.

@@ -265,7 +265,7 @@ impl<'de> Deserialize<'de> for WrittenSight {
 }
 
 /// One of something or a list of it.
-fn one_or_many(one: &Schema) -> Schema {
+pub(super) fn one_or_many(one: &Schema) -> Schema {
     json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
 }
 

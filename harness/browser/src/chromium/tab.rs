@@ -376,7 +376,12 @@ pub(super) fn listener(
         if event == "Page.javascriptDialogOpening" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(&session, text("type"), text("message"));
-            let what = RecorderMessage::dialog(&parameters["type"]);
+        }
+        if event == "Page.javascriptDialogClosed"
+            && let Some(kind) = dialogs.closed(&session)
+        {
+            let (accepted, text) = (&parameters["result"], &parameters["userInput"]);
+            let what = RecorderMessage::dialog(&kind, accepted, text);
             activity.record(|record| record.hear(None, &what));
         }
         if event == "Runtime.bindingCalled" && parameters["name"] == BINDING {

@@ -76,8 +76,15 @@ pub(super) fn listener(
         if event == "browsingContext.userPromptOpened" {
             let text = |key: &str| parameters[key].as_str().unwrap_or_default();
             dialogs.open(text("context"), text("type"), text("message"));
-            let what = RecorderMessage::dialog(&parameters["type"]);
-            activity.record(|record| record.hear(None, &what));
+            return;
+        }
+        if event == "browsingContext.userPromptClosed" {
+            let window = parameters["context"].as_str().unwrap_or_default();
+            if let Some(kind) = dialogs.closed(window) {
+                let (accepted, text) = (&parameters["accepted"], &parameters["userText"]);
+                let what = RecorderMessage::dialog(&kind, accepted, text);
+                activity.record(|record| record.hear(None, &what));
+            }
             return;
         }
         if event == "network.beforeRequestSent" && parameters["isBlocked"] == true {

@@ -1,6 +1,7 @@
 //! Dialogs that a page opens: its scripts stand still until each is answered.
 
 use std::{
+    collections::HashMap,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -85,6 +86,10 @@ struct Shared {
 #[derive(Default)]
 struct State {
     answer: Option<DialogAnswer>,
+    /// Whether a person answers them, in the window of the browser.
+    by_hand: bool,
+    /// The kind of the one that is open, by window.
+    open: HashMap<String, String>,
     seen: Vec<Dialog>,
 }
 
@@ -105,7 +110,7 @@ impl Dialogs {
         let dialog = Dialog {
             kind: kind.to_owned(),
             message: message.to_owned(),
-            answered: state.answer.is_some(),
+            answered: state.by_hand || state.answer.is_some(),
         };
         let (accept, text) = match &state.answer {
             Some(DialogAnswer::Accept) => (true, None),
@@ -116,14 +121,24 @@ impl Dialogs {
         if state.seen.len() < KEPT {
             state.seen.push(dialog);
         }
+        state.open.insert(window.to_owned(), kind.to_owned());
+        let by_hand = state.by_hand;
         drop(state);
+        self.shared.count.send_modify(|count| *count += 1);
+        if by_hand {
+            return;
+        }
         // The other end is gone when the visit is over.
         let _ = self.opened.send(OpenDialog {
             window: window.to_owned(),
             accept,
             text,
         });
-        self.shared.count.send_modify(|count| *count += 1);
+    }
+
+    /// The dialog of a window was answered. Says of which kind it was.
+    pub(crate) fn closed(&self, window: &str) -> Option<String> {
+        self.shared.lock().open.remove(window)
     }
 }
 
@@ -137,6 +152,11 @@ impl Page {
     /// How dialogs are answered from now on.
     pub fn answer_dialogs(&self, answer: Option<DialogAnswer>) {
         self.dialogs.shared.lock().answer = answer;
+    }
+
+    /// A person answers dialogs from now on, in the window of the browser.
+    pub fn leave_dialogs(&self) {
+        self.dialogs.shared.lock().by_hand = true;
     }
 
     /// The dialogs that were open since they were taken last.

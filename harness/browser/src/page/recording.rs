@@ -94,10 +94,24 @@ pub enum Did {
         /// The form.
         submit: String,
     },
-    /// The page asked for something in a dialog, which was accepted.
+    /// The page asked for something in a dialog, which was answered.
     Dialog {
         /// `confirm` or `prompt`; also `alert` and `beforeunload`, which have one response.
         dialog: String,
+        /// Whether it was accepted, and not cancelled.
+        accepted: bool,
+        /// What was written into it.
+        text: Option<String>,
+    },
+    /// The pointer was where it had to be for something to show.
+    Hover {
+        /// Over what.
+        hover: String,
+    },
+    /// Something was done that no step does.
+    Lost {
+        /// What, as a sentence goes on after "it was not recorded that".
+        lost: String,
     },
     /// A document begins; nobody did anything.
     Document {
@@ -116,9 +130,17 @@ pub(crate) struct RecorderMessage {
 }
 
 impl RecorderMessage {
-    /// What is said of a dialog that opens.
-    pub(crate) fn dialog(kind: &Value) -> String {
-        json!({ "dialog": kind, "url": "", "frames": [], "agent": false }).to_string()
+    /// What is said of a dialog that was answered.
+    pub(crate) fn dialog(kind: &str, accepted: &Value, text: &Value) -> String {
+        json!({
+            "dialog": kind,
+            "accepted": accepted,
+            "text": text,
+            "url": "",
+            "frames": [],
+            "agent": false,
+        })
+        .to_string()
     }
 }
 
@@ -139,7 +161,8 @@ pub struct Deeds<'a> {
 }
 
 impl Page {
-    /// Listens to what the visitor does, in every document that is loaded from now on. Dialogs are accepted from now on.
+    /// Listens to what the visitor does, in every document that is loaded from now on. Dialogs are accepted from now on, unless
+    /// a person answers them or somebody says otherwise.
     ///
     /// # Errors
     /// When the browser does not answer.

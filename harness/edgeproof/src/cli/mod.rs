@@ -24,8 +24,10 @@ mod rules;
 mod run;
 mod saved;
 mod schema;
+mod served;
 mod shell;
 mod target;
+mod ui;
 mod up;
 mod watch;
 

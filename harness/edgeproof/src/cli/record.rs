@@ -125,7 +125,8 @@ pub(super) async fn record(options: &Options) -> Result<u8, CliError> {
     };
     let recorded = match started {
         Ok(rig) => {
-            let recorded = watch(&rig, &visitor, &page, &mut interrupt).await;
+            let has_window = !options.headless;
+            let recorded = watch(&rig, &visitor, &page, has_window, &mut interrupt).await;
             rig.stop().await;
             recorded
         }
@@ -235,10 +236,14 @@ async fn watch(
     rig: &Rig,
     visitor: &str,
     url: &str,
+    has_window: bool,
     interrupt: &mut Interrupt,
 ) -> Result<Session, CliError> {
     let visit = rig.browser(visitor).await?;
     let mut told = visit.record().await.map_err(|error| browser(&error))?;
+    if has_window {
+        visit.leave_dialogs();
+    }
     let mut deeds = Deeds::default();
     visit
         .visit(url, FIRST_PAGE)

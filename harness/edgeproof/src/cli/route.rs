@@ -83,18 +83,26 @@ pub(super) fn route(options: &Options) -> Result<u8, CliError> {
 fn response(options: &Options) -> Result<RouteReport, CliError> {
     let file = options.file.as_ref().or(options.deployment.as_ref());
     let description = description(file.ok_or(RouteCommandError::NoFile)?, &options.reading)?;
-    Ok(explained(&description, &options.url, &options.method)?)
+    let routes = routes(&description).map_err(RouteCommandError::from)?;
+    Ok(explained(
+        &description,
+        routes,
+        &options.url,
+        &options.method,
+    )?)
 }
 
+/// Which of these routes wins for a URL.
 pub(super) fn explained(
     description: &Description,
+    routes: Vec<Route>,
     url: &str,
     method: &Method,
 ) -> Result<RouteReport, RouteCommandError> {
     if url.starts_with('/') {
         return Err(RouteCommandError::NoHost(url.to_owned()));
     }
-    let table = RouteTable::new(routes(description)?);
+    let table = RouteTable::new(routes);
     let zones = Zones::new(rig::zones(description));
     let explanation = explain(&zones, &table, url)?;
     let protected_api = protected_api(description, &explanation, method)?;

@@ -45,6 +45,7 @@ use super::{
     project::Project,
     reading::{self, Reading, STANDARD_INPUT},
     report, target,
+    ui::{self, Shown},
     up::Doors,
     watch::Watched,
 };
@@ -104,6 +105,10 @@ pub(super) struct Options {
     /// Runs again whenever a scenario, the worker, an app that it starts or a fixture changes, until Ctrl-C.
     #[arg(long, conflicts_with = "list")]
     watch: bool,
+    /// Opens a page of this machine in which scenarios are run, all or one, and looked at step by step; a save runs them again.
+    /// Prints its address.
+    #[arg(long, conflicts_with_all = ["watch", "list", "json", "keep", "against", "target", "shard", "reports", "repeat", "fail_fast"])]
+    ui: bool,
     /// Runs each scenario N times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
@@ -135,7 +140,13 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliE
     if options.list {
         return list(options);
     }
-    let done = if options.watch {
+    let is_input = |path: &PathBuf| path.as_os_str() == STANDARD_INPUT;
+    if (options.ui || options.watch) && options.paths.iter().any(is_input) {
+        return Err(RunError::WatchedInput.into());
+    }
+    let done = if options.ui {
+        ui::ui(context, options, &apps).await
+    } else if options.watch {
         watch(context, options, &apps).await
     } else {
         let loaded = options.reading.load(&options.paths)?;
@@ -147,13 +158,6 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliE
 
 /// Runs again and again; a mistake in a file is shown and waited out like a failure.
 async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Result<u8, CliError> {
-    if options
-        .paths
-        .iter()
-        .any(|path| path.as_os_str() == STANDARD_INPUT)
-    {
-        return Err(RunError::WatchedInput.into());
-    }
     loop {
         let mut watched = options.watched();
         let loaded = options.reading.load(&options.paths);
@@ -231,6 +235,7 @@ pub(super) async fn of_worker(
         memory_mb: None,
         headed: false,
         watch: false,
+        ui: false,
         repeat: 1,
         retries: 0,
         timeout: None,
@@ -256,7 +261,7 @@ pub(super) async fn of_worker(
     let cases = selected(&options, None, loaded)?;
     let _ = writeln!(anstream::stderr(), "trying {} claims", cases.len());
     let worker = options.worker.clone();
-    let results = with_worker(context, &options, apps, cases, worker).await?;
+    let results = with_worker(context, &options, apps, cases, worker, None).await?;
     Ok(Results {
         selection: Some(options.in_words()),
         ..results
@@ -277,7 +282,7 @@ async fn once(
         Some(visit) => at_target(context, options, cases.clone(), visit).await?,
         None => {
             let worker = options.worker.clone();
-            with_worker(context, options, apps, cases.clone(), worker).await?
+            with_worker(context, options, apps, cases.clone(), worker, None).await?
         }
     };
     let first = options.worker.as_ref();
@@ -292,7 +297,7 @@ async fn once(
         ..results
     };
     if let Some(against) = &options.against {
-        let other = with_worker(context, options, apps, cases, Some(against.clone())).await?;
+        let other = with_worker(context, options, apps, cases, Some(against.clone()), None).await?;
         let second = against.display().to_string();
         let text = compare::text((&first, &results), (&second, &other));
         write!(anstream::stdout(), "{text}")?;
@@ -338,14 +343,18 @@ fn about(context: &Context, cases: &[Case]) -> About {
     About::now(&words.join(" "), used.filter_map(version).collect())
 }
 
-/// Runs all cases with one worker.
-async fn with_worker(
+/// Runs all cases with one worker, and tells the page, where there is one, what comes of each.
+pub(super) async fn with_worker(
     context: &Context,
     options: &Options,
     apps: &launch::Pool,
     cases: Vec<Case>,
     worker: Option<PathBuf>,
+    page: Option<Arc<Shown>>,
 ) -> Result<Results, CliError> {
+    if let Some(page) = &page {
+        page.is_about(|| about(context, &cases));
+    }
     if !options.json {
         // The first scenario may take its time.
         let (scenarios, sign) = (cases.len(), if cases.len() == 1 { "" } else { "s" });
@@ -368,19 +377,31 @@ async fn with_worker(
     let environment = Arc::new(environment);
     let run_options = options.run_options();
     let (limit, details) = (run_options.limit, options.details());
+    // Where it may be tried again, what comes of an attempt is not the end.
+    let told = page.clone().filter(|_| run_options.retries == 0);
     let running = runner::run(
         cases,
         run_options,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
             let (expected, at_end) = (expected.clone(), at_end.clone());
+            let told = told.clone();
             async move {
                 let engines = case.scenario.engines(environment.engine());
                 let record = execute(&case, &environment, limit, at_end, details).await;
-                expected.judge(record, &engines)
+                let record = expected.judge(record, &engines);
+                if let Some(page) = told {
+                    page.finished(&record);
+                }
+                record
             }
         },
-        |event: &Event| printer.take(event),
+        |event: &Event| {
+            if let Some(page) = &page {
+                page.take(event);
+            }
+            printer.take(event);
+        },
     );
     let summary = if options.keep {
         // Ctrl-C is for the rig that is kept; before there is one it ends the process, and with it everything.
@@ -575,7 +596,7 @@ fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     /// Nobody can save standard input.
-    #[error("standard input does not change; give --watch a file or a folder")]
+    #[error("standard input does not change; give --watch or --ui a file or a folder")]
     WatchedInput,
 }
 
@@ -756,7 +777,7 @@ impl Options {
         options.worker = project.worker(self.worker.as_ref());
         options.engine = self.engine.or(project.engine());
         options.reading.add_env_files(project.env_files());
-        if options.reports.is_empty() {
+        if options.reports.is_empty() && !options.ui {
             let reports = project.reports().into_iter();
             let reports = reports.map(|report| report.parse::<ReportTarget>());
             options.reports = reports
@@ -786,7 +807,7 @@ impl Options {
     }
 
     /// Which scenarios are asked for, as one would write it.
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let paths = self.paths.iter();
         let mut words: Vec<String> = paths.map(|path| path.display().to_string()).collect();
         if let Some(filter) = &self.filter {
@@ -799,6 +820,21 @@ impl Options {
         words.join(" ")
     }
 
+    /// How scenarios are read.
+    pub(super) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// The files and folders that are asked for.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// The worker that is asked for, if any.
+    pub(super) fn worker(&self) -> Option<&PathBuf> {
+        self.worker.as_ref()
+    }
+
     /// Whether a report is written that says more than what came of each case.
     fn has_details(&self) -> bool {
         let mut formats = self.reports.iter().map(ReportTarget::has_details);
@@ -807,14 +843,14 @@ impl Options {
 
     fn details(&self) -> Details {
         let default = match self.has_details() {
-            _ if self.reports.iter().any(ReportTarget::replays) => Details::All,
+            _ if self.ui || self.reports.iter().any(ReportTarget::replays) => Details::All,
             true => Details::Failed,
             false => Details::None,
         };
         self.details.unwrap_or(default)
     }
 
-    fn selection(&self) -> Selection {
+    pub(super) fn selection(&self) -> Selection {
         Selection {
             filter: self.filter.clone(),
             tags: self.tag.clone(),
@@ -823,7 +859,7 @@ impl Options {
     }
 
     /// Where a save matters, besides the files that scenarios are read from.
-    fn watched(&self) -> Watched {
+    pub(super) fn watched(&self) -> Watched {
         let worker = self.worker.clone();
         let worker = worker.unwrap_or_else(|| tools::home().join("worker"));
         let paths = self.paths.iter().cloned();

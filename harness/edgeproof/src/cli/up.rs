@@ -115,7 +115,11 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     tokio::select! {
         () = print_inspectors(&up.rig) => {}
         printed = print_attacks(up.rig.wallarm(), options.json, &mut out) => printed?,
-        printed = print_log(up.rig.follow_log(), &redactor, log_to(options)) => printed?,
+        printed = print_log(up.rig.follow_log(), &redactor, log_to(options), |line| {
+            if let Some(console) = &console {
+                console.tell(line);
+            }
+        }) => printed?,
         () = interrupt.pressed() => {}
     }
     if let Some(console) = console {
@@ -159,13 +163,15 @@ fn log_to(options: &Options) -> Box<dyn Write> {
     }
 }
 
-/// Prints every line that a worker or its runtime writes, until the output is closed.
+/// Prints every line that a worker or its runtime writes, until the output is closed, and tells it.
 async fn print_log(
     mut lines: UnboundedReceiver<LogLine>,
     redactor: &Redactor,
     mut out: impl Write,
+    tell: impl Fn(&LogLine),
 ) -> io::Result<()> {
     while let Some(line) = lines.recv().await {
+        tell(&line);
         let text = visible(&redactor.text(&line.message));
         writeln!(out, "worker: {}", text.replace('\n', "\n  "))?;
         out.flush()?;
@@ -352,7 +358,7 @@ mod tests {
         }
         let (sender, printed) = mpsc::channel();
         let redactor = Redactor::default();
-        let printing = print_log(lines, &redactor, io::LineWriter::new(Lines(sender)));
+        let printing = print_log(lines, &redactor, io::LineWriter::new(Lines(sender)), |_| {});
         let ended = tokio::time::timeout(Duration::from_millis(50), printing).await;
         assert!(ended.is_err(), "there may be more");
         let printed: String = printed.try_iter().collect();

@@ -39,7 +39,7 @@ pub(super) struct Watched {
 }
 
 /// How the files were at one moment.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Snapshot(BTreeMap<PathBuf, Version>);
 
 /// What tells one version of a file from the next.
@@ -116,6 +116,15 @@ impl Watched {
             self.look(path, &mut files);
         }
         Snapshot(files)
+    }
+
+    /// The same, but what `known` watches is as it was earlier: a save since then is a change.
+    pub(super) fn snapshot_since(&self, known: &Self, earlier: Snapshot) -> Snapshot {
+        let mut snapshot = self.snapshot();
+        let is_known = |path: &Path| known.paths.iter().any(|known| path.starts_with(known));
+        snapshot.0.retain(|path, _| !is_known(path));
+        snapshot.0.extend(earlier.0);
+        snapshot
     }
 
     /// The same, and how the folders of apps are now: what an app writes there during a run is no save.
@@ -243,6 +252,7 @@ mod tests {
         let before = watched.snapshot();
         assert_eq!(watched.snapshot(), before);
         save(&file);
+        let before = watched.snapshot_since(&watched, before);
         assert_eq!(watched.change(&before).await, folder.path().join(changed));
     }
 

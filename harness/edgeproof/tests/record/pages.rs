@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use edgeproof_browser::{DEFAULT_LIMIT, Engine, Input, Page, PageError, Place, Sight};
+use edgeproof_browser::{
+    DEFAULT_LIMIT, DialogAnswer, Engine, Input, Page, PageError, Place, Sight,
+};
 use edgeproof_ground::tools;
 use edgeproof_record::{Deeds, Session, of_session};
 use edgeproof_rig::Rig;
@@ -28,6 +30,9 @@ const pages = {
       <iframe src="/frame"></iframe>
       <shop-button></shop-button>
       <button type="button" onclick="confirm('Sure?') && fetch('/sure', { method: 'DELETE' })">Sure</button>
+      <button type="button" onclick="confirm('Gone?') || fetch('/kept', { method: 'PUT' })">Keep</button>
+      <button type="button" onclick="fetch('/called/' + prompt('What is it called?'), { method: 'PUT' })">Call</button>
+      <nav><style>nav ul { display: none } nav:hover ul { display: block }</style><b>More</b><ul><li><button type="button" onclick="fetch('/menu', { method: 'PUT' })">Hidden</button></ul></nav>
       <button>Order</button>
     </form>
     <p><a href="/window" target="_blank">Terms</a></p>
@@ -85,7 +90,18 @@ async fn act(visit: &Page) -> Result<(), PageError> {
     hand().upload("input[name=plan]", &[plan]).await?;
     hand().click("role=button[name=\"Count\"]").await?;
     hand().click("li:nth-of-type(2) > button").await?;
-    hand().click("text=Sure").await?;
+    for (button, answer) in [
+        ("text=Sure", DialogAnswer::Accept),
+        ("text=Keep", DialogAnswer::Dismiss),
+        ("text=Call", DialogAnswer::Text("Rex".to_owned())),
+    ] {
+        visit.answer_dialogs(Some(answer));
+        hand().click(button).await?;
+        assert!(visit.dialog(DEFAULT_LIMIT).await);
+        visit.take_dialogs();
+    }
+    hand().hover("text=More").await?;
+    hand().click("text=Hidden").await?;
     at(Place {
         frames: vec!["iframe".to_owned()],
         window: None,
@@ -132,7 +148,10 @@ async fn record(rig: &Rig) -> Session {
 #[case::firefox(Engine::Firefox)]
 #[tokio::test]
 async fn every_kind_of_element_is_found_again(#[case] engine: Engine) {
-    if tools::find(engine.tool()).is_err() && std::env::var_os("CI").is_none() {
+    if let Err(missing) = tools::find(engine.tool())
+        && std::env::var_os("CI").is_none()
+    {
+        eprintln!("skipped: {missing}");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -164,6 +183,12 @@ async fn every_kind_of_element_is_found_again(#[case] engine: Engine) {
         "call: PUT /count",
         "call: DELETE /sure",
         "dialog: accept",
+        "dialog: dismiss",
+        "call: PUT /kept",
+        "dialog: Rex",
+        "call: PUT /called/Rex",
+        "hover: text=More",
+        "call: PUT /menu",
         "call: POST /agree",
         r#"submit: "form[action=\"/search\"]""#,
         "url: /search*",

@@ -114,6 +114,11 @@ impl<T: Clone> Latest<T> {
         self.0.lock().since(count).cloned().collect()
     }
 
+    /// At most so many of them: the first.
+    pub fn part(&self, count: usize, most: usize) -> Vec<T> {
+        self.0.lock().since(count).take(most).cloned().collect()
+    }
+
     /// A copy of the newest.
     pub fn last(&self) -> Option<T> {
         self.0.lock().since(0).next_back().cloned()

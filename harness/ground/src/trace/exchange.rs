@@ -1,6 +1,6 @@
 //! One hop: who asked whom for what, and what came back.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
@@ -117,6 +117,10 @@ pub struct Exchange {
     pub fault: Option<String>,
     /// What the worker threw here that nobody caught, with its stack.
     pub exception: Option<String>,
+    /// The address it came from, where a visitor asked.
+    pub client: Option<IpAddr>,
+    /// The name of the worker that ran, where one did.
+    pub worker: Option<String>,
     pub(super) bodies: Arc<Bodies>,
 }
 

@@ -6,6 +6,7 @@ mod exchange;
 mod packed;
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -70,6 +71,8 @@ struct Written {
     decision: Option<String>,
     fault: Option<String>,
     exception: Option<String>,
+    client: Option<IpAddr>,
+    worker: Option<String>,
 }
 
 impl Default for Trace {
@@ -146,7 +149,12 @@ impl Trace {
 
     /// A copy of the hops that began after the first `count`, as far as they are kept.
     pub fn since(&self, count: usize) -> Vec<Exchange> {
-        let records = self.hops.since(count);
+        self.part(count, usize::MAX)
+    }
+
+    /// At most so many of them: the first.
+    pub fn part(&self, count: usize, most: usize) -> Vec<Exchange> {
+        let records = self.hops.part(count, most);
         records.iter().map(|record| record.exchange()).collect()
     }
 }
@@ -200,6 +208,17 @@ impl Hop {
     pub fn belongs_to(&self, ray: impl Into<String>) {
         let ray = ray.into();
         self.change(|written| written.ray = Some(ray));
+    }
+
+    /// Writes the address of the visitor who asks.
+    pub fn comes_from(&self, client: IpAddr) {
+        self.change(|written| written.client = Some(client));
+    }
+
+    /// Writes the name of the worker that it runs.
+    pub fn runs(&self, worker: impl Into<String>) {
+        let worker = self.weighed(worker);
+        self.change(|written| written.worker = Some(worker));
     }
 
     /// Writes when it began and how long the head of the response took, where the clock of the trace is not meant.
@@ -274,6 +293,8 @@ impl Record {
             decision: written.decision.clone(),
             fault: written.fault.clone(),
             exception: written.exception.clone(),
+            client: written.client,
+            worker: written.worker.clone(),
             bodies: Arc::clone(&self.bodies),
         }
     }

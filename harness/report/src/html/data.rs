@@ -85,6 +85,14 @@ pub(super) fn of(results: &Results, pictures: &mut Pictures) -> String {
     STANDARD.encode(packed.unwrap_or_default())
 }
 
+/// One case, with its texts and pictures.
+pub(super) fn alone(record: &CaseRecord) -> Json {
+    let (mut pictures, mut texts) = (Pictures::default(), Texts::default());
+    let case = case(record, &mut pictures, &mut texts);
+    let pictures: Vec<String> = pictures.all.into_iter().map(|one| one.jpeg).collect();
+    json!({ "case": case, "texts": texts.all, "pictures": pictures })
+}
+
 fn run(results: &Results, pictures: &mut Pictures, texts: &mut Texts) -> Json {
     let cases: Vec<Json> = results
         .cases

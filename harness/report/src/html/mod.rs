@@ -5,8 +5,9 @@ mod data;
 mod plain;
 mod policy;
 
-use edgeproof_run::results::Results;
+use edgeproof_run::{record::CaseRecord, results::Results};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value as Json;
 
 use self::{data::Pictures, policy::Policy};
 
@@ -27,10 +28,16 @@ pub fn text(results: &Results) -> String {
     viewer(&content, &Policy::of_file()).into_string()
 }
 
-/// The page of the console: the viewer, which asks where it comes from for everything that it shows.
-pub fn console() -> String {
-    let content = html! { p #plain .page { "The console needs JavaScript." } };
+/// The page of a running rig (`rig`) or of a run that is under way (`run`): the viewer, which asks where it comes from for
+/// everything that it shows.
+pub fn live(of: &str) -> String {
+    let content = html! { p #plain .page data-of=(of) { "This page needs JavaScript." } };
     viewer(&content, &Policy::of_console()).into_string()
+}
+
+/// A case of a run that is under way, as the viewer reads it.
+pub fn case(record: &CaseRecord) -> Json {
+    data::alone(record)
 }
 
 /// The viewer with something for it to read.

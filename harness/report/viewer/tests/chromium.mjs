@@ -7,11 +7,11 @@ import { join } from 'node:path'
 /** How long anything may take before the test has failed, in milliseconds. */
 const LIMIT = 30_000
 
-/** Starts a browser; `end` ends it and removes its profile. */
-export async function chromium() {
+/** Starts a browser, with these arguments too; `end` ends it and removes its profile. */
+export async function chromium(more = []) {
   const profile = mkdtempSync(join(tmpdir(), 'edgeproof-viewer-'))
   const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--no-sandbox']
-  const program = spawn(process.env.EDGEPROOF_CHROMIUM ?? 'chromium', ['--headless', '--remote-debugging-pipe', `--user-data-dir=${profile}`, ...quiet], {
+  const program = spawn(process.env.EDGEPROOF_CHROMIUM ?? 'chromium', ['--headless', '--remote-debugging-pipe', `--user-data-dir=${profile}`, ...quiet, ...more], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
     detached: true,
   })

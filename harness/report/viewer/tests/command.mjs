@@ -16,8 +16,13 @@ export function folder() {
 
 /** Runs the command to its end, at the root of the checkout. */
 export function edgeproof(...args) {
+  return edgeproofWith({}, ...args)
+}
+
+/** The same with these variables of the environment. */
+export function edgeproofWith(variables, ...args) {
   return new Promise((done) => {
-    execFile(program, args, { cwd: home, maxBuffer: 1 << 26 }, (error, stdout, stderr) => done({ code: error?.code ?? 0, stdout, stderr }))
+    execFile(program, args, { cwd: home, maxBuffer: 1 << 26, env: { ...process.env, ...variables } }, (error, stdout, stderr) => done({ code: error?.code ?? 0, stdout, stderr }))
   })
 }
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { request as send } from 'node:http'
 import { after, before, test } from 'node:test'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serious } from './accessible.mjs'
 import { chromium } from './chromium.mjs'
-import { folder, home, started } from './command.mjs'
+import { edgeproofWith, folder, home, started } from './command.mjs'
 
 const SCENARIO = `
 scenario: One shop
@@ -48,6 +48,19 @@ function visit(path, { method = 'GET', headers = {}, body } = {}) {
     })
     request.on('error', failed).end(body)
   })
+}
+
+/** Takes a step in the page. */
+async function step(page, text) {
+  await page.run(`location.hash = ''; await new Promise((done) => setTimeout(done, 50))`)
+  await page.until('document.querySelector(".levers textarea")')
+  await page.run(`const area = document.querySelector('.levers textarea')
+    area.value = ${JSON.stringify(text)}
+    area.dispatchEvent(new Event('input', { bubbles: true }))
+    await new Promise((done) => setTimeout(done, 50))`)
+  const before = await page.run('return document.querySelector(".levers > pre")?.textContent.length ?? 0')
+  await page.click('.levers button', 'take the step')
+  await page.until(`(document.querySelector('.levers > pre')?.textContent.length ?? 0) > ${before}`)
 }
 
 /** Asks the console without a page. */
@@ -101,6 +114,74 @@ test('a lever is a step: after it the next call fails open', async () => {
   const text = await page.text()
   assert.match(text, /- set: { faults: \[{ on: ingress, fault: refuse }\] }/)
   await choose('No faults')
+})
+
+test('calls that one picks are saved as a scenario, which passes at once and fails where nothing protects', async () => {
+  const page = await browser.open(console)
+  const json = { 'content-type': 'application/json' }
+  await page.until('document.querySelector(".levers textarea")')
+  await step(page, 'set: { deployments: { flow: { failure_mode: closed } } }')
+  assert.equal(await visit('/signup?a=1'), 200)
+  assert.equal(await visit('/api/create-account?saved=1', { method: 'POST', headers: json, body: '{"email":"a@b.example","password":"hunter2-y"}' }), 403)
+  await step(page, 'set: { deployments: { flow: { failure_mode: open } } }')
+  await step(page, 'set: { faults: [{ on: ingress, fault: refuse }] }')
+  assert.equal(await visit('/api/create-account?saved=2', { method: 'POST', headers: { ...json, 'fp-data': 'made up' }, body: '{"email":"c@d.example"}' }), 201)
+  await step(page, 'set: { faults: [] }')
+  for (const text of ['saved=2', 'saved=1', 'signup?a=1']) {
+    await page.until(`[...document.querySelectorAll('nav li')].some((row) => row.textContent.includes('${text}'))`)
+    await page.run(`[...document.querySelectorAll('nav li')].find((row) => row.textContent.includes('${text}')).querySelector('input').click()
+      await new Promise((done) => setTimeout(done, 50))`)
+  }
+  await page.until('document.querySelector(".save h2")?.textContent === "3 calls are picked"')
+  const write = (index, text) => page.run(`const input = document.querySelectorAll('.save input')[${index}]
+    input.value = ${JSON.stringify(text)}
+    input.dispatchEvent(new Event('input', { bubbles: true }))
+    await new Promise((done) => setTimeout(done, 50))`)
+  await write(0, 'Two sign-ups, the second where the platform is down')
+  await write(1, 'picked')
+  assert.deepEqual(await serious(page), [])
+  await page.click('.save button', 'save as scenario')
+  await page.until('document.querySelector(".save [role=status]").innerText.includes("is written")')
+  assert.match(await page.run('return document.querySelector(".save [role=status]").innerText'), /export PASSWORD=…\nedgeproof run .*picked\.yaml/)
+  const file = join(temporary.path, 'picked.yaml')
+  const text = readFileSync(file, 'utf8')
+  assert.doesNotMatch(text, /hunter2/)
+  assert.match(text, /fault: refuse/)
+  const run = await edgeproofWith({ PASSWORD: 'hunter2-y' }, 'run', file)
+  assert.equal(run.code, 0, `${text}\n${run.stdout}${run.stderr}`)
+  await page.click('.save button', 'save as scenario')
+  await page.until('document.querySelector(".save [role=status]").innerText.includes("already exists")')
+  const unprotected = join(temporary.path, 'unprotected.yaml')
+  writeFileSync(unprotected, text.replaceAll('workers/plain-js', 'workers/pass-through'))
+  assert.equal((await edgeproofWith({ PASSWORD: 'hunter2-y' }, 'run', unprotected)).code, 1)
+})
+
+test('calls are those of one visitor or worker, where one says so', async () => {
+  const page = await browser.open(console)
+  await page.until('document.querySelectorAll(".filters select").length === 2 && document.querySelector("nav li")')
+  const shown = () => page.run('return [document.querySelectorAll("nav li").length, document.querySelectorAll(".filters option:not(:first-child)").length]')
+  const [all, names] = await shown()
+  assert.equal(names, 2, 'a visitor and a worker')
+  const name = await page.run('return document.querySelector(".filters select").options[1].value')
+  await page.run(`location.hash = 'visitor=${name}'; await new Promise((done) => setTimeout(done, 100))`)
+  assert.equal((await shown())[0], all)
+  await page.run(`location.hash = 'worker=other'; await new Promise((done) => setTimeout(done, 100))`)
+  assert.equal((await shown())[0], 0)
+})
+
+test('what another window does is followed, and stands in the log', async () => {
+  const page = await browser.open(console)
+  await page.until('document.querySelector(".levers textarea")')
+  const { pathname, host, origin } = new URL(console)
+  await ask(`${pathname}step`, { method: 'POST', headers: { host, origin, 'content-type': 'application/yaml' }, body: 'set: { faults: [{ on: cdn, fault: refuse }] }' })
+  await page.until('document.querySelector(".about").innerText.includes("cdn")')
+  await step(page, 'set: { faults: [] }')
+  await page.click('.filters a', 'log')
+  await page.until('document.querySelector(".log li")')
+  const text = await page.text()
+  assert.match(text, /step set: \{ faults: \[\] \}/)
+  assert.match(text, /deployed flow; \d+ routes/)
+  assert.deepEqual(await serious(page), [])
 })
 
 test('a step with a mistake says where it is', async () => {
@@ -186,8 +267,13 @@ test('ten thousand requests stay fluent, and the page keeps a bounded number', a
       times.push(performance.now() - began)
     }
     return Math.round(Math.max(...times))`)
+  const asked = performance.now()
+  await visit('/signup?the=next')
+  await page.run('document.querySelector(".rows").scrollTop = 0')
+  await page.until('document.querySelector("nav li").textContent.includes("the=next")')
+  const next = Math.round(performance.now() - asked)
   const rows = await page.run('return document.querySelectorAll("nav li").length')
   assert.ok(rows < 200, `${rows} rows are in the document`)
   const { usedSize } = await page.command('Runtime.getHeapUsage')
-  context.diagnostic(`${many} requests in ${took} ms; the longest turn of scrolling took ${frame} ms; ${Math.round(usedSize / 1e6)} MB`)
+  context.diagnostic(`${many} requests in ${took} ms; the next one stood in the list ${next} ms after it was sent; the longest turn of scrolling took ${frame} ms; ${Math.round(usedSize / 1e6)} MB`)
 })

@@ -166,6 +166,27 @@ test('a thousand cases are searched and opened', async (context) => {
   context.diagnostic(`${readFileSync(at('thousand.html')).length} bytes, opened in ${opened} ms, searched in ${times.join(', ')} ms`)
 })
 
+test('paper is light, whatever the screen was', async () => {
+  const page = await browser.open(url('run.html', `#case=${BLOCKED}`))
+  await page.until('document.querySelector(".call")')
+  await page.key('d')
+  await page.command('Emulation.setEmulatedMedia', { media: 'print' })
+  assert.equal(await page.run('return getComputedStyle(document.body).color'), 'rgb(29, 31, 33)')
+  assert.equal(await page.run('return getComputedStyle(document.querySelector("header")).display'), 'none')
+})
+
+test('one goes through the steps of a case, and the address says which it is', async () => {
+  const page = await browser.open(url('run.html', `#case=${BLOCKED}`))
+  await page.until('document.querySelector(".steps li")')
+  // Keys are listened to once what was rendered has been painted.
+  await page.run('await new Promise((done) => requestAnimationFrame(() => setTimeout(done)))')
+  await page.key('ArrowRight')
+  await page.until('document.querySelector(".step img")?.naturalWidth > 100')
+  assert.match(await page.run('return location.hash'), /step=1/)
+  await page.key('ArrowLeft')
+  await page.until('!document.querySelector(".step")')
+})
+
 test('a call is copied as a command of a shell and as a step that the command takes', async () => {
   const page = await browser.open(url('run.html', `#case=${BLOCKED}`))
   await page.until('document.querySelector(".call")')

@@ -92,6 +92,7 @@ fn expect(text: &str) -> Expect {
 #[case::empty("{body: ''}", "body")]
 #[case::anything("{body: {not: {contains: x}}}", "body")]
 #[case::no_element("{page: [{select: p, count: 0}]}", "page")]
+#[case::one_element("{page: {select: p, count: 0}}", "page")]
 fn a_body_that_cannot_be_read_holds_nothing(#[case] text: &str, #[case] key: &str) {
     let mut observed = blocked();
     let call = observed.call.as_mut().unwrap();

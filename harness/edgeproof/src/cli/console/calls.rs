@@ -1,25 +1,23 @@
 //! The calls as they happen: a line for each in a stream, and everything of one that is asked for.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
-
-use bytes::Bytes;
-use edgeproof_ground::{
-    body::{self, Body, BodyError},
-    trace::Exchange,
-    visible::in_one_line,
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
 };
+
+use edgeproof_ground::{body::Body, trace::Exchange, visible::in_one_line};
 use edgeproof_run::{
     execute::{add_bodies, journey_on, place_log},
     record::{CaseRecord, EventRecord, Verdict},
     redact::{self, Redactor},
 };
-use http::{HeaderValue, Response, header};
-use http_body::Frame;
-use http_body_util::StreamBody;
+use http::Response;
 use serde_json::{Value as Json, json};
 use tokio::{sync::watch, time::sleep};
 
-use super::World;
+use super::{super::served, World};
 
 /// How often is looked for news.
 const LOOK_AGAIN: Duration = Duration::from_millis(150);
@@ -27,162 +25,195 @@ const LOOK_AGAIN: Duration = Duration::from_millis(150);
 /// After how long without a response a call is told no more of.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 
-/// Calls that are told of at once.
-const MOST_AT_ONCE: usize = 500;
+/// Hops that are looked at at once.
+const MOST_AT_ONCE: usize = 2000;
 
-/// Hops before a call that are looked at with it.
+/// Calls of which something may still be told.
+const MOST_KNOWN: usize = 2000;
+
+/// Hops of one call that count.
+const MOST_HOPS: usize = 200;
+
+/// Hops before and after the first one of a call that are looked at with it.
 const BEFORE: usize = 200;
+const AFTER: usize = 4000;
 
 /// Characters of the decisions of a call that stand in its line.
 const MOST_TOLD: usize = 400;
 
-/// A stream of server-sent events: calls that began, or of which there is more to tell, and how often the state changed.
+/// Calls that began, or of which there is more to tell, and how often the state changed.
 pub(super) fn stream(world: Arc<World>) -> Response<Body> {
-    let teller = Teller {
+    served::stream(Teller {
         changes: world.changes.subscribe(),
+        has_told: false,
         next: 0,
-        told: HashMap::new(),
+        known: HashMap::new(),
+        order: VecDeque::new(),
+        lines: 0,
         world,
-    };
-    let frames = futures_util::stream::unfold(teller, |mut teller| async move {
-        let news = teller.news().await;
-        let event = Bytes::from(format!("data: {news}\n\n"));
-        Some((Ok::<_, BodyError>(Frame::data(event)), teller))
-    });
-    let mut response = Response::new(body::stream(StreamBody::new(Box::pin(frames))));
-    let kind = HeaderValue::from_static("text/event-stream");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    })
 }
 
 /// Knows what one page has been told already.
 struct Teller {
     world: Arc<World>,
     changes: watch::Receiver<usize>,
-    /// The first hop that belongs to a call that is not over.
+    /// Whether it was told anything.
+    has_told: bool,
+    /// The number of the first hop that was not looked at.
     next: usize,
-    /// The lines of calls from there on, as they were told.
-    told: HashMap<String, String>,
+    /// The latest calls, by their rays or the numbers of their only hops.
+    known: HashMap<String, Known>,
+    /// Their names, the oldest first.
+    order: VecDeque<String>,
+    /// The number of the first line of the log that it has not been told.
+    lines: usize,
 }
 
-impl Teller {
-    /// What is new, once there is something.
+/// A call, as far as it was told.
+#[derive(Default)]
+struct Known {
+    /// The numbers of its hops.
+    hops: Vec<usize>,
+    told: String,
+    is_over: bool,
+}
+
+impl served::Teller for Teller {
     async fn news(&mut self) -> Json {
-        let mut is_first = self.told.is_empty() && self.next == 0;
         loop {
             let calls = self.calls();
+            let (log, lines) = self.world.log.since(self.lines);
+            self.lines = lines;
             let has_changed = self.changes.has_changed().unwrap_or(false);
-            if is_first || has_changed || !calls.is_empty() {
+            if !self.has_told || has_changed || !calls.is_empty() || !log.is_empty() {
                 let changes = *self.changes.borrow_and_update();
+                self.has_told = true;
                 let forgotten = self.world.rig.trace().forgotten();
-                return json!({ "calls": calls, "changes": changes, "forgotten": forgotten });
+                return json!({ "calls": calls, "changes": changes, "forgotten": forgotten, "log": log });
             }
-            is_first = false;
             sleep(LOOK_AGAIN).await;
         }
     }
+}
 
+impl Teller {
     /// The lines of calls that are new, or no longer what they were.
     fn calls(&mut self) -> Vec<Json> {
-        let trace = self.world.rig.trace();
+        let world = Arc::clone(&self.world);
+        let trace = world.rig.trace();
         let first = self.next.max(trace.forgotten());
-        let now = trace.at(std::time::Instant::now());
-        let exchanges = trace.since(first);
-        let redactor = self.world.redactor();
-        let (mut news, mut still) = (Vec::new(), HashMap::new());
-        let mut open = None;
-        for call in gathered(&exchanges, first) {
-            let line = call.line(&redactor);
-            let text = line.to_string();
-            if self.told.get(&call.id) != Some(&text) {
-                if news.len() == MOST_AT_ONCE {
-                    // The rest is told next time.
-                    open = open.or(Some(call.first));
-                    break;
-                }
-                news.push(line);
+        let fresh = trace.part(first, MOST_AT_ONCE);
+        self.next = first + fresh.len();
+        let mut looked_at: Vec<String> = self.open();
+        let mut is_there: HashSet<String> = looked_at.iter().cloned().collect();
+        for (index, hop) in fresh.iter().enumerate() {
+            let id = self.note(first + index, hop);
+            if is_there.insert(id.clone()) {
+                looked_at.push(id);
             }
-            let is_over = call
-                .hops
+        }
+        if looked_at.is_empty() {
+            return Vec::new();
+        }
+        let now = trace.at(std::time::Instant::now());
+        let (redactor, visitors) = (world.redactor(), world.visitors());
+        let mut news = Vec::new();
+        for id in looked_at {
+            let Some(known) = self.known.get_mut(&id) else {
+                continue;
+            };
+            let numbers = known.hops.iter();
+            let hops: Vec<Exchange> = numbers
+                .flat_map(|number| match number.checked_sub(first) {
+                    Some(index) => fresh.get(index).cloned(),
+                    None => trace.part(*number, 1).pop(),
+                })
+                // In the place of what is forgotten stands another one.
+                .filter(|hop| hop.ray.as_ref().is_none_or(|ray| *ray == id))
+                .collect();
+            let Some(line) = line(&id, &known.hops, &hops, &redactor, &visitors) else {
+                continue;
+            };
+            known.is_over = hops
                 .iter()
                 .all(|hop| hop.response.is_some() || now.saturating_sub(hop.started) > GIVEN_UP);
-            if !is_over {
-                open = open.or(Some(call.first));
+            let text = line.to_string();
+            if known.told != text {
+                known.told = text;
+                news.push(line);
             }
-            still.insert(call.id, text);
         }
-        self.next = open.unwrap_or(first + exchanges.len());
-        self.told = match open {
-            Some(_) => still,
-            None => HashMap::new(),
-        };
         news
     }
-}
 
-/// A visitor's request and the hops it led to.
-struct Call<'a> {
-    /// Its ray, or the number of its only hop.
-    id: String,
-    /// The number of its first hop.
-    first: usize,
-    hops: Vec<&'a Exchange>,
-}
-
-/// The calls among these hops, the first of which has this number.
-fn gathered(exchanges: &[Exchange], first: usize) -> Vec<Call<'_>> {
-    let mut calls: Vec<Call<'_>> = Vec::new();
-    let mut by_ray: HashMap<&str, usize> = HashMap::new();
-    for (index, exchange) in exchanges.iter().enumerate() {
-        let known = exchange.ray.as_deref().and_then(|ray| by_ray.get(ray));
-        if let Some(call) = known.and_then(|known| calls.get_mut(*known)) {
-            call.hops.push(exchange);
-            continue;
-        }
-        if let Some(ray) = exchange.ray.as_deref() {
-            by_ray.insert(ray, calls.len());
-        }
-        calls.push(Call {
-            id: exchange
-                .ray
-                .clone()
-                .unwrap_or_else(|| (first + index).to_string()),
-            first: first + index,
-            hops: vec![exchange],
-        });
+    /// The calls that are not over.
+    fn open(&self) -> Vec<String> {
+        let names = self.order.iter();
+        let open = names.filter(|id| self.known.get(*id).is_some_and(|known| !known.is_over));
+        open.cloned().collect()
     }
-    calls
-}
 
-impl Call<'_> {
-    /// What stands in the list of the page.
-    fn line(&self, redactor: &Redactor) -> Json {
-        let head = self.hops[0];
-        let told = |text: &str| in_one_line(&redactor.text(text));
-        let mut decisions = String::new();
-        for hop in &self.hops {
-            for text in [&hop.decision, &hop.fault, &hop.exception]
-                .into_iter()
-                .flatten()
+    /// Notes a hop, and says which call it belongs to.
+    fn note(&mut self, number: usize, hop: &Exchange) -> String {
+        let id = hop.ray.clone().unwrap_or_else(|| number.to_string());
+        if !self.known.contains_key(&id) {
+            self.order.push_back(id.clone());
+            if self.order.len() > MOST_KNOWN
+                && let Some(oldest) = self.order.pop_front()
             {
-                if decisions.len() < MOST_TOLD {
-                    decisions.push_str(&told(text));
-                    decisions.push(' ');
-                }
+                self.known.remove(&oldest);
             }
         }
-        json!({
-            "id": self.id,
-            "first": self.first,
-            "from": head.from.to_string(),
-            "method": head.request.method.as_str(),
-            "url": told(&head.request.url),
-            "status": head.response.as_ref().map(|response| response.status.as_u16()),
-            "took_us": head.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
-            "hops": self.hops.len(),
-            "told": decisions,
-        })
+        let known = self.known.entry(id.clone()).or_default();
+        if known.hops.len() < MOST_HOPS {
+            known.hops.push(number);
+        }
+        id
     }
+}
+
+/// What stands in the list of the page of a call with these hops; nothing where they are forgotten.
+fn line(
+    id: &str,
+    numbers: &[usize],
+    hops: &[Exchange],
+    redactor: &Redactor,
+    visitors: &HashMap<IpAddr, String>,
+) -> Option<Json> {
+    let (head, first) = (hops.first()?, numbers.first()?);
+    let told = |text: &str| in_one_line(&redactor.text(text));
+    let mut decisions = String::new();
+    for hop in hops {
+        for text in [&hop.decision, &hop.fault, &hop.exception]
+            .into_iter()
+            .flatten()
+        {
+            if decisions.len() < MOST_TOLD {
+                decisions.push_str(&told(text));
+                decisions.push(' ');
+            }
+        }
+    }
+    let visitor = head.client.map(|client| {
+        let name = visitors.get(&client);
+        name.cloned().unwrap_or_else(|| client.to_string())
+    });
+    let workers = hops.iter().filter_map(|hop| hop.worker.as_deref());
+    let workers: BTreeSet<&str> = workers.collect();
+    Some(json!({
+        "id": id,
+        "visitor": visitor,
+        "workers": workers,
+        "first": first,
+        "from": head.from.to_string(),
+        "method": head.request.method.as_str(),
+        "url": told(&head.request.url),
+        "status": head.response.as_ref().map(|response| response.status.as_u16()),
+        "took_us": head.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+        "hops": hops.len(),
+        "told": decisions,
+    }))
 }
 
 /// Everything of one call: its hops with bodies, what its worker wrote, and its event.
@@ -190,7 +221,7 @@ pub(super) async fn details(world: &World, id: &str, first: usize) -> Json {
     let trace = world.rig.trace();
     // With those before it, whose workers may have been at it still.
     let begin = first.saturating_sub(BEFORE).max(trace.forgotten());
-    let all = trace.since(begin);
+    let all = trace.part(begin, BEFORE + AFTER);
     let numbered = all.iter().enumerate();
     let own = numbered.filter(|(index, hop)| match &hop.ray {
         Some(ray) => ray == id,

@@ -1,5 +1,7 @@
 //! What can be changed while a rig runs. Every change is a step, so that it can be written down.
 
+use std::time::{Duration, Instant};
+
 use edgeproof_document::{LoadError, problem::TextStyle, read};
 use edgeproof_ground::{causes, clock::Clock};
 use edgeproof_rig::Rig;
@@ -12,8 +14,15 @@ pub(super) struct Levers {
     case: Case,
     /// What was described, as it is now.
     given: Json,
-    /// Each step as it was written.
-    taken: Vec<String>,
+    taken: Vec<Taken>,
+}
+
+/// A step that was taken.
+pub(super) struct Taken {
+    /// When it was done, since the trace began.
+    pub(super) at: Duration,
+    /// As it was written.
+    pub(super) text: String,
 }
 
 impl Levers {
@@ -36,8 +45,8 @@ impl Levers {
         &self.given
     }
 
-    /// The steps that were taken, as they were written.
-    pub(super) fn taken(&self) -> &[String] {
+    /// The steps that were taken, in order.
+    pub(super) fn taken(&self) -> &[Taken] {
         &self.taken
     }
 
@@ -64,13 +73,17 @@ impl Levers {
             }
         }
         self.case = case;
-        self.taken.push(text.trim_end().to_owned());
+        self.taken.push(Taken {
+            at: rig.trace().at(Instant::now()),
+            text: text.trim_end().to_owned(),
+        });
         said.retain(|text| !text.is_empty());
         Ok(said.join("\n"))
     }
 }
 
-fn mistakes(error: &LoadError) -> String {
+/// What is wrong with what was written, in full.
+pub(super) fn mistakes(error: &LoadError) -> String {
     match error {
         LoadError::Mistakes(mistakes) => {
             let texts = mistakes

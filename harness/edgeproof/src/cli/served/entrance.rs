@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 
 use super::Address;
 
-/// The address of a console, and the secret that stands in it.
+/// The address of a page, and the secret that stands in it.
 pub(super) struct Entrance {
     pub(super) address: Address,
     pub(super) secret: String,

@@ -1,15 +1,14 @@
-//! What somebody did in a browser, as steps, each with what came of it.
+//! The steps that do a session again, each with what came of it.
 
 use std::collections::{BTreeSet, HashMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use edgeproof_browser::{BrowserCall, Deed, Did, Page, Place};
+use edgeproof_browser::{Deed, Did, Place};
 use edgeproof_ground::redaction::is_secret;
-use edgeproof_rig::Rig;
 use url::Url;
 
+use super::{Done, Item, Session, is_again, is_told_only, ray};
 use crate::{
-    call::{SIGNALS, Seen},
     deeds::Deeds,
     hidden::{Hidden, escaped},
     outcome,
@@ -18,104 +17,11 @@ use crate::{
     yaml::Node,
 };
 
-/// A visit of somebody's, and everything that was seen of it.
-pub struct Session {
-    deeds: Deeds,
-    calls: Vec<BrowserCall>,
-    /// Whether each of the calls asked for the document of the page.
-    documents: Vec<bool>,
-    /// What the page shows at the end.
-    end: Option<String>,
-    /// Who visits, where the scenario has several visitors.
-    visitor: Option<String>,
-    hosts: Vec<String>,
-    seen: Seen,
-    attacks: Vec<serde_json::Value>,
-}
+/// How many things that no step does are told.
+const MOST_LOST: usize = 100;
 
-/// The steps of a session.
-pub(crate) struct Done {
-    pub(crate) steps: Vec<Node>,
-    /// What is expected when they are done.
-    pub(crate) end: Option<Node>,
-}
-
-impl Session {
-    /// What was done in a page of a rig.
-    pub fn of(rig: &Rig, page: &Page, deeds: Deeds, visitor: &str) -> Self {
-        let calls = page.calls();
-        let description = rig.description();
-        let zones = description.zones.values();
-        let hosts = zones.flat_map(|zone| zone.hosts.keys().chain(zone.custom_domains.keys()));
-        let attacks = rig.wallarm().attacks();
-        Self {
-            documents: calls
-                .iter()
-                .map(|call| page.is_for_document(call))
-                .collect(),
-            end: page.url(),
-            visitor: (description.visitors.len() > 1).then(|| visitor.to_owned()),
-            hosts: hosts.cloned().collect(),
-            seen: Seen::of(rig),
-            attacks: attacks
-                .iter()
-                .filter_map(|attack| serde_json::to_value(attack).ok())
-                .collect(),
-            deeds,
-            calls,
-        }
-    }
-
-    /// Whether somebody typed the address of this document, or a program named it: no page led to it.
-    fn is_typed(&self, index: usize) -> bool {
-        let Some(call) = self.calls.get(index).filter(|_| self.documents[index]) else {
-            return false;
-        };
-        let is_first = self.calls[..index]
-            .iter()
-            .all(|before| before.id != call.id);
-        let header = |name| call.request_headers.get(name);
-        is_first
-            && match header("sec-fetch-site") {
-                Some(site) => site == "none",
-                None => header("referer").is_none(),
-            }
-    }
-
-    /// Visits and deeds in their order, each with the number of calls before it.
-    fn timeline(&self) -> Vec<(usize, Item<'_>)> {
-        let visits = (0..self.calls.len()).filter(|index| self.is_typed(*index));
-        let mut visits = visits.peekable();
-        let mut timeline = Vec::new();
-        for deed in self.deeds.iter() {
-            while let Some(visit) = visits.next_if(|visit| *visit < deed.before) {
-                timeline.push((visit, Item::Visit(visit)));
-            }
-            timeline.push((self.start(deed), Item::Deed(deed)));
-        }
-        timeline.extend(visits.map(|visit| (visit, Item::Visit(visit))));
-        timeline
-    }
-
-    /// How many calls came before what was done: a document that is loaded again was asked for before it tells so.
-    fn start(&self, deed: &Deed) -> usize {
-        let calls = 0..deed.before.min(self.calls.len());
-        let last = calls.rev().find(|index| self.documents[*index]);
-        let asked = last.filter(|index| bare(&self.calls[*index].url) == bare(&deed.url));
-        match asked {
-            Some(index) if is_again(&deed.did) => index,
-            _ => deed.before,
-        }
-    }
-}
-
-/// Something that happened.
-enum Item<'a> {
-    /// An address was opened, by this call.
-    Visit(usize),
-    /// Something was done in a page.
-    Deed(&'a Deed),
-}
+/// Letters of one of them.
+const LONGEST_LOST: usize = 300;
 
 /// The steps that do a session again.
 pub(crate) fn steps(session: &Session, hidden: &mut Hidden, files: &mut Files) -> Done {
@@ -133,6 +39,7 @@ pub(crate) fn steps(session: &Session, hidden: &mut Hidden, files: &mut Files) -
         has_led_somewhere: false,
         rays: BTreeSet::new(),
         may_merge: false,
+        lost: Vec::new(),
     };
     for (index, (start, item)) in timeline.iter().enumerate() {
         // What is told of a document is no deed: what is called after it still comes of the one before.
@@ -149,23 +56,8 @@ pub(crate) fn steps(session: &Session, hidden: &mut Hidden, files: &mut Files) -
     Done {
         steps: writer.steps,
         end,
+        lost: writer.lost,
     }
-}
-
-fn is_told_only(item: &Item<'_>) -> bool {
-    let Item::Deed(deed) = item else {
-        return false;
-    };
-    match &deed.did {
-        Did::Document { .. } => !is_again(&deed.did),
-        Did::Content { .. } | Did::Dialog { .. } => true,
-        _ => false,
-    }
-}
-
-/// Whether it tells of a document that was there before.
-fn is_again(did: &Did) -> bool {
-    matches!(did, Did::Document { document } if document == "reload" || document == "back_forward")
 }
 
 /// What is in the files that were chosen, by field and name.
@@ -203,6 +95,8 @@ struct Writer<'a> {
     rays: BTreeSet<String>,
     /// Whether the last step fills fields, and nothing came of it.
     may_merge: bool,
+    /// What is in no step.
+    lost: Vec<String>,
 }
 
 impl Writer<'_> {
@@ -223,7 +117,12 @@ impl Writer<'_> {
                         self.document = self.steps.len();
                     }
                 }
-                Did::Dialog { dialog } => self.dialog(dialog),
+                Did::Dialog {
+                    dialog,
+                    accepted,
+                    text,
+                } => self.dialog(dialog, *accepted, text.as_deref()),
+                Did::Lost { lost } => self.lose(lost),
                 Did::Document { .. } | Did::Content { .. } => {}
                 _ => self.deed(deed, start, end),
             },
@@ -231,12 +130,41 @@ impl Writer<'_> {
     }
 
     /// The last step opened a dialog that has several answers.
-    fn dialog(&mut self, kind: &str) {
-        if matches!(kind, "confirm" | "prompt")
-            && let Some(Node::Map(step)) = self.steps.last_mut()
-            && !step.iter().any(|(key, _)| key == "dialog")
-        {
-            step.push(("dialog".to_owned(), Node::text("accept")));
+    fn dialog(&mut self, kind: &str, accepted: bool, text: Option<&str>) {
+        if kind == "beforeunload" && !accepted {
+            self.lose("the page was not left, as a dialog was cancelled");
+        }
+        if !matches!(kind, "confirm" | "prompt") {
+            return;
+        }
+        let answer = match text.filter(|text| !text.is_empty()) {
+            _ if !accepted => "dismiss".to_owned(),
+            Some(text) if !matches!(text, "accept" | "dismiss") => self.hidden.text(text),
+            _ => "accept".to_owned(),
+        };
+        let Some(Node::Map(step)) = self.steps.last_mut() else {
+            return;
+        };
+        let answer = Node::Text(answer);
+        let known = step.iter().find(|(key, _)| key == "dialog");
+        match known.map(|(_, known)| *known == answer) {
+            None => step.push(("dialog".to_owned(), answer)),
+            Some(true) => {}
+            Some(false) => self.lose("a further dialog of this step was answered otherwise"),
+        }
+    }
+
+    /// Nothing of this is in a step.
+    fn lose(&mut self, what: &str) {
+        let place = match self.steps.len() {
+            0 => "Before the first step".to_owned(),
+            number => format!("After step {number}"),
+        };
+        let what: String = what.chars().take(LONGEST_LOST).collect();
+        if self.lost.len() < MOST_LOST {
+            let what = self.hidden.text(&what);
+            self.lost
+                .push(format!("{place}, this was not recorded: {what}."));
         }
     }
 
@@ -270,18 +198,21 @@ impl Writer<'_> {
         self.url = bare(&self.session.calls[last].url);
         self.waited_for_agent = false;
         let more: Vec<usize> = (last + 1..end)
-            .filter(|index| self.has_signals(*index))
+            .filter(|index| self.session.has_signals(*index))
             .collect();
         self.document = self.steps.len();
         self.wait_for_calls(last, &more);
     }
 
     fn deed(&mut self, deed: &Deed, start: usize, end: usize) {
-        let counted: Vec<usize> = (start..end).filter(|index| self.counts(*index)).collect();
+        let counted: Vec<usize> = (start..end)
+            .filter(|index| self.session.counts(*index))
+            .collect();
         if deed.place == Place::default() {
             self.is_at(&deed.url);
             // The agent had started, or what was done waited for it.
-            let had_agent = deed.agent || counted.iter().any(|index| self.has_signals(*index));
+            let had_agent =
+                deed.agent || counted.iter().any(|index| self.session.has_signals(*index));
             if had_agent && !self.waited_for_agent {
                 self.waited_for_agent = true;
                 let agent = Node::map([("for", Node::text("agent"))]);
@@ -310,6 +241,7 @@ impl Writer<'_> {
         let of = |selector: &str, node| Node::Map(vec![(escaped(selector), node)]);
         Some(match did {
             Did::Click { click } => ("click", named(click)),
+            Did::Hover { hover } => ("hover", named(hover)),
             Did::Check { check } => ("check", named(check)),
             Did::Uncheck { uncheck } => ("uncheck", named(uncheck)),
             Did::Submit { submit } => ("submit", named(submit)),
@@ -349,7 +281,13 @@ impl Writer<'_> {
                 for file in files {
                     let content = self.contents.get(&(upload.clone(), file.clone()));
                     let path = self.files.add(file, content.cloned().unwrap_or_default());
-                    paths.push(Node::text(path.display().to_string()));
+                    let path = path.display().to_string();
+                    if content.is_none() {
+                        self.lose(&format!(
+                            "the content of {path}, which is too large; put the file there"
+                        ));
+                    }
+                    paths.push(Node::text(path));
                 }
                 let chosen = match paths.len() {
                     1 => paths.swap_remove(0),
@@ -357,7 +295,9 @@ impl Writer<'_> {
                 };
                 ("upload", of(upload, chosen))
             }
-            Did::Document { .. } | Did::Content { .. } | Did::Dialog { .. } => return None,
+            Did::Document { .. } | Did::Content { .. } | Did::Dialog { .. } | Did::Lost { .. } => {
+                return None;
+            }
         })
     }
 
@@ -436,7 +376,11 @@ impl Writer<'_> {
         let ray = ray(call);
         let behind = ray.map(|ray| self.session.seen.behind(ray));
         self.rays.extend(ray.map(str::to_owned));
-        let expected = outcome::expect(call.status, self.has_signals(index), behind.as_ref());
+        let expected = outcome::expect(
+            call.status,
+            self.session.has_signals(index),
+            behind.as_ref(),
+        );
         let named = format!("{} {}", call.method, pattern(&call.url, &self.url));
         let named = self.hidden.text(&named);
         if let Some(Node::Map(step)) = self.steps.last_mut() {
@@ -451,7 +395,7 @@ impl Writer<'_> {
     fn wait_for_calls(&mut self, first: usize, more: &[usize]) {
         let mut last = first;
         for index in more.iter().copied() {
-            if !self.follows(index, last) {
+            if !self.session.follows(index, last) {
                 continue;
             }
             let call = &self.session.calls[index];
@@ -461,55 +405,6 @@ impl Writer<'_> {
             self.expect(index, false);
             last = index;
         }
-    }
-
-    /// Whether a call began once another had its response.
-    fn follows(&self, index: usize, before: usize) -> bool {
-        let visit = |index: usize| {
-            let ray = ray(&self.session.calls[index])?;
-            let mut exchanges = self.session.seen.exchanges.iter();
-            exchanges.find(|exchange| exchange.ray.as_deref() == Some(ray))
-        };
-        let (Some(now), Some(before)) = (visit(index), visit(before)) else {
-            return false;
-        };
-        before
-            .took
-            .is_some_and(|took| now.started >= before.started + took)
-    }
-
-    fn has_signals(&self, index: usize) -> bool {
-        self.is_own(index)
-            && self.session.calls[index]
-                .request_headers
-                .contains_key(SIGNALS)
-    }
-
-    /// Whether a call goes to the site, and was answered.
-    fn is_own(&self, index: usize) -> bool {
-        let call = &self.session.calls[index];
-        let host = Url::parse(&call.url).ok();
-        let host = host.as_ref().and_then(Url::host_str);
-        call.status.is_some()
-            && host.is_some_and(|host| self.session.hosts.iter().any(|own| own == host))
-    }
-
-    /// Whether something is expected of a call: it changes something, it is protected, it was refused, or it is a page.
-    fn counts(&self, index: usize) -> bool {
-        let call = &self.session.calls[index];
-        let reads = matches!(call.method.as_str(), "GET" | "HEAD");
-        let is_by_script = matches!(call.kind.as_str(), "Fetch" | "XHR");
-        let is_redirected = self.session.calls[..index]
-            .iter()
-            .any(|before| before.id == call.id);
-        let is_refused = call.status.is_some_and(|status| status >= 400);
-        let counts = match call.kind.as_str() {
-            _ if call.method == "OPTIONS" || is_redirected => false,
-            _ if self.has_signals(index) => true,
-            "Document" => !reads || self.session.documents[index],
-            _ => is_by_script && (!reads || is_refused),
-        };
-        counts && self.is_own(index)
     }
 
     /// What is expected when all is done: which rules decided, which attacks were found. Events of calls that no step waits
@@ -534,9 +429,4 @@ impl Writer<'_> {
         }
         (!end.is_empty()).then_some(Node::Map(end))
     }
-}
-
-/// The name of a call in the trace.
-fn ray(call: &BrowserCall) -> Option<&str> {
-    call.response_headers.get("cf-ray")?.to_str().ok()
 }
