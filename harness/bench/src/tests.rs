@@ -357,9 +357,7 @@ fn a_broken_connection_is_another_attempt_that_is_told() {
     let visit = visitor::BenchRequest::of(&CASES[0]);
     let busy = Duration::from_millis(1);
     let work = async || closed_loop::run(address, &visit, 1, busy, None).await;
-    let work = runtime
-        .block_on(run::anew(&mut retries, work))
-        .unwrap();
+    let work = runtime.block_on(run::anew(&mut retries, work)).unwrap();
     assert!(work.requests > 0);
     assert_eq!(retries, 2);
 }

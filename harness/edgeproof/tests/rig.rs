@@ -53,12 +53,18 @@ async fn what_a_rig_keeps_of_requests_is_bounded_and_what_is_gone_is_counted() {
     let client = rig.client("curl").unwrap();
     for number in 0..400 {
         let url = format!("https://shop.example/api/create-account?n={number}");
-        let request = Request::put(url).body(Bytes::from(vec![b'x'; 4096])).unwrap();
+        let request = Request::put(url)
+            .body(Bytes::from(vec![b'x'; 4096]))
+            .unwrap();
         client.send(request).await.unwrap();
     }
     let (memory, forgotten) = (rig.memory(), rig.forgotten());
     assert!(memory.bytes() <= memory.limit(), "{}", memory.bytes());
-    assert!(memory.bytes() > memory.limit() * 9 / 10, "{}", memory.bytes());
+    assert!(
+        memory.bytes() > memory.limit() * 9 / 10,
+        "{}",
+        memory.bytes()
+    );
     assert!(forgotten.hops > 0, "{forgotten:?}");
     let kept = rig.trace().exchanges();
     assert_eq!(kept.len() + forgotten.hops, rig.trace().count());

@@ -3,7 +3,7 @@
 use edgeproof_rig::Forgotten;
 use edgeproof_scenario::expect::{Expect, ExpectAtEnd, ExpectOrigin, ExpectWorker};
 
-use super::Mismatch;
+use super::{Mismatch, timing};
 use crate::observed::{Observed, ObservedAtEnd};
 
 /// The way out.
@@ -30,10 +30,7 @@ pub(super) fn of_step(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     if expect.node.as_ref().is_some_and(names_another) {
         missing.extend(requests("node", forgotten.node));
     }
-    let compares =
-        expect.after.is_some() || expect.before.is_some() || expect.faster_than.is_some();
-    let others = [&expect.origin, &expect.node].into_iter().flatten();
-    if (compares || others.into_iter().any(|expect| expect.after.is_some())) && forgotten.hops > 0 {
+    if timing::compares(expect) && forgotten.hops > 0 {
         let claim = "expected to compare with every request so far";
         missing.push(lost(&[], claim, forgotten.hops, "hops"));
     }

@@ -25,6 +25,7 @@ use super::observed::{LivePage, Observed};
 
 pub use end::check_end;
 pub(super) use origin::meant;
+pub(super) use timing::compares;
 
 /// An expectation that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,15 @@ use edgeproof_scenario::expect::{Expect, ExpectOrigin};
 use super::{Mismatch, origin::Side};
 use crate::observed::Observed;
 
+/// Whether something is compared with other calls.
+pub(crate) fn compares(expect: &Expect) -> bool {
+    let others = [&expect.origin, &expect.node].into_iter().flatten();
+    expect.after.is_some()
+        || expect.before.is_some()
+        || expect.faster_than.is_some()
+        || others.into_iter().any(|expect| expect.after.is_some())
+}
+
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
     let hop = observed.hops.first();
     let mut mismatches = Vec::new();

@@ -363,14 +363,29 @@ impl<'a> Session<'a> {
             Some(expect) => self.node_saw(expect, &hops).await,
             None => Vec::new(),
         };
-        let origin_all = self.rig.origin_requests();
+        // Everything so far is read only where something is expected of it: a scenario may have many steps.
+        let origin_all = match &expect.origin {
+            Some(_) => self.rig.origin_requests(),
+            None => Vec::new(),
+        };
         let origin = origin_all
             .iter()
             .filter(|request| belongs_to(request, &hops))
             .cloned()
             .collect();
+        let all_hops = match check::compares(expect) {
+            true => self.rig.trace().exchanges(),
+            false => Vec::new(),
+        };
+        let node_all = match &expect.node {
+            Some(_) => self.rig.wallarm().requests(),
+            None => Vec::new(),
+        };
+        let log = match &expect.worker {
+            Some(_) => log(self.rig).await,
+            None => Vec::new(),
+        };
         // What goes from here on has been read, or is counted as gone.
-        let (all_hops, node_all) = (self.rig.trace().exchanges(), self.rig.wallarm().requests());
         let forgotten = self.rig.forgotten();
         let origin_page = match (&expect.unchanged_except, &call) {
             (Some(_), Some(call)) => Some(self.origin_page(call).await?),
@@ -389,7 +404,7 @@ impl<'a> Session<'a> {
             origin_all,
             node,
             node_all,
-            log: log(self.rig).await,
+            log,
             control_plane: OnControlPlane {
                 hops: since,
                 state: self.account(),
