@@ -34,10 +34,9 @@ pub use edgeproof_browser::{Engine, Page, PageError, Profile};
 pub use edgeproof_deployment::{
     BlockPage, Connector, ConnectorMode, Deployment, FailureMode, ProtectedApi, RealNode,
 };
-pub use edgeproof_ground::parts::PartsError;
 pub use edgeproof_ground::trace::{Exchange, Party, RequestHead, ResponseHead, Trace};
 pub use edgeproof_rig::{
     BrowserVisit, Client, ClientError, Cookies, Description, Environment, EnvironmentError, Host,
     Rig, RigError, Visitor, VisitorHeaders, Zone,
 };
-pub use parts::lay_out_parts;
+pub use parts::{PartsError, lay_out_parts};

@@ -14,6 +14,7 @@ mod init;
 mod interrupt;
 mod new;
 mod probe;
+mod program;
 mod progress;
 mod project;
 mod reading;
