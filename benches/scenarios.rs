@@ -96,7 +96,6 @@ fn context(arguments: Vec<OsString>) -> Context {
         interactive: false,
         responses: false,
         credentials: Credentials::of_environment(|_| None),
-        parts: None,
     }
 }
 

@@ -37,13 +37,20 @@ const runtime =
     [manifest],
   );
 
+/** What was typed, where a package manager runs this. */
+function called() {
+  const [manager] = (env.npm_config_user_agent ?? "").split("/");
+  const runs = { npm: "npx ", pnpm: "pnpm ", yarn: "yarn " };
+  return `${runs[manager] ?? ""}edgeproof`;
+}
+
 const child = spawn(command, process.argv.slice(2), {
   stdio: "inherit",
   env: {
     ...(runtime && { EDGEPROOF_WORKERD: runtime }),
     ...env,
-    // It ends when this process does, however that ends.
-    EDGEPROOF_LAUNCHED: "1",
+    // It ends when this process does, however that ends; in what it says to type next it is called as it was here.
+    EDGEPROOF_LAUNCHED: called(),
   },
 });
 child.on("error", (error) => end(`${command} could not be started: ${error.message}`));

@@ -1,4 +1,4 @@
-//! Bundles the viewer, so that the command has it inside.
+//! Bundles the viewer, so that the command has it inside. A package of this crate has it bundled.
 
 use std::{
     env,
@@ -12,6 +12,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let output = PathBuf::from(env::var("OUT_DIR")?);
     let packages = here.join("../../ci/node_modules");
+    let bundled = here.join("viewer.js");
+    if bundled.is_file() {
+        println!("cargo::rerun-if-changed=viewer.js");
+        fs::copy(bundled, output.join("viewer.js"))?;
+        return Ok(());
+    }
     println!("cargo::rerun-if-changed=viewer");
     println!("cargo::rerun-if-changed=../../ci/package-lock.json");
     println!("cargo::rerun-if-env-changed=EDGEPROOF_ESBUILD");

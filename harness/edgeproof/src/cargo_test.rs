@@ -37,6 +37,8 @@ use edgeproof_scenario::load::{self, Case};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::Runtime;
 
+use crate::lay_out_parts;
+
 /// What all cases of a folder share.
 struct Shared {
     /// The browser that they are run with once more; none for those as they stand.
@@ -54,6 +56,12 @@ struct Shared {
 /// directory that the test runs in: its package's, with `cargo test`.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
     let arguments = Arguments::from_args();
+    if let Err(error) = lay_out_parts() {
+        let trials = vec![Trial::test("scenarios", move || {
+            Err(Failed::from(error.to_string()))
+        })];
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
     let trials = trials(&arguments, folder.as_ref(), None, None);
     // Not `exit()`: it would leave the browsers running.
     libtest_mimic::run(&arguments, trials).exit_code()

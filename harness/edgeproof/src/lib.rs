@@ -28,6 +28,7 @@
 pub mod cargo_test;
 #[doc(hidden)]
 pub mod cli;
+mod parts;
 
 pub use edgeproof_browser::{Engine, Page, PageError, Profile};
 pub use edgeproof_deployment::{
@@ -38,3 +39,4 @@ pub use edgeproof_rig::{
     BrowserVisit, Client, ClientError, Cookies, Description, Environment, EnvironmentError, Host,
     Rig, RigError, Visitor, VisitorHeaders, Zone,
 };
+pub use parts::{PartsError, lay_out_parts};

@@ -8,12 +8,6 @@ use rustix::termios::tcgetwinsize;
 
 use edgeproof::cli::{self, Context, Credentials};
 
-/// What a command without a checkout needs; `ci/package` collects it.
-#[cfg(feature = "embedded")]
-const PARTS: Option<&[u8]> = Some(include_bytes!(env!("EDGEPROOF_PARTS")));
-#[cfg(not(feature = "embedded"))]
-const PARTS: Option<&[u8]> = None;
-
 /// Columns below which no text can be read.
 const NARROWEST: usize = 40;
 
@@ -31,7 +25,6 @@ fn main() -> ExitCode {
             && draws(|name| env::var(name).ok()),
         responses: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
         credentials: Credentials::of_environment(|name| env::var(name).ok()),
-        parts: PARTS,
     };
     ExitCode::from(match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(cli::main(&context)),

@@ -1,4 +1,4 @@
-//! Which shapes the origins of common frameworks run, as it was measured: `fixtures/origins/measured.json`.
+//! Which shapes the origins of common frameworks run, as `fixtures/origins/measure` measured it.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -18,10 +18,8 @@ pub struct Framework {
     pub runs: BTreeSet<String>,
 }
 
-static MEASURED: LazyLock<Vec<Framework>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../fixtures/origins/measured.json"))
-        .unwrap_or_default()
-});
+static MEASURED: LazyLock<Vec<Framework>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../measured.json")).unwrap_or_default());
 
 /// Every framework that was measured.
 pub fn frameworks() -> &'static [Framework] {

@@ -6,7 +6,7 @@ use edgeproof_ground::tools::{self, Tool, ToolError};
 use edgeproof_run::exit;
 use serde_json::{Value as Json, json};
 
-use super::CliError;
+use super::{CliError, program, project::Project};
 
 /// The options of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -58,14 +58,17 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
         return Err(missing.into());
     }
     if !options.json {
+        let scenarios = Project::find().map(|project| project.scenarios(&[]));
+        let are_there = |paths: Vec<PathBuf>| paths.iter().any(|path| path.exists());
+        let next = if scenarios.is_ok_and(are_there) {
+            "run"
+        } else {
+            "init"
+        };
         writeln!(
             anstream::stdout(),
-            "Everything that is needed is installed. Next: {}",
-            if tools::is_checkout() {
-                "edgeproof run scenarios/"
-            } else {
-                "edgeproof init"
-            }
+            "Everything that is needed is installed. Next: {} {next}",
+            program::name()
         )?;
     }
     Ok(exit::PASSED)

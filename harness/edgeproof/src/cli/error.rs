@@ -11,10 +11,12 @@ use edgeproof_document::{
     LoadError, Mistake,
     problem::{Problem, TextStyle},
 };
-use edgeproof_ground::{causes, parts::PartsError, tools::ToolError, visible::visible};
+use edgeproof_ground::{causes, tools::ToolError, visible::visible};
 use edgeproof_rig::EnvironmentError;
 use edgeproof_run::exit;
 use serde_json::{Value as Json, json};
+
+use crate::PartsError;
 
 /// Why a command could not do its work. A scenario that fails is no error.
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,7 @@ mod init;
 mod interrupt;
 mod new;
 mod probe;
+mod program;
 mod progress;
 mod project;
 mod reading;
@@ -35,9 +36,10 @@ use std::{ffi::OsString, io::Write};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use edgeproof_document::problem::TextStyle;
-use edgeproof_ground::parts;
 use edgeproof_run::exit;
 use serde_json::json;
+
+use crate::lay_out_parts;
 
 pub use credentials::Credentials;
 pub use error::CliError;
@@ -55,8 +57,6 @@ pub struct Context {
     pub responses: bool,
     /// The tokens and addresses of the APIs.
     pub credentials: Credentials,
-    /// The archive of edgeproof's own parts, where they are inside the command.
-    pub parts: Option<&'static [u8]>,
 }
 
 /// Tests an edge protection before it is deployed.
@@ -137,7 +137,7 @@ pub async fn main(context: &Context) -> u8 {
             };
         }
     };
-    let done = match context.parts.map_or(Ok(()), parts::lay_out) {
+    let done = match lay_out_parts() {
         Ok(()) => run_command(context, &arguments.command).await,
         Err(error) => Err(error.into()),
     };

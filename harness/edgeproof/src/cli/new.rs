@@ -18,7 +18,7 @@ use edgeproof_record::{
 use edgeproof_run::exit;
 use url::Url;
 
-use super::{CliError, project};
+use super::{CliError, program, project};
 
 /// Where an application listens if nobody says.
 const APP: &str = "http://127.0.0.1:3000";
@@ -119,8 +119,9 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
     writeln!(out, "{} is written. Next:", file.display())?;
     writeln!(
         out,
-        "  edgeproof check {0}\n  edgeproof run {0}",
-        file.display()
+        "  {1} check {0}\n  {1} run {0}",
+        file.display(),
+        program::name()
     )?;
     Ok(exit::PASSED)
 }

@@ -23,7 +23,7 @@ use super::{
     CliError,
     interrupt::Interrupt,
     new::{self, NewError},
-    project,
+    program, project,
     reading::Reading,
 };
 
@@ -307,8 +307,9 @@ pub(super) fn finish(recording: &Recording, out: &Path) -> Result<(), CliError> 
     }
     writeln!(
         text,
-        "  edgeproof check {0}\n  edgeproof run {0}",
-        out.display()
+        "  {1} check {0}\n  {1} run {0}",
+        out.display(),
+        program::name()
     )?;
     Ok(())
 }

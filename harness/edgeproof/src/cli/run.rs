@@ -41,6 +41,7 @@ use edgeproof_scenario::{
 use super::{
     CliError, Context,
     interrupt::Interrupt,
+    program,
     progress::Progress,
     project::Project,
     reading::{self, Reading, STANDARD_INPUT},
@@ -572,8 +573,9 @@ const NOT_AGAIN_ALONE: [&str; 5] = ["--fail-fast", "--watch", "--json", "--list"
 
 /// The command as it was given, without what chose its scenarios: with a filter it runs one of them again.
 fn again(arguments: &[OsString]) -> String {
-    let mut words = Vec::new();
     let mut arguments = arguments.iter().map(|word| word.to_string_lossy());
+    let first = arguments.next().unwrap_or_default();
+    let mut words = vec![program::launched_as().unwrap_or_else(|| shell::quoted(&first))];
     while let Some(word) = arguments.next() {
         let name = word.split('=').next().unwrap_or_default();
         if NOT_AGAIN.contains(&name) {

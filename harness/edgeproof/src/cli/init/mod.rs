@@ -8,7 +8,7 @@ use std::{
 
 use edgeproof_run::exit;
 
-use super::{CliError, project::PROJECT};
+use super::{CliError, program, project::PROJECT};
 
 /// The options of `init`.
 #[derive(Debug, clap::Args)]
@@ -130,13 +130,19 @@ pub(super) fn init(options: &Options) -> Result<u8, CliError> {
         };
         writeln!(out, "{path}: {told}")?;
     }
-    writeln!(out, "\nNext:\n  edgeproof run")?;
+    let program = program::name();
+    writeln!(out, "\nNext:\n  {program} run")?;
     writeln!(
         out,
-        "  edgeproof new PAGE 'POST /api/…' --app URL   for a page of your own"
+        "  {program} new PAGE 'POST /api/…' --app URL   for a page of your own"
     )?;
-    if let Some((_, _, Some(left))) = ci {
-        writeln!(out, "  {left}")?;
+    match ci {
+        Some((_, _, Some(left))) => writeln!(out, "  {left}")?,
+        None if options.ci.is_none() => writeln!(
+            out,
+            "  {program} init --ci github                   for the file of a CI system, or gitlab, buildkite, circleci, kubernetes"
+        )?,
+        _ => {}
     }
     Ok(exit::PASSED)
 }
