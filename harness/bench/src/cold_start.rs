@@ -79,7 +79,7 @@ impl Bench<'_> {
         measured: &mut Measured,
     ) -> Result<f64, BenchError> {
         let asked_before = self.server.asked();
-        let worker = self.worker(contender, case)?;
+        let worker = self.worker(contender, case);
         let start = Instant::now();
         let one = self.start(contender, worker).await?;
         let answered = async { Connection::open(one.address).await?.visit(visit).await };
