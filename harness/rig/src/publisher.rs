@@ -10,7 +10,7 @@ use std::{
 
 use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Thrown, WorkerEndpoint};
 use edgeproof_ground::process::ScratchDirectory;
-use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
+use edgeproof_runtime::{LogLine, Runtime, RuntimeLog, TailReader, Watched};
 use tokio::{
     sync::{mpsc::UnboundedSender, watch},
     task::JoinSet,
@@ -27,6 +27,8 @@ pub(super) struct Publisher {
     workerd: PathBuf,
     edge: Deployer,
     inspect: bool,
+    /// Who gets what invocations come to.
+    tail: Option<TailReader>,
     /// Where the runtime of what is deployed can be looked into.
     inspectors: watch::Sender<Option<SocketAddr>>,
     /// How long a worker may go on after its last response.
@@ -58,11 +60,13 @@ impl Publisher {
         environment: &Environment,
         edge: Deployer,
         wait_until: Duration,
+        tail: Option<TailReader>,
     ) -> Arc<Self> {
         Arc::new(Self {
             workerd: environment.workerd.clone(),
             edge,
             inspect: environment.inspect,
+            tail,
             inspectors: watch::Sender::default(),
             wait_until,
             current: tokio::sync::Mutex::default(),
@@ -119,7 +123,13 @@ impl Publisher {
         }
         let runtime = match configs.as_slice() {
             [] => None,
-            configs => Some(Runtime::start_with(&self.workerd, configs, self.inspect).await?),
+            configs => {
+                let watched = Watched {
+                    inspect: self.inspect,
+                    tail: self.tail.clone(),
+                };
+                Some(Runtime::start_with(&self.workerd, configs, watched).await?)
+            }
         };
         let (in_use, last_visit) = InUse::new();
         Ok(Published {

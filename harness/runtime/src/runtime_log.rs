@@ -43,7 +43,7 @@ struct Shared {
     kept: Mutex<Kept>,
     /// How many bytes were read from the pipes: a reader can wait for more.
     read: watch::Sender<u64>,
-    maps: SourceMaps,
+    maps: Arc<SourceMaps>,
     pipes: Mutex<Vec<OwnedFd>>,
 }
 
@@ -57,7 +57,7 @@ struct Kept {
 }
 
 impl RuntimeLog {
-    pub(super) fn new(maps: SourceMaps) -> Self {
+    pub(super) fn new(maps: Arc<SourceMaps>) -> Self {
         Self(Arc::new(Shared {
             kept: Mutex::default(),
             read: watch::Sender::new(0),
