@@ -491,7 +491,10 @@ async fn wrangler_tail_shows_what_a_worker_logs_and_throws(
     }
     json.stop().await;
     pretty.stop().await;
-    assert_eq!(asked_tails(&rig, "DELETE"), 2);
+    // The old one goes without a word; a tail whose reader has left makes room for another.
+    if matches!(wrangler, Wrangler::Newest) {
+        assert_eq!(asked_tails(&rig, "DELETE"), 2);
+    }
     rig.stop().await;
 }
 

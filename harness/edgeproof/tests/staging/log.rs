@@ -108,7 +108,7 @@ fn tails(staging: &Staging) -> String {
 #[case::of_a_client(HELD, &[], exit::PASSED, "1 passed")]
 #[case::in_chromium(IN_BROWSER, &["--engine", "chromium"], exit::PASSED, "1 passed")]
 #[case::in_firefox(IN_BROWSER, &["--engine", "firefox"], exit::PASSED, "1 passed")]
-#[case::that_does_not_hold(NOT_HELD, &[], exit::FAILED, "got `saw /login\nand later /login`")]
+#[case::that_does_not_hold(NOT_HELD, &[], exit::FAILED, "to contain `good bye`, got `saw /login")]
 fn the_log_of_the_worker_is_looked_up_and_its_tail_ends_with_the_case(
     #[case] steps: &str,
     #[case] more: &[&str],
