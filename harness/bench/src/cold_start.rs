@@ -110,7 +110,7 @@ impl Bench<'_> {
         measured: &mut Measured,
     ) -> Result<Result<f64, VisitError>, BenchError> {
         let asked_before = self.server.asked();
-        let worker = self.worker(contender, case)?;
+        let worker = self.worker(contender, case);
         let start = Instant::now();
         let one = self.start(contender, worker).await?;
         let answered = Connection::open(one.address).await;

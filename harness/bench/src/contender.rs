@@ -26,7 +26,7 @@ pub struct Contender {
     pub name: String,
     /// What it is measured for.
     pub role: Role,
-    /// Its directory; none for the origin, which is asked without a worker.
+    /// Where its worker is: a folder, a script, a configuration; none for the origin, which is asked without a worker.
     #[serde(skip)]
     pub directory: Option<PathBuf>,
     /// How large it is; none for the origin.

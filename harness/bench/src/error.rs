@@ -2,14 +2,14 @@
 
 use std::{io, path::PathBuf};
 
-use edgeproof_runtime::{BundleError, RuntimeError};
+use edgeproof_runtime::{ProjectError, RuntimeError};
 
 /// Why nothing could be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// A directory holds no worker.
+    /// There is no worker where one is meant.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Project(#[from] ProjectError),
     /// A module of a worker could not be read.
     #[error("the worker in {} could not be read", path.display())]
     Size {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use edgeproof_deployment::{Keys, expand};
-use edgeproof_runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions};
+use edgeproof_runtime::{Project, Runtime, WorkerConfig, WorkerOptions};
 
 use super::{
     BenchError,
@@ -75,6 +75,7 @@ async fn measured(
     let bench = Bench {
         workerd,
         server: Server::start().map_err(BenchError::Server)?,
+        projects: projects(&plan.contenders)?,
         plan,
     };
     let mut cases = Vec::new();
@@ -89,31 +90,27 @@ async fn measured(
         edgeproof: env!("CARGO_PKG_VERSION").to_owned(),
         method: Method::new(plan.rounds, plan.busy),
         machine,
-        contenders: sized(&plan.contenders)?,
+        contenders: bench.sized()?,
         cases,
     })
 }
 
-/// The contenders with their sizes.
-fn sized(contenders: &[Contender]) -> Result<Vec<Contender>, BenchError> {
-    let size = |contender: &Contender| {
-        let mut contender = contender.clone();
-        if let Some(directory) = &contender.directory {
-            let size = Size::of(&Bundle::read(directory)?);
-            contender.size = Some(size.map_err(|source| BenchError::Size {
-                path: directory.clone(),
-                source,
-            })?);
-        }
-        Ok(contender)
+/// The worker of each contender that has one, in any form that a run takes, by the contender's name.
+fn projects(contenders: &[Contender]) -> Result<BTreeMap<String, Project>, BenchError> {
+    let project = |contender: &Contender| {
+        let path = contender.directory.as_ref()?;
+        let project = Project::read(path).and_then(|project| project.complete(false));
+        Some(project.map(|project| (contender.name.clone(), project)))
     };
-    contenders.iter().map(size).collect()
+    let projects: Result<_, _> = contenders.iter().filter_map(project).collect();
+    Ok(projects?)
 }
 
 /// What a run works with.
 pub(super) struct Bench<'a> {
     workerd: &'a Path,
     pub(super) server: Server,
+    projects: BTreeMap<String, Project>,
     pub(super) plan: &'a Plan,
 }
 
@@ -130,6 +127,24 @@ pub(super) struct Running<'a> {
 }
 
 impl Bench<'_> {
+    /// The contenders with their sizes.
+    fn sized(&self) -> Result<Vec<Contender>, BenchError> {
+        let size = |contender: &Contender| {
+            let mut contender = contender.clone();
+            if let Some(project) = self.projects.get(&contender.name) {
+                let path = || contender.directory.clone().unwrap_or_default();
+                let size = Size::of(&project.bundle);
+                let size = size.map_err(|source| BenchError::Size {
+                    path: path(),
+                    source,
+                })?;
+                contender.size = Some(size);
+            }
+            Ok(contender)
+        };
+        self.plan.contenders.iter().map(size).collect()
+    }
+
     async fn case(
         &self,
         case: &Case,
@@ -141,7 +156,7 @@ impl Bench<'_> {
         let mut running = Vec::new();
         let mut busy = Duration::ZERO;
         for contender in &self.plan.contenders {
-            let mut one = self.start(contender, self.worker(contender, case)?).await?;
+            let mut one = self.start(contender, self.worker(contender, case)).await?;
             match self.rehearse(&mut one, &visit).await {
                 // While the platform or the origin takes its time, the worker can do something else.
                 Ok(took) => busy = busy.max(took.saturating_sub(case.pause)),
@@ -181,25 +196,27 @@ impl Bench<'_> {
         })
     }
 
-    /// A worker with what is deployed in the case; none for the origin, which runs already.
-    pub(super) fn worker(
-        &self,
-        contender: &Contender,
-        case: &Case,
-    ) -> Result<Option<WorkerConfig>, BenchError> {
-        let Some(directory) = &contender.directory else {
-            return Ok(None);
-        };
-        Ok(Some(WorkerConfig {
+    /// A worker with what is deployed in the case, which wins over what its project says; none for the origin, which runs
+    /// already.
+    pub(super) fn worker(&self, contender: &Contender, case: &Case) -> Option<WorkerConfig> {
+        let mut project = self.projects.get(&contender.name)?.clone();
+        let Variables { texts, json } = expanded(case);
+        for name in texts.keys().chain(json.keys()) {
+            project.take_away(name);
+        }
+        project.variables.extend(texts);
+        project.options.json_variables.extend(json);
+        Some(WorkerConfig {
             name: WORKER.to_owned(),
-            bundle: Bundle::read(directory)?,
-            variables: expanded(case).texts,
+            bundle: project.bundle,
+            variables: project.variables,
             options: WorkerOptions {
-                json_variables: expanded(case).json,
-                ..WorkerOptions::default()
+                // No cache is in front of what is measured.
+                has_cache: false,
+                ..project.options
             },
             internet: self.server.address(),
-        }))
+        })
     }
 
     /// Starts the worker of a contender.
@@ -342,7 +359,31 @@ pub(super) async fn anew<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::CASES;
+    use crate::{case::CASES, contender::Role};
+
+    #[test]
+    fn a_worker_is_measured_in_any_form_that_a_run_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+        write(
+            "wrangler.json",
+            r#"{"main": "index.ts", "vars": {"TEXT": "a"}}"#,
+        )
+        .unwrap();
+        let script =
+            "const reply: string = ''; export default { fetch: () => new Response(reply) }";
+        write("index.ts", script).unwrap();
+        let contender =
+            |name: &str| Contender::worker(name, Role::UnderTest, &folder.path().join(name));
+        let all = [
+            Contender::origin(),
+            contender("wrangler.json"),
+            contender("index.ts"),
+        ];
+        let projects = projects(&all).unwrap();
+        assert!(projects.keys().eq(["index.ts", "wrangler.json"]));
+        assert_eq!(projects["wrangler.json"].variables["TEXT"], "a");
+    }
 
     #[test]
     fn the_platform_and_the_node_are_deployed_with_the_cases_that_need_them() {

@@ -15,6 +15,8 @@ mod deploy;
 mod failures;
 #[path = "cli/hsts.rs"]
 mod hsts;
+#[path = "cli/inspect.rs"]
+mod inspect;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/proxies.rs"]

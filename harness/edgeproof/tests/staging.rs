@@ -16,5 +16,9 @@ mod drift;
 mod flow;
 #[path = "staging/gate.rs"]
 mod gate;
+#[path = "staging/leave.rs"]
+mod leave;
+#[path = "staging/log.rs"]
+mod log;
 #[path = "staging/world.rs"]
 mod world;

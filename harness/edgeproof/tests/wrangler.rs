@@ -9,13 +9,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use edgeproof_cloudflare::plane::{AccountSettings, Token};
+use edgeproof_cloudflare::plane::{AccountSettings, Token, stable_id};
 use edgeproof_ground::{tools, trace::Party};
 use edgeproof_rig::{Description, Environment, Host, Rig, Visitor, Zone};
 use http::Request;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
 
 /// How long one command may take; it takes 1 to 3 seconds.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -163,6 +166,9 @@ impl Project {
     }
 }
 
+/// A host that is no name of the zone and leads to it all the same.
+const CUSTOMER: &str = "www.customer.test";
+
 async fn rig(token: Token) -> Rig {
     let worker = tools::home().join("fixtures/workers/pass-through");
     let environment = Environment::prepare(Some(Path::new(&worker))).unwrap();
@@ -171,7 +177,10 @@ async fn rig(token: Token) -> Rig {
         ..Host::default()
     };
     let zone = Zone {
-        hosts: BTreeMap::from([("shop.example".to_owned(), host)]),
+        // One of the zone, and one of a customer whose name leads there (Cloudflare for SaaS).
+        hosts: ["shop.example", CUSTOMER]
+            .map(|name| (name.to_owned(), host.clone()))
+            .into(),
         ..Zone::default()
     };
     let description = Description {
@@ -188,8 +197,12 @@ async fn rig(token: Token) -> Rig {
 
 /// What a visitor gets, once everything that was deployed is at the edge.
 async fn visit(rig: &Rig, path: &str) -> String {
+    visit_at(rig, "shop.example", path).await
+}
+
+async fn visit_at(rig: &Rig, host: &str, path: &str) -> String {
     rig.settled().await.unwrap();
-    let request = Request::get(format!("https://shop.example{path}"))
+    let request = Request::get(format!("https://{host}{path}"))
         .body(Bytes::new())
         .unwrap();
     let response = rig.client("ann").unwrap().send(request).await.unwrap();
@@ -299,6 +312,7 @@ async fn wrangler_deploys_lists_changes_and_deletes_a_worker(
 #[rstest]
 #[case::crons(json!({"triggers": {"crons": ["* * * * *"]}}), "schedules")]
 #[case::bindings(json!({"kv_namespaces": [{"binding": "KV", "id": "0123456789abcdef0123456789abcdef"}]}), "kv_namespace")]
+#[case::custom_domains(json!({"routes": [{"pattern": "www.shop.example", "custom_domain": true}]}), "domains")]
 #[case::tail_consumers(json!({"tail_consumers": [{"service": "hello"}]}), "tail_consumers")]
 #[tokio::test]
 async fn wrangler_shows_what_is_not_emulated(#[case] more: Value, #[case] named: &str) {
@@ -311,26 +325,175 @@ async fn wrangler_shows_what_is_not_emulated(#[case] more: Value, #[case] named:
     rig.stop().await;
 }
 
-/// What reads the logs of a running worker, and what deploys beside it, is refused by name.
+/// A route for every host that leads to a zone, as Cloudflare for SaaS has it, which names its zone.
+#[rstest]
+#[case::by_name(Wrangler::Newest, json!({"zone_name": "shop.example"}))]
+#[case::by_id(Wrangler::Newest, json!({"zone_id": stable_id("zone", "shop.example")}))]
+#[case::by_name_of_old(Wrangler::Of486, json!({"zone_name": "shop.example"}))]
 #[tokio::test]
-async fn wrangler_shows_that_there_is_neither_a_tail_nor_a_preview() {
+async fn wrangler_deploys_to_the_hosts_of_customers(
+    #[case] wrangler: Wrangler,
+    #[case] mut route: Value,
+) {
+    let rig = rig(Token::default()).await;
+    let project = Project::new(wrangler, &rig);
+    route["pattern"] = json!("*/*");
+    project.configure("one", &json!({"routes": [route]}));
+    let origin = visit_at(&rig, CUSTOMER, "/hello").await;
+    project.run(&["deploy"], "").await;
+    for host in ["shop.example", CUSTOMER] {
+        assert_eq!(visit_at(&rig, host, "/hello").await, "one 7 without a key");
+    }
+    project.run(&["delete", "--force"], "").await;
+    assert_eq!(visit_at(&rig, CUSTOMER, "/hello").await, origin);
+    rig.stop().await;
+}
+
+/// What deploys beside a worker is refused by name.
+#[tokio::test]
+async fn wrangler_shows_that_there_is_no_preview() {
     let rig = rig(Token::default()).await;
     let project = Project::new(Wrangler::Newest, &rig);
     // It asks for these before it asks the account.
     let previews = json!({"previews": {"vars": {"TEXT": "one", "DATA": {"number": 7}}}});
     project.configure("one", &previews);
     project.run(&["deploy"], "").await;
-    let commands: [(&str, &[&str]); 2] = [
-        ("tail", &["tail"]),
-        ("preview", &["preview", "--name", "trial"]),
-    ];
-    for (command, arguments) in commands {
-        let printed = project.fail(arguments).await;
-        assert!(
-            printed.contains("edgeproof does not emulate"),
-            "{command}: {printed}"
-        );
-        assert!(printed.contains(command), "{command}: {printed}");
+    let printed = project.fail(&["preview", "--name", "trial"]).await;
+    assert!(printed.contains("edgeproof does not emulate"), "{printed}");
+    assert!(printed.contains("preview"), "{printed}");
+    rig.stop().await;
+}
+
+/// A worker that logs and throws.
+const TALKATIVE: &str = "export default { async fetch(request, env, context) {
+  console.log('asked for', new URL(request.url).pathname, { number: 7 });
+  if (request.url.endsWith('/bye')) throw new TypeError('nobody is here');
+  context.waitUntil((async () => { await fetch('https://shop.example/later'); console.warn('and later'); })());
+  return new Response('hello');
+} };";
+
+/// `wrangler tail` that runs, and what it prints.
+struct Tailing {
+    child: Child,
+    printed: Lines<BufReader<ChildStdout>>,
+    so_far: String,
+}
+
+impl Project {
+    fn tail(&self, arguments: &[&str]) -> Tailing {
+        // It takes no notice of NO_PROXY for the socket of a tail.
+        let mut variables = self.variables.clone();
+        variables.retain(|(name, _)| *name != "HTTPS_PROXY");
+        let mut child = self
+            .wrangler
+            .command()
+            .arg("tail")
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .envs(variables)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Tailing {
+            printed: BufReader::new(child.stdout.take().unwrap()).lines(),
+            child,
+            so_far: String::new(),
+        }
+    }
+}
+
+impl Tailing {
+    /// Reads on until it has printed this.
+    async fn until(&mut self, wanted: &str) {
+        let read = async {
+            while !self.so_far.contains(wanted) {
+                let line = self.printed.next_line().await.unwrap().unwrap();
+                self.so_far.push_str(&line);
+                self.so_far.push('\n');
+            }
+        };
+        let read = tokio::time::timeout(LIMIT, read).await;
+        assert!(read.is_ok(), "{wanted}: {}", self.so_far);
+    }
+
+    /// Ends it as Ctrl-C does.
+    async fn stop(mut self) {
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        tokio::time::timeout(LIMIT, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+/// How often something was asked of the tails of the worker.
+fn asked_tails(rig: &Rig, method: &str) -> usize {
+    let hops = rig.trace().exchanges().into_iter();
+    hops.filter(|hop| hop.to == Party::ControlPlane && hop.request.method == *method)
+        .filter(|hop| hop.request.url.contains("/tails"))
+        .count()
+}
+
+#[rstest]
+#[tokio::test]
+async fn wrangler_tail_shows_what_a_worker_logs_and_throws(
+    #[values(Wrangler::Newest, Wrangler::Of486)] wrangler: Wrangler,
+) {
+    let rig = rig(Token::default()).await;
+    let project = Project::new(wrangler, &rig);
+    project.configure("one", &json!({}));
+    project.write("index.js", TALKATIVE);
+    project.run(&["deploy"], "").await;
+    project
+        .run(&["secret", "put", "KEY"], "open-sesame\n")
+        .await;
+
+    let mut pretty = project.tail(&["--format", "pretty"]);
+    pretty.until("Connected to hello, waiting for logs").await;
+    visit(&rig, "/hello/you").await;
+    pretty.until("and later").await;
+    let expected = "GET https://shop.example/hello/you - Ok";
+    assert!(pretty.so_far.contains(expected), "{}", pretty.so_far);
+    let expected = "(log) asked for /hello/you { number: 7 }";
+    assert!(pretty.so_far.contains(expected), "{}", pretty.so_far);
+
+    // It says nothing when it is connected, so one asks until it shows something.
+    let mut json = project.tail(&["--format", "json", "--status", "error"]);
+    while asked_tails(&rig, "POST") < 2 || json.so_far.is_empty() {
+        visit(&rig, "/hello").await;
+        visit(&rig, "/bye").await;
+        let shown = json.until("\n}");
+        let _ = tokio::time::timeout(Duration::from_millis(500), shown).await;
+    }
+    json.until("\n}").await;
+    let (event, _) = json.so_far.split_once("\n}").unwrap();
+    let event: Value = serde_json::from_str(&format!("{event}\n}}")).unwrap();
+    assert_eq!(event["outcome"], "exception");
+    assert_eq!(event["scriptName"], "hello");
+    assert_eq!(
+        event["logs"][0]["message"],
+        json!(["asked for", "/bye", {"number": 7}])
+    );
+    assert_eq!(event["exceptions"][0]["message"], "nobody is here");
+    let request = &event["event"]["request"];
+    assert_eq!(request["url"], "https://shop.example/bye");
+    assert_eq!(request["cf"]["colo"], "FRA");
+    assert!(request["headers"]["cf-ray"].is_string(), "{event}");
+    pretty.until("/bye - Exception Thrown").await;
+    for printed in [&json.so_far, &pretty.so_far] {
+        assert!(!printed.contains("sesame"), "{printed}");
+    }
+    json.stop().await;
+    pretty.stop().await;
+    // The old one goes without a word; a tail whose reader has left makes room for another.
+    if matches!(wrangler, Wrangler::Newest) {
+        assert_eq!(asked_tails(&rig, "DELETE"), 2);
     }
     rig.stop().await;
 }

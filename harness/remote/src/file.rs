@@ -27,7 +27,7 @@ pub struct TargetFile {
     pub other_hosts: Vec<String>,
     /// Where the identification events of the site are looked up.
     pub fingerprint: Option<Fingerprint>,
-    /// Where what is deployed is looked up, to be compared with the deployment file.
+    /// Where what is deployed is looked up, to be compared with the deployment file, and what the worker logs.
     pub cloudflare: Option<Cloudflare>,
     /// The deployment file that the site was deployed with, relative to this file. It may name the scenarios' hosts or the
     /// deployed ones.
@@ -86,8 +86,10 @@ pub struct Fingerprint {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cloudflare {
-    /// A token that may read workers, routes and zones, as `${env.NAME}`. Nothing is changed with it.
+    /// A token that may read workers, their tails, routes and zones, as `${env.NAME}`. Nothing is changed with it.
     pub api_token: String,
+    /// The worker whose log is looked up, by name. Default: the one of the deployment file.
+    pub worker: Option<String>,
     /// The account, by id. Default: the only one that the token sees.
     pub account: Option<String>,
     /// Another address of the API. Default: Cloudflare's.

@@ -71,6 +71,12 @@ impl Target {
         &self.file.hosts
     }
 
+    /// The worker of the site: the one that the file names, or that of the deployment.
+    pub fn worker(&self) -> Option<&str> {
+        let named = self.file.cloudflare.as_ref()?.worker.as_deref();
+        named.or_else(|| Some(self.deployment.as_ref()?.name.as_str()))
+    }
+
     /// What no output may show.
     pub fn secrets(&self) -> Vec<String> {
         let TargetFile {

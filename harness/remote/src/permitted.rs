@@ -12,7 +12,13 @@ use edgeproof_rig::SiteWay;
 use edgeproof_scenario::case::renamed;
 use http::{HeaderName, HeaderValue};
 
-use crate::{events::Events, load::Target, pace::Pace};
+use crate::{
+    events::Events,
+    file,
+    load::Target,
+    log::{LogError, WorkerLog},
+    pace::Pace,
+};
 
 /// The header of every request that says who visits, and in which run.
 pub const RUN_HEADER: HeaderName = HeaderName::from_static("x-edgeproof-run");
@@ -179,6 +185,33 @@ impl Permitted {
         Ok(Some(Events::new(api)))
     }
 
+    /// The log of the worker from now on, where the file says how it is looked up.
+    ///
+    /// # Errors
+    /// When Cloudflare's API refuses or does not answer.
+    pub async fn log(&self) -> Result<Option<WorkerLog>, LogError> {
+        let file = &self.target.file;
+        let (Some(cloudflare), Some(worker)) = (&file.cloudflare, self.target.worker()) else {
+            return Ok(None);
+        };
+        let deployer = self.deployer(cloudflare)?;
+        let account = deployer.account().await.map_err(LogError::Account)?;
+        let tail = deployer.cloudflare.tail(&account, worker, &self.network);
+        Ok(Some(WorkerLog::read(tail.await?)))
+    }
+
+    fn deployer(&self, cloudflare: &file::Cloudflare) -> Result<Deployer, ApiError> {
+        let base = cloudflare.base_url.as_deref().unwrap_or(CLOUDFLARE_API);
+        let token = Secret::new(cloudflare.api_token.as_str());
+        Ok(Deployer {
+            cloudflare: Cloudflare::over(base, token, Waiting::Real, &self.network)?,
+            management: None,
+            account: cloudflare.account.clone(),
+            worker: None,
+            take_over: false,
+        })
+    }
+
     /// Compares what is deployed with the deployment file.
     ///
     /// # Errors
@@ -193,15 +226,7 @@ impl Permitted {
             let why = "the target file gives no token of Cloudflare's API";
             return Ok(Drift::Unknown(why.to_owned()));
         };
-        let base = cloudflare.base_url.as_deref().unwrap_or(CLOUDFLARE_API);
-        let token = Secret::new(cloudflare.api_token.as_str());
-        let deployer = Deployer {
-            cloudflare: Cloudflare::over(base, token, Waiting::Real, &self.network)?,
-            management: None,
-            account: cloudflare.account.clone(),
-            worker: None,
-            take_over: false,
-        };
+        let deployer = self.deployer(cloudflare)?;
         let at_target = |text: &str| renamed(text, self.target.hosts());
         Ok(Drift::Compared(
             deployer.compare(deployment, at_target).await?,

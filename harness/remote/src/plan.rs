@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::{
     load::Target,
-    sight::{self, EventsKnown, Parted},
+    sight::{self, Known, LookUps, Parted},
 };
 
 /// What is to be done with a case.
@@ -39,8 +39,8 @@ pub struct Runs {
     pub looked_up: Vec<String>,
     /// What is expected and of which nothing is known.
     pub unseen: Vec<Unseen>,
-    /// What can be known of its events.
-    pub events: EventsKnown,
+    /// What can be looked up of it.
+    pub look_ups: LookUps,
     /// The steps that may change something at the target.
     pub changes: Vec<String>,
 }
@@ -96,7 +96,10 @@ pub fn of(case: &Case, target: &Target, may_change: bool) -> Plan {
 }
 
 fn parted(case: Case, target: &Target) -> Runs {
-    let events = events_known(&case.scenario, target);
+    let look_ups = LookUps {
+        events: events_known(&case.scenario, target),
+        log: log_known(target),
+    };
     let (mut seen, mut looked_up, mut unseen, mut changes) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut add = |parted: Parted, of: &str, path: &[&str]| {
@@ -125,17 +128,17 @@ fn parted(case: Case, target: &Target) -> Runs {
         }
         if let Some(expect) = &step.expect {
             let in_browser = step.action.actor() == Actor::Browser;
-            let (_, parted) = sight::of_step(expect, in_browser);
+            let (_, parted) = sight::of_step(expect, in_browser, look_ups);
             add(parted, &name, &["steps", &index.to_string(), "expect"]);
         }
     }
-    let (_, parted) = sight::at_end(&case.scenario.expect, events);
+    let (_, parted) = sight::at_end(&case.scenario.expect, look_ups);
     add(parted, "the end", &["expect"]);
     Runs {
         seen,
         looked_up,
         unseen,
-        events,
+        look_ups,
         changes,
         case,
     }
@@ -236,7 +239,7 @@ fn foreign_host(scenario: &Scenario, target: &Target) -> Option<String> {
 }
 
 /// Events are found by the pages that a browser visits.
-fn events_known(scenario: &Scenario, target: &Target) -> EventsKnown {
+fn events_known(scenario: &Scenario, target: &Target) -> Known {
     let mut named = scenario
         .steps
         .iter()
@@ -248,11 +251,19 @@ fn events_known(scenario: &Scenario, target: &Target) -> EventsKnown {
             .is_some_and(|visitor| visitor.profile != Profile::Http)
     };
     if target.file.fingerprint.is_none() {
-        EventsKnown::No("the target file gives no key of the Server API")
+        Known::No("the target file gives no key of the Server API")
     } else if !named.any(has_browser) {
-        EventsKnown::No("no browser visits a page by which an event could be found")
+        Known::No("no browser visits a page by which an event could be found")
     } else {
-        EventsKnown::LookedUp
+        Known::LookedUp
+    }
+}
+
+/// The log is told by the tail of the worker, which a target with a token names.
+fn log_known(target: &Target) -> Known {
+    match target.worker() {
+        Some(_) => Known::LookedUp,
+        None => Known::No("the target file gives no token of Cloudflare's API"),
     }
 }
 

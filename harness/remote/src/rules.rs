@@ -182,11 +182,11 @@ impl Found<'_> {
             self.value(&path, &cloudflare.api_token);
             self.of_environment(&path);
             self.address(&["cloudflare", "base_url"], cloudflare.base_url.as_ref());
-            if file.deployment.is_none() {
+            if file.deployment.is_none() && cloudflare.worker.is_none() {
                 self.problem(
                     &["cloudflare"],
                     "there is no deployment file to compare with what is deployed".to_owned(),
-                    "name it: `deployment: signup.yaml`",
+                    "name it: `deployment: signup.yaml`; or, for its log alone, the worker: `worker: NAME`",
                 );
             }
         }

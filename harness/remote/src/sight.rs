@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use edgeproof_scenario::{
-    expect::{Expect, ExpectAtEnd, ExpectRequest},
+    expect::{Expect, ExpectAtEnd, ExpectRequest, ExpectWorker},
     step::{Action, Step},
 };
 
@@ -21,13 +21,22 @@ pub struct Parted {
     pub unseen: Vec<(&'static str, &'static str)>,
 }
 
-/// What can be known of an identification event.
+/// Whether something is known that only an API tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventsKnown {
-    /// They are looked up.
+pub enum Known {
+    /// It is looked up.
     LookedUp,
-    /// They are not, for this reason.
+    /// It is not, for this reason.
     No(&'static str),
+}
+
+/// What the APIs tell of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookUps {
+    /// Its identification events.
+    pub events: Known,
+    /// What the worker logs and throws.
+    pub log: Known,
 }
 
 /// A key of an expectation, which claims something or is not written.
@@ -68,6 +77,13 @@ impl Parted {
         claim.clone()
     }
 
+    fn known<T: Claim>(&mut self, key: &'static str, at: (&'static str, Known), claim: &T) -> T {
+        match at {
+            (at, Known::LookedUp) => self.looked_up(key, at, claim),
+            (_, Known::No(why)) => self.unseen(key, why, claim),
+        }
+    }
+
     fn unseen<T: Claim>(&mut self, key: &'static str, why: &'static str, claim: &T) -> T {
         if claim.is_made() {
             self.unseen.push((key, why));
@@ -78,14 +94,14 @@ impl Parted {
 
 const AT_ORIGIN: &str = "only the origin knows what reached it";
 const AT_NODE: &str = "only the filtering node knows what reached it";
-const IN_WORKER: &str = "what the worker asks and logs is not seen from outside";
+const IN_WORKER: &str = "what the worker asks is not seen from outside";
 const ORDER: &str = "it compares when requests reached the edge";
 const ON_PLANE: &str = "a target is read, and nothing is deployed to it";
 const OWN_HEADERS: &str = "edgeproof's own headers are among them";
 const BY_BROWSER: &str = "a browser does not say how long a response took";
 
 /// What a step expects, as far as it is seen; `in_browser` says who takes it.
-pub fn of_step(expect: &Expect, in_browser: bool) -> (Expect, Parted) {
+pub fn of_step(expect: &Expect, in_browser: bool, look_ups: LookUps) -> (Expect, Parted) {
     let mut parted = Parted::default();
     let Expect {
         status,
@@ -138,7 +154,9 @@ pub fn of_step(expect: &Expect, in_browser: bool) -> (Expect, Parted) {
             .map(|request| of_request(request, &mut parted)),
         origin: parted.unseen("origin", AT_ORIGIN, origin),
         node: parted.unseen("node", AT_NODE, node),
-        worker: parted.unseen("worker", IN_WORKER, worker),
+        worker: worker
+            .as_ref()
+            .map(|worker| of_worker(worker, look_ups.log, &mut parted)),
         deployment: parted.unseen("deployment", ON_PLANE, deployment),
         holes: parted.unseen("holes", "no shapes of a probe are sent to a target", holes),
         cloudflare: parted.unseen("cloudflare", ON_PLANE, cloudflare),
@@ -162,8 +180,26 @@ fn of_request(request: &ExpectRequest, parted: &mut Parted) -> ExpectRequest {
     }
 }
 
+fn of_worker(worker: &ExpectWorker, known: Known, parted: &mut Parted) -> ExpectWorker {
+    let ExpectWorker {
+        ran,
+        asked,
+        log,
+        whole_log,
+        message,
+    } = worker;
+    let at = ("the tail of the worker", known);
+    ExpectWorker {
+        ran: parted.unseen("worker.ran", IN_WORKER, ran),
+        asked: parted.unseen("worker.asked", IN_WORKER, asked),
+        log: parted.known("worker.log", at, log),
+        whole_log: parted.known("worker.whole_log", at, whole_log),
+        message: message.clone(),
+    }
+}
+
 /// What is expected at the end, as far as it is looked up.
-pub fn at_end(expect: &ExpectAtEnd, known: EventsKnown) -> (ExpectAtEnd, Parted) {
+pub fn at_end(expect: &ExpectAtEnd, look_ups: LookUps) -> (ExpectAtEnd, Parted) {
     let mut parted = Parted::default();
     let ExpectAtEnd {
         origin,
@@ -178,12 +214,11 @@ pub fn at_end(expect: &ExpectAtEnd, known: EventsKnown) -> (ExpectAtEnd, Parted)
         origin: parted.unseen("origin", AT_ORIGIN, origin),
         node: parted.unseen("node", AT_NODE, node),
         attacks: parted.unseen("attacks", AT_NODE, attacks),
-        worker: parted.unseen("worker", IN_WORKER, worker),
+        worker: worker
+            .as_ref()
+            .map(|worker| of_worker(worker, look_ups.log, &mut parted)),
         cloudflare: parted.unseen("cloudflare", ON_PLANE, cloudflare),
-        events: match known {
-            EventsKnown::LookedUp => parted.looked_up("events", "the Server API", events),
-            EventsKnown::No(why) => parted.unseen("events", why, events),
-        },
+        events: parted.known("events", ("the Server API", look_ups.events), events),
         message: message.clone(),
     };
     (seen, parted)
@@ -226,13 +261,18 @@ mod tests {
 
     use super::*;
 
+    const NOTHING: LookUps = LookUps {
+        events: Known::No("no key"),
+        log: Known::No("no token"),
+    };
+
     const GIVEN: &str = "scenario: a\ngiven: { zones: { a.test: { hosts: { a.test: { site: signup } } } } }\nsteps:\n";
 
     #[rstest]
     #[case("{ status: 403, headers: { a: b }, page: [{ select: p }] }", &["status", "headers", "page"], &[])]
     #[case("{ origin: { reached: false }, node: { reached: true } }", &[], &["origin", "node"])]
     #[case("{ request: { headers: { fp-data: x }, header_bytes: 9 } }", &["request.headers"], &["request.header_bytes"])]
-    #[case("{ worker: { ran: true }, within: 1s, after: GET /a }", &["within"], &["after", "worker"])]
+    #[case("{ worker: { ran: true, log: [a] }, within: 1s, after: GET /a }", &["within"], &["after", "worker.ran", "worker.log"])]
     #[case("{ unchanged_except: script, cache: HIT }", &["cache"], &["unchanged_except"])]
     fn each_key_is_seen_or_told_and_what_is_not_seen_is_not_judged(
         #[case] expect: &str,
@@ -242,12 +282,32 @@ mod tests {
         let text = format!("{GIVEN}  - request: GET https://a.test/\n    expect: {expect}\n");
         let cases = load_text(std::path::Path::new("a.yaml"), &text).unwrap();
         let expect = cases[0].scenario.steps[0].expect.clone().unwrap();
-        let (left, parted) = of_step(&expect, false);
+        let (left, parted) = of_step(&expect, false, NOTHING);
         assert_eq!(parted.seen, seen);
         let names: Vec<_> = parted.unseen.iter().map(|(key, _)| *key).collect();
         assert_eq!(names, unseen);
         // What is left is all seen.
-        assert_eq!(of_step(&left, false).1.unseen, []);
+        assert_eq!(of_step(&left, false, NOTHING).1.unseen, []);
+    }
+
+    #[test]
+    fn the_log_is_looked_up_where_a_tail_tells_it() {
+        let expect = "{ worker: { ran: true, log: [a], whole_log: b } }";
+        let text = format!("{GIVEN}  - request: GET https://a.test/\n    expect: {expect}\n");
+        let cases = load_text(std::path::Path::new("a.yaml"), &text).unwrap();
+        let expect = cases[0].scenario.steps[0].expect.clone().unwrap();
+        let look_ups = LookUps {
+            log: Known::LookedUp,
+            ..NOTHING
+        };
+        let (left, parted) = of_step(&expect, false, look_ups);
+        let at = "the tail of the worker";
+        assert_eq!(
+            parted.looked_up,
+            [("worker.log", at), ("worker.whole_log", at)]
+        );
+        assert_eq!(parted.unseen, [("worker.ran", IN_WORKER)]);
+        assert!(left.worker.unwrap().ran.is_none());
     }
 
     #[test]
@@ -256,7 +316,7 @@ mod tests {
             format!("{GIVEN}  - request: GET https://a.test/\n    expect: {{ within: 1s }}\n");
         let cases = load_text(std::path::Path::new("a.yaml"), &text).unwrap();
         let expect = cases[0].scenario.steps[0].expect.clone().unwrap();
-        let (left, parted) = of_step(&expect, true);
+        let (left, parted) = of_step(&expect, true, NOTHING);
         assert!(left.within.is_none());
         assert_eq!(parted.unseen, [("within", BY_BROWSER)]);
     }

@@ -10,7 +10,7 @@ use std::{
 
 use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Route, Thrown, WorkerEndpoint};
 use edgeproof_ground::{memory::Memory, process::ScratchDirectory};
-use edgeproof_runtime::{LogLine, Runtime, RuntimeLog};
+use edgeproof_runtime::{LogLine, Runtime, RuntimeLog, TailReader, Watched};
 use tokio::{
     sync::{mpsc::UnboundedSender, watch},
     task::JoinSet,
@@ -28,6 +28,8 @@ pub(super) struct Publisher {
     edge: Deployer,
     inspect: bool,
     memory: Memory,
+    /// Who gets what invocations come to.
+    tail: Option<TailReader>,
     /// Where the runtime of what is deployed can be looked into.
     inspectors: watch::Sender<Option<SocketAddr>>,
     /// What is deployed, as it changes.
@@ -73,12 +75,14 @@ impl Publisher {
         edge: Deployer,
         memory: &Memory,
         wait_until: Duration,
+        tail: Option<TailReader>,
     ) -> Arc<Self> {
         Arc::new(Self {
             workerd: environment.workerd.clone(),
             edge,
             inspect: environment.inspect,
             memory: memory.clone(),
+            tail,
             inspectors: watch::Sender::default(),
             deployed: watch::Sender::default(),
             wait_until,
@@ -151,8 +155,11 @@ impl Publisher {
         let runtime = match configs.as_slice() {
             [] => None,
             configs => {
-                let (workerd, memory) = (&self.workerd, &self.memory);
-                Some(Runtime::start_with(workerd, configs, self.inspect, memory).await?)
+                let watched = Watched {
+                    inspect: self.inspect,
+                    tail: self.tail.clone(),
+                };
+                Some(Runtime::start_with(&self.workerd, configs, watched, &self.memory).await?)
             }
         };
         let (in_use, last_visit) = InUse::new();

@@ -132,7 +132,8 @@ impl Rig {
             trace: trace.clone(),
         })
         .await?;
-        let publisher = Publisher::new(environment, edge.deployer(), &memory, wait_until);
+        let tail = plane.as_ref().map(ControlPlane::tail_reader);
+        let publisher = Publisher::new(environment, edge.deployer(), &memory, wait_until, tail);
         publisher
             .publish(match &plane {
                 None => DesiredState::described(environment, &description, &fingerprint)?,

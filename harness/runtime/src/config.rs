@@ -14,6 +14,7 @@ use edgeproof_ground::runtime_headers::{
 use super::{
     bundle::{Bundle, Module, ModuleKind, Syntax},
     compatibility::COMPATIBILITY_DATE,
+    tail,
 };
 
 /// One worker to run.
@@ -43,6 +44,8 @@ pub struct WorkerOptions {
     pub compatibility_flags: Vec<String>,
     /// Whether a cache is in front of it, which it may purge.
     pub has_cache: bool,
+    /// Whether somebody reads what its invocations come to.
+    pub is_tailed: bool,
 }
 
 impl WorkerOptions {
@@ -78,6 +81,7 @@ pub(super) fn render(workers: &[WorkerConfig], directory: &Path) -> String {
             "    ( name = \"cache{index}\", external = ( address = {address}, http = ( style = proxy, injectRequestHeaders = [ ( name = {cache}, value = \"1\" ) ] ) ) ),",
         );
     }
+    tail::render_services(&mut text, workers, directory);
     text.push_str("  ],\n  sockets = [\n");
     for (index, worker) in workers.iter().enumerate() {
         let path = format!("unix:{}", socket(directory, index).display());
@@ -100,6 +104,9 @@ pub(super) fn render(workers: &[WorkerConfig], directory: &Path) -> String {
     text.push_str("  ],\n  logging = ( structuredLogging = true ),\n);\n");
     for (index, worker) in workers.iter().enumerate() {
         render_worker(&mut text, index, worker);
+        if worker.options.is_tailed {
+            tail::render_worker(&mut text, index);
+        }
     }
     text
 }
@@ -149,9 +156,13 @@ fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
     }
     let flags = worker.options.compatibility_flags.iter();
     let flags: Vec<String> = flags.map(|flag| quote(flag)).collect();
+    text.push_str("  ],\n");
+    if worker.options.is_tailed {
+        let _ = writeln!(text, "  tails = [ {} ],", quote(&tail::service(index)));
+    }
     let _ = writeln!(
         text,
-        "  ],\n  compatibilityDate = {},\n  compatibilityFlags = [ {} ],\n  globalOutbound = \"internet{index}\",\n  cacheApiOutbound = \"cache{index}\",\n);",
+        "  compatibilityDate = {},\n  compatibilityFlags = [ {} ],\n  globalOutbound = \"internet{index}\",\n  cacheApiOutbound = \"cache{index}\",\n);",
         quote(worker.options.compatibility_date()),
         flags.join(", "),
     );
@@ -192,7 +203,7 @@ fn embed(path: &Path) -> String {
 }
 
 /// A text literal: C escapes, as Cap'n Proto reads them.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {

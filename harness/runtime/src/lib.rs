@@ -16,6 +16,7 @@ mod log;
 mod project;
 mod runtime_log;
 mod source_maps;
+mod tail;
 mod workerd;
 
 pub use bundle::{Bundle, BundleError, Module, ModuleKind, Syntax};
@@ -26,7 +27,8 @@ pub use config::{WorkerConfig, WorkerOptions};
 pub use log::{LogLevel, LogLine, LogSource};
 pub use project::{MissingBinding, Project, ProjectError};
 pub use runtime_log::RuntimeLog;
-pub use workerd::{Runtime, RuntimeError};
+pub use tail::TailReader;
+pub use workerd::{Runtime, RuntimeError, Watched};
 
 #[cfg(test)]
 mod tests;

@@ -41,12 +41,12 @@ struct Shared {
     reader: Mutex<Option<UnboundedSender<LogLine>>>,
     /// How many bytes were read from the pipes: a reader can wait for more.
     read: watch::Sender<u64>,
-    maps: SourceMaps,
+    maps: Arc<SourceMaps>,
     pipes: Mutex<Vec<OwnedFd>>,
 }
 
 impl RuntimeLog {
-    pub(super) fn new(maps: SourceMaps, memory: &Memory) -> Self {
+    pub(super) fn new(maps: Arc<SourceMaps>, memory: &Memory) -> Self {
         Self(Arc::new(Shared {
             lines: Latest::new(memory),
             failed: Latest::new(memory),

@@ -225,3 +225,43 @@ async fn a_stack_is_in_the_words_of_the_sources() {
         assert!(text.contains("src/a.ts:1:1)"), "{text}");
     }
 }
+
+/// What a tail gets of a request that a worker answers with an exception, with the stack of its sources.
+#[tokio::test]
+async fn a_tail_gets_what_an_invocation_came_to_and_secrets_are_hidden() {
+    let directory = tempfile::tempdir().unwrap();
+    let source =
+        "export default { fetch() { console.log('one', { two: 3 }); throw new TypeError('no') } }";
+    let mut tailed = worker("tailed", source, directory.path(), NOWHERE);
+    tailed.options.is_tailed = true;
+    let workers = [worker("other", source, directory.path(), NOWHERE), tailed];
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let tail: TailReader = std::sync::Arc::new(move |worker, events| {
+        sender.send((worker.to_owned(), events)).unwrap();
+    });
+    let watched = Watched {
+        tail: Some(tail),
+        ..Watched::default()
+    };
+    let workerd = tools::find(Tool::Workerd).unwrap();
+    let runtime = Runtime::start_with(&workerd, &workers, watched)
+        .await
+        .unwrap();
+    let request = "GET /a HTTP/1.1\r\nHost: shop.example\r\nCookie: session=sesame\r\nConnection: close\r\n\r\n";
+    for worker in ["other", "tailed"] {
+        ask(runtime.address(worker).unwrap(), request).await;
+    }
+    let received = tokio::time::timeout(Duration::from_secs(10), events.recv());
+    let (worker, events) = received.await.unwrap().unwrap();
+    assert_eq!((worker.as_str(), events.len()), ("tailed", 1));
+    let event = &events[0];
+    assert_eq!(event["scriptName"], "tailed");
+    assert_eq!(event["outcome"], "exception");
+    assert_eq!(
+        event["logs"][0]["message"],
+        serde_json::json!(["one", {"two": 3}])
+    );
+    assert_eq!(event["exceptions"][0]["name"], "TypeError");
+    assert_eq!(event["event"]["request"]["headers"]["cookie"], "REDACTED");
+    runtime.stop().await;
+}

@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,6 +25,7 @@ use super::{
     log::LogLine,
     runtime_log::RuntimeLog,
     source_maps::SourceMaps,
+    tail::{Sink, TailReader},
 };
 
 /// How long the runtime may take until it listens; it takes 20 to 60 ms.
@@ -43,8 +45,19 @@ pub struct Runtime {
     sockets: HashMap<String, PathBuf>,
     inspector: Option<SocketAddr>,
     log: RuntimeLog,
+    /// Takes in what invocations come to.
+    _sink: Option<Sink>,
     /// The sockets, and configuration files, which the runtime reads only at its start and `--keep` leaves readable.
     _directory: ScratchDirectory,
+}
+
+/// Who looks into the workers.
+#[derive(Clone, Default)]
+pub struct Watched {
+    /// Whether there is a port for DevTools: see [`Runtime::inspector`].
+    pub inspect: bool,
+    /// Who gets what invocations of the workers come to whose options say that they are tailed.
+    pub tail: Option<TailReader>,
 }
 
 /// Why the runtime did not start.
@@ -77,28 +90,35 @@ impl Runtime {
     /// # Errors
     /// When the process cannot be started, or ends or stays silent instead of listening.
     pub async fn start(workerd: &Path, workers: &[WorkerConfig]) -> Result<Self, RuntimeError> {
-        Self::start_with(workerd, workers, false, &Memory::default()).await
+        Self::start_with(workerd, workers, Watched::default(), &Memory::default()).await
     }
 
-    /// The same, where `inspect` opens a port for DevTools: see [`Runtime::inspector`]. Its log is a part of what `memory`
-    /// has room for.
+    /// The same, where somebody looks into the workers. Its log is a part of what `memory` has room for.
     ///
     /// # Errors
     /// The same.
     pub async fn start_with(
         workerd: &Path,
         workers: &[WorkerConfig],
-        inspect: bool,
+        watched: Watched,
         memory: &Memory,
     ) -> Result<Self, RuntimeError> {
+        let inspect = watched.inspect;
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-runtime-")
             .map_err(RuntimeError::Start)?;
         let file = directory.path().join("config.capnp");
         let rendered = config::render(workers, &directory.path());
         write_private(&file, rendered).map_err(RuntimeError::Start)?;
 
+        let maps = Arc::new(SourceMaps::of(workers));
+        let sink = watched
+            .tail
+            .filter(|_| workers.iter().any(|worker| worker.options.is_tailed))
+            .map(|reader| Sink::open(&directory.path(), workers, Arc::clone(&maps), reader))
+            .transpose()
+            .map_err(RuntimeError::Start)?;
         let (mut child, control) = spawn(workerd, &file, inspect).map_err(RuntimeError::Start)?;
-        let log = RuntimeLog::new(SourceMaps::of(workers), memory);
+        let log = RuntimeLog::new(maps, memory);
         if let Some(stdout) = child.stdout() {
             log.follow(stdout);
         }
@@ -132,6 +152,7 @@ impl Runtime {
             sockets: sockets.collect(),
             inspector,
             log,
+            _sink: sink,
             _directory: directory,
         })
     }

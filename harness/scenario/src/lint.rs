@@ -386,6 +386,27 @@ mod tests {
         assert_eq!(found(&deployment, ""), expected);
     }
 
+    #[rstest]
+    #[case::of_a_get(
+        "identification_pages: [], protected_apis: [GET a.example/api*], variables: {FP_GUARD: 'off'}",
+        true
+    )]
+    #[case::of_a_page(
+        "identification_pages: [a.example/p], protected_apis: [POST a.example/api*]",
+        true
+    )]
+    #[case::of_a_post(
+        "identification_pages: [], protected_apis: [POST a.example/api*]",
+        false
+    )]
+    fn a_cache_in_front_of_a_protection_is_warned_of(#[case] more: &str, #[case] expected: bool) {
+        for (cache, expected) in [("true", expected), ("false", false)] {
+            let found = found(&format!("{{f: {{{more}, cache: {cache}}}}}"), "");
+            let is_found = found.contains(&CACHE.id.to_owned());
+            assert_eq!(is_found, expected, "{cache} {found:?}");
+        }
+    }
+
     #[test]
     fn a_deployment_that_bites_is_warned_of() {
         assert_eq!(

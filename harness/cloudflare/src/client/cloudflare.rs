@@ -38,7 +38,7 @@ const INVALID_TOKEN: [u32; 1] = [1000];
 /// A client of the REST API with one token.
 #[derive(Clone, Debug)]
 pub struct Cloudflare {
-    http: Http,
+    pub(super) http: Http,
 }
 
 /// Whether a token is in force.
@@ -658,7 +658,7 @@ fn permitted(deleted: Result<bool, ApiError>) -> Result<bool, ApiError> {
 }
 
 /// The path of a worker.
-fn of(account: &str, script: &str) -> String {
+pub(super) fn of(account: &str, script: &str) -> String {
     format!(
         "/accounts/{}/workers/scripts/{}",
         escaped(account),

@@ -25,7 +25,7 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// How long one attempt may take; an upload of some megabytes is in it.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The largest answer that is read, in bytes: pages of lists have some hundred kilobytes.
 const MAX_RESPONSE: usize = 16 * 1024 * 1024;

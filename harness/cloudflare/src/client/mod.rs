@@ -12,6 +12,7 @@ mod network;
 mod page;
 mod secret;
 mod server_api;
+mod tail;
 mod upload;
 
 pub(crate) use cloudflare::variables;
@@ -25,6 +26,7 @@ pub use management::{ApiKey, KeyType, Management};
 pub use network::Network;
 pub use secret::Secret;
 pub use server_api::ServerApi;
+pub use tail::Tail;
 pub use upload::{Metadata, Upload, UploadError};
 
 /// The real REST API.

@@ -143,7 +143,7 @@ impl Deployer {
     }
 
     /// The account that is listed: the one that was named, or the only one.
-    pub(super) async fn account(&self) -> Result<String, DeployError> {
+    pub async fn account(&self) -> Result<String, DeployError> {
         if let Some(account) = &self.account {
             return Ok(account.clone());
         }

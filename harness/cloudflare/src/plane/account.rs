@@ -19,6 +19,7 @@ use super::{
     limits::WorkersPlan,
     neighbours::{OtherAccount, ZoneStatus},
     settings::{AccountSettings, Record, ZoneSettings},
+    tails::Tails,
 };
 
 /// The account, behind the lock of its control plane.
@@ -33,6 +34,7 @@ pub(super) struct Account {
     pub(super) others: Vec<OtherAccount>,
     pub(super) scripts: BTreeMap<String, Script>,
     pub(super) clock: Clock,
+    pub(super) tails: Arc<Tails>,
 }
 
 /// A zone, its records and its routes.
@@ -68,6 +70,8 @@ pub(super) struct Script {
     pub(super) settings: Map<String, Value>,
     pub(super) on_workers_dev: bool,
     pub(super) previews: bool,
+    /// Whether its invocations are followed: since its first tail, for what runs is started anew to do so.
+    pub(super) is_tailed: bool,
 }
 
 /// Code with its bindings.
@@ -156,6 +160,7 @@ impl Account {
             others: settings.other_accounts.clone(),
             scripts: BTreeMap::new(),
             clock: settings.clock.clone(),
+            tails: Arc::default(),
         }
     }
 
@@ -315,6 +320,7 @@ impl Script {
             settings: Map::new(),
             on_workers_dev: false,
             previews: false,
+            is_tailed: false,
         }
     }
 

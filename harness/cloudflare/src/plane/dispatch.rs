@@ -14,7 +14,7 @@ use super::{
     envelope::PlaneResponse,
     error::ApiError,
     ids::is_id,
-    routes, scripts, secrets, subdomain, upload, versions, zones,
+    routes, scripts, secrets, subdomain, tails, upload, versions, zones,
 };
 
 /// Namespaces on a page, of which there are none.
@@ -26,6 +26,7 @@ type Outcome = Result<PlaneResponse, ApiError>;
 pub(super) async fn response(
     account: &Arc<Mutex<Account>>,
     validator: &Validator,
+    address: &str,
     call: &ApiCall,
 ) -> Outcome {
     let token = access::identify(&lock(account), &call.headers)?;
@@ -48,6 +49,25 @@ pub(super) async fn response(
     }
     match segments.as_slice() {
         ["zones", rest @ ..] => of_zones(&mut lock(account), call, &token, rest),
+        [
+            "accounts",
+            id,
+            "workers",
+            "scripts",
+            name,
+            "tails",
+            rest @ ..,
+        ] => {
+            let account = &mut lock(account);
+            // Either permission will do.
+            let may_edit = token.require(Group::WorkersScripts, Level::Edit).is_ok();
+            let (group, level) = match may_edit {
+                true => (Group::WorkersScripts, Level::Edit),
+                false => (Group::WorkersTail, Level::Read),
+            };
+            call.enter_account(account, id, &token, group, level)?;
+            tails::respond(account, call, address, name, rest)
+        }
         ["accounts", id, "workers", "scripts", rest @ ..] => {
             enter_scripts(&lock(account), call, id, &token)?;
             of_scripts(account, validator, call, &token, rest).await

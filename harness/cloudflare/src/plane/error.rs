@@ -281,6 +281,19 @@ impl ApiError {
         Self::missing(10007, "This version does not exist on your Worker.")
     }
 
+    /// 10057: no more may read the worker. No published text has the code of it; that of a tail that has expired is 10058.
+    pub(super) fn too_many_tails(most: usize) -> Self {
+        Self::bad(
+            10057,
+            format!("A maximum of {most} clients can view a Worker's logs at one time."),
+        )
+    }
+
+    /// 10058: no tail of the worker has the id, or it has expired.
+    pub(super) fn no_such_tail() -> Self {
+        Self::missing(10058, "This tail does not exist, or it has expired.")
+    }
+
     // Routes.
 
     /// 10009: no route has the id.

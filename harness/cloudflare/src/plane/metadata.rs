@@ -80,6 +80,7 @@ impl Metadata {
             compatibility_date: Some(date.unwrap_or(FIRST_COMPATIBILITY_DATE).to_owned()),
             compatibility_flags: self.compatibility_flags.clone(),
             has_cache: false,
+            is_tailed: false,
         }
     }
 

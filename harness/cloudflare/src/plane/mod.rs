@@ -44,6 +44,7 @@ mod settings;
 mod snapshot;
 mod state;
 mod subdomain;
+mod tails;
 mod upload;
 mod versions;
 mod zones;
@@ -57,7 +58,7 @@ use std::{
 pub use access::{Group, Level, Permission, PermissionError, Token, TokenOwner, TokenStatus};
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge as edge;
-use edgeproof_runtime::Project;
+use edgeproof_runtime::{Project, TailReader};
 pub use fault::{ErrorFault, PlaneFault, PlaneFaultKind};
 pub use given::GivenError;
 pub use given::Placed;
@@ -124,6 +125,8 @@ impl ControlPlane {
             .map_or(Duration::ZERO, |delay| delay.0);
         let shared = Arc::new(Shared {
             address,
+            tails: Arc::clone(&account.tails),
+            clock: account.clock.clone(),
             account: Arc::new(Mutex::new(account)),
             faults: Mutex::new(PlaneFaults::new(settings.faults)),
             validator: Validator::new(settings.workerd),
@@ -204,6 +207,11 @@ impl ControlPlane {
         Snapshot::of(&dispatch::lock(&self.shared.account))
     }
 
+    /// Takes what invocations of its workers come to, for those who read their tails.
+    pub fn tail_reader(&self) -> TailReader {
+        self.shared.tails.reader(self.shared.clock.clone())
+    }
+
     /// What the edge does not have yet.
     pub fn pending(&self) -> &Arc<Pending> {
         &self.shared.pending
@@ -251,6 +259,7 @@ impl std::fmt::Debug for ControlPlane {
 impl Drop for ControlPlane {
     fn drop(&mut self) {
         self.task.abort();
+        self.shared.tails.close();
     }
 }
 

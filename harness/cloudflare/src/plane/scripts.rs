@@ -89,8 +89,8 @@ pub(super) fn upload(
     Ok(response.with_messages(&notes))
 }
 
-/// `DELETE …/scripts/{script}` and `…/services/{script}`. Its routes go with it: a route cannot name a script that is not there.
-/// That is a decision; no published text says what happens to them.
+/// `DELETE …/scripts/{script}` and `…/services/{script}`. Its tails end and its routes go with it: a route cannot name a script
+/// that is not there. That is a decision; no published text says what happens to them.
 pub(super) fn delete(account: &mut Account, name: &str) -> Result<PlaneResponse, ApiError> {
     account.script(name)?;
     let mut domains = account
@@ -103,6 +103,7 @@ pub(super) fn delete(account: &mut Account, name: &str) -> Result<PlaneResponse,
         ));
     }
     account.scripts.remove(name);
+    account.tails.close_of(name);
     for zone in &mut account.zones {
         zone.routes
             .retain(|route| route.script.as_deref() != Some(name));

@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use edgeproof_ground::{
     body::Body,
+    clock::Clock,
     header_limits::HEADER_COUNT,
     trace::{Hop, Party, RequestHead, Trace},
 };
@@ -31,6 +32,7 @@ use super::{
     error::ApiError,
     fault::{PlaneFaultKind, PlaneFaults},
     snapshot::{Pending, Snapshot},
+    tails::{self, Tails},
 };
 
 /// The path under which the API stands.
@@ -39,10 +41,16 @@ pub(super) const BASE_PATH: &str = "/client/v4";
 /// Bytes of a request that are read: the largest script, a form around it, and a source map.
 const MAX_REQUEST: usize = 128 * 1024 * 1024;
 
+/// How long the edge may take until it follows what a tail reads; it takes half a second.
+const PUBLISHED: Duration = Duration::from_secs(10);
+
 /// What every connection shares.
 pub(super) struct Shared {
     pub(super) address: SocketAddr,
     pub(super) account: Arc<Mutex<Account>>,
+    pub(super) tails: Arc<Tails>,
+    /// The time of the rig.
+    pub(super) clock: Clock,
     pub(super) faults: Mutex<PlaneFaults>,
     pub(super) validator: Validator,
     pub(super) trace: Trace,
@@ -83,11 +91,17 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         .timer(TokioTimer::new())
         .max_headers(HEADER_COUNT)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
 impl Shared {
     async fn response(&self, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
+        if request.uri().path().starts_with(tails::PATH) {
+            // Whoever is connected misses nothing: by now the edge runs what is followed.
+            let _ = tokio::time::timeout(PUBLISHED, self.pending.settled()).await;
+            return Ok(tails::connect(&self.tails, &self.clock, request));
+        }
         let (parts, body) = request.into_parts();
         let url = format!("http://{}{}", self.address, parts.uri);
         let mut head = RequestHead {
@@ -151,7 +165,13 @@ impl Shared {
             path: call.path[BASE_PATH.len()..].to_owned(),
             ..call.clone()
         };
-        let outcome = dispatch::response(&self.account, &self.validator, call).await;
+        let outcome = dispatch::response(
+            &self.account,
+            &self.validator,
+            &self.address.to_string(),
+            call,
+        )
+        .await;
         if outcome.is_ok() && call.method != Method::GET {
             self.note_change();
         }

@@ -83,6 +83,7 @@ impl RunningWorker {
             variables: BTreeMap::new(),
             options: WorkerOptions {
                 has_cache: version.cache.is_some(),
+                is_tailed: script.is_tailed,
                 ..version.options.clone()
             },
             cpu_ms: version.cpu_ms,

@@ -25,7 +25,7 @@ const OURS: &str = "worker";
 /// The options of `bench`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// A worker to measure: a directory with its main module [default: the worker of this repository]. Can be given
+    /// A worker to measure, in any form that `run --worker` takes [default: the worker of this repository]. Can be given
     /// several times.
     #[arg(long = "worker", value_name = "DIR")]
     workers: Vec<PathBuf>,

@@ -152,7 +152,7 @@ impl CliError {
             | Self::NoSuchLint(_) => exit::USAGE,
             Self::NothingSelected | Self::NothingToMeasure => exit::NOTHING,
             Self::Bench(error) if error.is_the_workers() => exit::FAILED,
-            Self::Bench(BenchError::Bundle(_)) => exit::USAGE,
+            Self::Bench(BenchError::Project(_)) => exit::USAGE,
             Self::NotConfirmed(_) => exit::REFUSED,
             Self::Api(ApiError::Address { .. } | ApiError::Network { .. })
             | Self::NotSet { .. }

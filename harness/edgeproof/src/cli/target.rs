@@ -120,7 +120,7 @@ impl Visit {
     pub(super) async fn shared(&self, engine: Engine, headed: bool) -> Result<AtTarget, CliError> {
         let way = self.permitted.way(engine).await?;
         Ok(AtTarget {
-            target: self.permitted.target().clone(),
+            permitted: self.permitted.clone(),
             may_change: self.may_change,
             way: if headed { way.headed() } else { way },
             pace: self.permitted.pace(),

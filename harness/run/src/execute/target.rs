@@ -1,20 +1,22 @@
 //! Runs one case at a site that is deployed: visitors do the same, and what of the expectations is seen is judged.
 
 use std::{
+    collections::BTreeSet,
     env,
     time::{Duration, Instant as StdInstant, SystemTime, UNIX_EPOCH},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgeproof_browser::{BrowserCall, CallOutcome};
-use edgeproof_ground::{causes, clock::Clock, tools, trace::Party};
+use edgeproof_ground::{causes, clock::Clock, tools};
 use edgeproof_remote::{
-    Events, Pace, Shown, Target,
+    Events, Pace, Permitted, Shown, WorkerLog,
     plan::{self, Plan, Runs},
-    sight::{self, EventsKnown},
+    ray,
+    sight::{self, Known, LookUps},
 };
 use edgeproof_rig::{Site, SiteWay};
 use edgeproof_scenario::{
+    expect::ExpectWorker,
     file::Kind,
     load::Case,
     step::{Action, Actor, Step},
@@ -29,7 +31,8 @@ use super::{
     captured::Captured,
     cookies::Jar,
     http_client::{self, Sender},
-    notes,
+    looked_up, notes,
+    seen::{hop_of, hop_of_page, ray_of},
     session::{ByVisitor, Outcome, Trouble, in_time, limit_of_step},
 };
 use crate::{
@@ -43,8 +46,8 @@ use crate::{
 
 /// What every case of a run at a target shares.
 pub struct AtTarget {
-    /// What the target file says.
-    pub target: Target,
+    /// The target, which may be visited.
+    pub permitted: Permitted,
     /// Whether steps may change something.
     pub may_change: bool,
     /// The way there.
@@ -57,7 +60,7 @@ pub struct AtTarget {
 
 /// Runs a case at a target and says what came of it, as [`execute`](super::execute) does with a rig.
 pub async fn execute_at(case: &Case, at: &AtTarget, limit: Duration) -> CaseRecord {
-    let runs = match plan::of(case, &at.target, at.may_change) {
+    let runs = match plan::of(case, at.permitted.target(), at.may_change) {
         Plan::Runs(runs) => runs,
         Plan::Skipped(reason) => return CaseRecord::without_run(case, Verdict::Skipped(reason)),
     };
@@ -68,10 +71,9 @@ pub async fn execute_at(case: &Case, at: &AtTarget, limit: Duration) -> CaseReco
         return CaseRecord::without_run(case, Verdict::Skipped(missing));
     }
     let started = StdInstant::now();
-    let events = runs.events;
-    let Runs { case, .. } = *runs;
+    let Runs { case, look_ups, .. } = *runs;
     let case = &case.anew();
-    let mut session = Session::new(case, at, events, limit_of(case, limit));
+    let mut session = Session::new(case, at, look_ups, limit_of(case, limit));
     let ended = session.run().await;
     let mut record = session.record(ended).await;
     record.took_ms = milliseconds(started.elapsed());
@@ -89,7 +91,9 @@ struct Session<'a> {
     case: &'a Case,
     at: &'a AtTarget,
     site: Site,
-    events: EventsKnown,
+    look_ups: LookUps,
+    /// What the worker logs, where something is expected of it.
+    log: Option<WorkerLog>,
     secrets: Secrets,
     clock: Clock,
     browsers: Browsers,
@@ -101,20 +105,23 @@ struct Session<'a> {
     end_of_time: Option<Instant>,
     /// When it began: Unix, in milliseconds.
     began: i64,
+    /// Whether a browser has set out.
+    has_begun: bool,
 }
 
 impl<'a> Session<'a> {
-    fn new(case: &'a Case, at: &'a AtTarget, events: EventsKnown, limit: Duration) -> Self {
+    fn new(case: &'a Case, at: &'a AtTarget, look_ups: LookUps, limit: Duration) -> Self {
         let mut secrets = Secrets::of_scenario(&case.node);
         secrets.add_declared(case.secrets.iter().cloned());
-        secrets.add_declared(at.target.secrets());
+        secrets.add_declared(at.permitted.target().secrets());
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_millis());
         Self {
             case,
             at,
             site: Site::new(at.way.clone(), case.scenario.given.clone()),
-            events,
+            look_ups,
+            log: None,
             secrets,
             clock: Clock::default(),
             browsers: Browsers::default(),
@@ -124,13 +131,14 @@ impl<'a> Session<'a> {
             limit,
             end_of_time: Instant::now().checked_add(limit),
             began: i64::try_from(now).unwrap_or(i64::MAX),
+            has_begun: false,
         }
     }
 
     /// Takes all steps and judges what is seen of them; after one that does not hold no other is taken.
     async fn run(&mut self) -> Result<Vec<Failure>, HarnessFault> {
-        if let Some(events) = self.looks_events_up() {
-            events.begin(self.began).await?;
+        if looked_up::needs_log(self.case, self.look_ups) {
+            self.log = self.at.permitted.log().await?;
         }
         for index in 0..self.case.scenario.steps.len() {
             let step = match self.case.step(index, &self.captured) {
@@ -154,8 +162,11 @@ impl<'a> Session<'a> {
         let path = ["steps".to_owned(), index.to_string()];
         let in_browser = step.action.actor() == Actor::Browser;
         let expect = step.expect.as_ref();
-        let expect = expect.map(|expect| sight::of_step(expect, in_browser).0);
+        let expect = expect.map(|expect| sight::of_step(expect, in_browser, self.look_ups).0);
         let (limit, end) = (self.limit, self.end_of_time);
+        if in_browser {
+            self.begin_events(step).await?;
+        }
         let mut outcome = match in_time(limit, end, self.act(step)).await {
             Ok(outcome) => outcome,
             Err(trouble) => return self.unmet(&path, step, trouble).await,
@@ -187,6 +198,7 @@ impl<'a> Session<'a> {
             call: outcome.call,
             live_page: outcome.live_page,
             console: outcome.console,
+            log: self.log_for(expect.worker.as_ref()).await?,
             ..Observed::default()
         };
         let mismatches = check::check(&expect, &observed);
@@ -307,8 +319,11 @@ impl<'a> Session<'a> {
                 return Ok(problems.iter().map(misfit).collect());
             }
         };
-        let (expect, _) = sight::at_end(&expect, self.events);
-        let mut observed = ObservedAtEnd::default();
+        let (expect, _) = sight::at_end(&expect, self.look_ups);
+        let mut observed = ObservedAtEnd {
+            log: self.log_for(expect.worker.as_ref()).await?,
+            ..ObservedAtEnd::default()
+        };
         if let (Some(events), Some(expected)) = (self.looks_events_up(), &expect.events) {
             let shown = self.shown();
             observed.events = events.of(&shown, self.began, expected.len()).await?;
@@ -324,11 +339,44 @@ impl<'a> Session<'a> {
         Ok(failures)
     }
 
+    /// What is there when the first browser sets out is of other cases: until then, and a browser takes seconds to start, the
+    /// last ones of the case before may still come.
+    async fn begin_events(&mut self, step: &Step) -> Result<(), HarnessFault> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Ok(());
+        }
+        if let Some(events) = self.looks_events_up() {
+            let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
+            self.browsers.of(&self.site, visitor).await?;
+            events.begin(self.began).await?;
+        }
+        Ok(())
+    }
+
     /// Where its events are looked up, where something is expected of them that can be known.
     fn looks_events_up(&self) -> Option<&'a Events> {
         let is_meant = self.case.scenario.expect.events.is_some();
         let events = self.at.events.as_ref();
-        events.filter(|_| is_meant && self.events == EventsKnown::LookedUp)
+        events.filter(|_| is_meant && self.look_ups.events == Known::LookedUp)
+    }
+
+    /// What the worker has logged because of the visitors' calls so far, where something is expected of it.
+    async fn log_for(&self, expect: Option<&ExpectWorker>) -> Result<Vec<String>, HarnessFault> {
+        let (Some(expect), Some(log)) = (expect, &self.log) else {
+            return Ok(Vec::new());
+        };
+        let lines = log.of(|| self.rays(), |lines| looked_up::holds(expect, lines));
+        Ok(lines.await?)
+    }
+
+    /// The rays of the visitors' calls so far.
+    fn rays(&self) -> BTreeSet<String> {
+        let own = self.calls.iter().filter_map(|call| call.ray.clone());
+        let pages = self.browsers.calls().into_iter();
+        let pages = pages.filter_map(|(_, call)| ray_of(&call.response_headers));
+        own.chain(pages)
+            .map(|header| ray(&header).to_owned())
+            .collect()
     }
 
     /// What the visitors' calls show, by which events are found.
@@ -365,6 +413,9 @@ impl<'a> Session<'a> {
         }
         let calls = self.browsers.calls();
         self.browsers.close().await;
+        if let Some(log) = self.log.take() {
+            log.end().await;
+        }
         let verdict = match ended {
             Ok(failures) if failures.is_empty() => Verdict::Passed,
             Ok(failures) if self.case.scenario.kind == Kind::Required => Verdict::Failed(failures),
@@ -414,68 +465,4 @@ fn leads_to_requests(action: &Action) -> bool {
             | Action::Submit(_)
             | Action::Run(_)
     )
-}
-
-fn hop_of(call: &ObservedCall, redactor: &Redactor) -> HopRecord {
-    let took = u64::try_from(call.took.as_micros()).unwrap_or(u64::MAX);
-    let sent = call.sent_body.as_ref().map_or(0, |body| body.len());
-    let (sent, received) = (sent as u64, call.body.len() as u64);
-    HopRecord {
-        method: call.method.to_string(),
-        status: Some(call.status.as_u16()),
-        took_us: Some(took),
-        request_bytes: sent,
-        response_bytes: received,
-        ..seen(&call.url, (&call.sent_headers, &call.headers), redactor)
-    }
-}
-
-fn hop_of_page(call: &BrowserCall, redactor: &Redactor) -> HopRecord {
-    let failed = match &call.outcome {
-        CallOutcome::Failed(reason) => Some(reason.clone()),
-        CallOutcome::BrokeOff => Some("the body broke off".to_owned()),
-        CallOutcome::Pending | CallOutcome::Finished => None,
-    };
-    HopRecord {
-        method: call.method.clone(),
-        status: call.status,
-        decision: failed,
-        request_bytes: call.posted.as_ref().map_or(0, |body| body.len() as u64),
-        response_bytes: call.body_bytes as u64,
-        ..seen(
-            &call.url,
-            (&call.request_headers, &call.response_headers),
-            redactor,
-        )
-    }
-}
-
-/// A call as its visitor saw it: what happened behind the edge nobody knows.
-fn seen(
-    url: &str,
-    (request, response): (&http::HeaderMap, &http::HeaderMap),
-    redactor: &Redactor,
-) -> HopRecord {
-    let ray = response.get("cf-ray").and_then(|ray| ray.to_str().ok());
-    HopRecord {
-        ray: ray.map(str::to_owned),
-        from: Party::Visitor.to_string(),
-        to: Party::Edge.to_string(),
-        depth: 0,
-        method: String::new(),
-        url: redactor.text(url),
-        status: None,
-        started_us: 0,
-        took_us: None,
-        decision: None,
-        fault: None,
-        exception: None,
-        request_headers: redact::headers(redactor, request),
-        request_bytes: 0,
-        response_headers: redact::headers(redactor, response),
-        response_bytes: 0,
-        request_body: None,
-        response_body: None,
-        log: Vec::new(),
-    }
 }

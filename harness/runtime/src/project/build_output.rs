@@ -160,7 +160,7 @@ pub(super) fn read(folder: &Path) -> Result<Project, ProjectError> {
         .into_iter()
         .find(|folder| folder.join(".dev.vars").is_file())
     {
-        project.dev_vars(with_secrets, None)?;
+        project.dev_vars(with_secrets, None, &[])?;
     }
     project.demand_secrets(secrets, "secret");
     let exports = configuration

@@ -239,14 +239,25 @@ impl Project {
         }
     }
 
-    /// Takes the secrets of `.dev.vars` beside the configuration; they win over variables of the same name.
-    fn dev_vars(&mut self, folder: &Path, environment: Option<&str>) -> Result<(), ProjectError> {
-        let of_environment = environment.map(|name| folder.join(format!(".dev.vars.{name}")));
-        let candidates = of_environment.into_iter().chain([folder.join(".dev.vars")]);
-        let Some(file) = candidates.into_iter().find(|file| file.is_file()) else {
-            return Ok(());
-        };
-        for (name, value) in dev_vars::read(&text(&file)?) {
+    /// Takes the secrets for development beside the configuration; they win over variables of the same name. Where the
+    /// configuration names its secrets, others are not taken.
+    fn dev_vars(
+        &mut self,
+        folder: &Path,
+        environment: Option<&str>,
+        named: &[String],
+    ) -> Result<(), ProjectError> {
+        let files = dev_vars::Files::of(folder, environment);
+        let mut values = BTreeMap::new();
+        for file in files.paths() {
+            values.extend(dev_vars::read(&text(file)?));
+        }
+        for (name, value) in files.meant(values) {
+            let is_variable = self.variables.contains_key(&name)
+                || self.options.json_variables.contains_key(&name);
+            if !(named.is_empty() || is_variable || named.contains(&name)) {
+                continue;
+            }
             self.options.json_variables.remove(&name);
             self.secrets.insert(name.clone());
             self.variables.insert(name, value);

@@ -111,6 +111,28 @@ cache = { enabled = false }
 }
 
 #[test]
+fn secrets_that_are_named_are_taken_from_env_and_no_others() {
+    let folder = folder(&[
+        (
+            "wrangler.json",
+            r#"{"main": "main.js", "vars": {"TEXT": "a"}, "secrets": {"required": ["TOKEN"]}, "env": {"beta": {}}}"#,
+        ),
+        ("main.js", MODULE),
+        (".env", "TOKEN=secret\nTEXT=b\nOTHER=c"),
+        (".env.local", "TOKEN=local"),
+        (".env.beta", "TOKEN=beta"),
+    ]);
+    let project = Project::read(folder.path()).unwrap();
+    assert_eq!(project.variables["TOKEN"], "local");
+    assert_eq!(project.variables["TEXT"], "b");
+    assert!(!project.variables.contains_key("OTHER"));
+    assert!(project.missing.is_empty(), "{:?}", project.missing);
+    let beta = format!("{}#beta", folder.path().display());
+    let project = Project::read(Path::new(&beta)).unwrap();
+    assert_eq!(project.variables["TOKEN"], "beta");
+}
+
+#[test]
 fn what_is_not_emulated_is_named_and_may_be_left_out() {
     let folder = folder(&[
         (

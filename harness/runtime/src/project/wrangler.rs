@@ -204,7 +204,7 @@ pub(super) fn read(path: &Path, environment: Option<&str>) -> Result<Project, Pr
     for (name, value) in vars {
         project.variable(name, value);
     }
-    project.dev_vars(folder, environment)?;
+    project.dev_vars(folder, environment, &secrets.required)?;
     project.demand_secrets(secrets.required, "secrets");
     let exports = exports
         .into_iter()

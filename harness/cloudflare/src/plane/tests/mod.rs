@@ -5,6 +5,7 @@ mod faults;
 mod hostile;
 mod routes;
 mod scripts;
+mod tails;
 mod upload;
 mod zones;
 

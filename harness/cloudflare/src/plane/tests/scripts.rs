@@ -29,6 +29,9 @@ fn of_flow(rest: &str) -> String {
 #[case("PATCH", "/settings")]
 #[case("PATCH", "/script-settings")]
 #[case("DELETE", "")]
+#[case("GET", "/tails")]
+#[case("POST", "/tails")]
+#[case("DELETE", "/tails/0")]
 #[tokio::test]
 async fn a_script_that_is_not_there_is_10007(#[case] method: &str, #[case] rest: &str) {
     let api = Api::start().await;
