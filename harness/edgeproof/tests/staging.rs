@@ -16,5 +16,7 @@ mod drift;
 mod flow;
 #[path = "staging/gate.rs"]
 mod gate;
+#[path = "staging/probing.rs"]
+mod probing;
 #[path = "staging/world.rs"]
 mod world;
