@@ -176,10 +176,7 @@ async fn what_a_cache_in_front_of_the_worker_has_is_a_hole_until_there_is_none()
         .await
         .unwrap();
     let names = holes(&before[0]);
-    let fetched = [
-        "cache/page-fetched image",
-        "cache/page-by-script x-requested-with",
-    ];
+    let fetched = ["cache/page-fetched image", "cache/page-fetched script"];
     for expected in fetched {
         assert!(names.contains(&expected), "{expected}: {names:#?}");
     }
