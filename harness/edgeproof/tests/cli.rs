@@ -182,6 +182,7 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[case::bench_older("bench_older", &["bench", "--compare", "none.json"], exit::USAGE)]
 #[case::bench_report("bench_report", &["bench", "--report", "junit=x"], exit::USAGE)]
 #[case::bench_no_worker("bench_no_worker", &["bench", "--filter", "page_1_kb", "--worker", "none"], exit::USAGE)]
+#[case::conform_no_worker("conform_no_worker", &["conform", "--worker", "none"], exit::USAGE)]
 #[case::probe_framework("probe_framework", &["probe", "good.yaml", "--origin", "none"], exit::USAGE)]
 #[case::probe_header("probe_header", &["probe", "good.yaml", "--header", "cookie=a"], exit::USAGE)]
 #[case::probe_app("probe_app", &["probe", "good.yaml", "--app", "http://shop.example"], exit::USAGE)]

@@ -1,10 +1,13 @@
 //! What a probe finds in front of real apps, held against what the apps themselves say that they ran.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::{collections::BTreeSet, sync::LazyLock};
+
 use bytes::Bytes;
+use edgeproof_build::{WorkerBuild, build_worker};
 use edgeproof_ground::{body, tools};
 use edgeproof_origin::{Origin, RecordedRequest};
-use edgeproof_probe::{Call, Content, Fate, Options, Outcome, Ran, Sign, fix, probe};
+use edgeproof_probe::{Call, Content, Fate, Mend, Options, Outcome, Ran, Sign, fix, probe};
 use edgeproof_rig::{Description, Environment, Rig};
 use http::{Request, header};
 use http_body_util::BodyExt;
@@ -23,6 +26,11 @@ fn pass_through() -> String {
 
 /// One sign-up in front of `origin`, protected as `deployment` says.
 fn description(origin: &str, deployment: &str) -> Description {
+    description_of(API, origin, deployment)
+}
+
+/// The same of another call.
+fn description_of(api: &str, origin: &str, deployment: &str) -> Description {
     let text = format!(
         "
 zones:
@@ -32,7 +40,7 @@ zones:
 deployments:
   flow:
     identification_pages: [shop.example/signup]
-    protected_apis: [{API}]
+    protected_apis: [{api}]
     failure_mode: closed
     ruleset: anybody
     {deployment}
@@ -44,9 +52,13 @@ visitors: {{ prober: {{ profile: http }} }}
 }
 
 fn options(content: Content) -> Options<'static> {
+    options_of(API, content)
+}
+
+fn options_of(api: &str, content: Content) -> Options<'static> {
     Options {
-        api: API.to_owned(),
-        call: Call::of(&API.parse().unwrap(), ["shop.example"]).unwrap(),
+        api: api.to_owned(),
+        call: Call::of(&api.parse().unwrap(), ["shop.example"]).unwrap(),
         content,
         sign: Sign::Response,
         framework: None,
@@ -140,14 +152,168 @@ async fn what_closes_the_holes_is_found_and_proved() {
     let fixed = fix(&environment, &open, &apis, &before, &mut |_| {})
         .await
         .unwrap();
-    let changes: Vec<String> = fixed
-        .mends
-        .iter()
-        .map(edgeproof_probe::Mend::says)
-        .collect();
+    let changes: Vec<String> = fixed.mends.iter().map(Mend::says).collect();
     let star = "end the pattern with a star: `POST shop.example/api/create-account*` in `flow`";
     assert_eq!(changes, [star]);
     assert_eq!(holes(&fixed.outcomes[0]), [""; 0], "{changes:?}");
+}
+
+/// The families that have holes.
+fn open_families(outcome: &Outcome) -> BTreeSet<&str> {
+    outcome.holes().map(|hole| &*hole.family).collect()
+}
+
+const LIST: &str = "GET shop.example/login*";
+
+/// A page that somebody fetched as an image, without a script, a cache in front of the worker has for everybody. The calls
+/// are in none: what the worker says to an identified visitor sets cookies.
+#[tokio::test]
+async fn what_a_cache_in_front_of_the_worker_has_is_a_hole_until_there_is_none() {
+    let environment = environment();
+    let cached = description_of(LIST, SITE, "coverage: host\n    cache: true");
+    let apis = [options_of(LIST, Content::default())];
+    let before = edgeproof_probe::probe_all(&environment, &cached, &apis, &mut |_| {})
+        .await
+        .unwrap();
+    let names = holes(&before[0]);
+    let fetched = ["cache/page-fetched image", "cache/page-fetched script"];
+    for expected in fetched {
+        assert!(names.contains(&expected), "{expected}: {names:#?}");
+    }
+    assert_eq!(open_families(&before[0]), BTreeSet::from(["cache"]));
+    let fixed = fix(&environment, &cached, &apis, &before, &mut |_| {})
+        .await
+        .unwrap();
+    let changes: Vec<String> = fixed.mends.iter().map(Mend::says).collect();
+    assert_eq!(
+        changes,
+        ["no Workers Cache in front of `flow`: `cache: false`"]
+    );
+    assert_eq!(holes(&fixed.outcomes[0]), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_response_to_somebody_elses_call_comes_from_a_cache() {
+    let deployment = format!("cache: true\n    worker: {}", pass_through());
+    let rig = Rig::start(&environment(), description_of(LIST, SITE, &deployment))
+        .await
+        .unwrap();
+    let only = ["cache/call", "cache/call-by-head"].map(str::to_owned);
+    let options = Options {
+        only: Some(only.into()),
+        ..options_of(LIST, Content::default())
+    };
+    let outcome = probe(&rig, &options, &mut |_| {}).await.unwrap();
+    rig.stop().await;
+    let fates = outcome.findings.iter().flat_map(|finding| &finding.results);
+    let fates: Vec<(Fate, Option<Ran>)> = fates.map(|result| (result.fate, result.ran)).collect();
+    assert_eq!(fates, [(Fate::Cached, Some(Ran::Alike)); 4]);
+}
+
+/// What may skip the node by what the worker says of files: words in a path, and no other attack.
+#[tokio::test]
+async fn what_skips_the_node_is_found_and_closed() {
+    let environment = environment();
+    let filtered = description(SITE, "coverage: host\n    wallarm: {}");
+    let apis = [options(Content::default())];
+    let before = edgeproof_probe::probe_all(&environment, &filtered, &apis, &mut |_| {})
+        .await
+        .unwrap();
+    let mut rows: Vec<&str> = before[0].holes().map(|hole| &*hole.row).collect();
+    rows.dedup();
+    // The edge makes of the one in `file-path` words as well: it resolves `..` before the worker sees it.
+    assert_eq!(
+        rows,
+        ["file-path", "file-words"],
+        "{:#?}",
+        holes(&before[0])
+    );
+    let fixed = fix(&environment, &filtered, &apis, &before, &mut |_| {})
+        .await
+        .unwrap();
+    let changes: Vec<String> = fixed.mends.iter().map(Mend::says).collect();
+    assert_eq!(
+        changes,
+        ["let nothing skip the node: `wallarm: { static_suffixes: [] }` in `flow`"]
+    );
+    assert_eq!(holes(&fixed.outcomes[0]), [""; 0]);
+}
+
+/// With a sign that says nothing every hole would be taken for none.
+#[rstest]
+#[case::header(Sign::Header("x-none".parse().unwrap()), "its response has no header `x-none`")]
+#[case::command(Sign::Command("echo same".to_owned()), "`echo same` prints the same before and after it")]
+#[tokio::test]
+async fn a_sign_that_the_plain_call_does_not_give_is_an_error(
+    #[case] sign: Sign,
+    #[case] expected: &str,
+) {
+    let deployment = format!("worker: {}", pass_through());
+    let rig = Rig::start(&environment(), description(SITE, &deployment))
+        .await
+        .unwrap();
+    let options = Options {
+        sign,
+        ..options(Content::default())
+    };
+    let outcome = probe(&rig, &options, &mut |_| {}).await;
+    rig.stop().await;
+    let error = outcome.unwrap_err().to_string();
+    assert!(
+        error.contains(expected) && error.contains("status 201"),
+        "{error}"
+    );
+}
+
+/// The worker that the mutants are made of, where they expect it.
+static PRODUCTION: LazyLock<()> = LazyLock::new(|| {
+    let out = tools::home().join("fixtures/workers/production");
+    build_worker(&WorkerBuild { out: Some(out) }).unwrap();
+});
+
+/// Which rows a mutant opens. The others have defects that let nobody past.
+#[rstest]
+#[case::replays_pass("replays-pass", &["signals/made replayed"])]
+#[case::old_signals_pass("old-signals-pass", &["signals/made stale"])]
+#[case::node_ignored("node-ignored", &["connector"])]
+#[case::address_unchecked("address-unchecked", &[])]
+#[case::any_host("any-host", &[])]
+#[case::blocks_with_403("blocks-with-403", &[])]
+#[case::body_re_encoded("body-re-encoded", &[])]
+#[case::cors_for_everybody("cors-for-everybody", &[])]
+#[case::fallback_ignored("fallback-ignored", &[])]
+#[case::forged_headers("forged-headers", &[])]
+#[case::header_changes_ignored("header-changes-ignored", &[])]
+#[case::no_deadline("no-deadline", &[])]
+#[case::second_script("second-script", &[])]
+#[case::secrets_told("secrets-told", &[])]
+#[case::signals_kept("signals-kept", &[])]
+#[tokio::test]
+async fn a_mutant_opens_what_its_defect_opens(#[case] mutant: &str, #[case] opened: &[&str]) {
+    LazyLock::force(&PRODUCTION);
+    let worker = tools::home().join(format!("fixtures/workers/mutants/{mutant}.ts"));
+    let deployment = format!(
+        "coverage: host\n    wallarm: {{ static_suffixes: [], timeout: 5s }}\n    worker: {}\nnode: {{ mode: block }}",
+        worker.display()
+    );
+    let rig = Rig::start(&environment(), description(SITE, &deployment))
+        .await
+        .unwrap();
+    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
+        .await
+        .unwrap();
+    rig.stop().await;
+    assert_eq!(outcome.control, Fate::Identified, "{:?}", outcome.notes);
+    let names = holes(&outcome);
+    let is_opened = |name: &&str| opened.iter().any(|opened| name.starts_with(opened));
+    let other: Vec<_> = names.iter().filter(|name| !is_opened(name)).collect();
+    assert!(other.is_empty(), "{other:#?}");
+    for opened in opened {
+        assert!(
+            names.iter().any(|name| name.starts_with(opened)),
+            "{opened}: {names:?}"
+        );
+    }
 }
 
 /// An app of `fixtures/apps`, what it wants of a sign-up, and where it says who has signed up.
@@ -338,6 +504,10 @@ async fn the_holes_are_what_the_app_says_it_ran(#[case] app: OwnApp) {
             let Some(arrived) = &result.arrived else {
                 continue;
             };
+            if finding.family == "cache" {
+                // What somebody else sends before.
+                records.next();
+            }
             let request = records.next().unwrap();
             assert!(arrived.starts_with(request.method.as_str()), "{arrived}");
             let truly = app.ran(origin, &request).await;

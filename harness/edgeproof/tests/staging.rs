@@ -20,5 +20,7 @@ mod gate;
 mod leave;
 #[path = "staging/log.rs"]
 mod log;
+#[path = "staging/probing.rs"]
+mod probing;
 #[path = "staging/world.rs"]
 mod world;

@@ -1,6 +1,6 @@
 //! What a description has around a call: pages, other routes, other hosts.
 
-use edgeproof_deployment::Keys;
+use edgeproof_deployment::{Connector, Keys};
 use edgeproof_rig::{Description, Host};
 
 use super::{call::Call, expand::Surroundings};
@@ -10,7 +10,33 @@ pub fn around(description: &Description, call: &Call) -> Surroundings {
     Surroundings {
         routes: routes(description, call),
         hosts: hosts(description, call),
+        page: page_path(description, call),
+        has_connector: connector(description).is_some(),
     }
+}
+
+/// The connector of the description, where requests go through a filtering node.
+pub(super) fn connector(description: &Description) -> Option<&Connector> {
+    let mut deployments = description.deployments.values();
+    deployments.find_map(|deployment| deployment.wallarm.as_ref())
+}
+
+/// The path of a page of the same host that gets the script, where a cache may have it.
+fn page_path(description: &Description, call: &Call) -> Option<String> {
+    let mut deployments = description.deployments.values();
+    // Of a worker of somebody else's nobody here knows whether it brings a cache.
+    let may_be_cached = deployments.any(|deployment| {
+        let has_pages = !deployment.identification_pages.is_empty();
+        has_pages && (deployment.cache || deployment.worker.is_some())
+    });
+    let page = page(description, call);
+    let path = page.strip_prefix(&format!("https://{}", call.host))?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let path = match path {
+        "" => "/",
+        path => path,
+    };
+    may_be_cached.then(|| path.to_owned())
 }
 
 /// A page that may make the call.
@@ -102,7 +128,18 @@ deployments:
         let around = around(&description, &call());
         assert_eq!(around.routes, ["/fp/", "/static/"]);
         assert_eq!(around.hosts, ["direct.shop.example", "www.shop.example"]);
+        assert!(around.page.is_none() && !around.has_connector);
         assert_eq!(page(&description, &call()), "https://shop.example/signup");
+    }
+
+    #[test]
+    fn a_page_is_looked_at_where_a_cache_may_have_it_and_a_node_where_there_is_one() {
+        let more = "\n    cache: true\n    wallarm: {}\n";
+        let description: Description =
+            serde_saphyr::from_str(&format!("{}{more}", DESCRIPTION.trim_end())).unwrap();
+        let around = around(&description, &call());
+        assert_eq!(around.page.as_deref(), Some("/signup"));
+        assert!(around.has_connector);
     }
 
     #[test]

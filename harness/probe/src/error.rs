@@ -31,6 +31,18 @@ pub enum ProbeError {
     /// A command failed.
     #[error("`{0}`, which says whether the call ran, failed with {1}")]
     CommandFailed(String, ExitStatus),
+    /// What is to show that the call ran does not show it of the plain call.
+    #[error(
+        "nothing shows that the origin runs the plain call{}, so no hole could be seen: {why}; give the call the content and the \
+         headers with which the origin takes it, or name another sign",
+        status.map_or(String::new(), |status| format!(" (status {status})"))
+    )]
+    NoSign {
+        /// The status of the response to it.
+        status: Option<u16>,
+        /// What is missing.
+        why: String,
+    },
     /// Signals could not be made.
     #[error("signals could not be made: {0}")]
     Signals(String),

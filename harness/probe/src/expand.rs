@@ -5,9 +5,9 @@ use std::{borrow::Cow, collections::HashSet, ops::Range};
 use super::{
     call::Call,
     place::places,
-    request::{Scheme, Version, WrittenRequest},
+    request::{Scheme, UNIQUE, Version, WrittenRequest},
     shape::{Made, Shape, ShapeId},
-    table::{Around, Family, Row, Values},
+    table::{Around, BeforeRow, Family, Needs, Row, Values},
     template::{UnknownName, fill},
 };
 
@@ -30,7 +30,29 @@ pub struct Surroundings {
     pub routes: Vec<String>,
     /// Other hosts of the zones that lead to the same origin.
     pub hosts: Vec<String>,
+    /// The path of a page of the same host that gets the script, where a cache may have it.
+    pub page: Option<String>,
+    /// Whether requests go through a filtering node.
+    pub has_connector: bool,
 }
+
+impl Surroundings {
+    /// Whether there is what a row wants.
+    fn has(&self, needs: Option<Needs>) -> bool {
+        match needs {
+            None => true,
+            Some(Needs::Connector) => self.has_connector,
+            Some(Needs::Page) => self.page.is_some(),
+        }
+    }
+}
+
+/// What a filtering node blocks, as it stands in a query.
+const ATTACK: &str = "1%27%20UNION%20SELECT%20username,%20password%20FROM%20users--";
+
+/// Bytes in front of an attack: more than connectors and nodes read whole by habit.
+const PADDING: usize = 130 * 1024;
+const LONG_PADDING: usize = 2 * 1024 * 1024;
 
 /// Why a row makes no shapes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,29 +103,31 @@ pub fn expand(
     around: &Surroundings,
 ) -> Result<Vec<Shape>, RowError> {
     let plain = plain(call, content);
-    let mut known = HashSet::from([(plain.clone(), None)]);
+    let mut known = HashSet::from([(plain.clone(), None, None)]);
     let mut shapes = Vec::new();
     for family in families {
         for row in &family.rows {
-            if !row.methods.is_empty() && !row.methods.iter().any(|method| call.method == **method)
+            let is_about = |method: &String| call.method == **method;
+            if !(row.methods.is_empty() || row.methods.iter().any(is_about))
+                || !around.has(row.needs)
             {
                 continue;
             }
             let expansion = Expansion {
                 call,
                 content,
+                around,
                 plain: &plain,
                 family,
                 row,
             };
-            let made = expansion.shapes(around).map_err(|why| RowError {
+            let made = expansion.shapes().map_err(|why| RowError {
                 row: row.id.clone(),
                 why,
             })?;
-            shapes.extend(
-                made.into_iter()
-                    .filter(|shape| known.insert((shape.request.clone(), shape.signals))),
-            );
+            shapes.extend(made.into_iter().filter(|shape| {
+                known.insert((shape.request.clone(), shape.signals, shape.before.clone()))
+            }));
         }
     }
     Ok(shapes)
@@ -113,13 +137,15 @@ pub fn expand(
 struct Expansion<'a> {
     call: &'a Call,
     content: &'a Content,
+    around: &'a Surroundings,
     plain: &'a WrittenRequest,
     family: &'static Family,
     row: &'static Row,
 }
 
 impl Expansion<'_> {
-    fn shapes(&self, around: &Surroundings) -> Result<Vec<Shape>, String> {
+    fn shapes(&self) -> Result<Vec<Shape>, String> {
+        let around = self.around;
         let values: Vec<Option<&str>> = match &self.row.each {
             None => vec![None],
             Some(Values::Written(values)) => values.iter().map(|value| Some(&**value)).collect(),
@@ -176,6 +202,10 @@ impl Expansion<'_> {
             request.target = fill(target)?;
         }
         self.add_content(&mut request, fill)?;
+        let before = match &row.before {
+            Some(before) => Some(self.before(before, &request, fill)?),
+            None => None,
+        };
         let rule = match value {
             Some(value) => format!("{} {}", row.id, value.escape_debug()),
             None => row.id.clone(),
@@ -190,14 +220,32 @@ impl Expansion<'_> {
             says: &row.says,
             reads: &row.reads,
             request,
-            signals: match &row.signals {
-                Some(signals) => Some({
-                    let name = fill(signals)?;
-                    Made::named(&name).ok_or(UnknownName(name))?
-                }),
-                None => None,
-            },
+            signals: made(row.signals.as_deref(), fill)?,
+            before,
+            past: row.past,
         })
+    }
+
+    /// What somebody else sends to the target of `request`.
+    fn before(
+        &self,
+        before: &BeforeRow,
+        request: &WrittenRequest,
+        fill: impl Fn(&str) -> Result<String, UnknownName>,
+    ) -> Result<(WrittenRequest, Option<Made>), UnknownName> {
+        let method = before.method.as_deref().unwrap_or("GET");
+        let mut sent = WrittenRequest {
+            method: fill(method)?,
+            target: request.target.clone(),
+            body: String::new(),
+            ..self.plain.clone()
+        };
+        let is_of_body = |name: &str| name.eq_ignore_ascii_case("content-length");
+        sent.headers.retain(|(name, _)| !is_of_body(name));
+        for (name, value) in &before.headers {
+            sent.headers.push((fill(name)?, fill(value)?));
+        }
+        Ok((sent, made(before.signals.as_deref(), fill)?))
     }
 
     /// Headers and body of the row, over those of the plain call.
@@ -273,6 +321,11 @@ impl Expansion<'_> {
                 .into(),
             "escaped_twice" => by_segment(path, |segment| escaped(segment, "%25")).into(),
             "content" => self.content.body.as_str().into(),
+            "unique" => UNIQUE.into(),
+            "page" => self.around.page.as_deref()?.into(),
+            "attack" => ATTACK.into(),
+            "padding" => "a".repeat(PADDING).into(),
+            "long_padding" => "a".repeat(LONG_PADDING).into(),
             "chunked" => chunked(&self.content.body).into(),
             "head" => path[..place?.start].into(),
             "tail" => path[place?.end..].into(),
@@ -293,6 +346,19 @@ impl Expansion<'_> {
             _ => return None,
         })
     }
+}
+
+/// The signals of this name.
+fn made(
+    signals: Option<&str>,
+    fill: impl Fn(&str) -> Result<String, UnknownName>,
+) -> Result<Option<Made>, UnknownName> {
+    let Some(signals) = signals else {
+        return Ok(None);
+    };
+    let name = fill(signals)?;
+    let made = Made::named(&name).ok_or(UnknownName(name))?;
+    Ok(Some(made))
 }
 
 /// The headers with the length of a body, where the method or the body wants one.

@@ -49,6 +49,7 @@ mod tests {
         let around = Surroundings {
             routes: vec!["/fp/".to_owned()],
             hosts: vec!["www.shop.example".to_owned()],
+            ..Surroundings::default()
         };
         let shapes = expand(families(), &call, &Content::default(), &around).unwrap();
         let mut known: BTreeSet<String> = shapes

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 pub enum Fate {
     /// It reached an origin, and nobody identified the visitor.
     Unprotected,
+    /// A cache responded with what somebody else had got, and nobody identified the visitor.
+    Cached,
+    /// It reached an origin, and the filtering node had not seen it whole, or had blocked it.
+    Uninspected,
+    /// A cache gave a page without the script of the worker.
+    Uninstrumented,
     /// It reached an origin after the platform had identified the visitor.
     Identified,
     /// The worker answered it.
@@ -24,6 +30,9 @@ impl Fate {
     pub fn says(self) -> &'static str {
         match self {
             Self::Unprotected => "reached the origin unprotected",
+            Self::Cached => "served from a cache without an identification",
+            Self::Uninspected => "reached the origin past the filtering node",
+            Self::Uninstrumented => "got the page without the script from a cache",
             Self::Identified => "reached the origin with an identification",
             Self::Blocked => "answered by the worker",
             Self::Refused => "answered by the edge",
@@ -43,6 +52,8 @@ pub struct RequestPath {
     pub worker_ran: bool,
     /// The request as it arrived at the origin.
     pub at_origin: Option<Exchange>,
+    /// Every hop of it.
+    pub hops: Vec<Exchange>,
 }
 
 /// What happened to a request, from the hops since it was sent. They may have late hops of earlier requests among them.
@@ -53,10 +64,10 @@ pub fn request_path(hops: &[Exchange], was_answered: bool) -> RequestPath {
     let own: Vec<&Exchange> = hops.iter().filter(is_own).collect();
     let to = |party| own.iter().copied().find(|hop| hop.to == party);
     let at_origin = to(Party::Origin);
-    let is_identified = |before: &Exchange| {
+    let is_identified = |before: Option<&Exchange>| {
         own.iter().any(|hop| {
             hop.to == Party::Fingerprint
-                && hop.started <= before.started
+                && before.is_none_or(|before| hop.started <= before.started)
                 && hop.request.url.ends_with("/v4/send")
                 && hop
                     .response
@@ -66,8 +77,9 @@ pub fn request_path(hops: &[Exchange], was_answered: bool) -> RequestPath {
     };
     let worker_ran = to(Party::Worker).is_some();
     let fate = match at_origin {
-        Some(hop) if is_identified(hop) => Fate::Identified,
+        Some(hop) if is_identified(Some(hop)) => Fate::Identified,
         Some(_) => Fate::Unprotected,
+        None if visit.is_some_and(is_from_cache) && !is_identified(None) => Fate::Cached,
         None if !was_answered => Fate::Unanswered,
         None if worker_ran => Fate::Blocked,
         None => Fate::Refused,
@@ -77,7 +89,35 @@ pub fn request_path(hops: &[Exchange], was_answered: bool) -> RequestPath {
         decision: visit.and_then(|hop| hop.decision.clone()),
         worker_ran,
         at_origin: at_origin.cloned(),
+        hops: own.into_iter().cloned().collect(),
     }
+}
+
+/// Whether the visitor got what is stored in a cache, be it in front of the worker or behind it.
+fn is_from_cache(visit: &Exchange) -> bool {
+    let response = visit.response.as_ref();
+    let state = response.and_then(|response| response.headers.get("cf-cache-status"));
+    state.is_some_and(|state| {
+        ["HIT", "STALE", "UPDATING"]
+            .iter()
+            .any(|known| state == known)
+    })
+}
+
+/// Whether an origin got what the filtering node had not seen whole, or had blocked. `node_decides` is whether what it
+/// blocks is not to get there.
+pub(super) fn is_uninspected(own: &[Exchange], node_decides: bool) -> bool {
+    let to = |party| own.iter().find(|hop| hop.to == party);
+    let Some(origin) = to(Party::Origin) else {
+        return false;
+    };
+    to(Party::Wallarm).is_none_or(|node| {
+        let is_blocked = |response: &edgeproof_ground::trace::ResponseHead| {
+            response.status == http::StatusCode::FORBIDDEN
+        };
+        node.request.body_bytes < origin.request.body_bytes
+            || (node_decides && node.response.as_ref().is_some_and(is_blocked))
+    })
 }
 
 #[cfg(test)]
@@ -145,6 +185,60 @@ mod tests {
         #[case] expected: Fate,
     ) {
         assert_eq!(request_path(&hops(of), true).fate, expected);
+    }
+
+    #[rstest]
+    #[case(&[VISIT], "HIT", Fate::Cached)]
+    #[case(&[VISIT, RUN], "STALE", Fate::Cached)]
+    #[case(&[VISIT, RUN, SENT], "HIT", Fate::Blocked)]
+    #[case(&[VISIT, RUN, REACHED], "HIT", Fate::Unprotected)]
+    #[case(&[VISIT, RUN], "MISS", Fate::Blocked)]
+    fn what_a_cache_serves_reached_nobody(
+        #[case] of: &[(Party, Party, &str, u16)],
+        #[case] state: &'static str,
+        #[case] expected: Fate,
+    ) {
+        let mut hops = hops(of);
+        let visit = hops[0].response.as_mut().unwrap();
+        visit
+            .headers
+            .insert("cf-cache-status", http::HeaderValue::from_static(state));
+        assert_eq!(request_path(&hops, true).fate, expected);
+    }
+
+    const SEEN: (Party, Party, &str, u16) = (
+        Party::Worker,
+        Party::Wallarm,
+        "https://node.wallarm.example/a",
+        200,
+    );
+    const STOPPED: (Party, Party, &str, u16) = (
+        Party::Worker,
+        Party::Wallarm,
+        "https://node.wallarm.example/a",
+        403,
+    );
+
+    #[rstest]
+    #[case::not_there(&[VISIT, RUN], true, false)]
+    #[case::seen(&[VISIT, RUN, SEEN, REACHED], true, false)]
+    #[case::skipped(&[VISIT, RUN, REACHED], true, true)]
+    #[case::blocked_and_sent_on(&[VISIT, RUN, STOPPED, REACHED], true, true)]
+    #[case::watched(&[VISIT, RUN, REACHED, STOPPED], false, false)]
+    fn what_the_node_did_not_let_pass_is_uninspected(
+        #[case] of: &[(Party, Party, &str, u16)],
+        #[case] node_decides: bool,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_uninspected(&hops(of), node_decides), expected);
+    }
+
+    #[test]
+    fn a_node_that_gets_a_part_has_not_seen_the_request() {
+        let mut hops = hops(&[VISIT, RUN, SEEN, REACHED]);
+        hops[2].request.body_bytes = 65_536;
+        hops[3].request.body_bytes = 65_537;
+        assert!(is_uninspected(&hops, true));
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! reads in the trace what became of it, and asks the origin whether it runs what reached it without an identification. Such
 //! a shape is a hole.
 //!
-//! Nothing but a rig is ever a target. What cannot be seen here: rules of the real WAF in front, the real normalisation
-//! settings of a zone, and frames after an upgrade.
+//! Nothing but a rig is ever a target. What cannot be seen here: rules of the real WAF in front, and frames after an
+//! upgrade.
 #![cfg_attr(
     test,
     allow(
@@ -55,4 +55,4 @@ pub use reading::{Reading, read};
 pub use request::{Scheme, Version, WrittenRequest};
 pub use send::Over;
 pub use shape::{Made, Shape, ShapeId};
-pub use table::{Around, Family, Row, Values, families};
+pub use table::{Around, BeforeRow, Family, Needs, Past, Row, Values, families};

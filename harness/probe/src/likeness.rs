@@ -11,8 +11,11 @@ const ALIKE: f64 = 0.8;
 /// Bytes of a body that are compared.
 const COMPARED: usize = 64 * 1024;
 
-/// Headers that say nothing of what ran.
-const ABOUT_THE_MESSAGE: [&str; 9] = [
+/// Headers that say nothing of what ran, and those of an edge.
+const ABOUT_THE_MESSAGE: [&str; 12] = [
+    "server",
+    "cf-ray",
+    "cf-cache-status",
     "date",
     "content-length",
     "transfer-encoding",

@@ -1,10 +1,10 @@
 //! What closes a hole: the shortest change of the deployment, or of the origin.
 
-use edgeproof_deployment::{Coverage, Deployment, FailureMode, ProtectedApi};
+use edgeproof_deployment::{Connector, Coverage, Deployment, FailureMode, ProtectedApi};
 use edgeproof_rig::Description;
 use serde::{Deserialize, Serialize};
 
-use super::{call::Call, outcome::SentOver, shape::Shape};
+use super::{call::Call, judge::Fate, outcome::SentOver, shape::Shape};
 
 /// The variable that switches the guard of the worker off.
 const GUARD: &str = "FP_GUARD";
@@ -56,6 +56,21 @@ pub enum Mend {
         /// Its pattern.
         pattern: String,
     },
+    /// No cache is in front of the worker.
+    Uncached {
+        /// The deployment.
+        deployment: String,
+    },
+    /// No request skips the filtering node because it looks like one for a file.
+    InspectFiles {
+        /// The deployment.
+        deployment: String,
+    },
+    /// What the filtering node gave no verdict on is blocked.
+    CloseNode {
+        /// The deployment.
+        deployment: String,
+    },
     /// Something that no change of the deployment does.
     Advice(String),
 }
@@ -83,10 +98,23 @@ impl Mend {
         if let Some((zone, pattern)) = foreign_route(description, hole.decision.as_deref()) {
             return Self::Route { zone, pattern };
         }
+        if hole.fate == Fate::Uninspected && hole.worker_ran {
+            return of_node(description, shape);
+        }
         let Some((name, deployment)) = protecting(description, api) else {
             return Self::Advice("no deployment protects the call".to_owned());
         };
         let deployment_name = || name.to_owned();
+        if matches!(hole.fate, Fate::Cached | Fate::Uninstrumented) {
+            return match deployment.cache {
+                true => Self::Uncached {
+                    deployment: deployment_name(),
+                },
+                false => Self::Advice(
+                    "let no cache store it: `Cache-Control: private` in what the worker, or the origin, says".to_owned(),
+                ),
+            };
+        }
         if !host.eq_ignore_ascii_case(&call.host) {
             return Self::Protect {
                 deployment: deployment_name(),
@@ -143,6 +171,17 @@ impl Mend {
             }
             Self::Route { zone, pattern } => {
                 format!("remove the route `{pattern}` of `{zone}`, or make it narrower")
+            }
+            Self::Uncached { deployment } => {
+                format!("no Workers Cache in front of `{deployment}`: `cache: false`")
+            }
+            Self::InspectFiles { deployment } => {
+                format!(
+                    "let nothing skip the node: `wallarm: {{ static_suffixes: [] }}` in `{deployment}`"
+                )
+            }
+            Self::CloseNode { deployment } => {
+                format!("`wallarm: {{ failure_mode: closed }}` in `{deployment}`")
             }
             Self::Advice(text) => text.clone(),
         }
@@ -201,6 +240,15 @@ impl Mend {
                     .retain(|route| route.pattern.as_str() != pattern);
                 zone.routes.len() < before
             }),
+            Self::Uncached { deployment } => change(description, deployment, |deployment| {
+                deployment.cache = false;
+            }),
+            Self::InspectFiles { deployment } => change_node(description, deployment, |node| {
+                node.static_suffixes = Some(Vec::new());
+            }),
+            Self::CloseNode { deployment } => change_node(description, deployment, |node| {
+                node.failure_mode = Some(FailureMode::Closed);
+            }),
             Self::Advice(_) => false,
         }
     }
@@ -237,6 +285,15 @@ impl Mend {
             Self::Route { zone, pattern } => {
                 format!("zones:\n  {zone}:\n    routes: # without {pattern}\n")
             }
+            Self::Uncached { deployment } => {
+                format!("deployments:\n  {deployment}:\n    cache: false\n")
+            }
+            Self::InspectFiles { deployment } => {
+                format!("deployments:\n  {deployment}:\n    wallarm: {{ static_suffixes: [] }}\n")
+            }
+            Self::CloseNode { deployment } => {
+                format!("deployments:\n  {deployment}:\n    wallarm: {{ failure_mode: closed }}\n")
+            }
             Self::Advice(text) => format!("# {text}\n"),
         }
     }
@@ -244,6 +301,35 @@ impl Mend {
 
 fn change(description: &mut Description, name: &str, change: impl FnOnce(&mut Deployment)) -> bool {
     description.deployments.get_mut(name).map(change).is_some()
+}
+
+fn change_node(
+    description: &mut Description,
+    name: &str,
+    change: impl FnOnce(&mut Connector),
+) -> bool {
+    let deployment = description.deployments.get_mut(name);
+    let node = deployment.and_then(|deployment| deployment.wallarm.as_mut());
+    node.map(change).is_some()
+}
+
+/// What brings a request before the filtering node.
+fn of_node(description: &Description, shape: &Shape) -> Mend {
+    let mut deployments = description.deployments.iter();
+    let own = deployments.find(|(_, deployment)| deployment.wallarm.is_some());
+    let own = own.filter(|(_, deployment)| deployment.worker.is_none());
+    match own {
+        Some((name, _)) if shape.id.row.starts_with("file") => Mend::InspectFiles {
+            deployment: name.clone(),
+        },
+        Some((name, _)) => Mend::CloseNode {
+            deployment: name.clone(),
+        },
+        None => Mend::Advice(
+            "the connector lets it pass: it has to send the node whatever the origin gets"
+                .to_owned(),
+        ),
+    }
 }
 
 /// An API as a file has it.

@@ -73,9 +73,14 @@ pub struct SentOver {
 }
 
 impl SentOver {
-    /// Whether the origin may have run it, and nobody identified the visitor.
+    /// Whether it got past a protection: the origin may have run it, or a cache gave what the origin says to it, and nobody
+    /// identified the visitor; or the node, or the script, had no part in it.
     pub fn is_hole(&self) -> bool {
-        self.fate == Fate::Unprotected && self.ran.is_some_and(Ran::is_possible)
+        match self.fate {
+            Fate::Unprotected | Fate::Cached => self.ran.is_some_and(Ran::is_possible),
+            Fate::Uninspected | Fate::Uninstrumented => true,
+            Fate::Identified | Fate::Blocked | Fate::Refused | Fate::Unanswered => false,
+        }
     }
 }
 
@@ -97,6 +102,11 @@ impl Outcome {
         self.findings
             .iter()
             .filter(|finding| finding.hole().is_some() && !finding.accepted)
+    }
+
+    /// Whether anything is shown by what is blocked: the plain call with good signals reached the origin.
+    pub fn shows_something(&self) -> bool {
+        matches!(self.control, Fate::Identified | Fate::Unprotected)
     }
 
     /// Accepts the holes that an earlier outcome had; returns how many there are.

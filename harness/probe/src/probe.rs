@@ -2,28 +2,33 @@
 
 use std::collections::HashSet;
 
+use edgeproof_deployment::ConnectorMode;
 use edgeproof_ground::redaction::{Redactor, is_secret, secrets_in};
 use edgeproof_rig::{Description, Rig};
+use http::Response;
 
 use super::{
     ProbeError,
-    around::{around, page},
+    around::{around, connector, page},
     call::Call,
     expand::{Content, expand, plain},
     frameworks::Framework,
-    judge::Fate,
+    judge::{Fate, RequestPath, is_uninspected},
     mend::Mend,
     outcome::{Finding, Outcome, SentOver},
     ran::{AskedOrigin, Ran, Sign},
-    request::WrittenRequest,
+    request::{UNIQUE, WrittenRequest, unique},
     send::{Over, Sender, Sent},
     shape::{Made, Shape, ShapeId},
     signals::Signalling,
-    table::families,
+    table::{Past, families},
 };
 
 /// After how many shapes the plain call and nonsense are tried again.
 const UNTIL_NEXT_SAMPLE: usize = 100;
+
+/// Bytes of a body that are shown.
+const MOST_SHOWN: usize = 2048;
 
 /// What is probed, and how.
 #[derive(Clone, Debug)]
@@ -66,6 +71,8 @@ fn plain_shape(call: &Call, content: &Content) -> Shape {
         reads: &[],
         request: plain(call, content),
         signals: None,
+        before: None,
+        past: Past::Identification,
     }
 }
 
@@ -135,6 +142,13 @@ pub async fn probe(
     })
 }
 
+/// Tags of scripts in the page that came back.
+fn scripts(sent: &Sent) -> usize {
+    let body = sent.response.as_ref().map(Response::body);
+    let text = String::from_utf8_lossy(body.map_or(&[][..], |body| body));
+    text.to_ascii_lowercase().matches("<script").count()
+}
+
 /// What a probe works with.
 struct Prober<'a> {
     sender: Sender,
@@ -161,19 +175,11 @@ impl Prober<'_> {
         shape: &Shape,
         asked: Option<&AskedOrigin<'_>>,
     ) -> Result<Finding, ProbeError> {
-        let mut request = shape.request.clone();
-        if let Some(made) = shape.signals {
-            request
-                .headers
-                .push(("fp-data".to_owned(), self.signalling.make(made)?));
-        }
         let mut results = Vec::new();
-        if let Some(sent) = self.sender.over_http1(&request.anew()).await {
-            results.push(self.result(Over::Http1, &sent, shape, asked).await?);
-        }
-        if let Some(request) = request.anew().over_http2() {
-            let sent = self.sender.over_http2(request).await;
-            results.push(self.result(Over::Http2, &sent, shape, asked).await?);
+        for over in [Over::Http1, Over::Http2] {
+            if let Some(sent) = self.sent(over, shape).await? {
+                results.push(self.result(over, &sent, shape, asked).await?);
+            }
         }
         let hole = results.iter().find(|result| result.is_hole());
         let options = self.options;
@@ -191,6 +197,41 @@ impl Prober<'_> {
         })
     }
 
+    /// Sends a shape, and before it what somebody else sends; nothing where it cannot be sent so.
+    async fn sent(&mut self, over: Over, shape: &Shape) -> Result<Option<Sent>, ProbeError> {
+        let number = unique();
+        if over == Over::Http2 && shape.request.numbered(&number).over_http2().is_none() {
+            return Ok(None);
+        }
+        if shape.signals == Some(Made::Replayed) {
+            // What was used long ago is refused for its age.
+            self.control().await?;
+        }
+        if let Some((before, signals)) = &shape.before {
+            let before = self.signed(before.numbered(&number), *signals)?;
+            self.sender.over_http1(&before).await;
+        }
+        let request = self.signed(shape.request.numbered(&number), shape.signals)?;
+        Ok(match (over, request.over_http2()) {
+            (Over::Http1, _) => self.sender.over_http1(&request).await,
+            (Over::Http2, Some(request)) => Some(self.sender.over_http2(request).await),
+            (Over::Http2, None) => None,
+        })
+    }
+
+    /// The request with signals that are made for it.
+    fn signed(
+        &mut self,
+        mut request: WrittenRequest,
+        signals: Option<Made>,
+    ) -> Result<WrittenRequest, ProbeError> {
+        if let Some(made) = signals {
+            let signals = self.signalling.make(made)?;
+            request.headers.push(("fp-data".to_owned(), signals));
+        }
+        Ok(request)
+    }
+
     async fn result(
         &self,
         over: Over,
@@ -199,21 +240,18 @@ impl Prober<'_> {
         asked: Option<&AskedOrigin<'_>>,
     ) -> Result<SentOver, ProbeError> {
         let arrived = sent.path.at_origin.as_ref();
-        let ran = match (sent.path.fate, arrived) {
-            (Fate::Unprotected, Some(arrived)) => Some(match (self.options.framework, asked) {
-                (Some(framework), _) if framework.runs(shape.id.family, &shape.id.rule) => {
-                    Ran::Measured
-                }
-                (Some(_), _) => Ran::Not,
-                (None, Some(asked)) => asked.ran(arrived).await?,
-                (None, None) => Ran::Perhaps,
-            }),
+        let fate = self.fate(sent, shape).await;
+        let ran = match (shape.past, fate) {
+            (Past::Identification, Fate::Unprotected | Fate::Cached) => {
+                Some(self.ran(sent, shape, asked).await?)
+            }
+            (_, Fate::Unprotected | Fate::Cached) => Some(Ran::Not),
             _ => None,
         };
         Ok(SentOver {
             over,
-            fate: sent.path.fate,
-            status: sent.status.map(|status| status.as_u16()),
+            fate,
+            status: sent.status().map(|status| status.as_u16()),
             ran,
             arrived: arrived.map(|hop| format!("{} {}", hop.request.method, hop.request.url)),
             decision: sent.path.decision.clone(),
@@ -221,9 +259,70 @@ impl Prober<'_> {
         })
     }
 
+    /// What became of a shape, in view of what it is to get past.
+    async fn fate(&self, sent: &Sent, shape: &Shape) -> Fate {
+        let fate = sent.path.fate;
+        match shape.past {
+            Past::Inspection => {
+                let mode = connector(self.description).map(|connector| connector.mode);
+                let decides = mode == Some(ConnectorMode::Inline);
+                let passed = |path: &RequestPath| is_uninspected(&path.hops, decides);
+                let is_seen = |path: &RequestPath| !passed(path);
+                // A node that watches may get its copy after the visitor has the response.
+                let is_past =
+                    passed(&sent.path) && (decides || !self.sender.comes_to(sent, is_seen).await);
+                if is_past { Fate::Uninspected } else { fate }
+            }
+            Past::Instrumentation if fate == Fate::Cached => {
+                let fresh = shape.request.anew();
+                let whole = self.sender.over_http1(&fresh).await;
+                match scripts(sent) < whole.as_ref().map_or(0, scripts) {
+                    true => Fate::Uninstrumented,
+                    false => fate,
+                }
+            }
+            // Whoever passes with another's signals was not identified.
+            Past::Identification
+                if fate == Fate::Identified
+                    && shape.signals.is_some_and(|made| !made.identify()) =>
+            {
+                Fate::Unprotected
+            }
+            Past::Identification | Past::Instrumentation => fate,
+        }
+    }
+
+    /// Whether the origin ran what got there unprotected, or a cache has what it says to the plain call.
+    async fn ran(
+        &self,
+        sent: &Sent,
+        shape: &Shape,
+        asked: Option<&AskedOrigin<'_>>,
+    ) -> Result<Ran, ProbeError> {
+        if let Some(framework) = self.options.framework {
+            let runs = framework.runs(shape.id.family, &shape.id.rule);
+            return Ok(match sent.path.fate {
+                // Somebody with signals had made the plain call.
+                Fate::Cached if shape.before.is_some() => Ran::Perhaps,
+                _ if runs => Ran::Measured,
+                _ => Ran::Not,
+            });
+        }
+        Ok(match (asked, &sent.path.at_origin, &sent.response) {
+            (Some(asked), Some(arrived), _) => asked.ran(arrived).await?,
+            (Some(asked), None, Some(response)) => {
+                asked.said(response, &shape.request.method, &self.options.call.path)
+            }
+            _ => Ran::Perhaps,
+        })
+    }
+
     /// The request as it is shown.
     fn written(&self, shape: &Shape) -> String {
         let mut request: WrittenRequest = shape.request.clone();
+        for (_, value) in &mut request.headers {
+            *value = value.replace(UNIQUE, "1");
+        }
         if let Some(made) = shape.signals {
             request.headers.push((
                 "fp-data".to_owned(),
@@ -234,12 +333,41 @@ impl Prober<'_> {
             super::request::Scheme::Http => "http",
             super::request::Scheme::Https => "https",
         };
+        let length = request.body.len();
+        if length > MOST_SHOWN {
+            request
+                .body
+                .truncate(request.body.floor_char_boundary(MOST_SHOWN));
+            request.body.push_str(&format!("… ({length} bytes)"));
+        }
         let text = self.redactor.without_known(&request.text());
+        let text = before(shape) + &text;
         match shape.id.family {
             "transport" | "authority" => format!("({scheme}://{})\r\n{text}", request.to),
             _ => text,
         }
     }
+}
+
+/// What somebody else sends before, in a line of its own.
+fn before(shape: &Shape) -> String {
+    let Some((before, signals)) = &shape.before else {
+        return String::new();
+    };
+    let mut said = format!("(after {} {}", before.method, before.target);
+    if signals.is_some() {
+        said.push_str(" with signals");
+    }
+    for (name, value) in &before.headers {
+        if !shape
+            .request
+            .headers
+            .contains(&(name.clone(), value.clone()))
+        {
+            said.push_str(&format!(", {name}: {value}"));
+        }
+    }
+    said + ")\r\n"
 }
 
 /// Hides what the user gave and what a name says is secret; what the table has is public.
@@ -293,15 +421,11 @@ fn notes(control: Fate, asked: Option<&AskedOrigin<'_>>, options: &Options<'_>) 
         let status = asked
             .plain_status()
             .map_or(String::new(), |status| format!(" (status {status})"));
-        match (asked.runs_the_plain_call(), &options.sign) {
-            (Ran::Perhaps, _) => notes.push(format!(
+        if asked.runs_the_plain_call() == Ran::Perhaps && options.sign == Sign::Response {
+            notes.push(format!(
                 "the origin responds to the plain call{status} as to nonsense, so nobody can tell what it runs: give it content \
                  that it takes, or name a sign (a header, or a command)"
-            )),
-            (Ran::Not, Sign::Header(name)) => notes.push(format!(
-                "the origin does not run the plain call: its response{status} has no header `{name}`"
-            )),
-            _ => {}
+            ));
         }
     }
     notes

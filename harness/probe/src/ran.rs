@@ -6,7 +6,7 @@ use bytes::Bytes;
 use edgeproof_ground::{body, trace::Exchange};
 use edgeproof_origin::Origin;
 use edgeproof_rig::Rig;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Collected};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -150,7 +150,27 @@ impl<'a> AskedOrigin<'a> {
             nonsense_samples: Vec::new(),
         };
         asked.sample().await?;
+        asked.check_sign().await?;
         Ok(asked)
+    }
+
+    /// A sign that the plain call itself does not give would take every hole for none.
+    async fn check_sign(&self) -> Result<(), ProbeError> {
+        let why = match self.sign {
+            Sign::Response => return Ok(()),
+            Sign::Header(name) => {
+                let is_seen = self.plain_samples.iter().any(|sample| sample.has(name));
+                (!is_seen).then(|| format!("its response has no header `{name}`"))
+            }
+            Sign::Command(command) => {
+                let before = printed(command).await?;
+                self.ask(&self.plain.anew()).await?;
+                let is_same = printed(command).await? == before;
+                is_same.then(|| format!("`{command}` prints the same before and after it"))
+            }
+        };
+        let status = self.plain_status();
+        why.map_or(Ok(()), |why| Err(ProbeError::NoSign { status, why }))
     }
 
     /// Whether the origin can be seen to run the plain call.
@@ -234,6 +254,13 @@ impl<'a> AskedOrigin<'a> {
             Err(ProbeError::Origin(_)) => Ok(Ran::Not),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether what a visitor got is what the origin says to the plain call.
+    pub(super) fn said(&self, response: &Response<Bytes>, method: &str, path: &str) -> Ran {
+        let body = (method != "HEAD").then_some(&**response.body());
+        let (status, headers) = (response.status(), response.headers());
+        self.likeness_of(&Sample::of(status, headers, body, path))
     }
 
     fn likeness_of(&self, sample: &Sample) -> Ran {

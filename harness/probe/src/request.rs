@@ -50,12 +50,17 @@ pub enum Version {
 }
 
 /// What stands for a number that is another one in each request. The number is as long.
-const UNIQUE: &str = "{unique}";
+pub(super) const UNIQUE: &str = "{unique}";
+
+/// Another number each time.
+pub(super) fn unique() -> String {
+    format!("{:08}", fastrand::u32(0..100_000_000))
+}
 
 /// The text with a number of its own in place of `{unique}`.
 pub(super) fn with_unique(text: &str) -> String {
     match text.contains(UNIQUE) {
-        true => text.replace(UNIQUE, &format!("{:08}", fastrand::u32(0..100_000_000))),
+        true => text.replace(UNIQUE, &unique()),
         false => text.to_owned(),
     }
 }
@@ -71,11 +76,20 @@ const OF_CONNECTIONS: [&str; 6] = [
 ];
 
 impl WrittenRequest {
-    /// The same with a number of its own in place of each `{unique}` of its content.
+    /// The same with a number of its own in place of each `{unique}` of its headers and its content.
     #[must_use]
     pub fn anew(&self) -> Self {
+        self.numbered(&unique())
+    }
+
+    /// The same with this number.
+    pub(super) fn numbered(&self, number: &str) -> Self {
+        let named = self.headers.iter();
         Self {
-            body: with_unique(&self.body),
+            headers: named
+                .map(|(name, value)| (name.clone(), value.replace(UNIQUE, number)))
+                .collect(),
+            body: self.body.replace(UNIQUE, number),
             ..self.clone()
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use edgeproof_ground::trace::Trace;
 use edgeproof_rig::{Client, ClientError, Rig, RigError};
 use http::{Method, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +47,23 @@ pub(super) struct Sender {
 
 /// What came of a request.
 pub(super) struct Sent {
-    /// The status of the response; none where none came.
-    pub(super) status: Option<StatusCode>,
+    /// The response; none where none came.
+    pub(super) response: Option<Response<Bytes>>,
     pub(super) path: RequestPath,
+    /// The hops that there were before.
+    before: usize,
 }
+
+impl Sent {
+    /// The status of the response.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        Some(self.response.as_ref()?.status())
+    }
+}
+
+/// How often the trace is looked at for what comes after the response.
+const LOOKS: usize = 50;
+const UNTIL_NEXT_LOOK: Duration = Duration::from_millis(20);
 
 impl Sender {
     pub(super) fn new(rig: &Rig, visitor: &str) -> Result<Self, RigError> {
@@ -91,15 +104,32 @@ impl Sender {
             let (head, body) = response.await.ok()?.into_parts();
             // To its end, or as far as it comes: what the worker does meanwhile belongs to it. What switches protocols has no
             // end.
-            if head.status != StatusCode::SWITCHING_PROTOCOLS {
-                let _ = body.collect().await;
-            }
-            Some(head.status)
+            let body = match head.status {
+                StatusCode::SWITCHING_PROTOCOLS => Bytes::new(),
+                _ => {
+                    let whole = body.collect().await;
+                    whole.map(Collected::to_bytes).unwrap_or_default()
+                }
+            };
+            Some(Response::from_parts(head, body))
         };
-        let status = tokio::time::timeout(PATIENCE, whole).await.ok().flatten();
+        let response = tokio::time::timeout(PATIENCE, whole).await.ok().flatten();
         Sent {
-            path: request_path(&self.trace.since(before), status.is_some()),
-            status,
+            path: request_path(&self.trace.since(before), response.is_some()),
+            response,
+            before,
         }
+    }
+
+    /// Looks at the trace again until `is_so`, for what a worker does after its response; whether it came to be so.
+    pub(super) async fn comes_to(&self, sent: &Sent, is_so: impl Fn(&RequestPath) -> bool) -> bool {
+        for _ in 0..LOOKS {
+            let hops = self.trace.since(sent.before);
+            if is_so(&request_path(&hops, sent.response.is_some())) {
+                return true;
+            }
+            tokio::time::sleep(UNTIL_NEXT_LOOK).await;
+        }
+        false
     }
 }

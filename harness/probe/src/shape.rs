@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{reading::Reading, request::WrittenRequest};
+use super::{reading::Reading, request::WrittenRequest, table::Past};
 
 /// One request that an origin may run as the protected call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub struct Shape {
     pub request: WrittenRequest,
     /// Signals that are made when it is sent.
     pub signals: Option<Made>,
+    /// What somebody else sends before, and the signals of it.
+    pub before: Option<(WrittenRequest, Option<Made>)>,
+    /// What it gets past, where it is a hole.
+    pub past: Past,
 }
 
 /// The name of a shape.
@@ -71,6 +75,14 @@ pub enum Made {
 }
 
 impl Made {
+    /// Whether they say who the visitor is: others are somebody else's, of another time, or none.
+    pub(super) fn identify(self) -> bool {
+        !matches!(
+            self,
+            Self::Stale | Self::Replayed | Self::OtherSite | Self::NoPage | Self::Cut
+        )
+    }
+
     /// The one of this name in a row.
     pub(super) fn named(name: &str) -> Option<Self> {
         serde_json::from_value(name.into()).ok()

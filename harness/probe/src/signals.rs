@@ -10,7 +10,7 @@ use super::{ProbeError, shape::Made};
 
 const HOUR: i64 = 60 * 60 * 1000;
 
-/// Makes signals, and remembers those that were good.
+/// Makes signals, and remembers the last that were good.
 pub(super) struct Signalling {
     clock: Clock,
     /// A page that may make the call.
@@ -34,7 +34,7 @@ impl Signalling {
         Ok(match made {
             Made::Good => {
                 let good = encoded(page, now, Measurements::default())?;
-                self.good.get_or_insert(good).clone()
+                self.good.insert(good).clone()
             }
             Made::Replayed => match &self.good {
                 Some(good) => good.clone(),

@@ -39,6 +39,13 @@ pub struct Row {
     /// The protected methods it is about; all where it is absent.
     #[serde(default, rename = "for")]
     pub methods: Vec<String>,
+    /// What it wants to be there; without it the row makes no shapes.
+    pub needs: Option<Needs>,
+    /// What it gets past.
+    #[serde(default)]
+    pub past: Past,
+    /// What somebody else sends before, to the same URL.
+    pub before: Option<BeforeRow>,
     /// How an origin reads its paths as the plain one.
     #[serde(default)]
     pub reads: Vec<Reading>,
@@ -61,6 +68,42 @@ pub struct Row {
     /// The version of HTTP.
     #[serde(default)]
     pub version: Version,
+    /// Signals that are made for it.
+    pub signals: Option<String>,
+}
+
+/// What there is in some deployments only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needs {
+    /// A connector: requests go through a filtering node.
+    Connector,
+    /// A page of the same host that gets the script.
+    Page,
+}
+
+/// What a shape gets past, where it is a hole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Past {
+    /// The origin runs the call of a visitor whom nobody identified.
+    #[default]
+    Identification,
+    /// The origin gets what the filtering node did not see whole, or had blocked.
+    Inspection,
+    /// A visitor gets a page without the script from a cache.
+    Instrumentation,
+}
+
+/// What is sent before a shape: GET for its target, by somebody else. The texts are templates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeforeRow {
+    /// The method; GET where it is absent.
+    pub method: Option<String>,
+    /// Further headers.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
     /// Signals that are made for it.
     pub signals: Option<String>,
 }

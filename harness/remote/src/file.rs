@@ -38,13 +38,31 @@ pub struct TargetFile {
     /// Addresses of hosts that are not looked up, such as `127.0.0.1:8443`.
     #[serde(default, deserialize_with = "international::by_name")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub resolve: BTreeMap<String, SocketAddr>,
+    pub resolve: BTreeMap<String, Address>,
     /// A file with the certificate, in PEM, of an authority of your own that has signed the site's, relative to this file.
     /// Default: the authorities that the machine, or the browser, trusts.
     pub certificate_authority: Option<PathBuf>,
     /// The schema that an editor checks this file with.
     #[serde(rename = "$schema")]
     pub schema: Option<String>,
+}
+
+/// The address of a host, such as `127.0.0.1:8443`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Address(pub SocketAddr);
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(written: String) -> Result<Self, String> {
+        let wrong = |_| {
+            format!(
+                "`{written}` is not an address; write an IP address and a port, such as `127.0.0.1:8443`"
+            )
+        };
+        written.parse().map(Self).map_err(wrong)
+    }
 }
 
 /// What lets visitors through a gate.

@@ -249,6 +249,7 @@ fingerprint: { server_api_key: \"${env.GATE}\" }
     #[case("staging.shop.test }", "'*.shop.test' }", &["1:24 `*.shop.test` is not the name of a host"])]
     #[case("gate:", "gates: {}\ngate:", &["2:1 unknown key `gates`"])]
     #[case("gate:", "calls_per_second: 0\ngate:", &["2:19 `0` is no number of calls a second"])]
+    #[case("gate:", "resolve: { staging.shop.test: localhost }\ngate:", &["2:31 `localhost` is not an address; write an IP address and a port, such as `127.0.0.1:8443`"])]
     #[case("gate:", "resolve: { shop.test: 127.0.0.1:1 }\ngate:", &["2:23 `shop.test` is none of the hosts that are named"])]
     #[case("gate:", "certificate_authority: none.pem\ngate:", &["2:24 `none.pem` is no certificate authority: it cannot be read"])]
     #[case("gate:", "cloudflare: { api_token: \"${env.GATE}\" }\ngate:", &["2:13 there is no deployment file to compare with what is deployed"])]

@@ -142,7 +142,10 @@ impl Permitted {
         let reach = Reach::new(
             file.hosts.values().cloned(),
             file.other_hosts.clone(),
-            file.resolve.clone(),
+            file.resolve
+                .iter()
+                .map(|(host, address)| (host.clone(), address.0))
+                .collect(),
         );
         let authority = self.target.authority.as_ref();
         let network = match authority {

@@ -73,6 +73,27 @@ pub enum ClientError {
     Http(#[from] hyper::Error),
 }
 
+/// What TLS says in its own words, said so that the way out is seen.
+fn in_plain_words(error: std::io::Error) -> std::io::Error {
+    use tokio_rustls::rustls::{CertificateError, Error as TlsError};
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let words = match inner {
+        Some(TlsError::InvalidMessage(_)) => "what answers there does not speak TLS",
+        Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "no authority that is trusted here signed its certificate; a target file names one of your own as \
+             `certificate_authority`"
+        }
+        Some(TlsError::InvalidCertificate(CertificateError::Other(other)))
+            if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+        {
+            "its certificate is that of an authority, which no server may use; sign one for the server with it \
+             (`basicConstraints=CA:FALSE`)"
+        }
+        _ => return error,
+    };
+    std::io::Error::new(error.kind(), words)
+}
+
 /// The same URL with `/` for a path that is not written, which every client sends (RFC 9110 §4.2.3).
 fn with_path(url: Uri) -> Uri {
     let mut parts = url.clone().into_parts();
@@ -233,7 +254,7 @@ impl Client {
             Destination::Edge { .. } => ClientError::Connect(source),
             Destination::Network { .. } => ClientError::Host {
                 host: host.to_owned(),
-                source,
+                source: in_plain_words(source),
             },
         }
     }

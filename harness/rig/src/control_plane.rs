@@ -49,6 +49,7 @@ fn zone((name, zone): (&String, &Zone)) -> ZoneSettings {
             .map(|(host, described)| Record::of_host(host, described.proxied))
             .collect(),
         custom_domains: zone.custom_domains.clone(),
+        normalization: zone.edge.normalization,
     }
 }
 

@@ -159,6 +159,19 @@ pub(super) fn expand(
     Ok(expansions)
 }
 
+/// Whether there is a worker at this path, and nothing that it binds is missing, or that is allowed.
+///
+/// # Errors
+/// When there is none, or it cannot be read or bundled.
+pub fn check_worker(path: &Path, allow_missing_bindings: bool) -> Result<(), RigError> {
+    let read = Project::read(path).and_then(|project| project.complete(allow_missing_bindings));
+    let wrong = |source| RigError::Worker {
+        worker: path.display().to_string(),
+        source,
+    };
+    read.map(|_| ()).map_err(wrong)
+}
+
 /// The worker of a deployment with everything that the deployment gives it. What the deployment says wins over what the
 /// worker's project says.
 pub(super) fn project(

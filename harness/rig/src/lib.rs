@@ -35,6 +35,7 @@ mod wrong_clock;
 pub use apps::BorrowedApp;
 pub use client::{Client, ClientError};
 pub use description::{Cookies, Description, Host, Visitor, VisitorHeaders, Zone};
+pub use desired::check_worker;
 pub use door::Door;
 pub use edge::{routes, zones};
 pub use edgeproof_runtime::{LogLevel, LogLine, LogSource};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use edgeproof_edge::NormalizationType;
 use http::Method;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -83,6 +84,31 @@ pub struct DnsRecord {
     /// Whether its traffic goes through the edge.
     #[serde(default)]
     pub proxied: bool,
+    /// The address, or the name, that it leads to.
+    #[serde(default)]
+    pub content: String,
+}
+
+/// How a zone normalises URLs (API, URL Normalization).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct UrlNormalization {
+    /// What gets the normalised URL.
+    pub scope: NormalizationScope,
+    /// By which rules.
+    #[serde(rename = "type")]
+    pub kind: NormalizationType,
+}
+
+/// What gets the normalised URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormalizationScope {
+    /// Routes, rules and workers.
+    Incoming,
+    /// The origin as well.
+    Both,
+    /// Nobody.
+    None,
 }
 
 /// A worker in a list.
@@ -364,6 +390,24 @@ impl Cloudflare {
             escaped(host)
         ))
         .await
+    }
+
+    /// All DNS records of a zone.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn all_dns_records(&self, zone: &str) -> Result<Vec<DnsRecord>, ApiError> {
+        self.pages(format!("/zones/{}/dns_records", escaped(zone)))
+            .await
+    }
+
+    /// How a zone normalises URLs.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer.
+    pub async fn url_normalization(&self, zone: &str) -> Result<UrlNormalization, ApiError> {
+        self.get(format!("/zones/{}/url_normalization", escaped(zone)))
+            .await
     }
 
     /// Whether the token may change workers. A worker that nobody has is deleted: the API looks at the token first.

@@ -27,6 +27,8 @@ struct Envelope {
 
 #[derive(Deserialize)]
 struct WrittenError {
+    /// Some have none (terraform-provider-cloudflare#7228).
+    #[serde(default)]
     code: Json,
     message: String,
 }
@@ -103,6 +105,7 @@ fn open(
                 .map(|error| Said {
                     code: match error.code {
                         Json::String(code) => code,
+                        Json::Null => String::new(),
                         code => code.to_string(),
                     },
                     message: http.hide(&error.message),

@@ -17,8 +17,8 @@ mod upload;
 
 pub(crate) use cloudflare::variables;
 pub use cloudflare::{
-    Account, Binding, Cloudflare, Deployed, DnsRecord, Past, Script, Share, TokenStatus, Version,
-    VersionHead, WorkerRoute, ZoneFound,
+    Account, Binding, Cloudflare, Deployed, DnsRecord, NormalizationScope, Past, Script, Share,
+    TokenStatus, UrlNormalization, Version, VersionHead, WorkerRoute, ZoneFound,
 };
 pub use error::{ApiError, Said};
 pub use http::Waiting;

@@ -96,6 +96,7 @@ pub enum Group {
     AccountSettings,
     Dns,
     Memberships,
+    TransformRules,
     UserDetails,
     WorkersKvStorage,
     WorkersRoutes,
@@ -113,10 +114,11 @@ pub enum Level {
 }
 
 impl Group {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::AccountSettings,
         Self::Dns,
         Self::Memberships,
+        Self::TransformRules,
         Self::UserDetails,
         Self::WorkersKvStorage,
         Self::WorkersRoutes,
@@ -130,6 +132,7 @@ impl Group {
             Self::AccountSettings => "Account Settings",
             Self::Dns => "DNS",
             Self::Memberships => "Memberships",
+            Self::TransformRules => "Transform Rules",
             Self::UserDetails => "User Details",
             Self::WorkersKvStorage => "Workers KV Storage",
             Self::WorkersRoutes => "Workers Routes",

@@ -46,6 +46,7 @@ pub(super) struct Zone {
     pub(super) records: Vec<(String, Record)>,
     /// Custom domains: host names that a worker serves by itself, each with the worker.
     pub(super) custom_domains: BTreeMap<String, String>,
+    pub(super) normalization: edge::Normalization,
     pub(super) routes: Vec<Route>,
 }
 
@@ -256,6 +257,7 @@ impl Zone {
             name: name.clone(),
             status: ZoneStatus::default(),
             custom_domains: zone.custom_domains.clone(),
+            normalization: zone.normalization,
             routes: Vec::new(),
         }
     }

@@ -104,6 +104,9 @@ fn of_zones(account: &mut Account, call: &ApiCall, token: &Token, rest: &[&str])
     match (&call.method, rest) {
         (&Method::GET, []) => zones::list(account, call, token),
         (&Method::GET, [zone]) => zones::get(account, zone, token),
+        (&Method::GET, [zone, "url_normalization"]) => {
+            zones::url_normalization(account, zone, token)
+        }
         (&Method::GET, [zone, "dns_records"]) => dns::list(account, call, zone, token),
         (&Method::GET, [zone, "dns_records", id]) => dns::get(account, zone, id, token),
         (&Method::GET, [zone, "workers", "routes"]) => routes::list(account, zone, token),

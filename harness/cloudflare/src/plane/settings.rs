@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use edgeproof_edge::Normalization;
 use edgeproof_ground::{clock::Clock, international, pattern::Pattern, time::Time, trace::Trace};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -106,6 +107,8 @@ pub struct ZoneSettings {
     pub records: Vec<Record>,
     /// Custom domains: host names that a worker serves by itself, each with the worker.
     pub custom_domains: BTreeMap<String, String>,
+    /// How it normalises URLs.
+    pub normalization: Normalization,
 }
 
 impl ZoneSettings {
@@ -117,7 +120,7 @@ impl ZoneSettings {
                 .iter()
                 .map(|host| Record::of_host(host, true))
                 .collect(),
-            custom_domains: BTreeMap::new(),
+            ..Self::default()
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `/zones`, `/accounts`, `/memberships` and `/user`: what the token can see.
 
+use edgeproof_edge::NormalizationType;
 use edgeproof_ground::international;
 use serde_json::{Value, json};
 
 use super::{
-    access::Token,
+    access::{Group, Level, Token},
     account::{Account, Zone},
     call::ApiCall,
     envelope::PlaneResponse,
@@ -106,6 +107,27 @@ pub(super) fn get(account: &Account, id: &str, token: &Token) -> Result<PlaneRes
         return Err(ApiError::unauthorized_resource());
     }
     Ok(PlaneResponse::of(shown(&zone)))
+}
+
+/// `GET /zones/{zone}/url_normalization`.
+pub(super) fn url_normalization(
+    account: &Account,
+    id: &str,
+    token: &Token,
+) -> Result<PlaneResponse, ApiError> {
+    let zone = account.zone(id)?;
+    token.require_in(&zone.name, Group::TransformRules, Level::Read)?;
+    let normalization = zone.normalization;
+    let scope = match (normalization.incoming, normalization.to_origin) {
+        (false, _) => "none",
+        (true, false) => "incoming",
+        (true, true) => "both",
+    };
+    let kind = match normalization.kind {
+        NormalizationType::Rfc3986 => "rfc3986",
+        NormalizationType::Cloudflare => "cloudflare",
+    };
+    Ok(PlaneResponse::of(json!({ "scope": scope, "type": kind })))
 }
 
 /// Every account by id and name, the emulated one last.

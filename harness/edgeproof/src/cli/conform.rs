@@ -9,6 +9,7 @@ use edgeproof_report::{
     conformance::{Conformance, SUBJECTS},
     target::ReportTarget,
 };
+use edgeproof_rig::check_worker;
 use edgeproof_run::execute::Details;
 use edgeproof_scenario::select::TagExpression;
 
@@ -37,6 +38,9 @@ pub(super) struct Options {
     /// Visitors with a browser come with this one: chromium or firefox [default: chromium].
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
+    /// Runs the workers without the bindings that are not emulated (KV, D1, queues, Durable Objects and so on).
+    #[arg(long)]
+    allow_missing_bindings: bool,
     /// How many claims are tried at the same time [default: two for each core].
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -58,6 +62,11 @@ async fn compared(
     options: &Options,
     apps: &launch::Pool,
 ) -> Result<u8, CliError> {
+    // Before it fails a thousand claims.
+    for worker in options.worker.iter().chain(&options.against) {
+        let checked = check_worker(worker, options.allow_missing_bindings);
+        checked.map_err(|error| CliError::Usage(Box::new(error)))?;
+    }
     let first = options.run_of(options.worker.clone());
     let results = run::of_worker(context, &first, apps).await?;
     for report in &options.reports {
@@ -90,6 +99,7 @@ impl Options {
             paths: vec![tools::home().join("scenarios")],
             subjects: SUBJECTS.map(|subject| subject.tag).to_vec(),
             worker,
+            allow_missing_bindings: self.allow_missing_bindings,
             tag: self.tag.clone(),
             filter: self.filter.clone(),
             engine: self.engine,

@@ -36,13 +36,34 @@ impl Credentials {
         }
     }
 
+    /// A client of Cloudflare's API for one who only reads.
+    pub(super) fn reader(&self) -> Result<Cloudflare, CliError> {
+        self.client("an API token that may read: Zone, DNS, Workers Routes and Transform Rules")
+    }
+
+    /// The account, where it is named.
+    pub(super) fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    fn client(&self, what: &'static str) -> Result<Cloudflare, CliError> {
+        let name = TOKEN;
+        let token = self.token.clone();
+        let token = token.ok_or(CliError::NotSet { name, what })?;
+        usable(TOKEN, &token)?;
+        let waiting = Waiting::Real;
+        Ok(Cloudflare::over(
+            &self.cloudflare,
+            token,
+            waiting,
+            &self.network,
+        )?)
+    }
+
     /// The deployer that has them.
     pub(super) fn deployer(&self, take_over: bool) -> Result<Deployer, CliError> {
-        let token = self.token.clone().ok_or(CliError::NotSet {
-            name: TOKEN,
-            what: "an API token with Workers Scripts:Edit, Workers Routes:Edit and DNS:Read",
-        })?;
-        usable(TOKEN, &token)?;
+        let what = "an API token with Workers Scripts:Edit, Workers Routes:Edit and DNS:Read";
+        let cloudflare = self.client(what)?;
         let management = match &self.key {
             Some(key) => {
                 usable(KEY, key)?;
@@ -52,7 +73,7 @@ impl Credentials {
             None => None,
         };
         Ok(Deployer {
-            cloudflare: Cloudflare::over(&self.cloudflare, token, Waiting::Real, &self.network)?,
+            cloudflare,
             management,
             account: self.account.clone(),
             worker: None,

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod account;
 mod bench;
 mod build;
 mod check;

@@ -17,11 +17,16 @@ use edgeproof_report::{
 };
 use edgeproof_rig::{Description, Visitor};
 use edgeproof_run::exit;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::json;
 
 use super::{
-    CliError, Context, bench::Html, described::description, interrupt::Interrupt, reading::Reading,
+    CliError, Context,
+    account::{as_deployed, as_described},
+    bench::Html,
+    described::description,
+    interrupt::Interrupt,
+    reading::Reading,
     saved,
 };
 
@@ -61,6 +66,10 @@ pub(super) struct Options {
     /// A header that the app's response has only where it ran the call.
     #[arg(long, value_name = "NAME", conflicts_with = "origin")]
     ran_header: Option<String>,
+    /// Reads first what the zones really have: their normalisation of URLs, routes and DNS records. Nothing there is changed;
+    /// the API token of `CLOUDFLARE_API_TOKEN` needs to read only.
+    #[arg(long)]
+    cloudflare: bool,
     /// Tries the changes that close holes, probes again with them, and prints them.
     #[arg(long)]
     fix: bool,
@@ -109,6 +118,14 @@ impl From<ProbeCommandError> for CliError {
 pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, CliError> {
     let earlier = options.baseline.as_deref().map(read).transpose()?;
     let mut described = description(&options.file, &options.reading)?;
+    let notes = match options.cloudflare {
+        true => {
+            let credentials = &context.credentials;
+            let account = credentials.account();
+            as_deployed(&credentials.reader()?, account, &mut described).await
+        }
+        false => as_described(&described),
+    };
     let framework = options.framework()?;
     options.complete(&mut described, framework)?;
     let apis = options.apis(&described, framework)?;
@@ -120,6 +137,9 @@ pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, Cl
     let mut progress = shown(context.interactive);
     let probing = async {
         let mut outcomes = probe_all(&environment, &described, &apis, &mut progress).await?;
+        for outcome in &mut outcomes {
+            outcome.notes.extend(notes.iter().cloned());
+        }
         accept(&mut outcomes, earlier.as_ref());
         let has_holes = outcomes
             .iter()
@@ -152,8 +172,9 @@ pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, Cl
     }
     let probed = probed?;
     show(options, &probed)?;
-    Ok(match probed.holes() {
-        0 => exit::PASSED,
+    let shows_something = probed.apis.iter().all(Outcome::shows_something);
+    Ok(match (probed.holes(), shows_something) {
+        (0, true) => exit::PASSED,
         _ => exit::FAILED,
     })
 }
@@ -267,10 +288,20 @@ impl Options {
         }
         let content = self.content()?;
         let sign = self.sign()?;
+        // Of several calls, the body is for those that have one.
+        let has_body =
+            |call: &Call| self.call.is_some() || !matches!(call.method, Method::GET | Method::HEAD);
+        let content_of = |call: &Call| Content {
+            body: match has_body(call) {
+                true => content.body.clone(),
+                false => String::new(),
+            },
+            headers: content.headers.clone(),
+        };
         let options = calls.into_iter().map(|(api, call)| ProbeOptions {
             api,
+            content: content_of(&call),
             call,
-            content: content.clone(),
             sign: sign.clone(),
             framework,
             visitor: PROBER.to_owned(),

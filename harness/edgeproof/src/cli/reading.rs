@@ -54,6 +54,14 @@ impl From<ReadingError> for CliError {
 }
 
 impl Reading {
+    /// The options that say this of bindings and nothing else.
+    pub(super) fn allowing_missing_bindings(allow_missing_bindings: bool) -> Self {
+        Self {
+            allow_missing_bindings,
+            ..Self::default()
+        }
+    }
+
     /// What `${env.NAME}` stands for.
     pub(super) fn variables(&self) -> Result<Variables, CliError> {
         Ok(self.filled_variables()?)

@@ -207,6 +207,7 @@ pub(super) struct RunOfWorker {
     pub(super) subjects: Vec<&'static str>,
     /// As with `run`, and so the others.
     pub(super) worker: Option<PathBuf>,
+    pub(super) allow_missing_bindings: bool,
     pub(super) tag: Option<TagExpression>,
     pub(super) filter: Option<String>,
     pub(super) engine: Option<Engine>,
@@ -222,7 +223,7 @@ pub(super) async fn of_worker(
 ) -> Result<Results, CliError> {
     let options = Options {
         paths: wanted.paths.clone(),
-        reading: Reading::default(),
+        reading: Reading::allowing_missing_bindings(wanted.allow_missing_bindings),
         worker: wanted.worker.clone(),
         against: None,
         filter: wanted.filter.clone(),

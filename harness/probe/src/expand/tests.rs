@@ -18,6 +18,8 @@ fn around() -> Surroundings {
     Surroundings {
         routes: vec!["/fp/".to_owned(), "/static/".to_owned()],
         hosts: vec!["www.shop.example".to_owned()],
+        page: Some("/signup".to_owned()),
+        has_connector: true,
     }
 }
 
@@ -125,9 +127,9 @@ proptest! {
     fn every_shape_is_another_request_than_the_plain_call_and_all_others((method, path) in any_call()) {
         let shapes = shapes(method, &path);
         let plain = plain(&call(method, &path), &Content::default());
-        let mut known = HashSet::from([(plain.text(), plain.scheme, plain.to, None)]);
+        let mut known = HashSet::from([(plain.text(), plain.scheme, plain.to, None, None)]);
         for shape in shapes {
-            let whole = (shape.request.text(), shape.request.scheme, shape.request.to, shape.signals);
+            let whole = (shape.request.text(), shape.request.scheme, shape.request.to, shape.signals, shape.before);
             prop_assert!(known.insert(whole), "{}", shape.id);
         }
     }
@@ -157,6 +159,8 @@ proptest! {
                 "authority" => changes_host || changes_path || changes_headers,
                 "signals" => !changes_method && !changes_host,
                 "transport" => !changes_method && !changes_host,
+                "cache" => shape.before.is_some(),
+                "connector" => shape.past == crate::Past::Inspection,
                 _ => false,
             };
             prop_assert!(expected, "{}: {}", shape.id, request.text());

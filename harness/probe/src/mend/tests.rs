@@ -138,10 +138,38 @@ fn what_a_deployment_leaves_open_is_closed_first() {
 #[case(Mend::Cover { deployment: "flow".to_owned() }, "deployments:\n  flow:\n    coverage: host\n")]
 #[case(Mend::Proxy { zone: "shop.example".to_owned(), host: "direct.shop.example".to_owned() }, "zones:\n  shop.example:\n    hosts:\n      direct.shop.example: { proxied: true }\n")]
 #[case(Mend::Route { zone: "shop.example".to_owned(), pattern: "shop.example/static/*".to_owned() }, "zones:\n  shop.example:\n    routes: # without shop.example/static/*\n")]
+#[case(Mend::Uncached { deployment: "flow".to_owned() }, "deployments:\n  flow:\n    cache: false\n")]
+#[case(Mend::InspectFiles { deployment: "flow".to_owned() }, "deployments:\n  flow:\n    wallarm: { static_suffixes: [] }\n")]
+#[case(Mend::CloseNode { deployment: "flow".to_owned() }, "deployments:\n  flow:\n    wallarm: { failure_mode: closed }\n")]
 fn a_change_is_made_and_shown(#[case] mend: Mend, #[case] yaml: &str) {
     let mut changed = description();
+    changed.deployments.get_mut("flow").unwrap().wallarm = Some(Connector::default());
     assert!(mend.apply(&mut changed));
     assert_eq!(mend.yaml(&changed), yaml);
+}
+
+#[rstest]
+#[case::of_a_cache(Fate::Cached, "no Workers Cache in front of `flow`: `cache: false`")]
+#[case::of_a_page(
+    Fate::Uninstrumented,
+    "no Workers Cache in front of `flow`: `cache: false`"
+)]
+#[case::of_a_node(Fate::Uninspected, "`wallarm: { failure_mode: closed }` in `flow`")]
+fn what_passes_another_protection_has_a_mend_of_its_own(
+    #[case] fate: Fate,
+    #[case] expected: &str,
+) {
+    let mut description = description();
+    let flow = description.deployments.get_mut("flow").unwrap();
+    flow.cache = true;
+    flow.wallarm = Some(Connector::default());
+    let hole = SentOver {
+        fate,
+        ..hole("shop.example", OWN, true)
+    };
+    let shape = shape("/api/create-account?x=1");
+    let mend = Mend::of(&description, &call(), API, &shape, &hole);
+    assert_eq!(mend.says(), expected);
 }
 
 #[test]

@@ -107,7 +107,9 @@ fn here(finding: &Finding) -> Markup {
     let word = match finding.fate() {
         _ if finding.accepted => "accepted",
         _ if finding.hole().is_some() => "hole",
-        Some(Fate::Unprotected) => "not run",
+        Some(Fate::Unprotected | Fate::Cached | Fate::Uninspected | Fate::Uninstrumented) => {
+            "not run"
+        }
         Some(Fate::Identified) => "identified",
         Some(Fate::Blocked) => "blocked",
         Some(Fate::Refused) => "refused",

@@ -103,7 +103,10 @@ fn row_of(family: &str, findings: &[&Finding]) -> [String; 7] {
         }),
         count(|finding| finding.fate() == Some(Fate::Blocked)),
         count(|finding| finding.fate() == Some(Fate::Identified)),
-        count(|finding| finding.fate() == Some(Fate::Unprotected) && finding.hole().is_none()),
+        count(|finding| {
+            let passed = matches!(finding.fate(), Some(Fate::Unprotected | Fate::Cached));
+            passed && finding.hole().is_none()
+        }),
         count(|finding| finding.hole().is_some()),
     ]
 }
@@ -123,8 +126,9 @@ fn explained(finding: &Finding, hole: &SentOver) -> Vec<(&'static str, String)> 
     if let Some(arrived) = &hole.arrived {
         lines.push(("arrived", arrived.clone()));
     }
-    if let Some(ran) = hole.ran {
-        lines.push(("ran", format!("{}{status}", ran.says())));
+    match (hole.fate, hole.ran) {
+        (Fate::Unprotected, Some(ran)) => lines.push(("ran", format!("{}{status}", ran.says()))),
+        (fate, _) => lines.push(("fate", format!("{}{status}", fate.says()))),
     }
     if let Some(decision) = &hole.decision {
         lines.push(("why", decision.clone()));
@@ -166,8 +170,14 @@ fn summary(outcome: &Outcome) -> String {
         1 => ", 1 more is accepted".to_owned(),
         accepted => format!(", {accepted} more are accepted"),
     };
+    let doubt = match outcome.shows_something() {
+        true => "",
+        false => {
+            ", but nothing is shown by that: the plain call with good signals did not reach the origin"
+        }
+    };
     format!(
-        "{} shapes, {requests} requests: {}{accepted}",
+        "{} shapes, {requests} requests: {}{accepted}{doubt}",
         outcome.findings.len(),
         counted(holes)
     )

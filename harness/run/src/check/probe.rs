@@ -1,6 +1,6 @@
 //! What a probe found.
 
-use edgeproof_probe::{Fate, Finding};
+use edgeproof_probe::Finding;
 use edgeproof_scenario::expect::Expect;
 
 use super::Mismatch;
@@ -19,7 +19,7 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Option<Mismatch> {
             "but the step is no `probe`",
         ));
     };
-    if !matches!(outcome.control, Fate::Identified | Fate::Unprotected) {
+    if !outcome.shows_something() {
         let actual = format!(
             "but nothing is shown by it: the plain call with good signals was {}",
             outcome.control.says()

@@ -148,6 +148,9 @@ struct Received {
     took: Duration,
 }
 
+/// Bytes of the longest body that is read: a server that never ends one would fill the memory until the time is up.
+const LONGEST_BODY: usize = 256 << 20;
+
 /// The response as far as it came, or what came instead of one.
 async fn received(
     name: &str,
@@ -173,6 +176,14 @@ async fn received(
     let mut came = BytesMut::new();
     let mut broke_off = None;
     loop {
+        if came.len() > LONGEST_BODY {
+            let claim = format!("expected the whole response to {name}");
+            let most = LONGEST_BODY >> 20;
+            return unmet(
+                claim,
+                format!("got more than {most} MB of the body and no end"),
+            );
+        }
         match timeout_at(deadline, body.frame()).await {
             Ok(Some(Ok(frame))) => came.extend(frame.into_data().ok()),
             Ok(Some(Err(_))) => {

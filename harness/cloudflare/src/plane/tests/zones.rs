@@ -43,6 +43,28 @@ async fn records_are_found_by_what_they_say(#[case] query: &str, #[case] expecte
 }
 
 #[tokio::test]
+async fn a_zone_says_how_it_normalises_urls_to_those_who_may_read_its_rules() {
+    let mut settings = AccountSettings::default();
+    let reader = r#"{"permissions":["Zone:Read","Transform Rules:Read"]}"#;
+    settings
+        .tokens
+        .insert("reader".to_owned(), serde_json::from_str(reader).unwrap());
+    let told = Api::with(settings)
+        .await
+        .get("/zones/{shop}/url_normalization")
+        .await;
+    assert_eq!(
+        told.result(),
+        &json!({"scope": "incoming", "type": "rfc3986"})
+    );
+    let told = Api::start()
+        .await
+        .get("/zones/{shop}/url_normalization")
+        .await;
+    assert_eq!(told.refusal(), (403, 10000));
+}
+
+#[tokio::test]
 async fn a_record_says_whether_it_is_proxied() {
     let api = Api::start().await;
     let told = api.get("/zones/{shop}/dns_records").await;

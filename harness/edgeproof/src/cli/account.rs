@@ -1,0 +1,204 @@
+//! What zones really have, read from the account: how they normalise URLs, their routes, and which names lead to an origin.
+
+use edgeproof_cloudflare::client::{
+    ApiError, Cloudflare, DnsRecord, NormalizationScope, UrlNormalization, WorkerRoute, ZoneFound,
+};
+use edgeproof_deployment::FailureMode;
+use edgeproof_edge::{Normalization, NormalizationType, Route};
+use edgeproof_ground::causes::with_causes;
+use edgeproof_rig::{Description, Zone};
+
+/// What is said of the zones where nobody asks the account.
+pub(super) fn as_described(described: &Description) -> Vec<String> {
+    let zones = described.zones.iter();
+    zones
+        .map(|(name, zone)| assumed(name, zone, "`--cloudflare` reads what it has"))
+        .collect()
+}
+
+/// Makes the zones as the account has them. What cannot be read stays as it is described; the notes say which.
+pub(super) async fn as_deployed(
+    cloudflare: &Cloudflare,
+    account: Option<&str>,
+    described: &mut Description,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let names: Vec<String> = described.zones.keys().cloned().collect();
+    for name in names {
+        match found(cloudflare, account, &name).await {
+            Ok(zone) => read(cloudflare, &zone, described, &mut notes).await,
+            Err(why) => {
+                if let Some(zone) = described.zones.get(&name) {
+                    notes.push(assumed(&name, zone, &why));
+                }
+            }
+        }
+    }
+    notes
+}
+
+async fn found(
+    cloudflare: &Cloudflare,
+    account: Option<&str>,
+    name: &str,
+) -> Result<ZoneFound, String> {
+    let zones = cloudflare.zones(Some(name), account).await;
+    let mut zones = zones.map_err(|error| with_causes(&error))?;
+    // An account may have a zone of the same name that was moved away.
+    zones.sort_by_key(|zone| zone.status != "active");
+    let first = zones.into_iter().next();
+    first.ok_or_else(|| format!("the token sees no zone `{name}`"))
+}
+
+async fn read(
+    cloudflare: &Cloudflare,
+    found: &ZoneFound,
+    described: &mut Description,
+    notes: &mut Vec<String>,
+) {
+    let normalization = cloudflare.url_normalization(&found.id).await;
+    let routes = cloudflare.routes(&found.id).await;
+    let records = cloudflare.all_dns_records(&found.id).await;
+    let unread = |what: &str, error: &ApiError| {
+        let why = with_causes(error);
+        format!(
+            "the {what} of `{}` are those of the file: {why}",
+            found.name
+        )
+    };
+    let Some(zone) = described.zones.get_mut(&found.name) else {
+        return;
+    };
+    match normalization {
+        Ok(read) => {
+            zone.edge.normalization = of_zone(read, zone.edge.normalization);
+            let said = said(zone.edge.normalization);
+            notes.push(format!(
+                "`{}` normalises URLs {said}, says the account",
+                found.name
+            ));
+        }
+        Err(error) => notes.push(assumed(&found.name, zone, &with_causes(&error))),
+    }
+    match records {
+        Ok(records) => notes.extend(add_hosts(zone, &records)),
+        Err(error) => notes.push(unread("DNS records", &error)),
+    }
+    match routes {
+        Ok(routes) => put_routes(described, &found.name, routes, notes),
+        Err(error) => notes.push(unread("routes", &error)),
+    }
+}
+
+fn of_zone(read: UrlNormalization, file: Normalization) -> Normalization {
+    Normalization {
+        kind: read.kind,
+        incoming: read.scope != NormalizationScope::None,
+        to_origin: read.scope == NormalizationScope::Both,
+        ..file
+    }
+}
+
+fn assumed(name: &str, zone: &Zone, why: &str) -> String {
+    let own = zone.edge.normalization;
+    let whose = match own == Normalization::default() {
+        true => "Cloudflare's default",
+        false => "as the file says",
+    };
+    format!(
+        "`{name}` is taken to normalise URLs {}, {whose}: {why}",
+        said(own)
+    )
+}
+
+fn said(normalization: Normalization) -> String {
+    let kind = match normalization.kind {
+        NormalizationType::Rfc3986 => "by RFC 3986",
+        NormalizationType::Cloudflare => "as type `cloudflare`",
+    };
+    match (normalization.incoming, normalization.to_origin) {
+        (false, _) => "for nobody".to_owned(),
+        (true, false) => format!("{kind} for routes and workers"),
+        (true, true) => format!("{kind} for routes, workers and origins"),
+    }
+}
+
+/// Adds the names whose records lead where a host of the file does: the same origin, by another way in. Says which.
+fn add_hosts(zone: &mut Zone, records: &[DnsRecord]) -> Vec<String> {
+    let leads = |record: &&DnsRecord| matches!(&*record.kind, "A" | "AAAA" | "CNAME");
+    let described = zone.hosts.clone();
+    let mut notes = Vec::new();
+    for record in records.iter().filter(leads) {
+        if let Some(host) = zone.hosts.get_mut(&record.name) {
+            host.proxied = record.proxied;
+            continue;
+        }
+        let mut same = records
+            .iter()
+            .filter(leads)
+            .filter(|other| other.content == record.content || other.name == record.content);
+        let like = same.find_map(|other| described.get(&other.name));
+        if let (Some(like), false) = (like, record.name.contains('*')) {
+            let mut host = like.clone();
+            host.proxied = record.proxied;
+            let way = match record.proxied {
+                true => "",
+                false => ", DNS-only",
+            };
+            notes.push(format!(
+                "`{}` leads to the same origin{way}, says the account",
+                record.name
+            ));
+            zone.hosts.insert(record.name.clone(), host);
+        }
+    }
+    notes
+}
+
+/// Gives deployments the routes that their workers have, and the zone those of others.
+fn put_routes(
+    described: &mut Description,
+    zone: &str,
+    routes: Vec<WorkerRoute>,
+    notes: &mut Vec<String>,
+) {
+    for (name, deployment) in &mut described.deployments {
+        let own = routes
+            .iter()
+            .filter(|route| route.script.as_ref() == Some(name));
+        let own: Vec<String> = own.map(|route| route.pattern.clone()).collect();
+        match own.is_empty() {
+            true => notes.push(format!(
+                "no route of `{zone}` in the account runs `{name}`: it gets those of the file"
+            )),
+            false => deployment.routes = Some(own),
+        }
+    }
+    let deployments = &described.deployments;
+    let Some(zone) = described.zones.get_mut(zone) else {
+        return;
+    };
+    for route in routes {
+        let is_own = |script: &String| deployments.contains_key(script);
+        if route.script.as_ref().is_some_and(is_own) {
+            continue;
+        }
+        let Ok(pattern) = route.pattern.parse() else {
+            notes.push(format!("the route `{}` cannot be read", route.pattern));
+            continue;
+        };
+        if let Some(script) = &route.script {
+            notes.push(format!(
+                "the route `{}` runs `{script}`, of which nothing is known: here it leads straight to the origin",
+                route.pattern
+            ));
+        }
+        zone.routes
+            .retain(|known| known.pattern.as_str() != route.pattern);
+        zone.routes.push(Route {
+            pattern,
+            worker: None,
+            over_daily_limit: FailureMode::Closed,
+        });
+    }
+}
