@@ -12,10 +12,7 @@ use edgeproof_report::{
 use edgeproof_run::execute::Details;
 use edgeproof_scenario::select::TagExpression;
 
-use super::{
-    CliError, Context,
-    run::{self, RunOfWorker},
-};
+use super::{CliError, Context, run};
 
 /// The options of `conform`.
 #[derive(Debug, clap::Args)]
@@ -59,7 +56,7 @@ async fn compared(
     apps: &launch::Pool,
 ) -> Result<u8, CliError> {
     let first = options.run_of(options.worker.clone());
-    let results = run::of_worker(context, &first, apps).await?;
+    let results = run::quietly(context, &first, apps).await?;
     for report in &options.reports {
         report.write(&results)?;
     }
@@ -69,7 +66,7 @@ async fn compared(
     write!(out, "{}", claims.text(&name))?;
     if let Some(against) = &options.against {
         let second = options.run_of(Some(against.clone()));
-        let results = run::of_worker(context, &second, apps).await?;
+        let results = run::quietly(context, &second, apps).await?;
         let other = Conformance::of(&results);
         let names = (name.as_str(), &*against.display().to_string());
         write!(out, "{}", claims.beside(&other, names))?;
@@ -85,19 +82,23 @@ fn name(worker: Option<&PathBuf>) -> String {
 
 impl Options {
     /// The claims with one worker.
-    fn run_of(&self, worker: Option<PathBuf>) -> RunOfWorker {
-        RunOfWorker {
+    fn run_of(&self, worker: Option<PathBuf>) -> run::Options {
+        let details = match self.reports.iter().any(ReportTarget::has_details) {
+            true => Details::Failed,
+            false => Details::None,
+        };
+        let subjects = SUBJECTS.iter().map(|subject| subject.tag);
+        run::Options {
             paths: vec![tools::home().join("scenarios")],
-            subjects: SUBJECTS.map(|subject| subject.tag).to_vec(),
-            worker,
-            tag: self.tag.clone(),
+            tag: TagExpression::one_of(subjects, self.tag.clone()),
             filter: self.filter.clone(),
+            worker,
             engine: self.engine,
             jobs: self.jobs,
-            details: match self.reports.iter().any(ReportTarget::has_details) {
-                true => Details::Failed,
-                false => Details::None,
-            },
+            details: Some(details),
+            // Nothing is printed of each.
+            json: true,
+            ..run::Options::default()
         }
     }
 }
