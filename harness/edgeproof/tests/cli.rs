@@ -15,6 +15,8 @@ mod deploy;
 mod failures;
 #[path = "cli/hsts.rs"]
 mod hsts;
+#[path = "cli/idle_steps.rs"]
+mod idle_steps;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/proxies.rs"]
