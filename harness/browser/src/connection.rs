@@ -12,7 +12,10 @@ use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
 };
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{Message, protocol::WebSocketConfig},
+};
 
 use crate::page::PageError;
 
@@ -20,6 +23,10 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Stands for the browser itself where a session is named.
 pub(crate) const ROOT: &str = "";
+
+/// Bytes of the longest message that a browser sends: the body of an upload of 100 MiB, which Firefox keeps and sends in
+/// base64, in one piece.
+const LONGEST_MESSAGE: usize = 160 * 1024 * 1024;
 
 /// Takes the events of one session: the method's name and its parameters.
 pub(crate) type Listener = Box<dyn Fn(&str, &Value) + Send>;
@@ -56,9 +63,13 @@ impl Connection {
     /// # Errors
     /// When nobody answers there.
     pub(crate) async fn open(address: &str) -> Result<Self, PageError> {
-        let (socket, _) = tokio_tungstenite::connect_async(address)
-            .await
-            .map_err(|error| PageError::Browser(error.to_string()))?;
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(LONGEST_MESSAGE))
+            .max_frame_size(Some(LONGEST_MESSAGE));
+        let (socket, _) =
+            tokio_tungstenite::connect_async_with_config(address, Some(limits), false)
+                .await
+                .map_err(|error| PageError::Browser(error.to_string()))?;
         let shared = Arc::new(Shared::default());
         let (outgoing, queue) = mpsc::unbounded_channel();
         tokio::spawn(drive(socket, Arc::clone(&shared), queue));

@@ -1,4 +1,4 @@
-use std::{convert::Infallible, path::PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use edgeproof_deployment::FailureMode;
@@ -8,16 +8,15 @@ use edgeproof_ground::{
     trace::{Exchange, Party},
 };
 use edgeproof_internet::{Destination, Handled, Handler, Peer};
+use edgeproof_test_support::{client, server};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use http_body_util::BodyExt;
-use hyper::{body::Incoming, client::conn, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::{body::Incoming, client::conn};
+use hyper_util::rt::TokioIo;
 use rstest::rstest;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpStream, UnixListener},
 };
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::*;
 
@@ -48,27 +47,24 @@ impl Handler for Named {
 fn runtime(directory: &ScratchDirectory) -> PathBuf {
     let socket = directory.path().join("flow.sock");
     let listener = UnixListener::bind(&socket).unwrap();
+    let respond = Arc::new(|request: Request<Incoming>| async move { Ok(worker(&request)) });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let service = service_fn(|request: Request<Incoming>| async move {
-                let mut response =
-                    Named("worker").response(request.method(), request.uri(), request.headers());
-                if request.uri().path() == "/throw" {
-                    response = Response::new(body::full("Internal Server Error"));
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    response
-                        .headers_mut()
-                        .insert("connection", http::HeaderValue::from_static("close"));
-                }
-                Ok::<_, Infallible>(response)
-            });
-            tokio::spawn(
-                hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service),
-            );
+            tokio::spawn(server::serve_http(stream, Arc::clone(&respond)));
         }
     });
     socket
+}
+
+fn worker(request: &Request<Incoming>) -> Response<Body> {
+    if request.uri().path() != "/throw" {
+        return Named("worker").response(request.method(), request.uri(), request.headers());
+    }
+    let mut response = Response::new(body::full("Internal Server Error"));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let close = http::HeaderValue::from_static("close");
+    response.headers_mut().insert("connection", close);
+    response
 }
 
 struct World {
@@ -169,53 +165,27 @@ impl World {
     async fn ask(&self, wire: Wire, request: Request<Body>) -> Response<Bytes> {
         let stream = self.tcp().await;
         let response = match wire {
-            Wire::Plain => {
-                let (mut sender, driver) =
-                    conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-                tokio::spawn(driver);
-                sender.send_request(request).await
-            }
+            Wire::Plain => client::http1(stream).await.send_request(request).await,
             Wire::Tls => {
-                let stream = self.handshake(stream, b"http/1.1").await.unwrap();
-                let (mut sender, driver) =
-                    conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-                tokio::spawn(driver);
-                sender.send_request(request).await
+                let stream = self.tls("shop.example", stream, b"http/1.1").await.unwrap();
+                client::http1(stream).await.send_request(request).await
             }
             Wire::Http2 => {
-                let stream = self.handshake(stream, b"h2").await.unwrap();
-                let (mut sender, driver) = conn::http2::Builder::new(TokioExecutor::new())
-                    .max_header_list_size(1 << 20)
-                    .handshake(TokioIo::new(stream))
-                    .await
-                    .unwrap();
-                tokio::spawn(driver);
-                sender.send_request(request).await
+                let stream = self.tls("shop.example", stream, b"h2").await.unwrap();
+                client::http2(stream).await.send_request(request).await
             }
         };
-        let (parts, body) = response.unwrap().into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Response::from_parts(parts, bytes)
+        client::whole(response.unwrap()).await
     }
 
-    async fn handshake(
-        &self,
-        stream: TcpStream,
-        protocol: &[u8],
-    ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        self.handshake_with("shop.example", stream, protocol).await
-    }
-
-    async fn handshake_with(
+    async fn tls(
         &self,
         host: &'static str,
         stream: TcpStream,
         protocol: &[u8],
     ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
         let config = self.authority.client_config(&[protocol]).unwrap();
-        TlsConnector::from(Arc::new(config))
-            .connect(ServerName::try_from(host).unwrap(), stream)
-            .await
+        client::tls(stream, host, config).await
     }
 
     fn hop(&self, from: Party, to: Party) -> Exchange {
@@ -391,9 +361,11 @@ async fn a_dns_only_name_goes_past_the_edge() {
 async fn a_dns_only_name_whose_origin_is_down_gets_no_page() {
     let world = world().await;
     let stream = world.tcp().await;
-    let stream = world.handshake(stream, b"http/1.1").await.unwrap();
-    let (mut sender, driver) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(driver);
+    let stream = world
+        .tls("shop.example", stream, b"http/1.1")
+        .await
+        .unwrap();
+    let mut sender = client::http1(stream).await;
     let mut request = get(Wire::Tls, "/");
     let host = "gone.shop.example".parse().unwrap();
     request.headers_mut().insert("host", host);
@@ -422,7 +394,7 @@ async fn a_name_with_a_dot_at_its_end_is_the_same_name(
 async fn tls_is_only_spoken_for_names_of_the_zones() {
     let world = world().await;
     let stream = world.tcp().await;
-    let refused = world.handshake_with("nobody.example", stream, b"h2").await;
+    let refused = world.tls("nobody.example", stream, b"h2").await;
     assert!(refused.is_err());
 }
 

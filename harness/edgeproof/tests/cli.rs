@@ -17,6 +17,8 @@ mod failures;
 mod hsts;
 #[path = "cli/inspect.rs"]
 mod inspect;
+#[path = "cli/idle_steps.rs"]
+mod idle_steps;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/proxies.rs"]

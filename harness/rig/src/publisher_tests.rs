@@ -4,19 +4,18 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use bytes::Bytes;
 use edgeproof_ground::{process::ScratchDirectory, tools, trace::Party};
+use edgeproof_test_support::wait::{PATIENCE, is_alive, until};
 use http::Request;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use super::{Description, Environment, Rig};
 
-/// How long anything may take that these tests wait for.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// A worker that asks the gate, and only then goes on: with its body under `/stream`, after its response under `/late`.
 const GATED: &str = r#"
     const gate = () => fetch("https://gate.shop.example/");
@@ -139,20 +138,6 @@ async fn open_the_gate(mut stream: TcpStream) {
     stream.write_all(response).await.unwrap();
 }
 
-/// A process that has ended and was waited for has no entry any more.
-fn runs(process: u32) -> bool {
-    Path::new(&format!("/proc/{process}")).exists()
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let waiting = async {
-        while !condition() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    assert!(timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
-}
-
 #[tokio::test]
 async fn the_cpu_limit_holds_for_the_process_that_replaced_another() {
     let world = World::start(NEW, json!({ "cpu_ms": 50 }), PATIENCE).await;
@@ -172,7 +157,7 @@ async fn a_replaced_runtime_that_nobody_visited_ends_at_once() {
     for _ in 0..3 {
         let replaced = world.process().await;
         world.redeploy(NEW).await;
-        until("the replaced runtime ends", || !runs(replaced)).await;
+        until("the replaced runtime ends", || !is_alive(replaced)).await;
     }
     assert_eq!(world.visit("/").await, "200 new");
     world.rig.stop().await;
@@ -186,11 +171,11 @@ async fn a_replaced_runtime_ends_the_response_that_it_has_begun_and_then_itself(
         let waiting = world.at_the_gate().await;
         world.redeploy(NEW).await;
         assert_eq!(world.visit("/").await, "200 new");
-        assert!(runs(replaced));
+        assert!(is_alive(replaced));
         open_the_gate(waiting).await;
     });
     assert_eq!(streamed, "200 one two");
-    until("the replaced runtime ends", || !runs(replaced)).await;
+    until("the replaced runtime ends", || !is_alive(replaced)).await;
     assert!(world.logged("ran for /stream"), "{:?}", world.rig.log());
     world.rig.stop().await;
 }
@@ -212,9 +197,9 @@ async fn a_replaced_runtime_may_go_on_after_its_last_response_for_a_while(
     if goes_on {
         open_the_gate(waiting).await;
         until("what comes late is logged", || world.logged("late 200")).await;
-        assert!(runs(replaced));
+        assert!(is_alive(replaced));
     } else {
-        until("the replaced runtime ends", || !runs(replaced)).await;
+        until("the replaced runtime ends", || !is_alive(replaced)).await;
         assert!(!world.logged("late 200"));
     }
     world.rig.stop().await;

@@ -12,11 +12,35 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         .or_else(|| rule(journey))
         .or_else(|| node(journey))
         .or_else(|| failure_mode(journey))
-        .or_else(|| cached(journey))
-        .or_else(|| no_route(journey))
-        .or_else(|| missing_call(failure))
+        .or_else(|| missing(failure))
+        .or_else(|| arrived(failure))
+}
+
+/// What to do where the response itself is not the one that was expected. What a step could not do says itself why, and has
+/// nothing to do with how the page came to the visitor.
+fn arrived(failure: &Failure) -> Option<String> {
+    let is_of_a_step = HANDS.iter().any(|done| failure.claim.contains(done));
+    if is_of_a_step {
+        return None;
+    }
+    cached(&failure.journey)
+        .or_else(|| no_route(&failure.journey))
+        .or_else(|| unsent(failure))
         .or_else(|| page(failure))
 }
+
+/// How the claims of a visitor's hands read.
+const HANDS: [&str; 9] = [
+    "` to be clicked",
+    "` to be filled",
+    "` to be checked",
+    "` to be unchecked",
+    "` to be chosen",
+    "` to be submitted",
+    "` to be pressed",
+    "to be moved over `",
+    "files to be chosen in `",
+];
 
 fn thrown(journey: &[HopRecord]) -> Option<String> {
     let exception = journey.iter().find_map(|hop| hop.exception.as_ref())?;
@@ -35,6 +59,10 @@ fn thrown(journey: &[HopRecord]) -> Option<String> {
         None => frame,
     });
     Some(match place {
+        // What has no source map is named as the worker's own folder has it.
+        Some(frame) if !frame.contains('/') => format!(
+            "the worker threw this and caught it nowhere; look at {frame} in the worker's folder"
+        ),
         Some(frame) => format!("the worker threw this and caught it nowhere; look at {frame}"),
         None => {
             "the worker threw this and caught it nowhere; look for what it awaits or throws last"
@@ -119,13 +147,34 @@ fn obstacle(failure: &Failure) -> Option<String> {
         "do first what enables it, as a visitor must"
     } else if actual.starts_with("no element matches") {
         "compare the selector with what the page has; an element that comes later needs a longer `timeout`"
+    } else if actual.starts_with("no window is open") {
+        "open it first with a step that does what a visitor would, and compare the URL with the one it has by now"
+    } else if actual.starts_with("no frame matches") {
+        "compare the selector of `frame` with what the page has; a frame that comes later needs a longer `timeout`"
     } else {
         return None;
     };
     Some(text.to_owned())
 }
 
-fn missing_call(failure: &Failure) -> Option<String> {
+/// What a step waited for and did not get; how the page came to the visitor has nothing to do with it.
+fn missing(failure: &Failure) -> Option<String> {
+    let claim = failure.claim.as_str();
+    let text = if claim.contains("` from the page") {
+        return unsent(failure);
+    } else if claim.starts_with("expected a dialog") {
+        "say `dialog` in the step that opens one, and only there; one that comes later needs a longer `timeout`"
+    } else if claim.starts_with("expected the page to show") {
+        "compare it with what the page shows; what comes later needs a longer `timeout`"
+    } else if claim.starts_with("expected the script to run") {
+        "the script of the step threw this; compare what it looks for with what the page has"
+    } else {
+        return None;
+    };
+    Some(text.to_owned())
+}
+
+fn unsent(failure: &Failure) -> Option<String> {
     failure.claim.starts_with("expected a request").then(|| {
         "compare the method and the path with the requests that were made; a call that comes later needs a longer `timeout`"
             .to_owned()
@@ -143,10 +192,10 @@ fn page(failure: &Failure) -> Option<String> {
         let text = "make the page one of `identification_pages`, on a route of the worker: that is where it injects the agent";
         return Some(text.to_owned());
     }
-    // What a step could not do says itself why.
-    let is_of_a_step = failure.claim.contains("` to be ");
-    (!is_of_a_step && (has("the page has") || has("the page shows"))).then(|| {
-        "compare the selector with what the page has; its picture is in the report that `--report html=FILE` writes"
+    // What is visible, or not, says itself what it waited for.
+    let is_waited_for = failure.claim.contains("` to be ");
+    (!is_waited_for && (has("the page has") || has("the page shows"))).then(|| {
+        "compare the selector with what the page has; the report that `--report html=FILE` writes has all of it, and its picture where a browser showed it"
             .to_owned()
     })
 }
@@ -222,6 +271,16 @@ mod tests {
         "no element matches `#a`",
         Some("compare the selector")
     )]
+    #[case::no_window(
+        "expected `#a` to be clicked within 3s",
+        "no window is open whose URL matches `/terms`",
+        Some("open it first")
+    )]
+    #[case::no_frame(
+        "expected `#a` to be clicked within 3s",
+        "no frame matches `#pay`",
+        Some("the selector of `frame`")
+    )]
     #[case::told_already(
         "expected `#a` to be filled",
         "it is a file field; the step `upload` fills those",
@@ -232,16 +291,33 @@ mod tests {
         "there was none",
         Some("compare the method and the path")
     )]
+    #[case::a_dialog(
+        "expected a dialog to open within 2s",
+        "there was none",
+        Some("say `dialog`")
+    )]
+    #[case::a_text(
+        "expected the page to show `x` within 2s",
+        "it does not",
+        Some("compare it with what the page shows")
+    )]
+    #[case::a_script(
+        "expected the script to run in the page",
+        "got TypeError",
+        Some("the script of the step threw this")
+    )]
     fn a_step_that_was_not_done_says_what_to_do_about_what_stood_in_its_way(
         #[case] claim: &str,
         #[case] actual: &str,
         #[case] expected: Option<&str>,
     ) {
-        let way_out = of(&failure(
-            claim,
-            actual,
-            "the requests that were made, the nearest first",
-        ));
+        let title = "the requests that were made, the nearest first";
+        let failure = Failure {
+            // How the page came is not what stood in its way.
+            journey: vec![hop("edge", Some("no route matches"), None)],
+            ..failure(claim, actual, title)
+        };
+        let way_out = of(&failure);
         let is_so = match (&way_out, expected) {
             (Some(way_out), Some(expected)) => way_out.contains(expected),
             (None, None) => true,
@@ -253,7 +329,11 @@ mod tests {
     #[rstest]
     #[case::thrown(
         hop("worker", None, Some("Error: no\n    at f (a.js:1:2)")),
-        "look at a.js:1:2"
+        "look at a.js:1:2 in the worker's folder"
+    )]
+    #[case::thrown_in_a_source(
+        hop("worker", None, Some("Error: no\n    at f (src/a.ts:1:2)")),
+        "look at src/a.ts:1:2"
     )]
     #[case::app(
         hop(

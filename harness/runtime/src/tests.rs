@@ -244,7 +244,7 @@ async fn a_tail_gets_what_an_invocation_came_to_and_secrets_are_hidden() {
         ..Watched::default()
     };
     let workerd = tools::find(Tool::Workerd).unwrap();
-    let runtime = Runtime::start_with(&workerd, &workers, watched)
+    let runtime = Runtime::start_with(&workerd, &workers, watched, &Memory::default())
         .await
         .unwrap();
     let request = "GET /a HTTP/1.1\r\nHost: shop.example\r\nCookie: session=sesame\r\nConnection: close\r\n\r\n";

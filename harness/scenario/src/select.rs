@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use super::load::{Broken, Case};
+use super::{
+    file::Kind,
+    load::{Broken, Case, Loaded},
+};
 
 /// What `--filter` and `--tag` ask for. Empty asks for everything.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +22,37 @@ pub struct Selection {
 /// The tag of ways that are those of the worker of edgeproof, and need be no other worker's.
 pub const OURS: &str = "ours";
 
+/// What was meant of all that was read.
+#[derive(Debug)]
+pub struct Selected {
+    /// The cases. Where another worker is under test, what is recommended of it is optional.
+    pub cases: Vec<Case>,
+    /// Files with mistakes, which may have cases that are meant.
+    pub broken: Vec<Broken>,
+    /// Files with mistakes of which nobody wants to know.
+    pub left_out: Vec<Broken>,
+}
+
 impl Selection {
+    /// What is meant of all that was read.
+    pub fn of(&self, loaded: Loaded) -> Selected {
+        let Loaded { mut cases, broken } = loaded;
+        cases.retain(|case| self.includes(case));
+        for case in &mut cases {
+            if self.another_worker && case.scenario.kind == Kind::Recommended {
+                case.scenario.kind = Kind::Optional;
+            }
+        }
+        let (broken, left_out) = broken
+            .into_iter()
+            .partition(|broken| self.may_include(broken));
+        Selected {
+            cases,
+            broken,
+            left_out,
+        }
+    }
+
     /// Whether this case is meant.
     pub fn includes(&self, case: &Case) -> bool {
         let title = &case.scenario.title;
@@ -95,6 +128,16 @@ pub struct TagExpressionError {
 }
 
 impl TagExpression {
+    /// One that holds where there is one of these tags and, where there is an expression, that holds too.
+    pub fn one_of<'a>(tags: impl IntoIterator<Item = &'a str>, and: Option<Self>) -> Option<Self> {
+        let tags = tags.into_iter().map(|tag| Self::Tag(tag.to_owned()));
+        let one = tags.reduce(|left, right| Self::Or(Box::new(left), Box::new(right)));
+        match (one, and) {
+            (Some(one), Some(and)) => Some(Self::And(Box::new(one), Box::new(and))),
+            (one, and) => one.or(and),
+        }
+    }
+
     /// Whether it holds for these tags.
     pub fn holds(&self, tags: &[String]) -> bool {
         match self {

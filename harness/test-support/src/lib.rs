@@ -6,6 +6,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+pub mod authority;
+pub mod client;
 pub mod golden;
 pub mod operator;
+pub mod server;
 pub mod server_api;
+pub mod stub;
+pub mod wait;

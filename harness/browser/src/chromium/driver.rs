@@ -100,9 +100,13 @@ impl Driver for Tab {
                 // button is up again.
                 let mut opened = self.opened.subscribe();
                 tokio::select! {
-                    done = self.on(&aim.document, mouse(*motion, aim.in_window)) => {
-                        done?;
-                    }
+                    done = self.on(&aim.document, mouse(*motion, aim.in_window)) => match (motion, done) {
+                        // What the click does may take the page away before the browser tells that the button is up.
+                        (Motion::Up, Err(PageError::Left { begun: true })) => {}
+                        (_, done) => {
+                            done?;
+                        }
+                    },
                     _ = opened.changed() => {}
                 }
             }

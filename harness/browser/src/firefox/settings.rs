@@ -17,6 +17,8 @@ fn common() -> Vec<(&'static str, Value)> {
         ("browser.chrome.site_icons", json!(false)),
         // A request whose connection is cut would be sent again, as one request to anyone who watches.
         ("network.http.request.max-attempts", json!(1)),
+        // A web socket would be tried over HTTP/2 first, which Cloudflare does not take, and be made anew by another attempt.
+        ("network.http.http2.websockets", json!(false)),
         ("network.http.speculative-parallel-limit", json!(0)),
         ("network.prefetch-next", json!(false)),
         ("network.predictor.enabled", json!(false)),

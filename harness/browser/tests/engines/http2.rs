@@ -16,24 +16,18 @@ use edgeproof_browser::{
     GatewayTarget, Pool, Profile, Trust,
 };
 use edgeproof_ground::tools;
+use edgeproof_test_support::{authority::Authority, server::listening};
 use http::{Request, Response, Version};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData};
+use ring::digest::{SHA256, digest};
 use rstest::rstest;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Notify,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring::default_provider,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
+use tokio_rustls::TlsAcceptor;
 
 use super::traps::assert_a_cut_call_fails;
 
@@ -44,27 +38,13 @@ struct World {
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let mut parameters = CertificateParams::default();
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let host = CertificateParams::new(["shop.example".to_owned()]).unwrap();
-    let chain = vec![
-        host.signed_by(&key, &issuer).unwrap().der().clone(),
-        issuer.der().clone(),
-    ];
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut tls = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
+    let authority = Authority::new("A test");
+    let mut tls = authority.server_with_chain(&["shop.example"]);
     tls.alpn_protocols = vec![b"h2".to_vec()];
-    let spki = issuer.key().subject_public_key_info();
+    let key = digest(&SHA256, &authority.public_key());
     let trust = Trust {
-        key: STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, &spki)),
-        certificate: issuer.pem(),
+        key: STANDARD.encode(key),
+        certificate: authority.pem(),
     };
     World {
         tls: TlsAcceptor::from(Arc::new(tls)),
@@ -74,14 +54,13 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 
 /// A site that ends the whole connection at a call of `/cut`, and counts those calls.
 async fn site(cuts: Arc<AtomicUsize>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, Arc::clone(&cuts)));
+    listening(move |stream| {
+        let served = serve(stream, Arc::clone(&cuts));
+        async move {
+            served.await;
         }
-    });
-    address
+    })
+    .await
 }
 
 async fn page(

@@ -445,16 +445,23 @@ async fn a_window_that_the_page_opened_is_acted_in(#[values(Chromium, Firefox)] 
 }
 
 #[rstest]
+#[case::at_once("onclick = () => window.close()")]
+#[case::before_it_says_that_it_was_clicked(
+    "onmouseup = () => { window.close(); const now = Date.now(); while (Date.now() < now + 1000); }"
+)]
 #[tokio::test]
-async fn a_click_that_closes_its_window_is_done(#[values(Chromium, Firefox)] engine: Engine) {
+async fn a_click_that_closes_its_window_is_done(
+    #[case] handler: &str,
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
     let (lease, page) = visitor_of(engine, "").await;
     page.run("window.open('/?in=window')").await.unwrap();
     let place = Place {
         window: Some("/?in=window".parse().unwrap()),
         frames: Vec::new(),
     };
-    let close = "document.querySelector('#send').onclick = () => window.close()";
-    page.run_at(&place, close).await.unwrap();
+    let close = format!("document.querySelector('#send').{handler}");
+    page.run_at(&place, &close).await.unwrap();
     page.input(SOON).at(&place).click("#send").await.unwrap();
     let gone = reason(page.input(BRIEF).at(&place).click("#send").await);
     assert_eq!(gone, "no window is open whose URL matches `/?in=window`");

@@ -22,6 +22,7 @@ use edgeproof_browser::{
     GatewayTarget, Lease, Page, PageError, Place, Pool, Profile, Trust,
 };
 use edgeproof_ground::tools;
+use edgeproof_test_support::server::listening;
 use rstest::rstest;
 use serde_json::json;
 use tokio::{
@@ -46,14 +47,13 @@ static POOL: LazyLock<Pool> =
 /// A site that answers plain HTTP after the preamble line of its visitor.
 async fn site() -> SocketAddr {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, Arc::clone(&seen)));
+    listening(move |stream| {
+        let served = serve(stream, Arc::clone(&seen));
+        async move {
+            served.await;
         }
-    });
-    address
+    })
+    .await
 }
 
 /// Answers requests, and keeps the first line of each.

@@ -80,6 +80,26 @@ async fn a_call_whose_connection_is_cut_has_failed_and_was_sent_once(
 
 #[rstest]
 #[tokio::test]
+async fn the_body_of_a_large_upload_is_known_and_the_browser_goes_on(
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
+    let (lease, page) = borrow(engine, Profile::Regular).await;
+    page.visit(SITE, DEFAULT_LIMIT).await.unwrap();
+    page.run("fetch('/api/send', { method: 'POST', body: 'x'.repeat(20_000_000) })")
+        .await
+        .unwrap();
+    let is_upload = |call: &edgeproof_browser::BrowserCall| call.url.ends_with("/api/send");
+    let call = page.call(0, "the upload", DEFAULT_LIMIT, is_upload).await;
+    assert_eq!(
+        call.unwrap().posted.map(|body| body.len()),
+        Some(20_000_000)
+    );
+    assert_eq!(page.run("1 + 1").await.unwrap(), 2);
+    lease.give_back(page).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_call_whose_response_the_page_does_not_read_was_answered(
     #[values(Chromium, Firefox)] engine: Engine,
 ) {

@@ -85,9 +85,11 @@ pub struct Said {
 
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code.as_str() {
-            "" => f.write_str(&self.message),
-            code => write!(f, "{} (code {code})", self.message),
+        match (self.message.as_str(), self.code.as_str()) {
+            ("", "") => f.write_str("no reason given"),
+            ("", code) => write!(f, "code {code}"),
+            (message, "") => f.write_str(message),
+            (message, code) => write!(f, "{message} (code {code})"),
         }
     }
 }

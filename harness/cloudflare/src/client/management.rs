@@ -5,10 +5,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 
 use super::{
-    error::{ApiError, Said},
+    error::ApiError,
+    fingerprint,
     http::{ApiRequest, Http, Repeat, Waiting},
     network::Network,
-    page,
     secret::Secret,
 };
 
@@ -60,7 +60,7 @@ struct Environment {
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Page {
     data: Json,
     #[serde(default)]
@@ -76,18 +76,6 @@ struct Metadata {
 #[derive(Default, Deserialize)]
 struct Pagination {
     next_cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    error: FailureBody,
-}
-
-#[derive(Deserialize)]
-struct FailureBody {
-    #[serde(default)]
-    code: String,
-    message: String,
 }
 
 impl Management {
@@ -199,36 +187,8 @@ impl Management {
     }
 
     async fn open(&self, call: &ApiRequest) -> Result<Page, ApiError> {
-        let response = self.http.send(call).await?;
-        page::refuse(call, &response)?;
-        if response.status.is_success() {
-            if response.body.is_empty() {
-                return Ok(Page {
-                    data: Json::Null,
-                    metadata: Metadata::default(),
-                });
-            }
-            return serde_json::from_slice(&response.body).map_err(|error| {
-                ApiError::UnexpectedResponse {
-                    call: call.name(),
-                    reason: self.http.hide(&error.to_string()),
-                }
-            });
-        }
-        let errors = serde_json::from_slice::<Failure>(&response.body).map_or_else(
-            |_| Vec::new(),
-            |failure| {
-                vec![Said {
-                    code: failure.error.code,
-                    message: self.http.hide(&failure.error.message),
-                }]
-            },
-        );
-        Err(ApiError::Refused {
-            call: call.name(),
-            status: response.status.as_u16(),
-            errors,
-        })
+        let page: Option<Page> = fingerprint::ask(&self.http, call).await?;
+        Ok(page.unwrap_or_default())
     }
 }
 

@@ -5,6 +5,7 @@
 mod cloudflare;
 mod envelope;
 mod error;
+mod fingerprint;
 mod http;
 mod management;
 mod multipart;

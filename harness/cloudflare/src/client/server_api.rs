@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    error::{ApiError, Said},
+    error::ApiError,
+    fingerprint,
     http::{ApiRequest, Http, Waiting},
     network::Network,
-    page,
     secret::Secret,
 };
 
@@ -26,19 +26,6 @@ struct Found {
     #[serde(default)]
     events: Vec<Json>,
     pagination_key: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    error: FailureBody,
-}
-
-#[derive(Deserialize)]
-struct FailureBody {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
 }
 
 impl ServerApi {
@@ -64,7 +51,8 @@ impl ServerApi {
         let mut next = String::new();
         for _ in 0..MOST_PAGES {
             let path = format!("/v4/events?limit=100&reverse=true&start={start}{next}");
-            let found = self.search(&ApiRequest::new(Method::GET, path)).await?;
+            let call = ApiRequest::new(Method::GET, path);
+            let found: Found = fingerprint::ask(&self.http, &call).await?;
             all.extend(found.events);
             match found.pagination_key {
                 Some(key) if !key.is_empty() => {
@@ -81,29 +69,6 @@ impl ServerApi {
                 "there are over {} events of these minutes",
                 MOST_PAGES * 100
             ),
-        })
-    }
-
-    async fn search(&self, call: &ApiRequest) -> Result<Found, ApiError> {
-        let response = self.http.send(call).await?;
-        page::refuse(call, &response)?;
-        if response.status.is_success() {
-            return serde_json::from_slice(&response.body).map_err(|error| {
-                ApiError::UnexpectedResponse {
-                    call: call.name(),
-                    reason: self.http.hide(&error.to_string()),
-                }
-            });
-        }
-        let said = serde_json::from_slice::<Failure>(&response.body).ok();
-        let said = said.map(|Failure { error }| Said {
-            code: error.code,
-            message: self.http.hide(&error.message),
-        });
-        Err(ApiError::Refused {
-            call: call.name(),
-            status: response.status.as_u16(),
-            errors: said.into_iter().collect(),
         })
     }
 }

@@ -13,10 +13,7 @@ use edgeproof_rig::check_worker;
 use edgeproof_run::execute::Details;
 use edgeproof_scenario::select::TagExpression;
 
-use super::{
-    CliError, Context,
-    run::{self, RunOfWorker},
-};
+use super::{CliError, Context, run};
 
 /// The options of `conform`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +65,7 @@ async fn compared(
         checked.map_err(|error| CliError::Usage(Box::new(error)))?;
     }
     let first = options.run_of(options.worker.clone());
-    let results = run::of_worker(context, &first, apps).await?;
+    let results = run::quietly(context, &first, apps).await?;
     for report in &options.reports {
         report.write(&results)?;
     }
@@ -78,7 +75,7 @@ async fn compared(
     write!(out, "{}", claims.text(&name))?;
     if let Some(against) = &options.against {
         let second = options.run_of(Some(against.clone()));
-        let results = run::of_worker(context, &second, apps).await?;
+        let results = run::quietly(context, &second, apps).await?;
         let other = Conformance::of(&results);
         let names = (name.as_str(), &*against.display().to_string());
         write!(out, "{}", claims.beside(&other, names))?;
@@ -94,20 +91,24 @@ fn name(worker: Option<&PathBuf>) -> String {
 
 impl Options {
     /// The claims with one worker.
-    fn run_of(&self, worker: Option<PathBuf>) -> RunOfWorker {
-        RunOfWorker {
+    fn run_of(&self, worker: Option<PathBuf>) -> run::Options {
+        let details = match self.reports.iter().any(ReportTarget::has_details) {
+            true => Details::Failed,
+            false => Details::None,
+        };
+        let subjects = SUBJECTS.iter().map(|subject| subject.tag);
+        run::Options {
             paths: vec![tools::home().join("scenarios")],
-            subjects: SUBJECTS.map(|subject| subject.tag).to_vec(),
-            worker,
-            allow_missing_bindings: self.allow_missing_bindings,
-            tag: self.tag.clone(),
+            reading: Reading::allowing_missing_bindings(self.allow_missing_bindings),
+            tag: TagExpression::one_of(subjects, self.tag.clone()),
             filter: self.filter.clone(),
+            worker,
             engine: self.engine,
             jobs: self.jobs,
-            details: match self.reports.iter().any(ReportTarget::has_details) {
-                true => Details::Failed,
-                false => Details::None,
-            },
+            details: Some(details),
+            // Nothing is printed of each.
+            json: true,
+            ..run::Options::default()
         }
     }
 }

@@ -32,7 +32,6 @@ use edgeproof_run::{
     target::side_by_side,
 };
 use edgeproof_scenario::{
-    file::Kind,
     load::{Broken, Case, Loaded},
     select::{Selection, TagExpression},
     shard::{Shard, ShardError},
@@ -55,84 +54,84 @@ use super::{
 const AT_ONCE: Duration = Duration::from_millis(700);
 
 /// The options of `run`.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Options {
     /// Scenario files, or folders of them; `-` is standard input [default: those of edgeproof.yaml, else `scenarios`].
     #[arg(value_name = "PATH")]
-    paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
-    reading: Reading,
+    pub(super) reading: Reading,
     /// Tests another worker: a folder, a script (.js, .mjs, .ts), or a wrangler.json, .jsonc or .toml, with #NAME for one of
     /// its environments. Deployments that name a worker keep theirs.
     #[arg(long, value_name = "DIR")]
-    worker: Option<PathBuf>,
+    pub(super) worker: Option<PathBuf>,
     /// Runs every scenario with this worker as well, and shows where the two differ. The first worker decides the exit code.
     #[arg(long, value_name = "DIR")]
-    against: Option<PathBuf>,
+    pub(super) against: Option<PathBuf>,
     #[command(flatten)]
-    target: target::TargetOptions,
+    pub(super) target: target::TargetOptions,
     /// Only scenarios whose name or title contains this.
     #[arg(long, value_name = "TEXT")]
-    filter: Option<String>,
+    pub(super) filter: Option<String>,
     /// Only scenarios whose tags match this expression, such as `browser and not slow`.
     #[arg(long, value_name = "EXPR")]
-    tag: Option<TagExpression>,
+    pub(super) tag: Option<TagExpression>,
     /// Only shard K of N, as K/N; `auto` asks the CI system (GitLab, CircleCI, Buildkite, a Kubernetes Indexed Job). A
     /// scenario is always in the same shard.
     #[arg(long, value_name = "K/N|auto", value_parser = shard)]
-    shard: Option<ShardOption>,
+    pub(super) shard: Option<ShardOption>,
     /// Makes shards that take as long as each other, by the times in the JSON report of an earlier run.
     #[arg(long, value_name = "FILE", requires = "shard")]
-    timings: Option<PathBuf>,
+    pub(super) timings: Option<PathBuf>,
     /// How many scenarios run at the same time [default: two for each core].
     #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    pub(super) jobs: Option<usize>,
     /// Stops after the first scenario that does not pass.
     #[arg(long)]
-    fail_fast: bool,
+    pub(super) fail_fast: bool,
     /// Keeps everything running at the first step that fails, prints how to reach it, and waits for Ctrl-C.
     #[arg(long, conflicts_with_all = ["watch", "retries"])]
-    keep: bool,
+    pub(super) keep: bool,
     /// Visitors with a browser come with this one: chromium or firefox. Those that name an engine keep theirs
     /// [default: that of edgeproof.yaml, else chromium].
     #[arg(long, value_name = "ENGINE")]
-    engine: Option<Engine>,
+    pub(super) engine: Option<Engine>,
     /// Keeps so many MiB of what happens in a scenario, whatever it says [default: its `memory_mb`, or 64].
     #[arg(long, value_name = "MIB")]
-    memory_mb: Option<NonZeroU32>,
+    pub(super) memory_mb: Option<NonZeroU32>,
     /// Shows the browser windows; needs a display.
     #[arg(long)]
-    headed: bool,
+    pub(super) headed: bool,
     /// Runs again whenever a scenario, the worker, an app that it starts or a fixture changes, until Ctrl-C.
     #[arg(long, conflicts_with = "list")]
-    watch: bool,
+    pub(super) watch: bool,
     /// Opens a page of this machine in which scenarios are run, all or one, and looked at step by step; a save runs them again.
     /// Prints its address.
     #[arg(long, conflicts_with_all = ["watch", "list", "json", "keep", "against", "target", "shard", "reports", "repeat", "fail_fast"])]
-    ui: bool,
+    pub(super) ui: bool,
     /// Runs each scenario N times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    repeat: u32,
+    pub(super) repeat: u32,
     /// Runs a failed scenario again, up to N times; one that then passes is reported as flaky.
     #[arg(long, value_name = "N", default_value_t = 0)]
-    retries: u32,
+    pub(super) retries: u32,
     /// The time limit of scenarios that have no `timeout:`, such as `90s`.
     #[arg(long, value_name = "TIME")]
-    timeout: Option<Time>,
+    pub(super) timeout: Option<Time>,
     /// Writes a report: junit=FILE, json=FILE, html=FILE, tap=FILE, har=FILE, or `github` for annotations and a summary. Can be
     /// given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
-    reports: Vec<ReportTarget>,
+    pub(super) reports: Vec<ReportTarget>,
     /// Of which scenarios the reports have bodies, the scenario's text, and a picture of each step of a browser: `none`, `failed`
     /// or `all` [default: `all` where a HAR report is written, `failed` where an HTML or JSON report is].
     #[arg(long, value_name = "CASES")]
-    details: Option<Details>,
+    pub(super) details: Option<Details>,
     /// Lists the selected scenarios without running them.
     #[arg(long)]
-    list: bool,
+    pub(super) list: bool,
     /// Prints JSON instead of text: the names with `--list`, the results otherwise.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliError> {
@@ -199,71 +198,21 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
     }
 }
 
-/// What is run of one worker for other commands.
-pub(super) struct RunOfWorker {
-    /// Scenario files, or folders of them.
-    pub(super) paths: Vec<PathBuf>,
-    /// Only scenarios with one of these tags.
-    pub(super) subjects: Vec<&'static str>,
-    /// As with `run`, and so the others.
-    pub(super) worker: Option<PathBuf>,
-    pub(super) allow_missing_bindings: bool,
-    pub(super) tag: Option<TagExpression>,
-    pub(super) filter: Option<String>,
-    pub(super) engine: Option<Engine>,
-    pub(super) jobs: Option<usize>,
-    pub(super) details: Details,
-}
-
-/// Runs scenarios with one worker and says nothing of each.
-pub(super) async fn of_worker(
+/// Runs scenarios with one worker for another command, and says nothing of each.
+pub(super) async fn quietly(
     context: &Context,
-    wanted: &RunOfWorker,
+    options: &Options,
     apps: &launch::Pool,
 ) -> Result<Results, CliError> {
-    let options = Options {
-        paths: wanted.paths.clone(),
-        reading: Reading::allowing_missing_bindings(wanted.allow_missing_bindings),
-        worker: wanted.worker.clone(),
-        against: None,
-        filter: wanted.filter.clone(),
-        tag: wanted.tag.clone(),
-        shard: None,
-        timings: None,
-        jobs: wanted.jobs,
-        fail_fast: false,
-        keep: false,
-        engine: wanted.engine,
-        memory_mb: None,
-        headed: false,
-        watch: false,
-        ui: false,
-        repeat: 1,
-        retries: 0,
-        timeout: None,
-        reports: Vec::new(),
-        details: Some(wanted.details),
-        target: target::TargetOptions::default(),
-        list: false,
-        json: true,
-    };
-    let is_meant = |tags: &[String]| {
-        wanted
-            .subjects
-            .iter()
-            .any(|tag| tags.iter().any(|own| own == tag))
-    };
     let mut loaded = options.reading.load(&options.paths)?;
-    loaded.cases.retain(|case| is_meant(&case.scenario.tags));
-    // The apps of a few are in a checkout only.
-    let is_whole = tools::is_checkout();
-    loaded
-        .broken
-        .retain(|broken| is_whole && is_meant(&broken.tags));
-    let cases = selected(&options, None, loaded)?;
+    if !tools::is_checkout() {
+        // The apps of a few are in a checkout only.
+        loaded.broken.clear();
+    }
+    let cases = selected(options, None, loaded)?;
     let _ = writeln!(anstream::stderr(), "trying {} claims", cases.len());
     let worker = options.worker.clone();
-    let results = with_worker(context, &options, apps, cases, worker, None).await?;
+    let results = with_worker(context, options, apps, cases, worker, None).await?;
     Ok(Results {
         selection: Some(options.in_words()),
         ..results
@@ -615,24 +564,14 @@ fn selected(
     shard: Option<&ChosenShard>,
     loaded: Loaded,
 ) -> Result<Vec<Case>, CliError> {
-    let selection = options.selection();
-    let (meant, others): (Vec<Broken>, Vec<Broken>) = loaded
-        .broken
-        .into_iter()
-        .partition(|broken| selection.may_include(broken));
-    if !meant.is_empty() {
-        return Err(reading::mistakes(meant));
+    let selected = options.selection().of(loaded);
+    if !selected.broken.is_empty() {
+        return Err(reading::mistakes(selected.broken));
     }
-    left_out(&others)?;
-    let mut cases = loaded.cases;
-    cases.retain(|case| selection.includes(case));
+    left_out(&selected.left_out)?;
+    let mut cases = selected.cases;
     if cases.is_empty() {
         return Err(CliError::NothingSelected);
-    }
-    for case in &mut cases {
-        if selection.another_worker && case.scenario.kind == Kind::Recommended {
-            case.scenario.kind = Kind::Optional;
-        }
     }
     // Where there are more machines than scenarios, some have nothing to do, and do it well.
     if let Some(shard) = shard {
@@ -694,10 +633,10 @@ pub(super) async fn environment(
 /// Lists the cases that are meant, and then what is wrong with files that may be meant as well.
 fn list(options: &Options) -> Result<u8, CliError> {
     let shard = options.chosen_shard()?;
-    let loaded = options.reading.load(&options.paths)?;
-    let selection = options.selection();
-    let mut cases = loaded.cases;
-    cases.retain(|case| selection.includes(case));
+    let selected = options
+        .selection()
+        .of(options.reading.load(&options.paths)?);
+    let mut cases = selected.cases;
     let is_empty = cases.is_empty();
     if let Some(shard) = &shard {
         cases = shard.of(cases);
@@ -721,13 +660,9 @@ fn list(options: &Options) -> Result<u8, CliError> {
             writeln!(out, "{}  {}", case.name, case.scenario.title)?;
         }
     }
-    let (meant, others): (Vec<Broken>, Vec<Broken>) = loaded
-        .broken
-        .into_iter()
-        .partition(|broken| selection.may_include(broken));
-    left_out(&others)?;
-    if !meant.is_empty() {
-        return Err(reading::mistakes(meant));
+    left_out(&selected.left_out)?;
+    if !selected.broken.is_empty() {
+        return Err(reading::mistakes(selected.broken));
     }
     if is_empty {
         return Err(CliError::NothingSelected);
@@ -737,7 +672,7 @@ fn list(options: &Options) -> Result<u8, CliError> {
 
 /// What `--shard` asks for.
 #[derive(Clone, Copy, Debug)]
-enum ShardOption {
+pub(super) enum ShardOption {
     /// This one.
     Given(Shard),
     /// What the CI system says.

@@ -5,10 +5,10 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::Path,
-    time::{Duration, Instant},
 };
 
 use edgeproof_run::exit;
+use edgeproof_test_support::wait::{is_alive, until_blocking, until_dead};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -52,20 +52,9 @@ fn ids(folder: &Path) -> Vec<u32> {
     text.lines().map(|line| line.parse().unwrap()).collect()
 }
 
-fn is_alive(id: u32) -> bool {
-    // A zombie is dead.
-    fs::read_to_string(format!("/proc/{id}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").starts_with(" Z"))
-}
-
 /// Everything is dead after a while, and was asked to end before.
 fn ended_politely(folder: &Path) {
-    let ids = ids(folder);
-    let started = Instant::now();
-    while ids.iter().any(|id| is_alive(*id)) {
-        assert!(started.elapsed() < Duration::from_secs(20), "{ids:?}");
-        std::thread::yield_now();
-    }
+    until_dead(&ids(folder));
     assert_eq!(fs::read_to_string(folder.join("bye")).unwrap(), "bye\n");
 }
 
@@ -123,11 +112,10 @@ fn a_run_that_is_ended_while_an_app_starts_ends_after_the_app() {
     fs::write(folder.path().join("app.js"), slow).unwrap();
     fs::write(folder.path().join("a.yaml"), text).unwrap();
     let mut run = start(folder.path(), &["run", "a.yaml"]);
-    let started = Instant::now();
-    while fs::read_to_string(folder.path().join("ids")).map_or(0, |ids| ids.lines().count()) < 2 {
-        assert!(started.elapsed() < Duration::from_secs(60));
-        std::thread::yield_now();
-    }
+    let ids_of = || fs::read_to_string(folder.path().join("ids"));
+    until_blocking("the app starts", || {
+        ids_of().is_ok_and(|ids| ids.lines().count() >= 2)
+    });
     signal(&run, Signal::INT);
     let code = run.0.wait().unwrap().code();
     assert_eq!(code, Some(i32::from(exit::INTERRUPTED)));

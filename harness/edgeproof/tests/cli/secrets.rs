@@ -2,13 +2,11 @@
 
 use std::{
     fs,
-    io::{Read, Write},
-    net::TcpListener,
     process::{Command, Output},
-    thread,
 };
 
 use edgeproof_run::exit;
+use edgeproof_test_support::stub::{Stub, response};
 
 /// A secret that a test plants, by a number that makes it one of its own.
 fn planted(number: usize) -> String {
@@ -80,27 +78,22 @@ fn app(own: &[String]) -> u16 {
          \"html\":\"<input name='csrf_token' value='{csrf}'>\",\"e\":\"\u{1b}]0;PWNED\u{7}\u{9b}31m\u{fffe}\"}}",
         "y".repeat(100)
     );
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nset-cookie: id={cookie}; Path=/\r\nx-auth-token: {header}\r\n\
-         fp-agent-data: {agent}\r\nx-next: https://shop.example/cb?token={url}\r\nconnection: close\r\n"
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut bytes = [0; 64 * 1024];
-            let length = stream.read(&mut bytes).unwrap_or(0);
-            let request = String::from_utf8_lossy(&bytes[..length]).into_owned();
-            let again = request.lines().find_map(|line| {
-                line.to_lowercase()
-                    .starts_with("authorization")
-                    .then(|| line[15..].to_owned())
-            });
-            let body = body.replace("AGAIN", &again.unwrap_or_default());
-            let _ = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
-        }
+    let headers = [
+        ("content-type", "application/json".to_owned()),
+        ("set-cookie", format!("id={cookie}; Path=/")),
+        ("x-auth-token", header.clone()),
+        ("fp-agent-data", agent.clone()),
+        ("x-next", format!("https://shop.example/cb?token={url}")),
+    ];
+    let stub = Stub::in_thread(move |seen| {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let again = seen.header("authorization").unwrap_or_default();
+        Some(response(200, &headers, body.replace("AGAIN", again)))
     });
-    port
+    stub.address.port()
 }
 
 fn scenario(port: u16, mut next: impl FnMut() -> String) -> String {

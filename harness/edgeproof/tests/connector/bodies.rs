@@ -50,7 +50,7 @@ async fn an_upload_is_the_same_at_the_node_and_at_the_origin(
         for host in [NODE, SITE] {
             let seen = world.internet.until(host, |seen| seen.is_whole).await;
             assert_eq!(
-                (seen.bytes, seen.hash),
+                (seen.bytes(), seen.hash()),
                 (bytes, blake3::hash(&upload)),
                 "{host}"
             );
@@ -109,16 +109,16 @@ async fn of_a_body_over_the_limit_the_node_sees_the_start_and_the_failure_mode_d
             assert_eq!(response.status(), status);
             let node = world.internet.until(NODE, |seen| seen.is_whole).await;
             assert!(
-                (1_000_000..1_100_000).contains(&node.bytes),
+                (1_000_000..1_100_000).contains(&node.bytes()),
                 "{}",
-                node.bytes
+                node.bytes()
             );
-            assert_eq!(node.hash, blake3::hash(&upload[..node.bytes]));
+            assert_eq!(node.hash(), blake3::hash(&upload[..node.bytes()]));
             world.logged("only the start of the body").await;
             if status == 200 {
                 let origin = world.internet.until(SITE, |seen| seen.is_whole).await;
                 assert_eq!(
-                    (origin.bytes, origin.hash),
+                    (origin.bytes(), origin.hash()),
                     (upload.len(), blake3::hash(&upload))
                 );
             }

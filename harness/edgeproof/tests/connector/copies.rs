@@ -17,11 +17,11 @@ async fn an_attack_reaches_origin_and_node_and_is_not_blocked() {
     assert_eq!(world.post("/attack", "id=1").await.status(), 200);
     let copy = world.internet.until(NODE, |seen| seen.is_whole).await;
     assert_eq!(
-        (copy.method.as_str(), copy.target.as_str()),
+        (copy.method.as_str(), copy.target()),
         ("POST", "/in/attack")
     );
     assert_eq!(copy.headers["x-forwarded-host"], SITE);
-    assert_eq!(copy.hash, blake3::hash(b"id=1"));
+    assert_eq!(copy.hash(), blake3::hash(b"id=1"));
 }
 
 /// The response is there while the node still reads; the copy arrives all the same, once.
@@ -42,7 +42,7 @@ async fn the_copy_outlives_the_answer() {
         .internet
         .at(NODE)
         .iter()
-        .map(|seen| seen.bytes)
+        .map(|seen| seen.bytes())
         .collect();
     copies.sort_unstable();
     assert_eq!(copies, [0, 1000, 1_000_000]);
@@ -75,13 +75,13 @@ async fn a_small_upload_reaches_nobody_before_it_is_whole() {
     assert!(
         seen.iter()
             .flatten()
-            .all(|seen| seen.target.ends_with("/quick")),
+            .all(|seen| seen.target().ends_with("/quick")),
         "{seen:?}"
     );
     assert_eq!(response.status(), 200);
     let last = world.internet.at(SITE).pop().unwrap();
     assert_eq!(
-        (last.target.as_str(), last.hash),
+        (last.target(), last.hash()),
         ("/slow", blake3::hash(&upload))
     );
 }
@@ -100,7 +100,7 @@ async fn a_failed_copy_is_logged_once_and_touches_nobody(#[case] node: Node, #[c
         .ask(request("POST", "/", body::full(upload.clone())))
         .await;
     assert_eq!(response.status(), 200);
-    assert_eq!(world.internet.at(SITE)[0].hash, blake3::hash(&upload));
+    assert_eq!(world.internet.at(SITE)[0].hash(), blake3::hash(&upload));
     let line = world.logged(reason).await;
     assert!(
         line.message.contains(r#""decision":"copy""#),
@@ -126,6 +126,6 @@ async fn what_a_slow_node_has_not_taken_is_held_up_to_the_limit() {
         .ask(request("POST", "/", body::full(upload.clone())))
         .await;
     assert_eq!(response.status(), 200);
-    assert_eq!(world.internet.at(SITE)[0].hash, blake3::hash(&upload));
+    assert_eq!(world.internet.at(SITE)[0].hash(), blake3::hash(&upload));
     assert!(!world.internet.at(NODE)[0].is_whole);
 }

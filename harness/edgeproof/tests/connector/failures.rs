@@ -31,7 +31,7 @@ async fn without_a_verdict_the_failure_mode_decides(#[case] node: Node, #[case] 
         let origin = world.internet.at(SITE);
         assert_eq!(origin.len(), usize::from(is_open), "{mode}");
         if let Some(seen) = origin.first() {
-            assert_eq!(seen.hash, blake3::hash(b"a=b"));
+            assert_eq!(seen.hash(), blake3::hash(b"a=b"));
         }
         world.logged(reason).await;
         assert_eq!(world.log(reason).len(), 1);
@@ -74,7 +74,7 @@ async fn a_large_body_reaches_the_origin_whole_when_the_node_fails(#[case] node:
     assert_eq!(response.status(), 200);
     let seen = &world.internet.at(SITE)[0];
     assert_eq!(
-        (seen.bytes, seen.hash),
+        (seen.bytes(), seen.hash()),
         (upload.len(), blake3::hash(&upload))
     );
 }

@@ -54,7 +54,7 @@ async fn a_request_for_the_node_itself_goes_there() {
         .internet
         .at(NODE)
         .into_iter()
-        .map(|seen| seen.target)
+        .map(|seen| seen.target().to_owned())
         .collect();
     assert_eq!(targets, ["/in/attack"]);
 }

@@ -57,7 +57,7 @@ async fn flood(
     }
     let wanted = (uploads * bytes).min(LIMIT * 3 / 4);
     let is_full =
-        |seen: &[crate::world::Seen]| seen.iter().map(|seen| seen.bytes).sum::<usize>() >= wanted;
+        |seen: &[crate::world::Seen]| seen.iter().map(|seen| seen.bytes()).sum::<usize>() >= wanted;
     world.internet.until_all(NODE, is_full).await;
     tasks
 }
@@ -78,8 +78,10 @@ async fn honest(world: &World, uploads: usize) -> (usize, usize) {
     let at = |host| {
         let hash = blake3::hash(&harmless);
         let seen = world.internet.at(host).into_iter();
-        seen.filter(|seen| seen.target.ends_with("/honest") && seen.is_whole && seen.hash == hash)
-            .count()
+        seen.filter(|seen| {
+            seen.target().ends_with("/honest") && seen.is_whole && seen.hash() == hash
+        })
+        .count()
     };
     let passed = answers.iter().filter(|(fine, _)| *fine == 200).count();
     let blocked = answers.iter().filter(|(_, bad)| *bad == 403).count();
@@ -88,7 +90,7 @@ async fn honest(world: &World, uploads: usize) -> (usize, usize) {
             .internet
             .at(SITE)
             .iter()
-            .all(|seen| !seen.target.ends_with("/bad")),
+            .all(|seen| !seen.target().ends_with("/bad")),
         "no attack reached the origin"
     );
     (passed.min(at(NODE)).min(at(SITE)), blocked)
@@ -148,6 +150,6 @@ async fn a_body_of_tiny_chunks_arrives_in_large_pieces() {
     assert_eq!(response.status(), 200);
     for host in [NODE, SITE] {
         let seen = world.internet.until(host, |seen| seen.is_whole).await;
-        assert_eq!(seen.hash, blake3::hash(&content), "{host}");
+        assert_eq!(seen.hash(), blake3::hash(&content), "{host}");
     }
 }

@@ -21,7 +21,7 @@ async fn a_get_that_declares_a_length_reaches_node_and_origin(
     for host in [NODE, SITE] {
         let seen = world.internet.until(host, |seen| seen.is_whole).await;
         assert_eq!(
-            (seen.method.as_str(), seen.hash),
+            (seen.method.as_str(), seen.hash()),
             (method, blake3::hash(content.as_bytes())),
             "{host}"
         );
@@ -54,7 +54,7 @@ async fn a_large_body_of_a_get_reaches_the_origin_where_the_node_only_watches() 
     let large = request("GET", "/search", body::full(binary(65_537)));
     assert_eq!(world.ask(large).await.status(), 200);
     let seen = world.internet.until(SITE, |seen| seen.is_whole).await;
-    assert_eq!(seen.hash, blake3::hash(&binary(65_537)));
+    assert_eq!(seen.hash(), blake3::hash(&binary(65_537)));
     world.logged("copy: the runtime refuses to send it").await;
 }
 
@@ -73,7 +73,7 @@ async fn a_handshake_with_a_body_is_the_same_at_node_and_origin(#[case] bytes: u
     for host in [NODE, SITE] {
         let seen = world.internet.until(host, |seen| seen.is_whole).await;
         assert_eq!(
-            (seen.method.as_str(), seen.hash),
+            (seen.method.as_str(), seen.hash()),
             ("POST", blake3::hash(&binary(bytes))),
             "{host}"
         );

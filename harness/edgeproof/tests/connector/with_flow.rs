@@ -54,7 +54,7 @@ async fn verdict_and_identification_run_at_the_same_time() {
     };
     let (response, ()) = tokio::join!(visit, watched);
     assert_eq!(response.status(), 200);
-    assert_eq!(world.internet.at(SITE)[0].hash, blake3::hash(b"a=b"));
+    assert_eq!(world.internet.at(SITE)[0].hash(), blake3::hash(b"a=b"));
     assert_eq!(world.internet.order().len(), 3);
 }
 
@@ -123,7 +123,7 @@ async fn when_the_rule_blocks_a_node_that_watches_has_its_copy() {
     let response = world.ask(call("/api/attack", "a=b")).await;
     assert_eq!(response.status(), 451);
     let copy = world.internet.until(NODE, |seen| seen.is_whole).await;
-    assert_eq!(copy.hash, blake3::hash(b"a=b"));
+    assert_eq!(copy.hash(), blake3::hash(b"a=b"));
     assert!(world.internet.at(SITE).is_empty());
 }
 
@@ -156,11 +156,11 @@ async fn a_form_with_signals_reaches_both(#[case] mode: &str, #[case] filler: us
     let response = world.ask(form("/api/create", &fields)).await;
     assert_eq!(response.status(), 200);
     let node = world.internet.until(NODE, |seen| seen.is_whole).await;
-    assert_eq!(node.hash, blake3::hash(fields.as_bytes()));
+    assert_eq!(node.hash(), blake3::hash(fields.as_bytes()));
     let origin = world.internet.until(SITE, |seen| seen.is_whole).await;
     let without = format!("email=ann%40shop.example&text={filler}");
     assert_eq!(
-        (origin.bytes, origin.hash),
+        (origin.bytes(), origin.hash()),
         (without.len(), blake3::hash(without.as_bytes()))
     );
     assert_eq!(world.internet.at(PLATFORM).len(), 1);

@@ -11,14 +11,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use edgeproof_ground::call::CallPattern;
+use edgeproof_ground::{
+    body::{self, Body, BodyError},
+    call::CallPattern,
+};
+use edgeproof_test_support::server;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, Response, body::Incoming};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo},
+    rt::TokioExecutor,
 };
-use tokio::net::TcpListener;
 
 type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -83,23 +86,13 @@ impl Gate {
 
     /// A door to an API; answers its address.
     pub(crate) async fn to(&self, api: SocketAddr) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
         let gate = self.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (gate, client) = (gate.clone(), client.clone());
-                let service = service_fn(move |request| {
-                    let (gate, client) = (gate.clone(), client.clone());
-                    async move { gate.pass(client, api, request).await }
-                });
-                let connection =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(connection);
-            }
-        });
-        address
+        server::http(move |request| {
+            let (gate, client) = (gate.clone(), client.clone());
+            async move { gate.pass(client, api, request).await }
+        })
+        .await
     }
 
     async fn pass(
@@ -107,7 +100,7 @@ impl Gate {
         client: Client<HttpConnector, Full<Bytes>>,
         api: SocketAddr,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Response<Body>, BodyError> {
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         let due = {
             let mut happening = self.happening.lock().unwrap();
@@ -129,7 +122,7 @@ impl Gate {
             for (name, value) in page.headers {
                 response = response.header(*name, *value);
             }
-            return Ok(response.body(Full::new(Bytes::from_static(page.body.as_bytes())))?);
+            return Ok(response.body(body::full(page.body))?);
         }
         let (mut head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
@@ -138,9 +131,7 @@ impl Gate {
             .request(Request::from_parts(head, Full::new(body)))
             .await?;
         let (head, body) = response.into_parts();
-        Ok(Response::from_parts(
-            head,
-            Full::new(body.collect().await?.to_bytes()),
-        ))
+        let body = body.collect().await?.to_bytes();
+        Ok(Response::from_parts(head, body::full(body)))
     }
 }

@@ -12,20 +12,10 @@ use edgeproof_cloudflare::{
     deploy::DeployError,
 };
 use edgeproof_ground::clock::Clock;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use edgeproof_test_support::{authority::Authority, server};
 use rstest::rstest;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     gate::{Gate, Page},
@@ -52,74 +42,46 @@ impl Wall {
         management: SocketAddr,
         credentials: Option<&'static str>,
     ) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = params.self_signed(&key).unwrap();
+        let authority = Authority::new("A company");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("company.pem");
         std::fs::write(&path, authority.pem()).unwrap();
-        let own = KeyPair::generate().unwrap();
-        let names = ["api.cloudflare.com", "management-api.fpjs.io"].map(str::to_owned);
-        let certificate = CertificateParams::new(names)
-            .unwrap()
-            .signed_by(&own, &Issuer::new(params, key))
-            .unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.serialize_der())),
-            )
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let hosts = ["api.cloudflare.com", "management-api.fpjs.io"];
+        let acceptor = TlsAcceptor::from(Arc::new(authority.server(&hosts)));
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let noted = Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, noted) = (acceptor.clone(), Arc::clone(&noted));
-                tokio::spawn(async move {
-                    let mut stream = BufReader::new(stream);
-                    let mut head = Vec::new();
-                    loop {
-                        let mut line = String::new();
-                        stream.read_line(&mut line).await.unwrap();
-                        if line.trim().is_empty() {
-                            break;
-                        }
-                        head.push(line.trim().to_owned());
-                    }
-                    let is_known = credentials.is_none_or(|known| {
-                        head.iter().any(|line| {
-                            line.to_ascii_lowercase()
-                                .starts_with("proxy-authorization:")
-                                && line.ends_with(known)
-                        })
-                    });
-                    noted.lock().unwrap().push(head[0].clone());
-                    if !is_known {
-                        let _ = stream
+        let serve = move |mut stream: TcpStream| {
+            let (acceptor, noted) = (acceptor.clone(), Arc::clone(&noted));
+            async move {
+                let head = server::head(&mut stream).await.unwrap();
+                let head: Vec<&str> = head.lines().collect();
+                let is_known = credentials.is_none_or(|known| {
+                    head.iter().any(|line| {
+                        line.to_ascii_lowercase()
+                            .starts_with("proxy-authorization:")
+                            && line.ends_with(known)
+                    })
+                });
+                noted.lock().unwrap().push(head[0].to_owned());
+                if !is_known {
+                    let _ = stream
                             .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
                             .await;
-                        return;
-                    }
-                    let api = match head[0].contains("cloudflare") {
-                        true => cloudflare,
-                        false => management,
-                    };
-                    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-                    // Whoever does not trust the authority goes away here.
-                    if let Ok(mut open) = acceptor.accept(stream).await {
-                        let mut api = TcpStream::connect(api).await.unwrap();
-                        let _ = tokio::io::copy_bidirectional(&mut open, &mut api).await;
-                    }
-                });
+                    return;
+                }
+                let api = match head[0].contains("cloudflare") {
+                    true => cloudflare,
+                    false => management,
+                };
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                // Whoever does not trust the authority goes away here.
+                if let Ok(mut open) = acceptor.accept(stream).await {
+                    let mut api = TcpStream::connect(api).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut open, &mut api).await;
+                }
             }
-        });
+        };
+        let address = server::listening(serve).await;
         Self {
             address,
             authority: path,

@@ -3,18 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use edgeproof_ground::{
-    body::{self, BodyError},
-    trace::Party,
-};
-use edgeproof_internet::{Destination, Peer};
+use edgeproof_ground::body::{self, BodyError};
+use edgeproof_internet::Destination;
+use edgeproof_test_support::server;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use rstest::rstest;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{sleep, timeout},
 };
 
@@ -153,7 +151,7 @@ async fn an_upload_that_ends_short_on_an_early_response_does_not_cut_it(
 ) {
     let world = world().await;
     if path == "/upload" {
-        put(&world, hasty_application().await);
+        world.put(hasty_application().await);
     }
     for time in 0..60 {
         let (responded, has_responded) = tokio::sync::oneshot::channel::<()>();
@@ -180,36 +178,11 @@ async fn an_upload_that_ends_short_on_an_early_response_does_not_cut_it(
     }
 }
 
-/// Reads the head of a request, answers 413 and closes on the rest, as an application does that knows its limit.
+/// An application that knows its limit.
 async fn hasty_application() -> Destination {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
-                    assert_ne!(stream.read_buf(&mut head).await.unwrap(), 0);
-                }
-                let response = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 22\r\n\
-                    Connection: close\r\n\r\nrefused by application";
-                stream.write_all(response).await.unwrap();
-            });
-        }
-    });
-    Destination::Address(address)
-}
-
-fn put(world: &World, destination: Destination) {
-    world.internet.connect(
-        "shop.example",
-        Peer {
-            name: "origin".to_owned(),
-            party: Party::Origin,
-            destination,
-        },
-    );
+    let response = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 22\r\nConnection: close\r\n\r\n\
+                    refused by application";
+    Destination::Address(server::hasty(response).await)
 }
 
 #[rstest]
@@ -222,7 +195,7 @@ async fn an_application_that_closes_on_an_upload_has_answered(
     #[values((1, 30), (5, 30), (50, 3))] size: (usize, usize),
 ) {
     let world = world().await;
-    put(&world, hasty_application().await);
+    world.put(hasty_application().await);
     let (megabytes, times) = size;
     for time in 0..times {
         let (status, body) = upload(&world, path, how, megabytes * MEGABYTE, Duration::ZERO).await;

@@ -18,7 +18,7 @@ use edgeproof_ground::{
     body::{self, Body},
     trace::Party,
 };
-use edgeproof_internet::{Destination, Handled, Handler, Peer};
+use edgeproof_internet::{Destination, Handled, Handler};
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
@@ -147,12 +147,7 @@ fn serve(world: &World, origin: Always) -> Arc<Always> {
 }
 
 fn connect(world: &World, handler: Arc<dyn Handler>) {
-    let peer = Peer {
-        name: "origin".to_owned(),
-        party: Party::Origin,
-        destination: Destination::Handler(handler),
-    };
-    world.internet.connect("shop.example", peer);
+    world.put(Destination::Handler(handler));
 }
 
 fn asking(path: &str, accepts: Option<&str>) -> Request<Body> {

@@ -7,14 +7,14 @@ use edgeproof_ground::{
     body::{self, Body, BodyError},
     trace::Party,
 };
-use edgeproof_internet::{Destination, Peer};
+use edgeproof_internet::Destination;
+use edgeproof_test_support::{client, server, wait::until};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{body::Frame, client::conn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rstest::rstest;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::mpsc,
     task::JoinHandle,
     time::timeout,
@@ -57,36 +57,20 @@ enum Seen {
 
 /// An origin on a socket of its own. It reads a request, answers as far as it shall, and tells when the client goes.
 async fn origin(world: &World, answer: &'static [u8]) -> mpsc::UnboundedReceiver<Seen> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let destination = Destination::Address(listener.local_addr().unwrap());
-    world.internet.connect(
-        "shop.example",
-        Peer {
-            name: "origin".to_owned(),
-            party: Party::Origin,
-            destination,
-        },
-    );
     let (tell, seen) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(hold(stream, answer, tell.clone()));
-        }
-    });
+    let address = server::listening(move |stream| hold(stream, answer, tell.clone())).await;
+    world.put(Destination::Address(address));
     seen
 }
 
 async fn hold(mut stream: TcpStream, answer: &[u8], tell: mpsc::UnboundedSender<Seen>) {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
-        if stream.read_buf(&mut request).await.unwrap_or_default() == 0 {
-            return;
-        }
+    if server::head(&mut stream).await.is_none() {
+        return;
     }
     stream.write_all(answer).await.unwrap();
     tell.send(Seen::Asked).unwrap();
-    while stream.read_buf(&mut request).await.unwrap_or_default() > 0 {}
+    let mut rest = Vec::new();
+    while stream.read_buf(&mut rest).await.unwrap_or_default() > 0 {}
     tell.send(Seen::Closed).unwrap();
 }
 
@@ -153,11 +137,7 @@ async fn asks_http2(world: &World, path: &str, when: When) -> Http2 {
     let stream = world
         .tls_over(TcpStream::from_std(tcp).unwrap(), b"h2")
         .await;
-    let (mut sender, connection) =
-        conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
-    tokio::spawn(connection);
+    let mut sender = client::http2(stream).await;
     let kept = sender.clone();
     let upload = futures_util::stream::unfold(true, |first| async move {
         if !first {
@@ -197,14 +177,8 @@ async fn decided(world: &World, from: Party, to: Party, words: &str) {
         let hops = world.hops(from, to).into_iter();
         hops.filter_map(|hop| hop.decision).collect::<Vec<_>>()
     };
-    let waiting = async {
-        while !said().iter().any(|decision| decision.contains(words)) {
-            tokio::task::yield_now().await;
-        }
-    };
-    if timeout(SOON, waiting).await.is_err() {
-        panic!("nobody decided `{words}`: {:?}", said());
-    }
+    let is_said = || said().iter().any(|decision| decision.contains(words));
+    until(&format!("`{words}` in {:?}", said()), is_said).await;
 }
 
 const BEGUN: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n";
@@ -283,14 +257,9 @@ async fn a_worker_learns_that_its_visitor_hung_up_and_what_waits_lives_on(
 
 /// Waits until the worker has asked the vendor for a path.
 async fn reached(world: &World, path: &str) {
-    let waiting = async {
-        let hops = || world.hops(Party::Worker, Party::Fingerprint);
-        while !hops().iter().any(|hop| hop.request.url.ends_with(path)) {
-            tokio::task::yield_now().await;
-        }
-    };
-    let reached = timeout(SOON, waiting).await;
-    reached.unwrap_or_else(|_| panic!("the vendor was not asked for {path}"));
+    let hops = || world.hops(Party::Worker, Party::Fingerprint);
+    let is_asked = || hops().iter().any(|hop| hop.request.url.ends_with(path));
+    until(&format!("the vendor is asked for {path}"), is_asked).await;
 }
 
 #[tokio::test]

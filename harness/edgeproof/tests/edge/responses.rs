@@ -1,18 +1,12 @@
 //! Responses as applications and the edge itself make them: what of them reaches the visitor, in each of her versions.
 
 use bytes::Bytes;
-use edgeproof_ground::{
-    body::{self, BodyError},
-    trace::Party,
-};
-use edgeproof_internet::{Destination, Peer};
+use edgeproof_ground::body::{self, BodyError};
+use edgeproof_internet::Destination;
+use edgeproof_test_support::server;
 use http::{Request, Response, header::CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use rstest::rstest;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
 
 use crate::world::{World, world};
 
@@ -55,33 +49,7 @@ impl Visitor {
 
 /// Puts an application behind `shop.example` that answers every request with these bytes and closes.
 async fn application(world: &World, response: &'static str) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    stand_in(world, Destination::Address(listener.local_addr().unwrap()));
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    if stream.read_buf(&mut head).await.unwrap_or_default() == 0 {
-                        return;
-                    }
-                }
-                stream.write_all(response.as_bytes()).await.unwrap();
-            });
-        }
-    });
-}
-
-fn stand_in(world: &World, destination: Destination) {
-    world.internet.connect(
-        "shop.example",
-        Peer {
-            name: "origin".to_owned(),
-            party: Party::Origin,
-            destination,
-        },
-    );
+    world.put(Destination::Address(server::hasty(response).await));
 }
 
 #[rstest]
@@ -98,7 +66,7 @@ async fn a_page_of_the_edge_has_no_content_for_head(
     #[values(Visitor::Http1, Visitor::Http2)] visitor: Visitor,
 ) {
     let world = world().await;
-    stand_in(&world, Destination::Refused);
+    world.put(Destination::Refused);
     let response = visitor.asks(&world, "HEAD", path, fields).await;
     assert_eq!(response.status(), status);
     assert_eq!(response.into_body().unwrap(), "");

@@ -15,6 +15,7 @@ use edgeproof_ground::{
     header_limits as limits,
 };
 use edgeproof_internet::Fault;
+use edgeproof_test_support::wait::until;
 use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -188,9 +189,7 @@ async fn a_request_under_way_ends_before_the_edge_does() {
         answer.into_body().collect().await.unwrap().to_bytes()
     });
     // Under way from the moment its first hop is recorded.
-    while world.trace.exchanges().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until("a hop", || !world.trace.exchanges().is_empty()).await;
     world.stop_edge().await;
     assert_eq!(request.await.unwrap(), "GET https://shop.example/ ");
 }

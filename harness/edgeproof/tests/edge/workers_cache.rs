@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use edgeproof_ground::{body, trace::Party};
+use edgeproof_test_support::wait::until;
 use http::{Method, Request, Response};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -54,9 +55,7 @@ async fn a_second_visitor_meets_the_worker_or_what_it_said_before(
         second.headers().contains_key("age"),
         matches!(states[1], "HIT" | "UPDATING" | "REVALIDATED")
     );
-    while runs(&world) < expected {
-        tokio::task::yield_now().await;
-    }
+    until("the worker runs", || runs(&world) >= expected).await;
     assert_eq!(runs(&world), expected);
 }
 
@@ -159,9 +158,7 @@ async fn requests_that_wait_for_one_response_run_the_worker_once() {
                 .requests
                 .load(std::sync::atomic::Ordering::SeqCst)
         };
-        while arrived() < 4 || asked() < 1 {
-            tokio::task::yield_now().await;
-        }
+        until("four wait for one", || arrived() >= 4 && asked() >= 1).await;
         world.origin.gate.notify_one();
     };
     let (first, second, third, fourth, ()) = tokio::join!(ask(), ask(), ask(), ask(), opened);

@@ -25,12 +25,12 @@ use edgeproof_ground::{
 };
 use edgeproof_internet::{Destination, Handled, Handler, Internet, Peer};
 use edgeproof_runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions};
+use edgeproof_test_support::client;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::client::conn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
+use tokio_rustls::client::TlsStream;
 
 /// The worker behind a cache.
 const CACHED: &str = "cached";
@@ -197,15 +197,7 @@ pub(crate) async fn world_of(settings: EdgeSettings, head_timeout: Duration) -> 
         ("vendor.test", "vendor", Party::Fingerprint),
     ] {
         let destination = Destination::Handler(Arc::new(OriginHandle(Arc::clone(&origin))));
-        let name = name.to_owned();
-        internet.connect(
-            host,
-            Peer {
-                name,
-                party,
-                destination,
-            },
-        );
+        put(&internet, host, name, party, destination);
     }
     let authority = CertificateAuthority::of_process().unwrap();
     let edge = Edge::start(EdgeOptions {
@@ -262,6 +254,18 @@ pub(crate) async fn world_of(settings: EdgeSettings, head_timeout: Duration) -> 
         _doors: doors,
         _directory: directory,
     }
+}
+
+fn put(internet: &Internet, host: &str, name: &str, party: Party, destination: Destination) {
+    let name = name.to_owned();
+    internet.connect(
+        host,
+        Peer {
+            name,
+            party,
+            destination,
+        },
+    );
 }
 
 fn endpoints(runtime: &Runtime) -> BTreeMap<String, WorkerEndpoint> {
@@ -357,31 +361,28 @@ impl World {
         protocol: &[u8],
     ) -> TlsStream<TcpStream> {
         let config = self.authority.client_config(&[protocol]).unwrap();
-        let name = ServerName::try_from("shop.example").unwrap();
-        let connector = TlsConnector::from(Arc::new(config));
-        connector.connect(name, stream).await.unwrap()
+        client::tls(stream, "shop.example", config).await.unwrap()
     }
 
     /// A connection that speaks HTTP/1.1 over TLS.
     pub(crate) async fn http1(&self) -> conn::http1::SendRequest<Body> {
-        let stream = TokioIo::new(self.tls(b"http/1.1").await);
-        let (sender, driver) = conn::http1::Builder::new()
-            .max_headers(1000)
-            .handshake(stream)
-            .await
-            .unwrap();
-        tokio::spawn(driver.with_upgrades());
-        sender
+        client::http1(self.tls(b"http/1.1").await).await
     }
 
     /// A connection that speaks HTTP/2.
     pub(crate) async fn http2(&self) -> conn::http2::SendRequest<Body> {
-        let stream = TokioIo::new(self.tls(b"h2").await);
-        let (sender, driver) = conn::http2::handshake(TokioExecutor::new(), stream)
-            .await
-            .unwrap();
-        tokio::spawn(driver);
-        sender
+        client::http2(self.tls(b"h2").await).await
+    }
+
+    /// Puts another origin behind `shop.example`.
+    pub(crate) fn put(&self, destination: Destination) {
+        put(
+            &self.internet,
+            "shop.example",
+            "origin",
+            Party::Origin,
+            destination,
+        );
     }
 
     /// Stops the edge in good order; the rest of the world stays.
@@ -393,10 +394,7 @@ impl World {
 
     /// Asks and reads the whole response.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Response<Bytes> {
-        let response = self.http1().await.send_request(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Response::from_parts(parts, bytes)
+        client::whole(self.http1().await.send_request(request).await.unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response<Bytes> {

@@ -5,7 +5,6 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
-    time::{Duration, Instant},
 };
 
 use edgeproof_origin::launch::Pool;
@@ -17,6 +16,7 @@ use edgeproof_run::{
     runner::{self, DEFAULT_LIMIT, RunOptions},
 };
 use edgeproof_scenario::load;
+pub(crate) use edgeproof_test_support::wait::{is_alive, until_dead};
 
 /// A server that notes each start, tells its environment, dies when it is asked to, and takes its time where it is told.
 const APP: &str = r#"
@@ -124,19 +124,4 @@ pub(crate) fn error_of(records: &[CaseRecord]) -> &str {
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
-}
-
-/// Whether a process lives; a zombie is dead.
-pub(crate) fn is_alive(id: u32) -> bool {
-    fs::read_to_string(format!("/proc/{id}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").starts_with(" Z"))
-}
-
-/// Waits until they are dead.
-pub(crate) fn until_dead(ids: &[u32]) {
-    let started = Instant::now();
-    while ids.iter().any(|id| is_alive(*id)) {
-        assert!(started.elapsed() < Duration::from_secs(20), "{ids:?}");
-        std::thread::yield_now();
-    }
 }

@@ -7,39 +7,15 @@ use std::{
     sync::Arc,
 };
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
-};
-use tokio_rustls::rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    crypto::ring,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-};
+use edgeproof_test_support::authority::Authority;
+use tokio_rustls::rustls::{ServerConnection, StreamOwned};
 
 use crate::world::{HOST, ZONES, said};
 
 /// A site with a page, and the certificate of who has signed for it.
 fn site() -> (SocketAddr, String) {
-    let mut of_authority = CertificateParams::default();
-    of_authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let name = "An authority of one's own";
-    of_authority
-        .distinguished_name
-        .push(DnType::CommonName, name);
-    let authority =
-        CertifiedIssuer::self_signed(of_authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let mut of_site = CertificateParams::new([HOST.to_owned()]).unwrap();
-    of_site.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let certificate = of_site.signed_by(&key, &authority).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
+    let authority = Authority::new("An authority of one's own");
+    let config = authority.server(&[HOST]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 use edgeproof_fingerprint::ruleset_id;
 use edgeproof_run::exit;
+use edgeproof_test_support::wait::until_blocking;
 use rstest::rstest;
 
 use crate::world::{GIVEN, HOST, ZONES, page, report, repository, said, staging, verdicts};
@@ -222,7 +223,6 @@ fn a_run_that_is_stopped_leaves_no_browser() {
         run.wait().unwrap().code(),
         Some(i32::from(exit::INTERRUPTED))
     );
-    let started = std::time::Instant::now();
     let is_left = || {
         let listed = std::process::Command::new("ps")
             .args(["-eo", "args="])
@@ -233,13 +233,7 @@ fn a_run_that_is_stopped_leaves_no_browser() {
             .iter()
             .any(|profile| listed.contains(profile.as_str()))
     };
-    while is_left() {
-        assert!(
-            started.elapsed() < std::time::Duration::from_secs(20),
-            "{profiles:?}"
-        );
-        std::thread::yield_now();
-    }
+    until_blocking(&format!("{profiles:?} are left"), || !is_left());
     for profile in profiles {
         assert!(!std::path::Path::new(&profile).exists(), "{profile}");
     }

@@ -1,56 +1,32 @@
 //! What requests carry: to the hosts of the target, and to nobody else.
 
-use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-};
+use std::net::SocketAddr;
 
+use edgeproof_test_support::stub::{Seen, Stub, response};
 use rstest::rstest;
 
 use crate::world::{HOST, said, staging};
-
-/// The heads of the requests that an app got.
-type Heads = Arc<Mutex<Vec<String>>>;
 
 const PAGE: &str = "<!doctype html><title>Shop</title><img src='https://cdn.other.test/a.png'>\
 <img src='https://production.shop.test/b.png'><p id=out></p><script>\
 fetch('/api/a', { method: 'POST' }).then(() => fetch('/leave')).catch(() => 0).then(() => out.textContent = 'done')\
 </script>";
 
-/// An app that answers every request and keeps its head.
-fn app() -> (SocketAddr, Heads) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let heads = Heads::default();
-    let kept = Arc::clone(&heads);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let kept = Arc::clone(&kept);
-            std::thread::spawn(move || respond(stream, &kept));
-        }
-    });
-    (address, heads)
-}
-
-fn respond(mut stream: TcpStream, kept: &Heads) {
-    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
-    while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return,
-            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
-        }
-    }
-    let head = String::from_utf8_lossy(&bytes).to_lowercase();
-    let more = match head.split_whitespace().nth(1) {
-        // To the other host, as a link away is.
-        Some("/leave") => "HTTP/1.1 302 Found\r\nlocation: https://cdn.other.test/left\r\n",
-        _ => "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\naccess-control-allow-origin: *\r\n",
-    };
-    kept.lock().unwrap().push(head);
-    let length = PAGE.len();
-    let response = format!("{more}content-length: {length}\r\nconnection: close\r\n\r\n{PAGE}");
-    let _ = stream.write_all(response.as_bytes());
+/// An app that answers every request and keeps it.
+fn app() -> Stub {
+    Stub::in_thread(|seen| {
+        Some(match seen.target() {
+            // To the other host, as a link away is.
+            "/leave" => response(302, &[("location", "https://cdn.other.test/left")], ""),
+            _ => {
+                let headers = [
+                    ("content-type", "text/html"),
+                    ("access-control-allow-origin", "*"),
+                ];
+                response(200, &headers, PAGE)
+            }
+        })
+    })
 }
 
 /// Two hosts, each with the same app behind it.
@@ -97,8 +73,8 @@ fn the_hosts_of_the_target_get_the_gate_and_the_run_and_no_other_host_does(
     #[case] engine: &str,
     #[case] scenario: &str,
 ) {
-    let (address, heads) = app();
-    let mut staging = staging(&given(address));
+    let app = app();
+    let mut staging = staging(&given(app.address));
     staging
         .exports
         .insert("GATE".to_owned(), "open-sesame-1".to_owned());
@@ -129,8 +105,8 @@ fn the_hosts_of_the_target_get_the_gate_and_the_run_and_no_other_host_does(
     assert_eq!(output.status.code(), Some(0), "{text}");
     let run = text.split(", run ").nth(1).unwrap();
     let run = run.lines().next().unwrap();
-    let heads = heads.lock().unwrap().clone();
-    let host = |head: &&String, name: &str| head.contains(&format!("\r\nhost: {name}"));
+    let heads: Vec<String> = app.seen().iter().map(Seen::head).collect();
+    let host = |head: &&String, name: &str| head.contains(&format!("\nhost: {name}"));
     let (site, other): (Vec<&String>, Vec<&String>) =
         heads.iter().partition(|head| host(head, HOST));
     assert!(!site.is_empty());

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use edgeproof_build::{WorkerBuild, build_worker};
 use edgeproof_ground::tools::{self, Tool};
 use edgeproof_runtime::{Bundle, Runtime, WorkerConfig, WorkerOptions};
+use edgeproof_test_support::client;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 static WORKER: LazyLock<PathBuf> = LazyLock::new(|| build_worker(&WorkerBuild::default()).unwrap());
@@ -50,10 +50,10 @@ impl ProductionWorker {
             + 'static,
     {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        client::http1(stream)
             .await
-            .unwrap();
-        tokio::spawn(connection);
-        sender.send_request(request).await.unwrap()
+            .send_request(request)
+            .await
+            .unwrap()
     }
 }

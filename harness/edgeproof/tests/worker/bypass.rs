@@ -89,7 +89,7 @@ async fn the_visitors_secrets_go_to_the_origin_alone(#[case] method: &str, #[cas
         .collect();
     assert!(!platform.is_empty());
     for asked in platform {
-        let told = format!("{:?} {:?}", asked.headers, asked.body);
+        let told = format!("{:?} {:?}", asked.headers, asked.body());
         assert!(!told.contains("v1s1tor"), "{}: {told}", asked.url);
     }
 }
@@ -101,7 +101,7 @@ async fn the_analysis_of_a_page_gets_the_names_of_secrets_and_not_their_values()
         .send("GET", "https://shop.example/page", SECRETS, "")
         .await;
     let asked = world.asked_once("/v4/edge");
-    let body: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&asked.body()).unwrap();
     let fields = body["headers"].as_array().unwrap();
     for name in ["cookie", "authorization", "proxy-authorization"] {
         let field = fields.iter().find(|field| field["name"] == name).unwrap();

@@ -20,7 +20,7 @@ async fn the_platform_is_told_what_it_needs_and_nothing_in_the_visitors_name() {
     assert_eq!(asked.headers["content-type"], "application/json");
     assert_eq!(asked.headers["authorization"], format!("Bearer {SECRET}"));
     assert!(!asked.headers.contains_key("cookie"));
-    let mut body = body_of(&asked.body);
+    let mut body = body_of(&asked.body());
     let told = body["client_headers"].take();
     assert_eq!(
         body,
@@ -54,7 +54,7 @@ async fn signals_are_handed_on_as_they_are(#[case] sent: &str, #[case] told: &st
     world
         .send("POST", "https://shop.example/api/create", &lines, "")
         .await;
-    let body = body_of(&world.asked_once("/v4/send").body);
+    let body = body_of(&world.asked_once("/v4/send").body());
     assert_eq!(body["fingerprint_data"], told);
     assert_eq!(body["client_ip"], VISITOR);
 }
@@ -92,14 +92,14 @@ async fn a_form_arrives_byte_for_byte_without_the_signals(
         .await;
     assert_eq!(got.status, 200);
     assert_eq!(
-        body_of(&world.asked_once("/v4/send").body)["fingerprint_data"],
+        body_of(&world.asked_once("/v4/send").body())["fingerprint_data"],
         "signals"
     );
     let origin = world.asked_once("/api/create");
     assert!(
-        origin.body == arrives,
+        origin.body() == arrives,
         "{} of {} bytes",
-        origin.body.len(),
+        origin.body().len(),
         arrives.len()
     );
 }

@@ -69,7 +69,7 @@ async fn the_answer_to_a_navigation_ends_the_cookies_that_it_came_with() {
         ]
     );
     let sent: serde_json::Value =
-        serde_json::from_slice(&world.asked_once("/v4/send").body).unwrap();
+        serde_json::from_slice(&world.asked_once("/v4/send").body()).unwrap();
     assert_eq!(sent["fingerprint_data"], "signals");
     assert_eq!(header(&world.asked_once("/report"), "cookie"), Some("a=b"));
 }

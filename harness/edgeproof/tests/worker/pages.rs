@@ -449,6 +449,6 @@ async fn a_request_does_not_talk_itself_out_of_the_analysis(
     assert_eq!(asked.len(), times);
     for asked in asked {
         // Whole or not at all: a part would be taken for the signals.
-        assert!(!String::from_utf8_lossy(&asked.body).contains("fp-data"));
+        assert!(!String::from_utf8_lossy(&asked.body()).contains("fp-data"));
     }
 }

@@ -2,24 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use edgeproof_ground::runtime_headers::FORWARDED_PROTO_HEADER;
 use edgeproof_runtime::LogSource;
-use futures_util::{StreamExt as _, stream};
-use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::{
-    body::{Frame, Incoming},
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+pub(crate) use edgeproof_test_support::stub::{Reply, Seen as SentRequest, response};
+use edgeproof_test_support::stub::{Stub, StubResponse};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::sync::Notify;
 
 use crate::production_worker::ProductionWorker;
 
@@ -65,48 +61,6 @@ pub(crate) const CLOSED: (&str, &str) = (
 /// Nothing is ever refused.
 pub(crate) const MONITORING: (&str, &str) = ("FP_RULESET_ID", "");
 
-/// A request the worker made.
-#[derive(Clone, Debug)]
-pub(crate) struct SentRequest {
-    pub(crate) method: Method,
-    pub(crate) url: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-/// What the server does with it.
-pub(crate) enum Reply {
-    Response(StubResponse),
-    /// The connection ends without a response.
-    Drop,
-    /// No response ever comes.
-    Silence,
-    /// The head comes, the body never does.
-    SilentBody,
-    /// The first piece comes at once, the others when the test says so.
-    Held(StubResponse, Arc<Notify>),
-    /// The body breaks off behind its pieces.
-    BreaksOff(StubResponse),
-}
-
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StubResponse {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) pieces: Vec<Bytes>,
-}
-
-impl StubResponse {
-    fn of(status: u16, headers: &[(&str, &str)], pieces: Vec<Bytes>) -> Self {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self {
-            status,
-            headers: headers.iter().map(own).collect(),
-            pieces,
-        }
-    }
-}
-
 /// What the visitor got.
 #[derive(Debug)]
 pub(crate) struct Got {
@@ -123,11 +77,6 @@ impl Got {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
-}
-
-/// A response of one piece.
-pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
-    pieces(status, headers, vec![body.into()])
 }
 
 /// A response whose body comes in these pieces.
@@ -204,7 +153,7 @@ fn merge(into: &mut Value, patch: &Value) {
 
 pub(crate) struct World {
     worker: ProductionWorker,
-    asked: Arc<Mutex<Vec<SentRequest>>>,
+    internet: Stub,
 }
 
 impl World {
@@ -214,14 +163,18 @@ impl World {
         variables: &[(&str, &str)],
         internet: impl Fn(&SentRequest) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
-        let asked = Arc::default();
-        let internet = serve(Arc::clone(&asked), Arc::new(internet)).await;
+        let internet = Stub::start(move |request| match request {
+            _ if request.target() == "/sentinel" => Some(Reply::Drop),
+            _ if !request.is_whole => None,
+            _ => internet(request).or_else(|| Some(usual(request))),
+        })
+        .await;
         let mut all: BTreeMap<_, _> = VARIABLES.into_iter().collect();
         all.extend(variables.iter().copied());
         all.retain(|_, value| !value.is_empty());
         Self {
-            worker: ProductionWorker::start(all, internet).await,
-            asked,
+            worker: ProductionWorker::start(all, internet.address).await,
+            internet,
         }
     }
 
@@ -295,7 +248,7 @@ impl World {
 
     /// Everything the worker asked.
     pub(crate) fn asked(&self) -> Vec<SentRequest> {
-        self.asked.lock().unwrap().clone()
+        self.internet.seen()
     }
 
     /// What it asked of URLs that contain this.
@@ -342,105 +295,6 @@ impl World {
 /// How long a line of the log may take from the worker to the test.
 const LOG_LIMIT: Duration = Duration::from_secs(20);
 
-type Internet = Arc<dyn Fn(&SentRequest) -> Option<Reply> + Send + Sync>;
-
-async fn serve(asked: Arc<Mutex<Vec<SentRequest>>>, internet: Internet) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (asked, internet) = (Arc::clone(&asked), Arc::clone(&internet));
-            let service = service_fn(move |request| {
-                let (asked, internet) = (Arc::clone(&asked), Arc::clone(&internet));
-                async move { respond(request, &asked, &internet).await }
-            });
-            tokio::spawn(
-                hyper::server::conn::http1::Builder::new()
-                    .max_buf_size(1 << 20)
-                    .serve_connection(TokioIo::new(stream), service),
-            );
-        }
-    });
-    address
-}
-
-type ReplyBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
-
-async fn respond(
-    request: Request<Incoming>,
-    asked: &Mutex<Vec<SentRequest>>,
-    internet: &Internet,
-) -> Result<Response<ReplyBody>, std::io::Error> {
-    let (head, body) = request.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map_err(std::io::Error::other)?
-        .to_bytes();
-    let request = SentRequest {
-        method: head.method,
-        url: head.uri.to_string(),
-        headers: head.headers,
-        body,
-    };
-    let reply = match internet(&request) {
-        _ if request.url.ends_with("/sentinel") => Reply::Drop,
-        Some(reply) => reply,
-        None => usual(&request),
-    };
-    asked.lock().unwrap().push(request);
-    match reply {
-        Reply::Drop => Err(std::io::Error::other("dropped")),
-        Reply::Silence => std::future::pending().await,
-        Reply::SilentBody => Ok(Response::new(BodyExt::boxed(StreamBody::new(
-            stream::pending::<Result<Frame<Bytes>, _>>(),
-        )))),
-        Reply::Response(answer) => {
-            let body = if let [whole] = answer.pieces.as_slice() {
-                BodyExt::boxed(Full::new(whole.clone()).map_err(|never| match never {}))
-            } else {
-                BodyExt::boxed(StreamBody::new(stream::iter(frames(&answer))))
-            };
-            Ok(replied(&answer, body))
-        }
-        Reply::Held(answer, release) => {
-            let frames = stream::iter(frames(&answer)).enumerate();
-            let held = frames.then(move |(index, frame)| {
-                let release = Arc::clone(&release);
-                async move {
-                    if index > 0 {
-                        release.notified().await;
-                    }
-                    frame
-                }
-            });
-            Ok(replied(&answer, BodyExt::boxed(StreamBody::new(held))))
-        }
-        Reply::BreaksOff(answer) => {
-            // hyper drops what it has not written when a body fails, so the end waits for a turn of the connection.
-            let end = stream::once(async {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                Err(std::io::Error::other("the body broke off"))
-            });
-            let body = StreamBody::new(stream::iter(frames(&answer)).chain(end));
-            Ok(replied(&answer, BodyExt::boxed(body)))
-        }
-    }
-}
-
-fn frames(answer: &StubResponse) -> Vec<Result<Frame<Bytes>, std::io::Error>> {
-    let pieces = answer.pieces.iter().cloned();
-    pieces.map(|piece| Ok(Frame::data(piece))).collect()
-}
-
-fn replied(answer: &StubResponse, body: ReplyBody) -> Response<ReplyBody> {
-    let mut response = Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        response = response.header(name, value);
-    }
-    response.body(body).unwrap()
-}
-
 /// How platform, CDN and origin answer when nothing is wrong.
 fn usual(request: &SentRequest) -> Reply {
     if request.url.ends_with("/v4/send") {
@@ -462,5 +316,5 @@ async fn a_protected_call_is_identified_and_answered() {
     assert_eq!(got.header("fp-agent-data"), Some("agent-data"));
     assert_eq!(got.header("set-cookie"), Some("_iidt=1; Path=/; HttpOnly"));
     assert_eq!(world.asked().len(), 2);
-    assert_eq!(world.asked_once("/api/create").body, "a=1");
+    assert_eq!(world.asked_once("/api/create").body(), "a=1");
 }

@@ -38,6 +38,7 @@ pub fn recoded(body: Body, undone: &[Coding], applied: Option<Coding>) -> Body {
         has_ended: false,
         trailers: None,
         error: None,
+        is_drained: false,
     })));
     let mut reader: Reader = Box::pin(StreamReader::new(source.clone()));
     for &coding in undone.iter().rev() {
@@ -81,13 +82,9 @@ impl http_body::Body for Recoded {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if this.reading == Reading::Content {
-            let content = ready!(this.reader.as_mut().poll_fill_buf(context));
-            match content.map(Bytes::copy_from_slice) {
+            match ready!(this.poll_content(context)) {
                 Ok(content) if content.is_empty() => this.reading = Reading::Rest,
-                Ok(content) => {
-                    this.reader.as_mut().consume(content.len());
-                    return Poll::Ready(Some(Ok(Frame::data(content))));
-                }
+                Ok(content) => return Poll::Ready(Some(Ok(Frame::data(content)))),
                 // What has no content is not in any coding either: servers send such for HEAD, and for empty files.
                 Err(_) if this.source.lock().is_without_content() => this.reading = Reading::Rest,
                 Err(error) => {
@@ -98,9 +95,10 @@ impl http_body::Body for Recoded {
         }
         if this.reading == Reading::Rest {
             // A body that is read to its end fills the cache, and leaves its connection for the next request.
-            ready!(this.source.lock().poll_to_end(context));
-            this.reading = Reading::Nothing;
             let mut source = this.source.lock();
+            source.is_drained = true;
+            ready!(source.poll_to_end(context));
+            this.reading = Reading::Nothing;
             let broken = source.error.take().map(Err);
             let trailers = source.trailers.take().map(Frame::trailers).map(Ok);
             return Poll::Ready(broken.or(trailers));
@@ -114,6 +112,23 @@ impl http_body::Body for Recoded {
 }
 
 impl Recoded {
+    /// The next content; empty at its end. An error of the source comes behind all that came before it: when layers get
+    /// nothing they pass on what they hold, and when they get an error they drop it.
+    fn poll_content(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let content = self.poll_layers(context);
+        if content.is_pending() && self.source.lock().is_drained() {
+            return self.poll_layers(context);
+        }
+        content
+    }
+
+    fn poll_layers(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let content = ready!(self.reader.as_mut().poll_fill_buf(context));
+        let content = content.map(Bytes::copy_from_slice)?;
+        self.reader.as_mut().consume(content.len());
+        Poll::Ready(Ok(content))
+    }
+
     /// The source's own error where it broke off, else that its content is not in the codings.
     fn error(&self, source: io::Error) -> BodyError {
         let broken = self.source.lock().error.take();
@@ -136,6 +151,8 @@ struct State {
     has_ended: bool,
     trailers: Option<HeaderMap>,
     error: Option<BodyError>,
+    /// The layers hold nothing any more of what came before the error.
+    is_drained: bool,
 }
 
 impl Source {
@@ -157,8 +174,21 @@ impl State {
         self.is_empty && self.has_ended && self.error.is_none()
     }
 
+    /// Nothing more came out of the layers: says so where it is because of an error.
+    fn is_drained(&mut self) -> bool {
+        self.is_drained |= self.error.is_some();
+        self.is_drained
+    }
+
     fn poll_content(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         while !self.has_ended {
+            if self.error.is_some() {
+                if !self.is_drained {
+                    return Poll::Pending;
+                }
+                self.has_ended = true;
+                return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+            }
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(content) if content.is_empty() => {}
@@ -168,11 +198,7 @@ impl State {
                     }
                     Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
-                Some(Err(error)) => {
-                    self.has_ended = true;
-                    self.error = Some(error);
-                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
-                }
+                Some(Err(error)) => self.error = Some(error),
                 None => self.has_ended = true,
             }
         }

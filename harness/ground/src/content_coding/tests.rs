@@ -161,6 +161,33 @@ async fn trailers_and_faults_of_the_source_stay(
     }
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_body_that_breaks_off_does_so_behind_what_came_before(
+    #[values(None, Some(Coding::Gzip), Some(Coding::Brotli))] from: Option<Coding>,
+    #[values(Coding::Gzip, Coding::Brotli, Coding::Deflate, Coding::Zstd)] to: Coding,
+) {
+    let frames = stream::iter([
+        Ok(Frame::data(Bytes::from_static(b"half of it"))),
+        Err(BodyError::from("lost")),
+    ]);
+    let mut broken = body::stream(StreamBody::new(frames));
+    if from.is_some() {
+        broken = recoded(broken, &[], from);
+    }
+    let undone: Vec<_> = from.into_iter().collect();
+    let mut read = recoded(recoded(broken, &undone, Some(to)), &[to], None);
+    let mut found = Vec::new();
+    let error = loop {
+        match read.frame().await.unwrap() {
+            Ok(frame) => found.extend_from_slice(frame.data_ref().unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.to_string(), "lost");
+    assert_eq!(String::from_utf8(found).unwrap(), "half of it");
+}
+
 /// An event reaches the visitor before the next is made: nothing waits for a buffer to fill.
 #[rstest]
 #[tokio::test]

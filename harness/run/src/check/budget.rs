@@ -36,12 +36,17 @@ pub(super) fn check_bytes(of: &str, range: &Range, headers: &HeaderMap) -> Optio
 }
 
 fn check_budget(budget: &Budget, headers: &HeaderMap, index: usize) -> Option<Mismatch> {
-    let (what, bytes) = match &budget.header {
+    let (what, they, bytes) = match &budget.header {
         Some(name) => (
             format!("the header `{}`", name.0),
+            "it takes",
             header_text(headers, name).map_or(0, |value| value.len()),
         ),
-        None => ("all request headers".to_owned(), header_bytes(headers)),
+        None => (
+            "all request headers".to_owned(),
+            "they take",
+            header_bytes(headers),
+        ),
     };
     // Header sizes are far below 2^53, where f64 is exact.
     let percent = bytes as f64 / REQUEST_HEADER_BYTES as f64 * 100.0;
@@ -52,7 +57,7 @@ fn check_budget(budget: &Budget, headers: &HeaderMap, index: usize) -> Option<Mi
                 "expected {what} to take {} % of the 128 KB that request headers may have",
                 budget.percent
             ),
-            format!("it takes {percent:.1} % ({bytes} bytes)"),
+            format!("{they} {percent:.1} % ({bytes} bytes)"),
         )
     })
 }

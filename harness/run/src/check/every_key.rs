@@ -17,13 +17,11 @@ use serde_json::Value as Json;
 use super::*;
 use crate::observed::{Deployment, ObservedAtEnd, ObservedCall, OnControlPlane};
 
-/// Keys that are no claims of their own: what is told, and which call, element or header the others are about.
-const NO_CLAIMS: [&str; 4] = [
-    "message",
-    "ExpectOrigin.call",
-    "Budget.header",
-    "Budget.percent",
-];
+/// The key that is no claim: what is told.
+const NO_CLAIM: &str = "message";
+
+/// What a key may hold that several others hold as well: each of its keys is tried once. Of the rest every place is tried.
+const VALUES: [&str; 2] = ["TextConditions", "Bounds"];
 
 /// For each type of the schema, its keys with a false claim about a step.
 const OF_A_STEP: &[(&str, &str)] = &[
@@ -79,7 +77,7 @@ const OF_A_STEP: &[(&str, &str)] = &[
         "{origin: {body_as_sent: true}}",
     ),
     ("ExpectOrigin.after", "{origin: {after: GET /later}}"),
-    ("ExpectOrigin", "{origin: {call: GET /nowhere}}"),
+    ("ExpectOrigin.call", "{origin: {call: GET /nowhere}}"),
     ("ExpectWorker.ran", "{worker: {ran: false}}"),
     (
         "ExpectWorker.asked",
@@ -145,6 +143,16 @@ const OF_A_STEP: &[(&str, &str)] = &[
         "ExpectScript.versions",
         "{cloudflare: {scripts: {flow: {versions: 9}}}}",
     ),
+    (
+        "Budget.header",
+        "{request: {budget: [{header: x-none, percent: {min: 1}}]}}",
+    ),
+    (
+        "Budget.percent",
+        "{request: {budget: [{percent: {min: 50}}]}}",
+    ),
+    ("Bounds.min", "{request: {header_bytes: {min: 500}}}"),
+    ("Bounds.max", "{header_bytes: {max: 1}}"),
     ("TextConditions.equals", "{body: {equals: x}}"),
     ("TextConditions.not", "{body: {not: {contains: error}}}"),
     ("TextConditions.contains", "{body: {contains: yes}}"),
@@ -172,7 +180,7 @@ const AT_THE_END: &[(&str, &str)] = &[
         "{node: [{call: GET /nowhere, reached: true}]}",
     ),
     ("ExpectAtEnd.attacks", "{attacks: [{type: xss}]}"),
-    ("ExpectAtEnd.worker", "{worker: {ran: true}}"),
+    ("ExpectAtEnd.worker", "{worker: {ran: false}}"),
     ("ExpectAtEnd.cloudflare", "{cloudflare: {scripts: {}}}"),
     ("ExpectAtEnd.events", "{events: [{incognito: false}]}"),
 ];
@@ -284,59 +292,151 @@ fn step() -> Observed {
     }
 }
 
+fn end() -> ObservedAtEnd {
+    let step = step();
+    ObservedAtEnd {
+        hops: step
+            .all_hops
+            .into_iter()
+            .chain(step.control_plane.hops)
+            .collect(),
+        origin: step.origin_all,
+        node: step.node_all,
+        log: step.log,
+        events: vec![serde_json::json!({"incognito": true})],
+        account: step.control_plane.state,
+        ..ObservedAtEnd::default()
+    }
+}
+
+/// A claim is one key in another, so what does not hold of it stands below its first one.
+fn assert_false(key: &str, claim: &str, found: &[Mismatch]) {
+    assert_ne!(found, [], "{key}: {claim} holds");
+    let (first, _) = claim[1..].split_once(':').unwrap();
+    let is_it = |mismatch: &Mismatch| mismatch.path.first().is_some_and(|key| key == first);
+    assert!(
+        found.iter().all(is_it),
+        "{key}: {claim} fails for another reason: {found:?}"
+    );
+}
+
+fn assert_false_of_a_step(key: &str, claim: &str) {
+    let expect: Expect = read(&yaml::parse(0, claim).unwrap()).unwrap();
+    assert_false(key, claim, &check(&expect, &step()));
+}
+
+fn assert_false_at_the_end(key: &str, claim: &str) {
+    let expect: ExpectAtEnd = read(&yaml::parse(0, claim).unwrap()).unwrap();
+    assert_false(key, claim, &check_end(&expect, &end()));
+}
+
 #[test]
 fn a_false_claim_about_a_step_fails_with_every_key() {
     for (key, claim) in OF_A_STEP {
-        let expect: Expect = read(&yaml::parse(0, claim).unwrap()).unwrap();
-        assert_ne!(check(&expect, &step()), [], "{key}: {claim} holds");
+        assert_false_of_a_step(key, claim);
+        // The node sees what the origin does.
+        if let Some(claim) = claim.strip_prefix("{origin: ") {
+            assert_false_of_a_step(key, &format!("{{node: {claim}"));
+        }
     }
 }
 
 #[test]
 fn a_false_claim_about_the_end_fails_with_every_key() {
-    let observed = ObservedAtEnd {
-        events: vec![serde_json::json!({"incognito": true})],
-        account: step().control_plane.state,
-        ..ObservedAtEnd::default()
-    };
     for (key, claim) in AT_THE_END {
-        let expect: ExpectAtEnd = read(&yaml::parse(0, claim).unwrap()).unwrap();
-        assert_ne!(check_end(&expect, &observed), [], "{key}: {claim} holds");
+        assert_false_at_the_end(key, claim);
+    }
+    for (key, claim) in OF_A_STEP {
+        if claim.starts_with("{worker: ") || claim.starts_with("{cloudflare: ") {
+            assert_false_at_the_end(key, claim);
+        }
+        // At the end each names its request.
+        let Some(inner) = claim.strip_prefix("{origin: {") else {
+            continue;
+        };
+        let call = match inner.starts_with("call: ") {
+            true => "",
+            false => "call: POST /api, ",
+        };
+        let inner = inner.strip_suffix("}}").unwrap();
+        for side in ["origin", "node"] {
+            assert_false_at_the_end(key, &format!("{{{side}: [{{{call}{inner}}}]}}"));
+        }
     }
 }
 
 #[test]
 fn every_key_of_the_schema_has_a_false_claim() {
     let schema = serde_json::to_value(schema::schema()).unwrap();
-    let claimed: BTreeSet<&str> = OF_A_STEP
-        .iter()
-        .chain(AT_THE_END)
-        .map(|(key, _)| *key)
-        .collect();
-    let types: BTreeSet<&str> = claimed
-        .iter()
-        .filter_map(|key| key.split('.').next())
-        .collect();
-    assert!(types.len() > 10, "{types:?}");
-    for name in types {
-        let keys = properties(&schema["$defs"][name]);
-        assert!(!keys.is_empty(), "the schema has no type {name}");
-        for key in keys {
+    let claims = OF_A_STEP.iter().chain(AT_THE_END);
+    let claimed: BTreeSet<&str> = claims.map(|(key, _)| *key).collect();
+    let mut types = vec!["Expect".to_owned(), "ExpectAtEnd".to_owned()];
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut next = 0;
+    while let Some(name) = types.get(next).cloned() {
+        next += 1;
+        let own = &schema["$defs"][&name];
+        let keys = properties(own);
+        for (key, _) in &keys {
             let whole = format!("{name}.{key}");
-            let is_known = claimed.contains(whole.as_str())
-                || NO_CLAIMS.contains(&whole.as_str())
-                || NO_CLAIMS.contains(&key.as_str());
+            let is_known = claimed.contains(whole.as_str()) || key == NO_CLAIM;
             assert!(is_known, "no false claim is made with {whole}");
         }
+        // A type of alternatives passes its own places on.
+        let inner = match keys.is_empty() {
+            true => vec![(name.clone(), own.clone())],
+            false => keys
+                .into_iter()
+                .map(|(key, own)| (format!("{name}.{key}"), own))
+                .collect(),
+        };
+        for (place, value) in inner {
+            for found in types_in(&value) {
+                places.entry(found.clone()).or_default().push(place.clone());
+                if !types.contains(&found) {
+                    types.push(found);
+                }
+            }
+        }
     }
+    assert!(types.len() > 15, "{types:?}");
+    // A record that stands in a new place wants its claims made there as well.
+    places.retain(|name, places| {
+        let is_record = !properties(&schema["$defs"][name]).is_empty();
+        is_record && places.len() > 1 && !VALUES.contains(&name.as_str())
+    });
+    let several: Vec<(&str, usize)> = places
+        .iter()
+        .map(|(name, places)| (name.as_str(), places.len()))
+        .collect();
+    let known = [
+        ("ExpectCloudflare", 2),
+        ("ExpectOrigin", 4),
+        ("ExpectWorker", 2),
+    ];
+    assert_eq!(several, known, "{places:?}");
 }
 
-/// The keys of a mapping, which may be one of several forms.
-fn properties(schema: &Json) -> BTreeSet<String> {
-    let own = schema["properties"].as_object().into_iter();
-    let own = own.flat_map(|properties| properties.keys().cloned());
+/// The keys of a mapping, which may be one of several forms, each with what it holds.
+fn properties(schema: &Json) -> BTreeMap<String, Json> {
+    let own = schema["properties"].as_object().cloned();
     let forms = schema["anyOf"].as_array().into_iter().flatten();
+    let own = own.into_iter().flatten();
     own.chain(forms.flat_map(properties)).collect()
+}
+
+/// The types that a schema names.
+fn types_in(schema: &Json) -> BTreeSet<String> {
+    match schema {
+        Json::Object(members) => {
+            let named = members.get("$ref").and_then(Json::as_str);
+            let named = named.and_then(|path| path.rsplit('/').next());
+            let inner = members.values().flat_map(types_in);
+            named.map(str::to_owned).into_iter().chain(inner).collect()
+        }
+        Json::Array(items) => items.iter().flat_map(types_in).collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
 #[rstest]
