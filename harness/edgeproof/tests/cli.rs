@@ -15,10 +15,10 @@ mod deploy;
 mod failures;
 #[path = "cli/hsts.rs"]
 mod hsts;
-#[path = "cli/inspect.rs"]
-mod inspect;
 #[path = "cli/idle_steps.rs"]
 mod idle_steps;
+#[path = "cli/inspect.rs"]
+mod inspect;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/proxies.rs"]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use edgeproof_ground::{
+    memory::Memory,
     runtime_headers::{CF_BLOB_HEADER, FORWARDED_PROTO_HEADER},
     tools::{self, Tool},
 };

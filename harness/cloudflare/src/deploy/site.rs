@@ -272,6 +272,7 @@ mod tests {
             name: "shop.example".to_owned(),
             kind: "A".to_owned(),
             proxied: *proxied,
+            content: "192.0.2.1".to_owned(),
         };
         let records: Vec<_> = proxied.iter().map(record).collect();
         let refusal = unreachable("shop.example", &records).map(|refusal| refusal.to_string());

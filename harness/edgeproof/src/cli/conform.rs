@@ -13,7 +13,7 @@ use edgeproof_rig::check_worker;
 use edgeproof_run::execute::Details;
 use edgeproof_scenario::select::TagExpression;
 
-use super::{CliError, Context, run};
+use super::{CliError, Context, reading::Reading, run};
 
 /// The options of `conform`.
 #[derive(Debug, clap::Args)]
