@@ -98,10 +98,7 @@ impl Front {
             Some(route) => match &route.worker {
                 Some(worker) => (worker, format!("route {} runs {worker}", route.pattern)),
                 None => {
-                    let why = format!(
-                        "route {} has no worker: straight to the origin",
-                        route.pattern
-                    );
+                    let why = format!("route {} has no worker: no worker runs", route.pattern);
                     return Choice::Origin { why };
                 }
             },
@@ -111,7 +108,7 @@ impl Front {
                     format!("custom domain {} runs {worker}", arrival.host),
                 ),
                 None => {
-                    let why = "no route matches: straight to the origin".to_owned();
+                    let why = "no route matches: no worker runs".to_owned();
                     return Choice::Origin { why };
                 }
             },
@@ -127,7 +124,7 @@ impl Front {
             let mode = route.map_or(FailureMode::Closed, |route| route.over_daily_limit);
             return match mode {
                 FailureMode::Open => Choice::Origin {
-                    why: format!("{why}, but the daily limit is reached: straight to the origin"),
+                    why: format!("{why}, but the daily limit is reached: no worker runs"),
                 },
                 FailureMode::Closed => Choice::Refused {
                     code: ErrorCode::DailyLimit,

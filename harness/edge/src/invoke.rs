@@ -33,6 +33,9 @@ impl Run {
     }
 }
 
+/// What the runtime says of a worker whose promise for a response nothing will settle.
+const HANGS: &str = "would never generate a response";
+
 /// One request to a worker.
 pub(super) struct WorkerRequest {
     pub(super) run: Run,
@@ -101,10 +104,14 @@ impl Invoker {
         hop.answered(&response);
         match workers::failure(response.status(), response.headers()) {
             Some(Failure::Threw) => {
-                if let Some(thrown) = endpoint.thrown.since(began).await {
-                    hop.threw(thrown);
-                }
-                fail("which threw or will never answer", ErrorCode::WorkerThrew)
+                let thrown = endpoint.thrown.since(began).await;
+                let what = match &thrown {
+                    Some(thrown) if thrown.contains(HANGS) => "which hangs and will never respond",
+                    Some(_) => "which threw an exception",
+                    None => "which threw an exception or will never respond",
+                };
+                thrown.into_iter().for_each(|thrown| hop.threw(thrown));
+                fail(what, ErrorCode::WorkerThrew)
             }
             Some(Failure::Overloaded) => fail("which is overloaded", ErrorCode::WorkerOverLimit),
             None => {

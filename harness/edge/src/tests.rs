@@ -252,10 +252,10 @@ async fn every_hop_has_the_ray_and_says_which_route_won() {
 }
 
 #[rstest]
-#[case("/", "no route matches: straight to the origin")]
+#[case("/", "no route matches: no worker runs")]
 #[case(
     "/api/open/x",
-    "route shop.example/api/open* has no worker: straight to the origin"
+    "route shop.example/api/open* has no worker: no worker runs"
 )]
 #[tokio::test]
 async fn without_a_worker_the_origin_answers(#[case] path: &str, #[case] decision: &str) {
@@ -314,7 +314,7 @@ async fn a_visitor_cannot_say_where_it_comes_from() {
 #[rstest]
 #[case(
     "/throw",
-    "route shop.example/throw runs flow, which threw or will never answer: error 1101"
+    "route shop.example/throw runs flow, which threw an exception or will never respond: error 1101"
 )]
 #[tokio::test]
 async fn a_worker_that_fails_is_a_page_of_the_edge(#[case] path: &str, #[case] decision: &str) {

@@ -41,7 +41,10 @@ impl Record {
         };
         let outcome = &action.outcome;
         let (Some(id), Some(text)) = (&action.rule_id, &action.rule_expression) else {
-            return format!("{said}: {outcome}: no rule of {} holds", action.ruleset_id);
+            return format!(
+                "{said}: {outcome}: no rule of {} matched",
+                action.ruleset_id
+            );
         };
         said.push_str(&format!(": {outcome} by rule {id}, `{text}`"));
         if let (Ok(condition), Ok(event)) = (text.parse::<Expression>(), self.event.to_json()) {

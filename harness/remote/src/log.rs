@@ -28,13 +28,13 @@ const KEPT: usize = 5_000;
 
 /// The log of a worker. Whose line it is, the ray tells: an invocation has that of its request, and a visitor's response too.
 pub struct WorkerLog {
-    told: Arc<watch::Sender<Told>>,
+    told: Arc<watch::Sender<Received>>,
     end: oneshot::Sender<()>,
     reading: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
-struct Told {
+struct Received {
     invocations: VecDeque<Invocation>,
     /// Why no more is known.
     trouble: Option<&'static str>,
@@ -63,7 +63,7 @@ pub enum LogError {
 
 impl WorkerLog {
     pub(crate) fn read(tail: Tail) -> Self {
-        let told = Arc::new(watch::Sender::<Told>::default());
+        let told = Arc::new(watch::Sender::<Received>::default());
         let (end, ended) = oneshot::channel();
         let reading = tokio::spawn(read(tail, ended, Arc::clone(&told)));
         Self { told, end, reading }
@@ -106,7 +106,11 @@ impl WorkerLog {
     }
 }
 
-async fn read(mut tail: Tail, mut ended: oneshot::Receiver<()>, told: Arc<watch::Sender<Told>>) {
+async fn read(
+    mut tail: Tail,
+    mut ended: oneshot::Receiver<()>,
+    told: Arc<watch::Sender<Received>>,
+) {
     loop {
         tokio::select! {
             event = tail.next() => match event {
@@ -123,7 +127,7 @@ async fn read(mut tail: Tail, mut ended: oneshot::Receiver<()>, told: Arc<watch:
     let _ = tail.end().await;
 }
 
-impl Told {
+impl Received {
     fn take(&mut self, event: &Json) {
         if event["event"]["type"] == "overload" {
             self.trouble = Some("its tail drops messages, because there are too many");
@@ -211,7 +215,7 @@ mod tests {
                 "exceptions": [{"name": "TypeError", "message": "no", "stack": "    at f (a.js:1:2)", "timestamp": at + 2}],
             })
         };
-        let mut told = Told::default();
+        let mut told = Received::default();
         told.take(&event("b", 1, json!(["second", {"a": 1}])));
         told.take(&event("a", 0, json!(["first", 2])));
         told.take(&event("c", 0, json!(["of somebody else"])));
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_tail_that_drops_messages_is_no_log() {
-        let mut told = Told::default();
+        let mut told = Received::default();
         told.take(&json!({"event": {"type": "overload", "message": "…"}, "logs": []}));
         assert!(told.trouble.unwrap().contains("drops"));
     }

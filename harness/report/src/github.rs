@@ -100,7 +100,7 @@ fn place(failure: &Failure) -> Option<&Place> {
 fn told(failure: &Failure) -> String {
     let mut text: String = failure.sentence().chars().take(SENTENCE).collect();
     if let Some(way_out) = &failure.way_out {
-        let _ = write!(text, ": {way_out}");
+        let _ = write!(text, ". What to do: {way_out}");
     }
     text
 }

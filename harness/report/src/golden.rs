@@ -131,7 +131,7 @@ fn failure() -> Failure {
         call: Some("POST https://shop.example/api/create-account".to_owned()),
         journey: journey(),
         notes: vec![Note {
-            title: "the worker's log meanwhile".to_owned(),
+            title: "the worker's log during this step".to_owned(),
             lines: vec!["allowed <all>".to_owned()],
         }],
         way_out: Some("give the deployment a ruleset that blocks private windows".to_owned()),

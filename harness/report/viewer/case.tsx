@@ -155,7 +155,7 @@ function FailureView({ failure, next }: { failure: Failure; next: Failure | unde
       <p class="sentence">{sentence(failure)}</p>
       {excerpt !== null && <Marked excerpt={excerpt} />}
       {message !== null && <p>{message}</p>}
-      {nearest !== null && <p>the nearest was {nearest}</p>}
+      {nearest !== null && <p>the most similar was {nearest}</p>}
       {way_out !== null && (
         <p>
           <b>What to do:</b> {way_out}

@@ -1,6 +1,6 @@
 // What every view stands in: the bar, the list, the content; the keys and the colours.
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface FrameProps {
   /** Whether something of the list is open: a narrow screen then shows that alone. */
@@ -81,7 +81,8 @@ export function Search({ value, hint, search }: SearchProps): JSX.Element {
 export function useKeys(keys: Record<string, () => void>): void {
   const latest = useRef(keys);
   latest.current = keys;
-  useEffect(() => {
+  // Before the page is shown: who sees it may press a key at once.
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       const isWriting = event.target instanceof Element && event.target.matches("input, textarea, select");
       if (isWriting || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -45,7 +45,7 @@ pub fn printed(apps: &[AppRecord]) -> Vec<String> {
 
 fn text(failure: &Failure, style: TextStyle, with_journey: bool) -> String {
     let nearest = failure.nearest.as_ref();
-    let nearest = nearest.map(|nearest| format!("the nearest was {nearest}"));
+    let nearest = nearest.map(|nearest| format!("the most similar was {nearest}"));
     let mut text = draw(
         &failure.sentence(),
         failure.excerpt.as_ref(),

@@ -95,11 +95,11 @@ fn unidentified(call: &Exchange, exchanges: &[Exchange]) -> Option<String> {
         None if !call.request.headers.contains_key("fp-data") => {
             Some("the request has no signals (`fp-data`)".to_owned())
         }
-        None => Some("the platform was not asked about its signals".to_owned()),
+        None => Some("Fingerprint was not asked about its signals".to_owned()),
         Some(asked) => match &asked.response {
-            None => Some("the platform gave no response".to_owned()),
+            None => Some("Fingerprint gave no response".to_owned()),
             Some(response) if !response.status.is_success() => Some(format!(
-                "the platform responded with {}",
+                "Fingerprint responded with {}",
                 response.status.as_u16()
             )),
             Some(_) => None,
@@ -141,14 +141,14 @@ mod tests {
         "/api/login",
         true,
         None,
-        Some("the platform was not asked about its signals")
+        Some("Fingerprint was not asked about its signals")
     )]
-    #[case::no_response("/api/login", true, Some(None), Some("the platform gave no response"))]
+    #[case::no_response("/api/login", true, Some(None), Some("Fingerprint gave no response"))]
     #[case::refused(
         "/api/login",
         true,
         Some(Some(500)),
-        Some("the platform responded with 500")
+        Some("Fingerprint responded with 500")
     )]
     #[case::identified("/api/login", true, Some(Some(200)), None)]
     #[case::not_protected("/other", false, None, None)]

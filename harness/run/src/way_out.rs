@@ -46,7 +46,7 @@ fn thrown(journey: &[HopRecord]) -> Option<String> {
     let exception = journey.iter().find_map(|hop| hop.exception.as_ref())?;
     if exception.contains("would never generate a response") {
         return Some(
-            "the worker awaits what never comes: a promise that nothing resolves, or a body that was read already"
+            "find the promise that the worker awaits and that never settles; a body that was read already is a common cause"
                 .to_owned(),
         );
     }
@@ -60,13 +60,12 @@ fn thrown(journey: &[HopRecord]) -> Option<String> {
     });
     Some(match place {
         // What has no source map is named as the worker's own folder has it.
-        Some(frame) if !frame.contains('/') => format!(
-            "the worker threw this and caught it nowhere; look at {frame} in the worker's folder"
-        ),
-        Some(frame) => format!("the worker threw this and caught it nowhere; look at {frame}"),
+        Some(frame) if !frame.contains('/') => {
+            format!("nothing in the worker caught this: look at {frame} in the worker's folder")
+        }
+        Some(frame) => format!("nothing in the worker caught this: look at {frame}"),
         None => {
-            "the worker threw this and caught it nowhere; look for what it awaits or throws last"
-                .to_owned()
+            "nothing in the worker caught this: look for what it throws or awaits last".to_owned()
         }
     })
 }
@@ -77,7 +76,7 @@ fn unreachable_app(journey: &[HopRecord]) -> Option<String> {
     let address = words.find(|word| word.contains("://"));
     let asked = address.map(|address| format!("; `curl {address}` must get a response"));
     Some(format!(
-        "start the app, or give its right address in the scenario{}",
+        "start the app, or correct `app:` in the scenario{}",
         asked.unwrap_or_default()
     ))
 }
@@ -92,17 +91,17 @@ fn fault(journey: &[HopRecord]) -> Option<String> {
 fn rule(journey: &[HopRecord]) -> Option<String> {
     let hop = decided(journey, &["Fingerprint"], "block with")?;
     let decision = hop.decision.as_ref()?;
-    let rule = decision.split_once("by rule ")?.1.split(',').next()?;
-    Some(format!(
-        "change rule {rule}, or the signals of the visitor that it is about; `edgeproof rules test` tries a ruleset with an event"
-    ))
+    decision.contains("by rule ").then(|| {
+        "change this rule of the ruleset, or give the visitor another profile or other signals; `edgeproof rules test RULESET EVENT.json` tries a ruleset"
+            .to_owned()
+    })
 }
 
 fn failure_mode(journey: &[HopRecord]) -> Option<String> {
     let hop = decided(journey, &["worker"], "not identified")?;
     let is_closed = hop.decision.as_ref()?.contains("failure mode closed");
     Some(match is_closed {
-        true => "make the call from an identification page, whose script adds signals; or let calls without them pass with `failure_mode: open`",
+        true => "visit an identification page and make the call there, so that its script adds signals; or set `failure_mode: open`, which lets calls without signals reach the origin",
         false => "block calls without signals with `failure_mode: closed`",
     }
     .to_owned())
@@ -111,7 +110,7 @@ fn failure_mode(journey: &[HopRecord]) -> Option<String> {
 fn node(journey: &[HopRecord]) -> Option<String> {
     decided(journey, &["Wallarm node"], "blocked in mode")?;
     Some(
-        "if this is no attack, change the request, or the node's mode or lists under `node`"
+        "if this is no attack, change the node's mode or lists under `node`; if it is one, expect status 403"
             .to_owned(),
     )
 }
@@ -119,7 +118,7 @@ fn node(journey: &[HopRecord]) -> Option<String> {
 fn no_route(journey: &[HopRecord]) -> Option<String> {
     let hop = decided(journey, &["edge"], "no route matches")?;
     Some(format!(
-        "give the deployment a route that matches, if a worker is to run; `edgeproof route` explains {}",
+        "to run the worker here, add a route, a page or an API to the deployment that matches; `edgeproof route {} FILE` explains it",
         hop.url
     ))
 }
@@ -131,7 +130,7 @@ fn cached(journey: &[HopRecord]) -> Option<String> {
     };
     journey.iter().find(is_hit)?;
     Some(
-        "the response is from the cache of an earlier request; if it may not be, have the origin send `cache-control: no-store`"
+        "the edge served this from its cache, where an earlier request put it; if it must be fresh, have the origin send `cache-control: no-store`"
             .to_owned(),
     )
 }
@@ -176,7 +175,7 @@ fn missing(failure: &Failure) -> Option<String> {
 
 fn unsent(failure: &Failure) -> Option<String> {
     failure.claim.starts_with("expected a request").then(|| {
-        "compare the method and the path with the requests that were made; a call that comes later needs a longer `timeout`"
+        "compare the method and the path with the requests that were sent; a call that comes later needs a longer `timeout`"
             .to_owned()
     })
 }
@@ -195,7 +194,7 @@ fn page(failure: &Failure) -> Option<String> {
     // What is visible, or not, says itself what it waited for.
     let is_waited_for = failure.claim.contains("` to be ");
     (!is_waited_for && (has("the page has") || has("the page shows"))).then(|| {
-        "compare the selector with what the page has; the report that `--report html=FILE` writes has all of it, and its picture where a browser showed it"
+        "compare the selector with what the page has; `--report html=FILE` shows all of it, with a picture where a browser showed it"
             .to_owned()
     })
 }
@@ -311,7 +310,7 @@ mod tests {
         #[case] actual: &str,
         #[case] expected: Option<&str>,
     ) {
-        let title = "the requests that were made, the nearest first";
+        let title = "the requests that were sent, the most similar first";
         let failure = Failure {
             // How the page came is not what stood in its way.
             journey: vec![hop("edge", Some("no route matches"), None)],
@@ -349,7 +348,7 @@ mod tests {
             Some("event 1.a: block with 403 by rule r_1, `x`"),
             None
         ),
-        "change rule r_1,"
+        "change this rule"
     )]
     #[case::node(
         hop("Wallarm node", Some("blocked in mode block: an attack"), None),
@@ -360,8 +359,8 @@ mod tests {
         "`failure_mode: open`"
     )]
     #[case::no_route(
-        hop("edge", Some("no route matches: straight to the origin"), None),
-        "`edgeproof route`"
+        hop("edge", Some("no route matches: no worker runs"), None),
+        "`edgeproof route https"
     )]
     fn what_decided_says_what_to_do(#[case] hop: HopRecord, #[case] expected: &str) {
         let failure = Failure {

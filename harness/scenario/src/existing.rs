@@ -252,11 +252,13 @@ impl Existing<'_> {
         for (index, element) in expect.page.iter().enumerate() {
             if let Some(why) = wrong(&element.select) {
                 let index = index.to_string();
-                self.selector(
-                    &[path, &["page", &index, "select"]].concat(),
-                    &element.select,
-                    &why,
-                );
+                let of_list = [path, &["page", &index, "select"]].concat();
+                // One element may stand there without a list.
+                let at = match self.node.at_path(of_list.iter().copied()) {
+                    Some(_) => of_list,
+                    None => [path, &["page", "select"]].concat(),
+                };
+                self.selector(&at, &element.select, &why);
             }
         }
         if let Some(selector) = &expect.unchanged_except

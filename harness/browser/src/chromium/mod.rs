@@ -74,7 +74,7 @@ fn can_have_sandbox() -> bool {
     !is_waived && !rustix::process::geteuid().is_root()
 }
 
-/// DriverFuture of the executable once for each start: `Chromium 156.0.8078.79 built on …`.
+/// Asked of the executable once for each start: `Chromium 156.0.8078.79 built on …`.
 async fn major_version(executable: &Path) -> Result<u32, BrowserError> {
     let engine = Engine::Chromium;
     let output = Command::new(executable)

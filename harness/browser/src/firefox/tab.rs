@@ -42,6 +42,10 @@ const PAGE_THINGS: &str = concat!(
 /// The name of the world that `page.js` runs in. Firefox keeps one of a name for each document.
 const WORLD: &str = "edgeproof";
 
+/// What Firefox says of a navigation that gave way to another one before it had a response: one by `http` of a host that is
+/// known to want `https` does so too. What the visitor sees is the other one's document.
+const GAVE_WAY: &str = "A new navigation interrupted";
+
 /// What Firefox says of a navigation that led to no page, or gave way to another one, or whose page broke off: where the
 /// response had come, that is a response all the same.
 const ANSWERED: [&str; 7] = [
@@ -196,6 +200,7 @@ impl Tab {
                 Err(error) => return Err(error),
             };
             if let Some(reason) = &failed
+                && !reason.contains(GAVE_WAY)
                 && !self.is_answered(first, reason)
             {
                 let reason = reason.rsplit("Error: ").next().unwrap_or(reason);

@@ -80,7 +80,7 @@ async fn a_call_whose_connection_is_cut_has_failed_and_was_sent_once(
 
 #[rstest]
 #[tokio::test]
-async fn the_body_of_a_large_upload_is_known_and_the_browser_goes_on(
+async fn a_large_upload_is_no_reason_for_a_browser_to_stop(
     #[values(Chromium, Firefox)] engine: Engine,
 ) {
     let (lease, page) = borrow(engine, Profile::Regular).await;
@@ -90,11 +90,10 @@ async fn the_body_of_a_large_upload_is_known_and_the_browser_goes_on(
         .unwrap();
     let is_upload = |call: &edgeproof_browser::BrowserCall| call.url.ends_with("/api/send");
     let call = page.call(0, "the upload", DEFAULT_LIMIT, is_upload).await;
-    assert_eq!(
-        call.unwrap().posted.map(|body| body.len()),
-        Some(20_000_000)
-    );
-    assert_eq!(page.run("1 + 1").await.unwrap(), 2);
+    // Chromium does not tell a body of this length.
+    let known = (engine == Firefox).then_some(20_000_000);
+    assert_eq!(call.unwrap().posted.map(|body| body.len()), known);
+    assert_eq!(page.run("return 1 + 1").await.unwrap(), 2);
     lease.give_back(page).await.unwrap();
 }
 

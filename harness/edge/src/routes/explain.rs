@@ -148,17 +148,14 @@ fn outcome(
             ),
             None => (
                 None,
-                format!(
-                    "route {} has no worker: straight to the origin",
-                    route.pattern
-                ),
+                format!("route {} has no worker: no worker runs", route.pattern),
             ),
         },
         (None, Some(worker)) => (
             Some(worker.clone()),
             format!("no route matches; custom domain {host} runs {worker}"),
         ),
-        (None, None) => (None, "no route matches: straight to the origin".to_owned()),
+        (None, None) => (None, "no route matches: no worker runs".to_owned()),
     }
 }
 
@@ -274,11 +271,7 @@ mod tests {
         Some("flow"),
         "route shop.example/account runs flow"
     )]
-    #[case(
-        "https://shop.example/",
-        None,
-        "no route matches: straight to the origin"
-    )]
+    #[case("https://shop.example/", None, "no route matches: no worker runs")]
     #[case(
         "https://api.shop.example/x",
         Some("api"),

@@ -1,5 +1,7 @@
 //! What zones really have, read from the account: how they normalise URLs, their routes, and which names lead to an origin.
 
+use std::collections::HashMap;
+
 use edgeproof_cloudflare::client::{
     ApiError, Cloudflare, DnsRecord, NormalizationScope, UrlNormalization, WorkerRoute, ZoneFound,
 };
@@ -126,18 +128,21 @@ fn said(normalization: Normalization) -> String {
 /// Adds the names whose records lead where a host of the file does: the same origin, by another way in. Says which.
 fn add_hosts(zone: &mut Zone, records: &[DnsRecord]) -> Vec<String> {
     let leads = |record: &&DnsRecord| matches!(&*record.kind, "A" | "AAAA" | "CNAME");
-    let described = zone.hosts.clone();
+    // The hosts of the file, by where they lead and by their names, which a CNAME may lead to.
+    let mut described = HashMap::new();
+    for record in records.iter().filter(leads) {
+        if let Some(host) = zone.hosts.get(&record.name) {
+            described.insert(record.content.as_str(), host.clone());
+            described.insert(record.name.as_str(), host.clone());
+        }
+    }
     let mut notes = Vec::new();
     for record in records.iter().filter(leads) {
         if let Some(host) = zone.hosts.get_mut(&record.name) {
             host.proxied = record.proxied;
             continue;
         }
-        let mut same = records
-            .iter()
-            .filter(leads)
-            .filter(|other| other.content == record.content || other.name == record.content);
-        let like = same.find_map(|other| described.get(&other.name));
+        let like = described.get(record.content.as_str());
         if let (Some(like), false) = (like, record.name.contains('*')) {
             let mut host = like.clone();
             host.proxied = record.proxied;

@@ -154,7 +154,7 @@ fn a_certificate_that_nobody_vouches_for_is_refused_by_clients_and_browsers() {
         "{text}"
     );
     for why in [
-        "UnknownIssuer",
+        "authority that is trusted here signed its certificate",
         "ERR_CERT_AUTHORITY_INVALID",
         "SEC_ERROR_UNKNOWN_ISSUER",
     ] {

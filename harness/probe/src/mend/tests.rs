@@ -61,9 +61,9 @@ fn hole(host: &str, decision: &str, worker_ran: bool) -> SentOver {
     }
 }
 
-const NO_ROUTE: &str = "no route matches: straight to the origin";
+const NO_ROUTE: &str = "no route matches: no worker runs";
 const OWN: &str = "route shop.example/api/create-account runs flow";
-const FOREIGN: &str = "route shop.example/static/* has no worker: straight to the origin";
+const FOREIGN: &str = "route shop.example/static/* has no worker: no worker runs";
 
 #[rstest]
 #[case(

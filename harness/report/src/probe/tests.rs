@@ -10,7 +10,7 @@ fn finding(family: &str, row: &str, target: &str, fate: Fate, ran: Option<Ran>) 
         status: Some(if fate == Fate::Blocked { 403 } else { 201 }),
         ran,
         arrived: ran.map(|_| format!("POST https://shop.example{target}")),
-        decision: Some("no route matches: straight to the origin".to_owned()),
+        decision: Some("no route matches: no worker runs".to_owned()),
         worker_ran: fate == Fate::Blocked,
     };
     let is_hole = ran.is_some_and(Ran::is_possible);

@@ -87,7 +87,7 @@ pub(super) fn console(expect: &Expect, console: &[String]) -> Vec<Mismatch> {
 
 fn printed(console: &[String]) -> String {
     match console {
-        [] => "it is empty".to_owned(),
+        [] => "the console is empty".to_owned(),
         lines => format!("got `{}`", lines.join("\n")),
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) ->
 
 fn written(log: &[String]) -> String {
     if log.is_empty() {
-        return "it is empty".to_owned();
+        return "the log is empty".to_owned();
     }
     format!("got `{}`", log.join("\n"))
 }

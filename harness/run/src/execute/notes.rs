@@ -161,7 +161,7 @@ pub(super) fn calls(wanted: &str, hops: &[Exchange]) -> Note {
     }
     calls.truncate(LINES);
     Note {
-        title: "the requests that were made, the nearest first".to_owned(),
+        title: "the requests that were sent, the most similar first".to_owned(),
         lines: calls,
     }
 }
@@ -172,7 +172,7 @@ pub(super) async fn log(rig: &Rig, since: Instant) -> Option<Note> {
     let lines = lines.filter(|line| line.at >= since.into_std());
     let lines: Vec<String> = lines.map(|line| line.message).collect();
     (!lines.is_empty()).then(|| Note {
-        title: "the worker's log meanwhile".to_owned(),
+        title: "the worker's log during this step".to_owned(),
         lines: last(lines),
     })
 }

@@ -21,7 +21,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use self::{levers::Levers, log::Log};
 use super::{
     CliError,
-    served::{self, Asked, Page, Server, answered},
+    served::{self, Page, PageRequest, Server, answered},
 };
 
 /// An open console. Close it with [`Console::close`] before the rig is stopped.
@@ -107,24 +107,24 @@ async fn follow(world: Arc<World>) {
 }
 
 impl Page for World {
-    async fn answer(self: Arc<Self>, asked: Asked) -> Response<Body> {
-        match (&asked.method, asked.path.as_str()) {
+    async fn respond(self: Arc<Self>, request: PageRequest) -> Response<Body> {
+        match (&request.method, request.path.as_str()) {
             (&Method::GET, "") => served::document(html::live("rig")),
             (&Method::GET, "stream") => calls::stream(self),
             (&Method::GET, "call") => {
-                let first = asked.query("first").parse().unwrap_or(0);
-                answered(Ok(calls::details(&self, asked.query("id"), first).await))
+                let first = request.query("first").parse().unwrap_or(0);
+                answered(Ok(calls::details(&self, request.query("id"), first).await))
             }
             (&Method::GET, "state") => answered(Ok(state::of(&self).await)),
             (&Method::GET, "route") => {
-                let (url, method) = (asked.query("url"), asked.query("method"));
+                let (url, method) = (request.query("url"), request.query("method"));
                 answered(state::route(&self.rig, url, method))
             }
-            (&Method::POST, "step") => answered(match asked.body().await {
+            (&Method::POST, "step") => answered(match request.body().await {
                 Ok(body) => self.take(&body).await,
                 Err(problem) => Err(problem),
             }),
-            (&Method::POST, "save") => answered(match asked.body().await {
+            (&Method::POST, "save") => answered(match request.body().await {
                 Ok(body) => self.save(&body).await,
                 Err(problem) => Err(problem),
             }),

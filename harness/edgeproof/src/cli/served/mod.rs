@@ -32,11 +32,14 @@ const LARGEST: usize = 256 * 1024;
 /// What a page shows, and what can be done there.
 pub(super) trait Page: Send + Sync + 'static {
     /// The response to a request that may come in.
-    fn answer(self: Arc<Self>, asked: Asked) -> impl Future<Output = Response<Body>> + Send;
+    fn respond(
+        self: Arc<Self>,
+        request: PageRequest,
+    ) -> impl Future<Output = Response<Body>> + Send;
 }
 
 /// A request of the page.
-pub(super) struct Asked {
+pub(super) struct PageRequest {
     pub(super) method: Method,
     /// Its path below the secret.
     pub(super) path: String,
@@ -44,7 +47,7 @@ pub(super) struct Asked {
     body: Incoming,
 }
 
-impl Asked {
+impl PageRequest {
     /// A value of the query; empty where there is none.
     pub(super) fn query(&self, name: &str) -> &str {
         let mut pairs = self.query.iter();
@@ -168,13 +171,13 @@ async fn response(
         Ok(path) => {
             let query = head.uri.query().unwrap_or_default();
             let query = url::form_urlencoded::parse(query.as_bytes());
-            let asked = Asked {
+            let request = PageRequest {
                 query: query.into_owned().collect(),
                 method: head.method,
                 path,
                 body,
             };
-            page.answer(asked).await
+            page.respond(request).await
         }
     };
     for (name, value) in [

@@ -21,7 +21,7 @@ use tokio::sync::{
     watch,
 };
 
-use super::super::served::{self, Asked, Page, Teller, answered};
+use super::super::served::{self, Page, PageRequest, Teller, answered};
 
 /// Bytes of records that are kept with everything; of more, the oldest keep only what the list shows.
 const MOST: usize = 256 << 20;
@@ -324,24 +324,24 @@ fn bytes(record: &CaseRecord) -> usize {
 }
 
 impl Page for Shown {
-    async fn answer(self: Arc<Self>, asked: Asked) -> Response<Body> {
-        match (&asked.method, asked.path.as_str()) {
+    async fn respond(self: Arc<Self>, request: PageRequest) -> Response<Body> {
+        match (&request.method, request.path.as_str()) {
             (&Method::GET, "") => served::document(html::live("run")),
             (&Method::GET, "stream") => served::stream(Follower {
                 changes: self.changes.subscribe(),
                 told: None,
                 shown: self,
             }),
-            (&Method::GET, "case") => answered(self.case(asked.query("name"))),
-            (&Method::POST, "run") => answered(asked.json().await.map(|Wanted { names }| {
+            (&Method::GET, "case") => answered(self.case(request.query("name"))),
+            (&Method::POST, "run") => answered(request.json().await.map(|Wanted { names }| {
                 self.wish(Wish::Run(names));
                 Json::Null
             })),
-            (&Method::POST, "stop") => answered(asked.json().await.map(|_: Json| {
+            (&Method::POST, "stop") => answered(request.json().await.map(|_: Json| {
                 self.wish(Wish::Stop);
                 Json::Null
             })),
-            (&Method::POST, "watch") => answered(asked.json().await.map(|Watching { on }| {
+            (&Method::POST, "watch") => answered(request.json().await.map(|Watching { on }| {
                 self.change(|state| state.is_watching = on);
                 Json::Null
             })),
