@@ -81,12 +81,12 @@ impl Requests {
     /// Those that are kept, in the order of arrival.
     pub fn all(&self) -> Vec<RecordedRequest> {
         let heads = self.heads.since(0).into_iter();
-        heads.map(|head| self.recorded(head)).collect()
+        heads.map(|head| self.recorded(&head)).collect()
     }
 
     /// The last.
     pub fn latest(&self) -> Option<RecordedRequest> {
-        self.heads.last().map(|head| self.recorded(head))
+        self.heads.last().map(|head| self.recorded(&head))
     }
 
     /// How many have arrived.
@@ -120,7 +120,7 @@ impl Requests {
         self.heads.push(head, bytes)
     }
 
-    fn recorded(&self, head: Head) -> RecordedRequest {
+    fn recorded(&self, head: &Head) -> RecordedRequest {
         let RequestHead {
             method,
             url,

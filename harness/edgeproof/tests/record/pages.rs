@@ -143,6 +143,11 @@ async fn record(rig: &Rig) -> Session {
     Session::of(rig, &visit, deeds, "ann")
 }
 
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
+fn say_skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 #[rstest]
 #[case::chromium(Engine::Chromium)]
 #[case::firefox(Engine::Firefox)]
@@ -151,7 +156,7 @@ async fn every_kind_of_element_is_found_again(#[case] engine: Engine) {
     if let Err(missing) = tools::find(engine.tool())
         && std::env::var_os("CI").is_none()
     {
-        eprintln!("skipped: {missing}");
+        say_skipped(&missing.to_string());
         return;
     }
     let folder = tempfile::tempdir().unwrap();
