@@ -94,6 +94,8 @@ test('what a filter shows is run, says where it failed, and one goes through its
   await page.until('document.querySelector(".card mark")')
   assert.match(await page.text(), /expected status 402, got 201/)
   assert.equal(await page.run('return document.querySelector(".card mark").textContent'), '402')
+  // Why it failed stands in the list already; its steps come when it is looked at.
+  await page.until('document.querySelectorAll(".steps li").length === 3')
   await page.key('ArrowRight')
   await page.until('document.querySelector(".step img")?.naturalWidth > 100')
   const shown = () => page.run('return [location.hash, document.querySelector(".step .tools code").textContent, document.querySelector(".step .marked").textContent.trim()]')
