@@ -111,7 +111,7 @@ impl<T: Send + std::fmt::Debug + 'static> Latest<T> {
 impl<T: Clone> Latest<T> {
     /// Copies of those after the first `count`, as far as they are kept, the oldest first.
     pub fn since(&self, count: usize) -> Vec<T> {
-        self.0.lock().since(count).cloned().collect()
+        self.part(count, usize::MAX)
     }
 
     /// At most so many of them: the first.

@@ -34,12 +34,7 @@ pub(super) fn of_step(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {
         let claim = "expected to compare with every request so far";
         missing.push(lost(&[], claim, forgotten.hops, "hops"));
     }
-    missing.extend(
-        expect
-            .worker
-            .as_ref()
-            .and_then(|worker| log(worker, forgotten)),
-    );
+    missing.extend(log(expect.worker.as_ref(), forgotten));
     missing
 }
 
@@ -66,12 +61,7 @@ pub(super) fn at_end(expect: &ExpectAtEnd, observed: &ObservedAtEnd) -> Vec<Mism
         let actual = format!("some are no longer kept; {MORE}");
         missing.push(Mismatch::new(&["attacks"], claim, actual));
     }
-    missing.extend(
-        expect
-            .worker
-            .as_ref()
-            .and_then(|worker| log(worker, forgotten)),
-    );
+    missing.extend(log(expect.worker.as_ref(), forgotten));
     missing
 }
 
@@ -80,8 +70,8 @@ fn requests(side: &str, forgotten: usize) -> Option<Mismatch> {
     (forgotten > 0).then(|| lost(&[side], &claim, forgotten, "requests"))
 }
 
-fn log(expect: &ExpectWorker, forgotten: &Forgotten) -> Option<Mismatch> {
-    let reads = !expect.log.is_empty() || expect.whole_log.is_some();
+fn log(expect: Option<&ExpectWorker>, forgotten: &Forgotten) -> Option<Mismatch> {
+    let reads = expect.is_some_and(|expect| !expect.log.is_empty() || expect.whole_log.is_some());
     let claim = "expected to see the worker's whole log";
     (reads && forgotten.log > 0).then(|| lost(&["worker", "log"], claim, forgotten.log, "lines"))
 }
