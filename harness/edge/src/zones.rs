@@ -1,6 +1,6 @@
 //! Zones and the names in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::settings::EdgeSettings;
 
@@ -40,13 +40,16 @@ pub(super) fn name(host: &str) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct Zones {
     zones: Vec<Zone>,
+    /// The place among them of the zone that each name belongs to, and whether the name is proxied: an account may have
+    /// thousands of names, and each request is looked up more than once.
+    names: HashMap<String, (usize, bool)>,
 }
 
 impl Zones {
     /// The zones, with all names in lower case.
     pub fn new(zones: Vec<Zone>) -> Self {
         let lower = |(host, proxied): (String, bool)| (host.to_ascii_lowercase(), proxied);
-        let zones = zones
+        let zones: Vec<Zone> = zones
             .into_iter()
             .map(|zone| Zone {
                 name: zone.name.to_ascii_lowercase(),
@@ -59,7 +62,16 @@ impl Zones {
                 settings: zone.settings,
             })
             .collect();
-        Self { zones }
+        let mut names = HashMap::new();
+        for (place, zone) in zones.iter().enumerate() {
+            // A name belongs to the first zone that has it, and is a custom domain before it is a record.
+            let custom = zone.custom_domains.keys().map(|host| (host, true));
+            let records = zone.hosts.iter().map(|(host, proxied)| (host, *proxied));
+            for (host, is_proxied) in custom.chain(records) {
+                names.entry(host.clone()).or_insert((place, is_proxied));
+            }
+        }
+        Self { zones, names }
     }
 
     /// All zones.
@@ -69,17 +81,11 @@ impl Zones {
 
     /// Where `host` (lower case) leads.
     pub fn resolve(&self, host: &str) -> Resolution<'_> {
-        for zone in &self.zones {
-            if zone.custom_domains.contains_key(host) {
-                return Resolution::Proxied(zone);
-            }
-            match zone.hosts.get(host) {
-                Some(true) => return Resolution::Proxied(zone),
-                Some(false) => return Resolution::DnsOnly(zone),
-                None => {}
-            }
+        match self.names.get(host) {
+            Some(&(place, true)) => Resolution::Proxied(&self.zones[place]),
+            Some(&(place, false)) => Resolution::DnsOnly(&self.zones[place]),
+            None => Resolution::Unknown,
         }
-        Resolution::Unknown
     }
 }
 
@@ -106,5 +112,33 @@ mod tests {
             Resolution::DnsOnly(_)
         ));
         assert_eq!(zones.resolve("www.shop.example"), Resolution::Unknown);
+    }
+
+    #[test]
+    fn a_name_belongs_to_the_first_zone_and_is_a_custom_domain_before_a_record() {
+        let zone = |name: &str, custom: Option<&str>| Zone {
+            name: name.to_owned(),
+            hosts: [("a.shop.example".to_owned(), false)].into(),
+            custom_domains: custom
+                .map(|host| (host.to_owned(), "worker".to_owned()))
+                .into_iter()
+                .collect(),
+            ..Zone::default()
+        };
+        let first = |zones| match Zones::new(zones).resolve("a.shop.example") {
+            Resolution::Proxied(zone) => ("proxied", zone.name.clone()),
+            Resolution::DnsOnly(zone) => ("DNS-only", zone.name.clone()),
+            Resolution::Unknown => ("unknown", String::new()),
+        };
+        let custom = zone("shop.example", Some("A.shop.example"));
+        let plain = zone("a.shop.example", None);
+        assert_eq!(
+            first(vec![custom.clone(), plain.clone()]),
+            ("proxied", "shop.example".to_owned())
+        );
+        assert_eq!(
+            first(vec![plain, custom]),
+            ("DNS-only", "a.shop.example".to_owned())
+        );
     }
 }

@@ -176,6 +176,11 @@ impl Pattern {
         &self.host
     }
 
+    /// Whether the host begins with a wildcard.
+    pub fn has_host_wildcard(&self) -> bool {
+        self.any_host
+    }
+
     /// Why `target` does not match; nothing where it does.
     pub fn mismatch(&self, target: Target<'_>) -> Option<Mismatch> {
         if self.scheme.is_some_and(|scheme| scheme != target.scheme) {

@@ -44,20 +44,20 @@ fn faulty(yaml: &str) -> Vec<Fault> {
     vec![serde_saphyr::from_str(yaml).unwrap()]
 }
 
-async fn text(answer: Response<Body>) -> Result<String, body::BodyError> {
-    let bytes = answer.into_body().collect().await?.to_bytes();
+async fn text(response: Response<Body>) -> Result<String, body::BodyError> {
+    let bytes = response.into_body().collect().await?.to_bytes();
     Ok(String::from_utf8(bytes.to_vec()).unwrap())
 }
 
 #[tokio::test]
 async fn a_name_leads_to_its_peer_and_the_hop_is_recorded() {
     let (internet, trace) = internet();
-    let answer = internet
+    let response = internet
         .send(get("https://shop.example/a?b=c"), Party::Worker)
         .await
         .unwrap();
     assert_eq!(
-        text(answer).await.unwrap(),
+        text(response).await.unwrap(),
         "GET https://shop.example/a?b=c"
     );
     let hop = &trace.exchanges()[0];
@@ -89,10 +89,10 @@ async fn a_fault_keeps_the_request_from_its_destination_and_is_recorded(
 ) {
     let (internet, trace) = internet();
     internet.set_faults(faulty(fault)).unwrap();
-    let answer = internet
+    let response = internet
         .send(get("https://shop.example/"), Party::Worker)
         .await;
-    assert_eq!(answer.err(), Some(expected));
+    assert_eq!(response.err(), Some(expected));
     assert!(trace.exchanges()[0].fault.is_some());
 }
 
@@ -102,8 +102,8 @@ async fn a_hanging_destination_does_not_answer() {
     internet
         .set_faults(faulty("{on: origin, fault: hang}"))
         .unwrap();
-    let answer = internet.send(get("https://shop.example/"), Party::Worker);
-    assert!(timeout(Duration::from_millis(50), answer).await.is_err());
+    let response = internet.send(get("https://shop.example/"), Party::Worker);
+    assert!(timeout(Duration::from_millis(50), response).await.is_err());
     assert!(trace.exchanges()[0].response.is_none());
 }
 
@@ -129,13 +129,13 @@ async fn an_answer_can_come_in_place_of_the_real_one() {
     let fault =
         "{on: origin, fault: {answer: {status: 503, headers: {retry-after: '9'}, body: later}}}";
     internet.set_faults(faulty(fault)).unwrap();
-    let answer = internet
+    let response = internet
         .send(get("https://shop.example/"), Party::Worker)
         .await
         .unwrap();
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.headers()["retry-after"], "9");
-    assert_eq!(text(answer).await.unwrap(), "later");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "9");
+    assert_eq!(text(response).await.unwrap(), "later");
 }
 
 #[tokio::test]
@@ -144,11 +144,11 @@ async fn a_body_can_break_off() {
     internet
         .set_faults(faulty("{on: origin, fault: {truncate: 7}}"))
         .unwrap();
-    let answer = internet
+    let response = internet
         .send(get("https://shop.example/"), Party::Worker)
         .await
         .unwrap();
-    assert!(text(answer).await.is_err());
+    assert!(text(response).await.is_err());
     assert_eq!(
         trace.exchanges()[0].response.as_ref().unwrap().body_bytes,
         7
@@ -161,11 +161,11 @@ async fn a_body_can_come_in_pieces_and_is_whole() {
     internet
         .set_faults(faulty("{on: origin, fault: {dribble: 3}}"))
         .unwrap();
-    let answer = internet
+    let response = internet
         .send(get("https://shop.example/"), Party::Worker)
         .await
         .unwrap();
-    assert_eq!(text(answer).await.unwrap(), "GET https://shop.example/");
+    assert_eq!(text(response).await.unwrap(), "GET https://shop.example/");
 }
 
 #[tokio::test]
@@ -197,11 +197,11 @@ async fn an_address_is_asked_with_the_name_as_host() {
             destination: Destination::Address(*server.address()),
         },
     );
-    let answer = internet
+    let response = internet
         .send(get("https://api.example/v1"), Party::Worker)
         .await
         .unwrap();
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(trace.exchanges()[0].to, Party::Fingerprint);
 }
 
@@ -219,8 +219,8 @@ async fn an_address_where_nobody_listens_refuses() {
             destination: Destination::Address(address),
         },
     );
-    let answer = internet
+    let response = internet
         .send(get("http://gone.example/"), Party::Worker)
         .await;
-    assert_eq!(answer.err(), Some(Unreachable::Refused));
+    assert_eq!(response.err(), Some(Unreachable::Refused));
 }

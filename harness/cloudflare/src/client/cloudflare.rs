@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::{
-    envelope,
+    Secret, envelope,
     error::ApiError,
     http::{ApiRequest, Http, Repeat, Waiting},
     network::Network,
-    secret::Secret,
     upload::{Metadata, Upload},
 };
 

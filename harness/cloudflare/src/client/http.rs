@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::{
+    Secret,
     error::ApiError,
     network::{Connector, Network},
-    secret::Secret,
 };
 
 /// How often a call is made at most.
@@ -27,7 +27,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// How long one attempt may take; an upload of some megabytes is in it.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
-/// The largest answer that is read, in bytes: pages of lists have some hundred kilobytes.
+/// The largest response that is read, in bytes: pages of lists have some hundred kilobytes.
 const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 
 /// How the time between two attempts passes.
@@ -199,17 +199,17 @@ impl Http {
         let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
-            let answer = self.once(call).await;
-            let again = match &answer {
-                Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => true,
-                Ok(answer) => answer.status.is_server_error() && call.repeat == Repeat::Safe,
+            let response = self.once(call).await;
+            let again = match &response {
+                Ok(response) if response.status == StatusCode::TOO_MANY_REQUESTS => true,
+                Ok(response) => response.status.is_server_error() && call.repeat == Repeat::Safe,
                 Err(_) => call.repeat == Repeat::Safe,
             };
             if !again || attempt == ATTEMPTS {
-                return answer;
+                return response;
             }
-            if let Ok(answer) = &answer
-                && let Some(asked) = answer.retry_after()
+            if let Ok(response) = &response
+                && let Some(asked) = response.retry_after()
             {
                 if asked > LONGEST_WAIT {
                     return Err(ApiError::Later {

@@ -5,11 +5,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 
 use super::{
+    Secret,
     error::ApiError,
     fingerprint,
     http::{ApiRequest, Http, Repeat, Waiting},
     network::Network,
-    secret::Secret,
 };
 
 /// The version of the API that is spoken.

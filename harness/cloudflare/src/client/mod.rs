@@ -11,11 +11,11 @@ mod management;
 mod multipart;
 mod network;
 mod page;
-mod secret;
 mod server_api;
 mod tail;
 mod upload;
 
+pub use crate::secret::Secret;
 pub(crate) use cloudflare::variables;
 pub use cloudflare::{
     Account, Binding, Cloudflare, Deployed, DnsRecord, NormalizationScope, Past, Script, Share,
@@ -25,7 +25,6 @@ pub use error::{ApiError, Said};
 pub use http::Waiting;
 pub use management::{ApiKey, KeyType, Management};
 pub use network::Network;
-pub use secret::Secret;
 pub use server_api::ServerApi;
 pub use tail::Tail;
 pub use upload::{Metadata, Upload, UploadError};

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
+    Secret,
     error::ApiError,
     fingerprint,
     http::{ApiRequest, Http, Waiting},
     network::Network,
-    secret::Secret,
 };
 
 /// Pages of a hundred events after which a search is given up.

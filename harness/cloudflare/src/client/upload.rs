@@ -9,7 +9,7 @@ use bytes::Bytes;
 use edgeproof_runtime::{COMPATIBILITY_DATE, ModuleKind, Project, ProjectError, Syntax};
 use serde_json::{Value as Json, json};
 
-use super::{multipart::Form, secret::Secret};
+use super::{Secret, multipart::Form};
 
 /// The modules of a worker.
 #[derive(Clone, Debug)]

@@ -8,9 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    account::Account, envelope::PlaneResponse, error::ApiError, ids::stable_id, secret::Secret,
-};
+use super::{Secret, account::Account, envelope::PlaneResponse, error::ApiError, ids::stable_id};
 
 /// An API token of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
+    Secret,
     account::Version,
     error::ApiError,
     limits::{BINDING_NAME, VARIABLE_BYTES, WorkersPlan},
-    secret::Secret,
 };
 
 /// A variable or a secret.

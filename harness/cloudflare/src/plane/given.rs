@@ -10,10 +10,10 @@ use edgeproof_runtime::{
 use serde_json::{Map, Value};
 
 use super::{
+    Secret,
     account::{Account, Cache, Code, Module, Route, Version},
     bindings::Binding,
     ids::fresh_uuid,
-    secret::Secret,
 };
 
 /// What a given worker without code of its own runs: it asks the origin.

@@ -37,7 +37,6 @@ mod metadata;
 mod neighbours;
 mod routes;
 mod scripts;
-mod secret;
 mod secrets;
 mod server;
 mod settings;
@@ -55,6 +54,7 @@ use std::{
     time::Duration,
 };
 
+pub use crate::secret::Secret;
 pub use access::{Group, Level, Permission, PermissionError, Token, TokenOwner, TokenStatus};
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge as edge;
@@ -65,7 +65,6 @@ pub use given::Placed;
 pub use ids::stable_id;
 pub use limits::{BINDING_NAME, SCRIPT_BYTES, SCRIPT_NAME, VARIABLE_BYTES, WorkersPlan};
 pub use neighbours::{OtherAccount, ZoneStatus};
-pub use secret::Secret;
 pub use settings::{AccountName, AccountSettings, Changes, GivenWorker, Record, ZoneSettings};
 pub use snapshot::{Change, Follower, Pending, RunningWorker, Snapshot};
 pub use state::{RouteState, ScriptState, State};

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    Secret,
     account::{Account, Version},
     bindings::{self, Binding, BindingValue},
     call::ApiCall,
     envelope::PlaneResponse,
     error::ApiError,
-    secret::Secret,
     versions,
 };
 

@@ -9,12 +9,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    Secret,
     access::Token,
     fault::PlaneFault,
     ids::{is_id, stable_id},
     limits::WorkersPlan,
     neighbours::{OtherAccount, ZoneStatus},
-    secret::Secret,
 };
 
 /// An account and its control plane, as the `given` part of a scenario states it.

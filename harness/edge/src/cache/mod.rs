@@ -8,8 +8,8 @@ mod serve;
 mod store;
 
 pub(super) use api::{is_purge, operate, put_content};
-pub(super) use policy::stale_if_error;
 pub use policy::{CacheOptions, is_eligible, lifetime};
+pub(super) use policy::{seconds_until_expiry, stale_if_error};
 pub(super) use recorder::recorded;
 pub(super) use serve::{ask_again, serve};
 pub(super) use store::CF_CACHE_STATUS;

@@ -132,7 +132,8 @@ fn covers(range: &str, status: u16) -> bool {
     }
 }
 
-fn seconds_until_expiry(response: &HeaderMap) -> Option<u64> {
+/// How long a response is fresh by its `Expires`, in seconds; nothing where it has none.
+pub(crate) fn seconds_until_expiry(response: &HeaderMap) -> Option<u64> {
     let expires = response.get(EXPIRES)?.to_str().ok()?;
     let Ok(expires) = jiff::fmt::rfc2822::parse(expires) else {
         // An invalid date, most of all `0`, means that the response is already stale (RFC 9111 §5.3).

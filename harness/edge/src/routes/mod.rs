@@ -3,7 +3,7 @@
 mod check;
 mod explain;
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap};
 
 use edgeproof_deployment::FailureMode;
 use edgeproof_ground::pattern::{Pattern, Target};
@@ -36,6 +36,10 @@ fn closed() -> FailureMode {
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     routes: Vec<Route>,
+    /// The places of the routes of one host, in their order: an account may have a thousand routes for each of its zones.
+    of_host: HashMap<String, Vec<usize>>,
+    /// The places of the routes whose host begins with a wildcard.
+    of_any: Vec<usize>,
 }
 
 impl RouteTable {
@@ -50,14 +54,29 @@ impl RouteTable {
                 Reverse(route.pattern.as_str().len()),
             )
         });
-        Self { routes }
+        let (mut of_host, mut of_any) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        for (place, Route { pattern, .. }) in routes.iter().enumerate() {
+            if pattern.has_host_wildcard() {
+                of_any.push(place);
+            } else {
+                let host = pattern.host().to_ascii_lowercase();
+                of_host.entry(host).or_default().push(place);
+            }
+        }
+        Self {
+            routes,
+            of_host,
+            of_any,
+        }
     }
 
     /// The route that wins for `target`.
     pub fn choose(&self, target: Target<'_>) -> Option<&Route> {
-        self.routes
-            .iter()
-            .find(|route| route.pattern.matches(target))
+        let matches = |place: &&usize| self.routes[**place].pattern.matches(target);
+        let of_host = self.of_host.get(&target.host.to_ascii_lowercase());
+        let of_host = of_host.and_then(|places| places.iter().find(matches));
+        let place = of_host.into_iter().chain(self.of_any.iter().find(matches));
+        place.min().map(|&place| &self.routes[place])
     }
 
     /// All routes, the most specific first.
@@ -209,6 +228,23 @@ mod tests {
                 let wire = pattern.on_the_wire();
                 prop_assert_eq!(wire.parse::<Pattern>().map(|again| again.on_the_wire()), Ok(wire));
             }
+        }
+
+        #[test]
+        fn the_winner_is_the_first_route_that_matches(
+            patterns in prop::collection::vec(r"(http://|https://)?(\*\.?)?(A\.|a\.|b\.)?shop\.example/(a|ab)?\*?", 0..12),
+            host in r"(a\.|B\.|b\.a\.)?shop\.example", path in "/[ab]{0,3}",
+        ) {
+            let route = |pattern: &String| Route {
+                pattern: pattern.parse().unwrap(),
+                worker: None,
+                over_daily_limit: FailureMode::Closed,
+            };
+            let table = RouteTable::new(patterns.iter().map(route).collect());
+            let url = format!("https://{host}{path}");
+            let mut routes = table.routes().iter();
+            let expected = routes.find(|route| route.pattern.matches(target(&url)));
+            prop_assert_eq!(table.choose(target(&url)), expected);
         }
 
         #[test]

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName, StatusCode,
-    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, SET_COOKIE, VARY},
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, VARY},
 };
 
-use super::{super::cache::Stored, deception::is_deception};
+use super::{
+    super::cache::{Stored, seconds_until_expiry},
+    deception::is_deception,
+};
 
 /// Says what the cache is to do, before all others; nobody behind the cache sees it.
 const OWN: HeaderName = HeaderName::from_static("cloudflare-cdn-cache-control");
@@ -144,16 +147,6 @@ fn default_seconds(status: StatusCode) -> Option<u64> {
         405 | 414 | 501 => Some(MINUTE),
         _ => None,
     }
-}
-
-fn seconds_until_expiry(response: &HeaderMap) -> Option<u64> {
-    let expires = response.get(EXPIRES)?.to_str().ok()?;
-    let Ok(expires) = jiff::fmt::rfc2822::parse(expires) else {
-        // An invalid date, most of all `0`, means that the response is already stale (RFC 9111 §5.3).
-        return Some(0);
-    };
-    let left = expires.timestamp().as_second() - jiff::Timestamp::now().as_second();
-    Some(u64::try_from(left).unwrap_or(0))
 }
 
 /// The items of a list in lower case.

@@ -35,12 +35,12 @@ async fn a_connection_that_was_closed_while_idle_makes_no_error() {
     put(&world, &format!("http://{}", listening(once).await));
     for _ in 0..5 {
         for (path, _) in ROUTES {
-            let answer = world.ask(get(path)).await;
-            assert_eq!((answer.status().as_u16(), text(&answer)), (200, "GET"));
-            let answer = world.ask(post(path, body::empty())).await;
-            assert_eq!((answer.status().as_u16(), text(&answer)), (200, "POST"));
-            let answer = world.ask(post(path, body::full("body"))).await;
-            assert_eq!((answer.status().as_u16(), text(&answer)), (200, "POST"));
+            let response = world.ask(get(path)).await;
+            assert_eq!((response.status().as_u16(), text(&response)), (200, "GET"));
+            let response = world.ask(post(path, body::empty())).await;
+            assert_eq!((response.status().as_u16(), text(&response)), (200, "POST"));
+            let response = world.ask(post(path, body::full("body"))).await;
+            assert_eq!((response.status().as_u16(), text(&response)), (200, "POST"));
         }
     }
 }
@@ -117,9 +117,9 @@ async fn an_application_that_ends_over_a_request_on_a_kept_connection_is_520() {
     let origin = put(&world, &format!("http://{address}"));
     let mut visits = 1;
     let failed = loop {
-        let answer = world.get("/a").await;
-        if answer.status() != 200 {
-            break answer;
+        let response = world.get("/a").await;
+        if response.status() != 200 {
+            break response;
         }
         visits += 1;
     };

@@ -112,8 +112,8 @@ async fn asked_over_http2(world: &World, path: &str) -> http::Response<bytes::By
         .header("accept", "application/json")
         .body(body::empty())
         .unwrap();
-    let answer = world.http2().await.send_request(request).await.unwrap();
-    let (parts, body) = answer.into_parts();
+    let response = world.http2().await.send_request(request).await.unwrap();
+    let (parts, body) = response.into_parts();
     http::Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
 }
 
@@ -124,15 +124,19 @@ async fn is_told(world: &World, case: &str, address: &str, status: u16, cause: &
         let mut request = get(path);
         let accept = http::HeaderValue::from_static("application/json");
         request.headers_mut().insert("accept", accept);
-        for answer in [
+        for response in [
             world.ask(request).await,
             asked_over_http2(world, path).await,
         ] {
-            assert_eq!(answer.status(), status, "{case}, {path}");
-            assert_eq!(answer.headers()["cf-error-type"], *number, "{case}, {path}");
-            let content_type = &answer.headers()["content-type"];
+            assert_eq!(response.status(), status, "{case}, {path}");
+            assert_eq!(
+                response.headers()["cf-error-type"],
+                *number,
+                "{case}, {path}"
+            );
+            let content_type = &response.headers()["content-type"];
             assert_eq!(content_type, "application/json; charset=utf-8", "{case}");
-            let problem: serde_json::Value = serde_json::from_str(text(&answer)).unwrap();
+            let problem: serde_json::Value = serde_json::from_str(text(&response)).unwrap();
             assert_eq!(problem["status"], status, "{case}");
         }
         let decision = last_decision(world, from);
@@ -225,15 +229,15 @@ async fn a_body_that_breaks_off_breaks_off_for_the_visitor() {
         });
         put(&world, &format!("http://{}", address.await));
         for (path, _) in ROUTES {
-            let answer = world.http1().await.send_request(get(path)).await.unwrap();
-            assert_eq!(answer.status(), StatusCode::OK, "{case}, {path}");
-            answer.into_body().collect().await.expect_err(case);
+            let response = world.http1().await.send_request(get(path)).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{case}, {path}");
+            response.into_body().collect().await.expect_err(case);
 
             let request = Request::get(format!("https://shop.example{path}"));
             let request = request.body(body::empty()).unwrap();
-            let answer = world.http2().await.send_request(request).await.unwrap();
-            assert_eq!(answer.status(), StatusCode::OK, "{case}, {path}");
-            answer.into_body().collect().await.expect_err(case);
+            let response = world.http2().await.send_request(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{case}, {path}");
+            response.into_body().collect().await.expect_err(case);
         }
     }
 }

@@ -111,8 +111,8 @@ async fn ask(
     }
 }
 
-async fn bytes(answer: Response<Incoming>) -> Bytes {
-    answer.into_body().collect().await.unwrap().to_bytes()
+async fn bytes(response: Response<Incoming>) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
 }
 
 /// The route's path with another last part.
@@ -143,17 +143,17 @@ async fn every_visitor_reaches_every_application_in_the_version_that_it_speaks()
         {
             let case = format!("{app}, {spoken:?}, {path}");
             for method in ["GET", "HEAD", "POST", "OPTIONS", "DELETE"] {
-                let answer = ask(&world, spoken, method, path, &[], body::empty()).await;
-                assert_eq!(answer.status(), StatusCode::OK, "{case}, {method}");
-                let text = bytes(answer).await;
+                let response = ask(&world, spoken, method, path, &[], body::empty()).await;
+                assert_eq!(response.status(), StatusCode::OK, "{case}, {method}");
+                let text = bytes(response).await;
                 if method != "HEAD" {
                     let seen: Value = serde_json::from_slice(&text).unwrap();
                     assert_eq!(seen["method"], method, "{case}");
                     assert_eq!(seen["version"], version, "{case}");
                 }
             }
-            let answer = ask(&world, spoken, "POST", path, &[], upload()).await;
-            let seen: Value = serde_json::from_slice(&bytes(answer).await).unwrap();
+            let response = ask(&world, spoken, "POST", path, &[], upload()).await;
+            let seen: Value = serde_json::from_slice(&bytes(response).await).unwrap();
             assert_eq!(seen["length"], content.len(), "{case}");
             assert_eq!(seen["sha256"], hash.as_str(), "{case}");
         }
@@ -170,7 +170,7 @@ async fn a_download_of_any_length_arrives_whole() {
             .flat_map(|spoken| ROUTES.map(|route| (spoken, route)))
         {
             let path = below(path, "/download");
-            let answer = ask(
+            let response = ask(
                 &world,
                 spoken,
                 "GET",
@@ -179,7 +179,7 @@ async fn a_download_of_any_length_arrives_whole() {
                 body::empty(),
             )
             .await;
-            let mut body = answer.into_body();
+            let mut body = response.into_body();
             let mut length = 0;
             while let Some(frame) = body.frame().await {
                 length += frame.unwrap().data_ref().map_or(0, Bytes::len);
@@ -206,8 +206,8 @@ async fn a_long_upload_is_no_slow_application() {
             (sent < 8).then_some((piece, sent + 1))
         });
         let body = body::stream(StreamBody::new(pieces));
-        let answer = ask(&world, Spoken::Http1, "POST", "/a", &[], body).await;
-        assert_eq!(answer.status(), StatusCode::OK, "{app}");
+        let response = ask(&world, Spoken::Http1, "POST", "/a", &[], body).await;
+        assert_eq!(response.status(), StatusCode::OK, "{app}");
     }
 }
 
@@ -288,7 +288,7 @@ async fn ranges_and_the_response_behind_an_early_hint_pass() {
         {
             let case = format!("{app}, {spoken:?}, {path}");
             let range = [("range", "bytes=2-4")];
-            let answer = ask(
+            let response = ask(
                 &world,
                 spoken,
                 "GET",
@@ -297,10 +297,14 @@ async fn ranges_and_the_response_behind_an_early_hint_pass() {
                 body::empty(),
             )
             .await;
-            assert_eq!(answer.status(), StatusCode::PARTIAL_CONTENT, "{case}");
-            assert_eq!(answer.headers()["content-range"], "bytes 2-4/10", "{case}");
-            assert_eq!(bytes(answer).await, "234", "{case}");
-            let answer = ask(
+            assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT, "{case}");
+            assert_eq!(
+                response.headers()["content-range"],
+                "bytes 2-4/10",
+                "{case}"
+            );
+            assert_eq!(bytes(response).await, "234", "{case}");
+            let response = ask(
                 &world,
                 spoken,
                 "GET",
@@ -309,8 +313,8 @@ async fn ranges_and_the_response_behind_an_early_hint_pass() {
                 body::empty(),
             )
             .await;
-            assert_eq!(answer.status(), StatusCode::OK, "{case}");
-            assert_eq!(bytes(answer).await, "page", "{case}");
+            assert_eq!(response.status(), StatusCode::OK, "{case}");
+            assert_eq!(bytes(response).await, "page", "{case}");
         }
     }
 }
@@ -322,7 +326,7 @@ async fn trailers_pass_past_every_worker() {
         put(&world, &app);
         for spoken in SPOKEN {
             let asks = [("te", "trailers"), ("trailer", "x-upload")];
-            let answer = ask(
+            let response = ask(
                 &world,
                 spoken,
                 "GET",
@@ -331,7 +335,7 @@ async fn trailers_pass_past_every_worker() {
                 body::empty(),
             )
             .await;
-            let collected = answer.into_body().collect().await.unwrap();
+            let collected = response.into_body().collect().await.unwrap();
             let sum = collected
                 .trailers()
                 .and_then(|trailers| trailers.get("x-sum"));
@@ -349,8 +353,8 @@ async fn trailers_pass_past_every_worker() {
             ];
             let frames = futures_util::stream::iter(frames.map(Ok::<_, BodyError>));
             let upload = body::stream(StreamBody::new(frames));
-            let answer = ask(&world, spoken, "POST", "/a", &asks, upload).await;
-            let seen: Value = serde_json::from_slice(&bytes(answer).await).unwrap();
+            let response = ask(&world, spoken, "POST", "/a", &asks, upload).await;
+            let seen: Value = serde_json::from_slice(&bytes(response).await).unwrap();
             assert_eq!(seen["trailers"]["x-upload"], "7", "{app}, {spoken:?}");
         }
     }
@@ -362,9 +366,9 @@ async fn a_certificate_that_is_not_valid_is_526_unless_any_is_taken() {
     for name in ["tls", "http2"] {
         put(&world, &format!("https://localhost:{}", node.ports[name]));
         for (path, from) in ROUTES {
-            let answer = ask(&world, Spoken::Http1, "GET", path, &[], body::empty()).await;
-            assert_eq!(answer.status().as_u16(), 526);
-            assert_eq!(answer.headers()["cf-error-type"], "526");
+            let response = ask(&world, Spoken::Http1, "GET", path, &[], body::empty()).await;
+            assert_eq!(response.status().as_u16(), 526);
+            assert_eq!(response.headers()["cf-error-type"], "526");
             let decision = last_decision(&world, from);
             assert!(decision.contains("invalid peer certificate"), "{decision}");
         }
@@ -379,8 +383,8 @@ async fn an_application_without_tls_at_an_https_address_is_525() {
         &format!("https://localhost:{}", node.ports["plain"]),
     );
     for (path, from) in ROUTES {
-        let answer = ask(&world, Spoken::Http1, "GET", path, &[], body::empty()).await;
-        assert_eq!(answer.status().as_u16(), 525);
+        let response = ask(&world, Spoken::Http1, "GET", path, &[], body::empty()).await;
+        assert_eq!(response.status().as_u16(), 525);
         let decision = last_decision(&world, from);
         assert!(decision.contains("TLS with 127.0.0.1"), "{decision}");
     }

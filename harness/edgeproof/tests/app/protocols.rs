@@ -65,9 +65,9 @@ async fn over_http2(world: &World, path: &str) -> (http::HeaderMap, String) {
         .header("te", "trailers")
         .body(body::empty())
         .unwrap();
-    let answer = world.http2().await.send_request(request).await.unwrap();
-    let headers = answer.headers().clone();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let response = world.http2().await.send_request(request).await.unwrap();
+    let headers = response.headers().clone();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
     (headers, String::from_utf8(body.to_vec()).unwrap())
 }
 

@@ -56,18 +56,18 @@ enum Seen {
 }
 
 /// An origin on a socket of its own. It reads a request, answers as far as it shall, and tells when the client goes.
-async fn origin(world: &World, answer: &'static [u8]) -> mpsc::UnboundedReceiver<Seen> {
+async fn origin(world: &World, response: &'static [u8]) -> mpsc::UnboundedReceiver<Seen> {
     let (tell, seen) = mpsc::unbounded_channel();
-    let address = server::listening(move |stream| hold(stream, answer, tell.clone())).await;
+    let address = server::listening(move |stream| hold(stream, response, tell.clone())).await;
     world.put(Destination::Address(address));
     seen
 }
 
-async fn hold(mut stream: TcpStream, answer: &[u8], tell: mpsc::UnboundedSender<Seen>) {
+async fn hold(mut stream: TcpStream, response: &[u8], tell: mpsc::UnboundedSender<Seen>) {
     if server::head(&mut stream).await.is_none() {
         return;
     }
-    stream.write_all(answer).await.unwrap();
+    stream.write_all(response).await.unwrap();
     tell.send(Seen::Asked).unwrap();
     let mut rest = Vec::new();
     while stream.read_buf(&mut rest).await.unwrap_or_default() > 0 {}
@@ -202,7 +202,7 @@ const BEGUN: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\
 #[tokio::test]
 async fn a_visitor_who_hangs_up_cancels_what_was_made_for_her(
     #[case] when: When,
-    #[case] answer: &'static [u8],
+    #[case] response: &'static [u8],
     #[case] words: &str,
     #[values("/page", "/w/page")] path: &str,
     #[values(
@@ -215,7 +215,7 @@ async fn a_visitor_who_hangs_up_cancels_what_was_made_for_her(
     how: HangUp,
 ) {
     let world = world().await;
-    let mut seen = origin(&world, answer).await;
+    let mut seen = origin(&world, response).await;
     let visitor = Visitor::asks(&world, path, how, when).await;
     let asked = timeout(SOON, seen.recv())
         .await

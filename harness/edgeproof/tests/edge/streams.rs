@@ -44,8 +44,8 @@ async fn an_endless_answer_flows_as_fast_as_it_is_read_and_ends_with_the_visitor
 ) {
     let world = world().await;
     let mut sender = world.http1().await;
-    let answer = sender.send_request(get(path)).await.unwrap();
-    let mut body = answer.into_body();
+    let response = sender.send_request(get(path)).await.unwrap();
+    let mut body = response.into_body();
     let mut read = 0;
     while read < 2 * ON_THE_WAY {
         let frame = body.frame().await.unwrap().unwrap();
@@ -82,8 +82,8 @@ async fn a_long_upload_arrives_whole(#[case] path: &str) {
     })
     .await;
     let (body, sent) = upload(2 * ON_THE_WAY);
-    let answer = world.ask(post(path, body)).await;
-    assert_eq!(answer.status(), StatusCode::OK);
+    let response = world.ask(post(path, body)).await;
+    assert_eq!(response.status(), StatusCode::OK);
     let read = world.origin.read.load(Ordering::SeqCst);
     assert_eq!(read, sent.load(Ordering::SeqCst));
 }
@@ -110,12 +110,12 @@ async fn an_upload_that_nobody_reads_is_held_back() {
 async fn a_streamed_body_over_the_plan_is_413() {
     let world = world().await;
     let (body, _) = upload(Plan::Free.body_bytes() + 4 * PIECE.len() as u64);
-    let answer = world
+    let response = world
         .http1()
         .await
         .send_request(post("/upload", body))
         .await;
-    assert_eq!(answer.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(response.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
     let read = world.origin.read.load(Ordering::SeqCst);
     assert!(read <= Plan::Free.body_bytes(), "{read}");
     let hop = &world.trace.exchanges()[0];
@@ -137,9 +137,9 @@ async fn a_websocket_of_the_worker_reaches_the_visitor() {
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
     }
-    let answer = world.http1().await.send_request(request).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
-    let mut socket = TokioIo::new(hyper::upgrade::on(answer).await.unwrap());
+    let response = world.http1().await.send_request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    let mut socket = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
     // A masked text frame with a mask of zeros (RFC 6455 §5.2).
     socket.write_all(b"\x81\x82\0\0\0\0hi").await.unwrap();
     let mut frame = [0; 9];
@@ -157,11 +157,11 @@ async fn a_visitor_who_waits_is_told_to_go_on_when_the_body_is_wanted() {
     stream.read_exact(&mut goes_on).await.unwrap();
     assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"hi").await.unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"hi") {
-        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+    let mut response = Vec::new();
+    while !response.ends_with(b"hi") {
+        assert_ne!(stream.read_buf(&mut response).await.unwrap(), 0);
     }
-    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"));
 }
 
 #[tokio::test]
@@ -173,9 +173,9 @@ async fn a_visitor_who_waits_is_not_told_to_go_on_where_the_head_is_refused() {
         "POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 413");
+    let mut response = [0; 12];
+    stream.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 413");
 }
 
 #[tokio::test]
@@ -185,8 +185,8 @@ async fn a_request_under_way_ends_before_the_edge_does() {
     world.internet.set_faults(vec![fault]).unwrap();
     let mut sender = world.http1().await;
     let request = tokio::spawn(async move {
-        let answer = sender.send_request(get("/")).await.unwrap();
-        answer.into_body().collect().await.unwrap().to_bytes()
+        let response = sender.send_request(get("/")).await.unwrap();
+        response.into_body().collect().await.unwrap().to_bytes()
     });
     // Under way from the moment its first hop is recorded.
     until("a hop", || !world.trace.exchanges().is_empty()).await;
@@ -200,8 +200,8 @@ async fn one_connection_carries_many_requests() {
     let mut sender = world.http1().await;
     for _ in 0..20 {
         sender.ready().await.unwrap();
-        let answer = sender.send_request(get("/w/url")).await.unwrap();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let response = sender.send_request(get("/w/url")).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, "https://shop.example/w/url");
     }
 }
@@ -215,8 +215,8 @@ async fn many_streams_of_http_2_are_answered_side_by_side() {
         async move {
             let url = format!("https://shop.example/w/pass?{number}");
             let request = http::Request::get(&url).body(body::empty()).unwrap();
-            let answer = sender.send_request(request).await.unwrap();
-            let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+            let response = sender.send_request(request).await.unwrap();
+            let bytes = response.into_body().collect().await.unwrap().to_bytes();
             assert_eq!(bytes, format!("GET {url} "));
         }
     });
@@ -236,9 +236,9 @@ async fn a_request_at_the_header_limit_reaches_the_worker(
     let used = limits::header_bytes(request.headers()) + limits::header_line_bytes("x-fill", b"");
     let fill = HeaderValue::try_from("x".repeat(bytes - used)).unwrap();
     request.headers_mut().insert("x-fill", fill);
-    let answer = world.ask(request).await;
-    assert_eq!(answer.status(), expected);
+    let response = world.ask(request).await;
+    assert_eq!(response.status(), expected);
     if expected == 200 {
-        assert_eq!(text(&answer), "https://shop.example/w/url");
+        assert_eq!(text(&response), "https://shop.example/w/url");
     }
 }

@@ -14,15 +14,15 @@ use crate::world::{World, get, post, saw, text, world, world_with};
 #[tokio::test]
 async fn a_worker_that_fetches_its_own_zone_reaches_the_origin_and_no_worker() {
     let world = world().await;
-    let answer = world.get("/w/same").await;
+    let response = world.get("/w/same").await;
     // The URL is one of the route's, and yet the origin answers.
-    assert_eq!(text(&answer), "GET https://shop.example/w/url ");
+    assert_eq!(text(&response), "GET https://shop.example/w/url ");
     assert_eq!(world.hops(Party::Edge, Party::Worker).len(), 1);
-    assert_eq!(saw(&answer, "cf-worker"), Some("shop.example"));
-    assert_eq!(saw(&answer, "cf-ew-via"), Some("15"));
-    assert_eq!(saw(&answer, "cdn-loop"), Some("cloudflare; loops=1"));
-    assert_eq!(saw(&answer, "cf-connecting-ip"), Some("203.0.113.7"));
-    assert_eq!(saw(&answer, "x-forwarded-for"), Some("203.0.113.7"));
+    assert_eq!(saw(&response, "cf-worker"), Some("shop.example"));
+    assert_eq!(saw(&response, "cf-ew-via"), Some("15"));
+    assert_eq!(saw(&response, "cdn-loop"), Some("cloudflare; loops=1"));
+    assert_eq!(saw(&response, "cf-connecting-ip"), Some("203.0.113.7"));
+    assert_eq!(saw(&response, "x-forwarded-for"), Some("203.0.113.7"));
 }
 
 #[rstest]
@@ -33,8 +33,8 @@ async fn a_worker_that_fetches_its_own_zone_reaches_the_origin_and_no_worker() {
 #[tokio::test]
 async fn one_ray_goes_through_all_hops(#[case] path: &str) {
     let world = world().await;
-    let answer = world.get(path).await;
-    let ray = answer.headers()["cf-ray"].to_str().unwrap();
+    let response = world.get(path).await;
+    let ray = response.headers()["cf-ray"].to_str().unwrap();
     let rays: Vec<_> = world
         .trace
         .exchanges()
@@ -46,14 +46,14 @@ async fn one_ray_goes_through_all_hops(#[case] path: &str) {
         rays.iter().all(|own| own.as_deref() == Some(ray)),
         "{rays:?}"
     );
-    assert_eq!(saw(&answer, "cf-ray"), Some(ray));
+    assert_eq!(saw(&response, "cf-ray"), Some(ray));
 }
 
 #[tokio::test]
 async fn another_zone_is_entered_through_its_front_door() {
     let world = world().await;
-    let answer = world.get("/w/other").await;
-    assert_eq!(text(&answer), "GET https://other.example/headers ");
+    let response = world.get("/w/other").await;
+    assert_eq!(text(&response), "GET https://other.example/headers ");
     let entered = &world.hops(Party::Worker, Party::Edge)[0];
     assert_eq!(
         entered.decision.as_deref(),
@@ -65,32 +65,32 @@ async fn another_zone_is_entered_through_its_front_door() {
         "2a06:98c0:3600::103"
     );
     assert_eq!(run.request.headers["cf-worker"], "shop.example");
-    assert_eq!(saw(&answer, "cf-worker"), Some("other.example"));
-    assert_eq!(saw(&answer, "cf-ew-via"), Some("14"));
+    assert_eq!(saw(&response, "cf-worker"), Some("other.example"));
+    assert_eq!(saw(&response, "cf-ew-via"), Some("14"));
 }
 
 #[tokio::test]
 async fn a_name_that_is_not_behind_the_edge_sees_the_visitor_but_not_the_country() {
     let world = world().await;
-    let answer = world.get("/w/elsewhere").await;
-    assert_eq!(saw(&answer, "cf-connecting-ip"), Some("203.0.113.7"));
-    assert_eq!(saw(&answer, "x-real-ip"), Some("203.0.113.7"));
-    assert_eq!(saw(&answer, "cf-ipcountry"), None);
+    let response = world.get("/w/elsewhere").await;
+    assert_eq!(saw(&response, "cf-connecting-ip"), Some("203.0.113.7"));
+    assert_eq!(saw(&response, "x-real-ip"), Some("203.0.113.7"));
+    assert_eq!(saw(&response, "cf-ipcountry"), None);
 }
 
 #[tokio::test]
 async fn a_worker_can_choose_the_visitor_for_its_own_zone() {
     let world = world().await;
-    let answer = world.get("/w/chosen").await;
-    assert_eq!(saw(&answer, "cf-connecting-ip"), Some("192.0.2.99"));
+    let response = world.get("/w/chosen").await;
+    assert_eq!(saw(&response, "cf-connecting-ip"), Some("192.0.2.99"));
 }
 
 #[tokio::test]
 async fn a_custom_domain_of_the_same_zone_is_reached() {
     let world = world().await;
-    let answer = world.get("/w/domain").await;
+    let response = world.get("/w/domain").await;
     assert_eq!(
-        text(&answer),
+        text(&response),
         "domain https://domain.shop.example/from-worker"
     );
 }
@@ -113,8 +113,8 @@ async fn a_fetch_that_reaches_nobody_is_answered_and_not_rejected(
             serde_saphyr::from_str(&format!("{{on: vendor, fault: {fault}}}")).unwrap();
         world.internet.set_faults(vec![fault]).unwrap();
     }
-    let answer = world.get(&format!("/w/unreachable?url={url}")).await;
-    assert_eq!(text(&answer), expected);
+    let response = world.get(&format!("/w/unreachable?url={url}")).await;
+    assert_eq!(text(&response), expected);
 }
 
 #[tokio::test]
@@ -124,8 +124,8 @@ async fn one_subrequest_too_many_rejects() {
         ..EdgeSettings::default()
     })
     .await;
-    let answer = world.get("/w/many").await;
-    assert_eq!(text(&answer), "7 answered, then Error");
+    let response = world.get("/w/many").await;
+    assert_eq!(text(&response), "7 answered, then Error");
 }
 
 #[rstest]
@@ -137,9 +137,9 @@ async fn a_worker_that_throws_or_hangs_is_error_1101(#[case] path: &str) {
     let mut request = get(path);
     let json = HeaderValue::from_static("application/json");
     request.headers_mut().insert("accept", json);
-    let answer = world.ask(request).await;
-    assert_eq!(answer.status(), 500);
-    let problem: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+    let response = world.ask(request).await;
+    assert_eq!(response.status(), 500);
+    let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
     assert_eq!(problem["error_code"], 1101);
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
 }
@@ -174,9 +174,9 @@ async fn a_worker_that_fails_open_sends_the_request_to_the_origin(
     #[case] expected: &str,
 ) {
     let world = world().await;
-    let answer = world.ask(post(path, body::full("content"))).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(text(&answer), expected);
+    let response = world.ask(post(path, body::full("content"))).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(text(&response), expected);
 }
 
 #[tokio::test]
@@ -212,8 +212,8 @@ async fn a_worker_sees_the_normalised_url(#[case] kind: NormalizationType, #[cas
 #[tokio::test]
 async fn without_a_worker_the_origin_sees_the_url_as_it_came() {
     let world = world().await;
-    let answer = world.get("/x/../%70lain//y").await;
-    assert_eq!(text(&answer), "GET https://shop.example/x/../%70lain//y ");
+    let response = world.get("/x/../%70lain//y").await;
+    assert_eq!(text(&response), "GET https://shop.example/x/../%70lain//y ");
 }
 
 #[tokio::test]
@@ -222,8 +222,8 @@ async fn request_cf_reaches_the_worker() {
     let mut request = get("/w/cf");
     let forged = HeaderValue::from_static(r#"{"country":"XX","forged":true}"#);
     request.headers_mut().insert("x-edgeproof-cf", forged);
-    let answer = world.ask(request).await;
-    let cf: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+    let response = world.ask(request).await;
+    let cf: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
     assert_eq!(cf["country"], "DE");
     assert_eq!(cf["city"], "Köln");
     assert_eq!(cf["tlsVersion"], "TLSv1.3");
@@ -250,8 +250,8 @@ async fn the_cache_is_asked_behind_the_worker_which_runs_on_every_request() {
 async fn a_worker_can_have_a_page_of_another_host_cached() {
     let world = world().await;
     for expected in ["MISS", "HIT"] {
-        let answer = world.get("/w/forced").await;
-        assert_eq!(answer.headers()["cf-cache-status"], expected);
+        let response = world.get("/w/forced").await;
+        assert_eq!(response.headers()["cf-cache-status"], expected);
     }
 }
 
@@ -259,8 +259,8 @@ async fn a_worker_can_have_a_page_of_another_host_cached() {
 async fn an_answer_with_too_many_headers_is_520() {
     let world = world().await;
     assert_eq!(world.get("/w/oversized").await.status(), 520);
-    let answer = world.get("/").await;
-    assert!(!answer.headers().contains_key("x-accel-redirect"));
+    let response = world.get("/").await;
+    assert!(!response.headers().contains_key("x-accel-redirect"));
 }
 
 #[rstest]
@@ -289,8 +289,8 @@ async fn a_body_over_the_plan_is_413() {
     let mut request = post("/", body::empty());
     let length = HeaderValue::from(Plan::Free.body_bytes() + 1);
     request.headers_mut().insert("content-length", length);
-    let answer = world.http1().await.send_request(request).await.unwrap();
-    assert_eq!(answer.status(), 413);
+    let response = world.http1().await.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 413);
     assert_eq!(world.origin.requests.load(Ordering::SeqCst), 0);
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-/// What stands in place of a secret.
-const HIDDEN: &str = "[secret]";
+use edgeproof_ground::redaction::REDACTED;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-/// A token or a key. It has no way to be printed.
-#[derive(Clone, PartialEq, Eq)]
+/// A token, a key or the value of a secret. It has no way to be printed or serialised.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
@@ -15,23 +17,23 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for the wire.
+    /// The text, for those who need it: the wire, the worker, and the one who redacts it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
     /// A text without this secret: what a server says may repeat what it was told.
-    pub(super) fn hidden_in(&self, text: &str) -> String {
+    pub(crate) fn hidden_in(&self, text: &str) -> String {
         if self.0.is_empty() {
             text.to_owned()
         } else {
-            text.replace(&self.0, HIDDEN)
+            text.replace(&self.0, REDACTED)
         }
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HIDDEN)
+        f.write_str(REDACTED)
     }
 }
