@@ -28,6 +28,7 @@ mod management;
 mod response;
 pub mod rules;
 mod send;
+mod server;
 mod server_api;
 mod settings;
 pub mod signals;
@@ -42,13 +43,13 @@ mod velocity;
 mod workspace_keys;
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use edgeproof_ground::{clock::Clock, memory::Memory};
 use http::{HeaderMap, Method, header};
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
+use wiremock::{Request, ResponseTemplate};
 
 pub use agent_cost::AgentCost;
 pub use event::Event;
@@ -60,6 +61,7 @@ pub use keys::{CDN_HOST, Keys, Region};
 pub use response::ApiError;
 use response::Refused;
 pub use rules::{Ruleset, ruleset_id};
+use server::Server;
 use server_api::Operation;
 pub use server_api::RateLimit;
 pub use settings::PlatformSettings;
@@ -78,9 +80,7 @@ const AGENT_CACHE: &str = "public, max-age=3600, s-maxage=600";
 
 /// A running workspace of the platform. It stops when it is dropped.
 pub struct Fingerprint {
-    /// Taken when it stops, and only then.
-    server: Option<MockServer>,
-    address: SocketAddr,
+    server: Server,
     platform: Arc<Platform>,
 }
 
@@ -157,28 +157,14 @@ impl Fingerprint {
             management_key: ids::random(32),
             store: Mutex::new(store),
         });
-        // Not from wiremock's pool: a pooled server keeps its port and its responses after it was given back, and
-        // keeps a copy of every request.
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(StartError)?;
-        let server = MockServer::builder()
-            .listener(listener)
-            .disable_request_recording()
-            .start()
-            .await;
-        Mock::given(any())
-            .respond_with(Responder(Arc::clone(&platform)))
-            .mount(&server)
-            .await;
-        Ok(Self {
-            address: *server.address(),
-            server: Some(server),
-            platform,
-        })
+        let server = Server::start(Arc::clone(&platform)).await;
+        let server = server.map_err(StartError)?;
+        Ok(Self { server, platform })
     }
 
     /// Where it listens: plain HTTP/1.1.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// The hosts it answers for.
@@ -284,29 +270,14 @@ impl Fingerprint {
     }
 }
 
-impl Drop for Fingerprint {
-    /// wiremock waits for a lock of tokio when it stops. In a task that has used up its budget of polls that wait
-    /// never ends, so it happens on a thread that is no task.
-    fn drop(&mut self) {
-        let server = self.server.take();
-        let stopped = std::thread::spawn(move || drop(server)).join();
-        debug_assert!(
-            stopped.is_ok(),
-            "wiremock has no expectations here that could fail"
-        );
-    }
-}
-
-struct Responder(Arc<Platform>);
-
-impl Respond for Responder {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        self.0
-            .response(request)
+impl Platform {
+    /// The response, and a note of it where it is a refusal.
+    fn answer(&self, request: &Request) -> ResponseTemplate {
+        self.response(request)
             .unwrap_or_else(|Refused { error, reason }| {
                 let response = error.response();
                 let request = format!("{} {}", request.method, request.url.path());
-                self.0.store().refuse(Refusal {
+                self.store().refuse(Refusal {
                     request,
                     error,
                     reason,
@@ -314,9 +285,7 @@ impl Respond for Responder {
                 response
             })
     }
-}
 
-impl Platform {
     fn response(&self, request: &Request) -> Result<ResponseTemplate, Refused> {
         let path = request.url.path();
         let host = host(&request.headers);

@@ -543,3 +543,35 @@ fn secret_keys_are_not_shown() {
     };
     assert_eq!(format!("{keys:?}"), "Keys { public: \"p-key\", .. }");
 }
+
+/// The resident memory of this process, in MiB.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
+    kilobytes.unwrap().parse::<usize>().unwrap() / 1024
+}
+
+/// 512 MiB, of many at a time, so that each replaced mock has requests that wait.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_is_not_kept_and_every_request_has_its_response() {
+    let platform = std::sync::Arc::new(start(PlatformSettings::default()).await);
+    let before = resident();
+    let many = (0..16).map(|_| {
+        let platform = std::sync::Arc::clone(&platform);
+        tokio::spawn(async move {
+            let body = json!({ "padding": "0".repeat(512 * 1024) });
+            for _ in 0..64 {
+                let response = send(&platform, &body).await;
+                assert_eq!(response.status, StatusCode::BAD_REQUEST);
+            }
+        })
+    });
+    for done in many.collect::<Vec<_>>() {
+        done.await.unwrap();
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 128, "{grown} MiB");
+}
