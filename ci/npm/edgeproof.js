@@ -21,12 +21,19 @@ function end(message) {
   process.exit(3);
 }
 
-const command =
-  find(`@edgeproof/${platform}-${arch}/bin/edgeproof`) ??
-  end(
-    `the package @edgeproof/${platform}-${arch} is not installed; install again without --omit=optional, or, where there ` +
-      `is none for this system, build edgeproof with cargo`,
-  );
+/** Why there is no command for this platform, and what helps. */
+function whyNone() {
+  if (platform === "win32") return "it does not run on Windows itself; install and run it in WSL";
+  const names = Object.keys(require("../package.json").optionalDependencies);
+  const own = `@edgeproof/${platform}-${arch}`;
+  if (!names.includes(own)) {
+    return `there is no package for ${platform}-${arch}, only ${names.join(" and ")}; build edgeproof with cargo from a clone`;
+  }
+  const glibc = platform === "linux" ? "; it needs the GNU C library, which Alpine has not" : "";
+  return `the package ${own} is not installed; install again without --omit=optional${glibc}`;
+}
+
+const command = find(`@edgeproof/${platform}-${arch}/bin/edgeproof`) ?? end(whyNone());
 
 // Package managers that keep packages apart show `workerd` to nobody but the package that depends on it.
 const manifest = find("workerd/package.json");

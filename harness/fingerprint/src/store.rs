@@ -33,20 +33,29 @@ pub struct Record {
 }
 
 impl Record {
-    /// The event, and which rule decided about the call by which of its values.
-    pub fn decision(&self) -> String {
+    /// The event, and which rule of these rulesets decided about the call by which of its values.
+    pub fn decision(&self, rulesets: &BTreeMap<String, Ruleset>) -> String {
         let mut said = format!("event {}", self.event.event_id);
         let Some(action) = &self.event.rule_action else {
             return said;
         };
         let outcome = &action.outcome;
+        let ruleset = &action.ruleset_id;
+        let written = rulesets
+            .iter()
+            .find(|(name, _)| rules::ruleset_id(name) == *ruleset);
         let (Some(id), Some(text)) = (&action.rule_id, &action.rule_expression) else {
-            return format!(
-                "{said}: {outcome}: no rule of {} matched",
-                action.ruleset_id
-            );
+            let name = written.map_or(ruleset, |(name, _)| name);
+            return format!("{said}: {outcome}: no rule of `{name}` matched");
         };
-        said.push_str(&format!(": {outcome} by rule {id}, `{text}`"));
+        // As the file has it: its name, and the place of the rule in its list.
+        let place = written.and_then(|(name, written)| {
+            let mut places = 0..written.rules.len();
+            let place = places.find(|place| rules::rule_id(ruleset, *place) == *id)?;
+            Some(format!("rule {} of `{name}` ({id})", place + 1))
+        });
+        let place = place.unwrap_or_else(|| format!("rule {id}"));
+        said.push_str(&format!(": {outcome} by {place}, `{text}`"));
         if let (Ok(condition), Ok(event)) = (text.parse::<Expression>(), self.event.to_json()) {
             for clause in condition.explain(&event).clauses {
                 said.push_str(&format!("; {clause}"));

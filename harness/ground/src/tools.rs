@@ -91,6 +91,14 @@ pub enum ToolError {
     /// It is in none of the places where it is looked for.
     #[error("{} is not installed ({}, or set {} to its executable)", .0.name(), install::command(*.0), .0.variable())]
     Missing(Tool),
+    /// The runtime is older than the one edgeproof is made for.
+    #[error("{} says `{version}`, which is older than {} ({}, or set {} to another one)", path.display(), packages::made_for(), install::command(Tool::Workerd), Tool::Workerd.variable())]
+    Old {
+        /// Where it is.
+        path: PathBuf,
+        /// What it says.
+        version: String,
+    },
     /// The variable names something that is not a file.
     #[error("{variable} names {}, which is not a file", path.display())]
     NotAFile {
@@ -144,13 +152,34 @@ pub fn find(tool: Tool) -> Result<PathBuf, ToolError> {
             })
         };
     }
-    packages::find(tool)
-        .or_else(|| {
-            let mut names = tool.names_on_path().iter();
-            names.find_map(|name| which::which(name).ok())
-        })
-        .or_else(|| browsers::find(tool))
-        .ok_or(ToolError::Missing(tool))
+    if let Some(path) = packages::find(tool) {
+        return Ok(path);
+    }
+    let mut names = tool.names_on_path().iter();
+    if let Some(path) = names.find_map(|name| which::which(name).ok()) {
+        // Only of the runtime the version matters, and it says it at once.
+        if tool == Tool::Workerd {
+            checked_version(tool, &path)?;
+        }
+        return Ok(path);
+    }
+    browsers::find(tool).ok_or(ToolError::Missing(tool))
+}
+
+/// The version of a tool, where it says one.
+///
+/// # Errors
+/// When it is a runtime older than the one edgeproof is made for.
+pub fn checked_version(tool: Tool, path: &Path) -> Result<Option<String>, ToolError> {
+    match version(path) {
+        Some(version) if tool == Tool::Workerd && packages::is_older(&version) => {
+            Err(ToolError::Old {
+                path: path.to_owned(),
+                version,
+            })
+        }
+        said => Ok(said),
+    }
 }
 
 /// The first line that a program prints when it is asked for its version.

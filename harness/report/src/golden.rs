@@ -67,6 +67,7 @@ pub(super) fn results() -> Results {
         excerpt: None,
         message: None,
         call: None,
+        way_out: None,
         ..failure()
     }]);
     let missing = Verdict::Failed(vec![Failure {
@@ -75,6 +76,8 @@ pub(super) fn results() -> Results {
         message: None,
         nearest: Some("GET https://shop.example/signup".to_owned()),
         journey: Vec::new(),
+        notes: Vec::new(),
+        way_out: None,
         ..failure()
     }]);
     let late = CaseRecord {
@@ -134,7 +137,10 @@ fn failure() -> Failure {
             title: "the worker's log during this step".to_owned(),
             lines: vec!["allowed <all>".to_owned()],
         }],
-        way_out: Some("give the deployment a ruleset that blocks private windows".to_owned()),
+        way_out: Some(
+            "the scenario has asked for this fault (delay of 3 ms): remove it from `faults`, or expect what it leads to"
+                .to_owned(),
+        ),
     }
 }
 

@@ -36,6 +36,15 @@ pub fn text(results: &Results) -> Result<String, SerializeError> {
     report.to_string()
 }
 
+/// The failure in one sentence behind its place: some who show a report show its messages alone.
+fn placed(failure: &Failure) -> String {
+    let sentence = failure.sentence();
+    match &failure.excerpt {
+        Some(excerpt) => format!("{}: {sentence}", visible(&excerpt.place.to_string())),
+        None => sentence,
+    }
+}
+
 fn test_case(case: &CaseRecord) -> TestCase {
     let status = match &case.verdict {
         Verdict::Passed => TestCaseStatus::success(),
@@ -62,7 +71,7 @@ fn test_case(case: &CaseRecord) -> TestCase {
         }
         Verdict::Failed(failures) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let sentences: Vec<String> = failures.iter().map(Failure::sentence).collect();
+            let sentences: Vec<String> = failures.iter().map(placed).collect();
             status.set_message(sentences.join("; "));
             status.set_description(failure::texts(failures, TextStyle::PLAIN).join("\n"));
             status

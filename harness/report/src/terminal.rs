@@ -145,11 +145,15 @@ impl<W: Write> Terminal<W> {
             1 => "1 scenario".to_owned(),
             more => format!("{more} scenarios"),
         };
-        let line = format!(
-            "{scenarios}: {} in {}",
-            parts.join(", "),
-            shown(summary.took())
-        );
+        let line = match parts.is_empty() {
+            // A shard may have none.
+            true => format!("{scenarios}: there was nothing to do"),
+            false => format!(
+                "{scenarios}: {} in {}",
+                parts.join(", "),
+                shown(summary.took())
+            ),
+        };
         writeln!(self.out, "\n{}", self.paint(&line, style))?;
         if summary.total() > 0 && self.failed.is_empty() && summary.passed > 0 {
             writeln!(self.out, "{}", self.held)?;

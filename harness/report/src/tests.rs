@@ -55,6 +55,15 @@ fn a_report_is_as_its_golden_text(#[case] name: &str, #[case] text: String) {
     assert_golden(&format!("fixtures/golden/reports/{name}"), &text);
 }
 
+#[test]
+fn a_shard_without_scenarios_says_so() {
+    let nothing = Results::new(Vec::new(), 0);
+    assert_eq!(
+        terminal(&nothing),
+        "\n0 scenarios: there was nothing to do\n"
+    );
+}
+
 #[rstest]
 #[case("https://shop.example/issue/1", true)]
 #[case("HTTP://ok.example/", true)]

@@ -80,7 +80,8 @@ fn text(failure: &Failure, style: TextStyle, with_journey: bool) -> String {
                 .journey
                 .iter()
                 .filter_map(|hop| hop.exception.as_ref());
-            thrown.any(|thrown| told.strip_prefix("Uncaught ") == Some(thrown))
+            let told = told.strip_prefix("Uncaught ");
+            thrown.any(|thrown| told.is_some_and(|told| thrown.contains(told)))
         };
         let mut shown = lines.iter().filter(|told| !is_told(told)).peekable();
         if shown.peek().is_some() {

@@ -1,7 +1,8 @@
 //! The way of a request through the rooms: from the trace to records.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use edgeproof_fingerprint::Ruleset;
 use edgeproof_ground::trace::{Exchange, Party};
 use http::Method;
 
@@ -18,10 +19,12 @@ pub fn records(exchanges: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
         .collect()
 }
 
-/// The same, with the event that identified a call, and which rule decided about it, and why, where the platform was asked.
+/// The same, with the event that identified a call, and which rule of these rulesets decided about it, and why, where the
+/// platform was asked.
 pub fn explained(
     exchanges: &[Exchange],
     events: &[Arc<edgeproof_fingerprint::Record>],
+    rulesets: &BTreeMap<String, Ruleset>,
     redactor: &Redactor,
 ) -> Vec<HopRecord> {
     let mut hops = records(exchanges, redactor);
@@ -34,7 +37,7 @@ pub fn explained(
             .iter()
             .rev()
             .find(|event| hop.ray.is_some() && event.ray == hop.ray);
-        let reason = asked.map(|event| event.decision());
+        let reason = asked.map(|event| event.decision(rulesets));
         hop.decision = reason.map(|reason| redactor.text(&reason));
     }
     hops
@@ -133,13 +136,27 @@ mod tests {
     #[rstest]
     #[case(
         "1",
+        "no-tor",
         Some("event 1.a: block with 403 by rule r_1, `incognito`; incognito is true")
     )]
-    #[case::of_another_request("2", None)]
+    #[case::named_as_it_is_written(
+        "1",
+        "rs_1",
+        Some("event 1.a: block with 403 by rule 2 of `rs_1` (ID), `incognito`; incognito is true")
+    )]
+    #[case::of_another_request("2", "rs_1", None)]
     fn a_block_says_its_rule_and_the_values_that_decided(
         #[case] ray: &str,
+        #[case] ruleset: &str,
         #[case] expected: Option<&str>,
     ) {
+        let rules = serde_json::json!({ "rules": [{ "if": "not incognito", "block": { "status": 403 } }, { "if": "incognito", "block": { "status": 403 } }] });
+        let rulesets =
+            BTreeMap::from([(ruleset.to_owned(), serde_json::from_value(rules).unwrap())]);
+        let id = match ruleset {
+            "rs_1" => edgeproof_fingerprint::rules::rule_id("rs_1", 1),
+            _ => "r_1".to_owned(),
+        };
         let trace = Trace::default();
         let request = http::Request::post("https://api.fpjs.io/v4/send").body(());
         let head = RequestHead::of(&request.unwrap());
@@ -150,7 +167,7 @@ mod tests {
             "event_id": "1.a", "timestamp": 1, "incognito": true,
             "rule_action": {
                 "type": "block", "status_code": 403, "headers": [],
-                "ruleset_id": "rs_1", "rule_id": "r_1", "rule_expression": "incognito",
+                "ruleset_id": "rs_1", "rule_id": id, "rule_expression": "incognito",
             },
         });
         let asked = edgeproof_fingerprint::Record {
@@ -158,7 +175,13 @@ mod tests {
             host: "shop.example".to_owned(),
             event: serde_json::from_value(event).unwrap(),
         };
-        let hops = explained(&exchanges, &[Arc::new(asked)], &Redactor::default());
-        assert_eq!(hops[0].decision.as_deref(), expected);
+        let hops = explained(
+            &exchanges,
+            &[Arc::new(asked)],
+            &rulesets,
+            &Redactor::default(),
+        );
+        let expected = expected.map(|expected| expected.replace("ID", &id));
+        assert_eq!(hops[0].decision, expected);
     }
 }

@@ -21,10 +21,9 @@ type Found = (PathBuf, Option<String>);
 
 pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
     let found = Tool::ALL.map(|tool| {
-        let path = tools::find(tool);
-        let found = path.map(|path| {
-            let version = tools::version(&path);
-            (path, version)
+        let found = tools::find(tool).and_then(|path| {
+            let version = tools::checked_version(tool, &path)?;
+            Ok((path, version))
         });
         (tool, found)
     });
@@ -49,6 +48,7 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
                         tool.use_of()
                     )?;
                 }
+                Err(error @ ToolError::Old { .. }) => writeln!(out, "{name:<9}  too old: {error}")?,
                 Err(error) => writeln!(out, "{name:<9}  missing: {error}")?,
             }
         }
@@ -77,6 +77,9 @@ pub(super) fn doctor(options: &Options) -> Result<u8, CliError> {
 fn as_json((tool, found): &(Tool, Result<Found, ToolError>)) -> Json {
     match found {
         Ok((path, version)) => json!({ "name": tool.name(), "path": path, "version": version }),
+        Err(error @ ToolError::Old { path, version }) => {
+            json!({ "name": tool.name(), "path": path, "version": version, "old": error.to_string() })
+        }
         Err(error) => {
             json!({ "name": tool.name(), "missing": error.to_string(), "optional": tool.is_optional() })
         }

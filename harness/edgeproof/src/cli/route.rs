@@ -49,8 +49,10 @@ pub(super) enum RouteCommandError {
     )]
     NoHost(String),
     /// What is given is no URL.
-    #[error("{0}; write it with its host, as `\"https://shop.example/account?a=b\"`")]
-    Url(#[from] edgeproof_edge::ExplainError),
+    #[error(
+        "{0}; write it with its host, as `\"https://shop.example/account?a=b\"`, and its method as `--method POST`"
+    )]
+    Url(String),
 }
 
 impl From<RouteCommandError> for CliError {
@@ -104,7 +106,8 @@ pub(super) fn explained(
     }
     let table = RouteTable::new(routes);
     let zones = Zones::new(rig::zones(description));
-    let explanation = explain(&zones, &table, url)?;
+    let explanation =
+        explain(&zones, &table, url).map_err(|error| RouteCommandError::Url(error.to_string()))?;
     let protected_api = protected_api(description, &explanation, method)?;
     Ok(RouteReport {
         method: method.to_string(),
@@ -266,6 +269,17 @@ protected_apis: [{ method: POST, path: /api, prefix: true }]
         let error = ask("/account?a=b", Method::GET).unwrap_err().to_string();
         let way_out = "write it with its host, as `\"https://shop.example/account?a=b\"`";
         assert!(error.ends_with(way_out), "{error}");
+    }
+
+    #[test]
+    fn a_method_before_the_url_is_answered_with_how_it_is_said() {
+        let error = ask("POST https://shop.example/api", Method::GET).unwrap_err();
+        let text = edgeproof_ground::causes::with_causes(&error);
+        assert_eq!(
+            text,
+            "`POST https://shop.example/api` is not a URL such as https://shop.example/account; write it with its host, \
+             as `\"https://shop.example/account?a=b\"`, and its method as `--method POST`"
+        );
     }
 
     #[test]

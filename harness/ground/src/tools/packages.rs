@@ -63,6 +63,23 @@ fn is_new_enough(package: &Path) -> bool {
     version.is_none_or(|version| numbers(version) >= numbers(WORKERD))
 }
 
+/// The day of the runtime that edgeproof is made for, as the runtime itself writes it.
+pub(super) fn made_for() -> String {
+    let day = WORKERD.split('.').nth(1).unwrap_or_default();
+    match (day.get(..4), day.get(4..6), day.get(6..)) {
+        (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
+        _ => day.to_owned(),
+    }
+}
+
+/// Whether a runtime that says this, such as `workerd 2026-11-17`, is older than ours; one that says no day is taken.
+pub(super) fn is_older(said: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+    let mut words = said.split_whitespace();
+    let day = words.find(|word| word.len() == 10 && digits(word) == 8);
+    day.is_some_and(|day| day < made_for().as_str())
+}
+
 fn numbers(version: &str) -> Vec<u32> {
     version
         .split('.')
@@ -104,6 +121,16 @@ mod tests {
         let executable = put(directory.path(), tool, version);
         let found = in_packages(tool, directory.path());
         assert_eq!(found, is_taken.then_some(executable));
+    }
+
+    #[rstest]
+    #[case("workerd 2026-11-17", false)]
+    #[case("workerd 2099-12-31", false)]
+    #[case("workerd 2026-11-16", true)]
+    #[case("workerd 2020-01-01", true)]
+    #[case("a build of my own", false)]
+    fn a_runtime_is_older_by_the_day_it_says(#[case] said: &str, #[case] expected: bool) {
+        assert_eq!(is_older(said), expected);
     }
 
     #[test]

@@ -96,7 +96,8 @@ pub(super) fn check_seen(
         if mismatches.is_empty() && (wants_content || says_nothing) {
             let claim = format!("expected {side} to get {what}");
             let actual = format!("{side} got no such request");
-            mismatches.push(Mismatch::new(&[], claim, actual));
+            let key = expect.call.as_ref().map(|_| "call");
+            mismatches.push(Mismatch::new(key.as_slice(), claim, actual));
         }
         for mismatch in &mut mismatches {
             mismatch.nearest = nearest(expect, all);

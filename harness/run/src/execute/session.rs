@@ -520,7 +520,7 @@ impl<'a> Session<'a> {
         began: Instant,
     ) -> Failure {
         let unmet = Mismatch {
-            path: vec![action.name().to_owned()],
+            path: vec![key_of(step, &claim).to_owned()],
             claim,
             actual,
             nearest: None,
@@ -590,9 +590,9 @@ impl<'a> Session<'a> {
         }
         let thrown = self.redactor().text(&thrown.join("\n"));
         visit.exception = Some(match visits(self.rig.trace().exchanges()) {
-            1 => thrown,
+            1 => format!("{thrown}\n(no response tells of it, as in `waitUntil`)"),
             _ => format!(
-                "{thrown}\n(unless an earlier request is at fault, in what it left to `waitUntil`)"
+                "{thrown}\n(no response tells of it, as in `waitUntil`, perhaps that of an earlier request)"
             ),
         });
     }
@@ -615,9 +615,25 @@ impl<'a> Session<'a> {
 
 /// The way of requests, with what decided at each hop.
 pub fn journey_on(rig: &Rig, hops: &[Exchange], redactor: &Redactor) -> Vec<HopRecord> {
-    let mut journey = journey::explained(hops, &rig.fingerprint().events(), redactor);
-    protection::explain(&mut journey, hops, &rig.description().deployments);
+    let description = rig.description();
+    let events = rig.fingerprint().events();
+    let mut journey = journey::explained(hops, &events, &description.rulesets, redactor);
+    protection::explain(&mut journey, hops, &description.deployments);
     journey
+}
+
+/// The key of a step that did not come true: what it was to cause has keys of its own beside the action.
+pub(super) fn key_of(step: &Step, claim: &str) -> &'static str {
+    let is_of_a_call = ["expected a request `", "expected a response to `"]
+        .iter()
+        .any(|start| claim.starts_with(start));
+    if is_of_a_call && step.call.is_some() {
+        "call"
+    } else if step.dialog.is_some() && claim.starts_with("expected a dialog") {
+        "dialog"
+    } else {
+        step.action.name()
+    }
 }
 
 /// How long a step may take.

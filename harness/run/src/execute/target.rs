@@ -33,7 +33,7 @@ use super::{
     http_client::{self, Sender},
     looked_up, notes,
     seen::{hop_of, hop_of_page, ray_of},
-    session::{ByVisitor, Outcome, Trouble, in_time, limit_of_step},
+    session::{ByVisitor, Outcome, Trouble, in_time, key_of, limit_of_step},
 };
 use crate::{
     check::{self, Mismatch},
@@ -262,7 +262,7 @@ impl<'a> Session<'a> {
             Trouble::Fault(fault) => return Err(fault),
         };
         let unmet = Mismatch {
-            path: vec![step.action.name().to_owned()],
+            path: vec![key_of(step, &claim).to_owned()],
             claim,
             actual,
             nearest: None,
