@@ -4,18 +4,22 @@
 //! and that is all this is. The same path has the same response, so that a cache can be told from its absence.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use wiremock::ResponseTemplate;
+use http::{HeaderValue, header};
 
-use super::ids;
+use super::{
+    ids,
+    server::{self, Response},
+};
 
 /// Bytes that make 92 characters.
 const LENGTH: usize = 69;
 
-pub(super) fn response(path: &str) -> ResponseTemplate {
+pub(super) fn response(path: &str) -> Response {
     let words = ["a", "b", "c"]
         .map(|part| ids::stable(part, path, LENGTH / 3))
         .concat();
-    ResponseTemplate::new(200)
-        .set_body_raw(BASE64_STANDARD.encode(words), "text/plain")
-        .insert_header("cache-control", "private, max-age=3600")
+    let mut response = server::response_of(200, "text/plain", BASE64_STANDARD.encode(words));
+    let kept = HeaderValue::from_static("private, max-age=3600");
+    response.headers_mut().insert(header::CACHE_CONTROL, kept);
+    response
 }

@@ -9,7 +9,6 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
-use wiremock::Request;
 
 pub(super) use limits::Limits;
 pub use limits::RateLimit;
@@ -18,6 +17,7 @@ use super::{
     Platform, ids,
     response::{self, ApiError, Refused},
     send::MAX_LINKED_ID,
+    server::Request,
     store::Record,
 };
 
