@@ -38,7 +38,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "PATH")]
     worker: Option<PathBuf>,
     /// Keeps so many MiB of what happened, whatever the file says [default: its `memory_mb`, or 64].
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", value_parser = super::run::megabytes)]
     memory_mb: Option<NonZeroU32>,
     /// Opens the inspector of the runtime, so that DevTools can look into the workers, and prints its address.
     #[arg(long)]
