@@ -11,14 +11,13 @@ use std::{
 
 use edgeproof_ground::{process::ScratchDirectory, visible::visible};
 use edgeproof_origin::launch::{self, Stage};
-use edgeproof_rig::{Door, Environment, LogLine, Rig};
+use edgeproof_rig::{Door, Environment, Followed, LogLine, Rig};
 use edgeproof_run::{
     exit,
     redact::{Redactor, Secrets},
 };
 use edgeproof_scenario::{load::Case, select::Selection};
 use edgeproof_wallarm::{Attack, WallarmNode};
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{CliError, console::Console, interrupt::Interrupt, reading::Reading};
 
@@ -112,10 +111,12 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     }
     let mut out = anstream::stdout();
     let redactor = Secrets::of_scenario(&case.node).redactor();
+    let mut read = Vec::new();
+    let lines = async || up.rig.follow_log(&mut read).await;
     tokio::select! {
         () = print_inspectors(&up.rig) => {}
         printed = print_attacks(up.rig.wallarm(), options.json, &mut out) => printed?,
-        printed = print_log(up.rig.follow_log(), &redactor, log_to(options), |line| {
+        printed = print_log(lines, &redactor, log_to(options), |line| {
             if let Some(console) = &console {
                 console.tell(line);
             }
@@ -165,19 +166,26 @@ fn log_to(options: &Options) -> Box<dyn Write> {
 
 /// Prints every line that a worker or its runtime writes, until the output is closed, and tells it.
 async fn print_log(
-    mut lines: UnboundedReceiver<LogLine>,
+    mut lines: impl AsyncFnMut() -> Followed,
     redactor: &Redactor,
     mut out: impl Write,
     tell: impl Fn(&LogLine),
 ) -> io::Result<()> {
-    while let Some(line) = lines.recv().await {
-        tell(&line);
-        let text = visible(&redactor.text(&line.message));
-        writeln!(out, "worker: {}", text.replace('\n', "\n  "))?;
-        out.flush()?;
+    loop {
+        let Followed { missed, lines } = lines().await;
+        if missed > 0 {
+            writeln!(
+                out,
+                "worker: {missed} lines are left out: they came faster than they could be printed"
+            )?;
+        }
+        for line in lines {
+            tell(&line);
+            let text = visible(&redactor.text(&line.message));
+            writeln!(out, "worker: {}", text.replace('\n', "\n  "))?;
+            out.flush()?;
+        }
     }
-    // A rig without a worker has no log, and may get one.
-    std::future::pending().await
 }
 
 /// Prints every attack that is found or has another hit, until the output is closed.
@@ -343,19 +351,24 @@ mod tests {
 
     #[tokio::test]
     async fn lines_of_logs_are_printed_as_a_terminal_can_take_them() {
-        let (reader, lines) = tokio::sync::mpsc::unbounded_channel();
-        for message in [
+        let messages = [
             "saw /signup",
             "Uncaught TypeError: no\n    at f (a.ts:1:2)\u{1b}[2J",
-        ] {
-            let line = LogLine {
-                at: std::time::Instant::now(),
-                level: LogLevel::Info,
-                message: message.to_owned(),
-                source: LogSource::Console,
-            };
-            reader.send(line).unwrap();
-        }
+        ];
+        let line = |message: &str| LogLine {
+            at: std::time::Instant::now(),
+            level: LogLevel::Info,
+            message: message.to_owned(),
+            source: LogSource::Console,
+        };
+        let mut told = Some(Followed {
+            missed: 3,
+            lines: messages.map(line).into(),
+        });
+        let lines = async || match told.take() {
+            Some(told) => told,
+            None => std::future::pending().await,
+        };
         let (sender, printed) = mpsc::channel();
         let redactor = Redactor::default();
         let printing = print_log(lines, &redactor, io::LineWriter::new(Lines(sender)), |_| {});
@@ -364,7 +377,7 @@ mod tests {
         let printed: String = printed.try_iter().collect();
         assert_eq!(
             printed,
-            "worker: saw /signup\nworker: Uncaught TypeError: no\n      at f (a.ts:1:2)␛[2J\n"
+            "worker: 3 lines are left out: they came faster than they could be printed\nworker: saw /signup\nworker: Uncaught TypeError: no\n      at f (a.ts:1:2)␛[2J\n"
         );
     }
 
