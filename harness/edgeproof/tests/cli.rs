@@ -25,6 +25,8 @@ mod new;
 mod proxies;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/standing_output.rs"]
+mod standing_output;
 
 use std::{
     fs,
