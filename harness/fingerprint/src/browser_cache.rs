@@ -4,22 +4,18 @@
 //! and that is all this is. The same path has the same response, so that a cache can be told from its absence.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderValue, header};
+use wiremock::ResponseTemplate;
 
-use super::{
-    ids,
-    server::{self, Response},
-};
+use super::ids;
 
 /// Bytes that make 92 characters.
 const LENGTH: usize = 69;
 
-pub(super) fn response(path: &str) -> Response {
+pub(super) fn response(path: &str) -> ResponseTemplate {
     let words = ["a", "b", "c"]
         .map(|part| ids::stable(part, path, LENGTH / 3))
         .concat();
-    let mut response = server::response_of(200, "text/plain", BASE64_STANDARD.encode(words));
-    let kept = HeaderValue::from_static("private, max-age=3600");
-    response.headers_mut().insert(header::CACHE_CONTROL, kept);
-    response
+    ResponseTemplate::new(200)
+        .set_body_raw(BASE64_STANDARD.encode(words), "text/plain")
+        .insert_header("cache-control", "private, max-age=3600")
 }

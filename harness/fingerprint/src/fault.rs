@@ -6,11 +6,9 @@ use edgeproof_ground::fault;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use wiremock::ResponseTemplate;
 
-use super::{
-    response::{self, ApiError},
-    server::{self, Response},
-};
+use super::response::{self, ApiError};
 
 /// A fault of some responses, as a scenario writes it: `{ on: send, fault: replayed, first: 2 }`.
 pub type PlatformFault = fault::Fault<Endpoint, PlatformFaultKind>;
@@ -77,7 +75,7 @@ pub struct ErrorResponse {
 
 impl PlatformFaultKind {
     /// The response in place of this one.
-    pub(super) fn apply(&self, mut body: Json) -> Response {
+    pub(super) fn apply(&self, mut body: Json) -> ResponseTemplate {
         // The answers of the edge and the Server API are the event itself.
         let root = if body.get("event").is_some() {
             "event."
@@ -117,7 +115,7 @@ impl PlatformFaultKind {
 }
 
 impl ErrorResponse {
-    pub(super) fn response(&self) -> Response {
+    pub(super) fn response(&self) -> ResponseTemplate {
         // An unheard-of status is the scenario's to try, as far as HTTP can carry it.
         let status = if (100..=999).contains(&self.status) {
             self.status
@@ -125,7 +123,11 @@ impl ErrorResponse {
             ApiError::FAILED.status
         };
         let body = json!({ "error": { "code": self.code, "message": self.message } });
-        response::retrying_after(response::json(status, &body), self.retry_after)
+        let response = response::json(status, &body);
+        match self.retry_after {
+            Some(seconds) => response.insert_header("retry-after", seconds.to_string()),
+            None => response,
+        }
     }
 }
 
@@ -160,8 +162,8 @@ fn shifted(time: Option<&Json>, by: i64) -> Option<Json> {
         .map(|time| json!(time.saturating_add(by)))
 }
 
-fn broken_off(body: &Json) -> Response {
+fn broken_off(body: &Json) -> ResponseTemplate {
     let text = body.to_string();
     let half: String = text.chars().take(text.chars().count() / 2).collect();
-    server::response_of(200, "application/json", half)
+    ResponseTemplate::new(200).set_body_raw(half, "application/json")
 }

@@ -1,7 +1,8 @@
 //! The Fingerprint platform, emulated: the CDN that serves the agent, the ingress that identifies, the rules engine.
 //!
 //! One plain HTTP server answers for all hosts of the platform; the internet routes them to it and keeps the `Host`
-//! header. Its memory can be read back as values.
+//! header. wiremock carries the responses, this room decides them, and its memory is its own, so that it can be read
+//! back as values.
 #![cfg_attr(
     test,
     allow(
@@ -27,7 +28,6 @@ mod management;
 mod response;
 pub mod rules;
 mod send;
-mod server;
 mod server_api;
 mod settings;
 pub mod signals;
@@ -42,13 +42,13 @@ mod velocity;
 mod workspace_keys;
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use edgeproof_ground::{clock::Clock, memory::Memory};
-use http::{HeaderMap, HeaderValue, Method, header};
-use tokio::{net::TcpListener, task::JoinHandle};
+use http::{HeaderMap, Method, header};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
 pub use agent_cost::AgentCost;
 pub use event::Event;
@@ -60,7 +60,6 @@ pub use keys::{CDN_HOST, Keys, Region};
 pub use response::ApiError;
 use response::Refused;
 pub use rules::{Ruleset, ruleset_id};
-use server::{Request, Response};
 use server_api::Operation;
 pub use server_api::RateLimit;
 pub use settings::PlatformSettings;
@@ -79,7 +78,8 @@ const AGENT_CACHE: &str = "public, max-age=3600, s-maxage=600";
 
 /// A running workspace of the platform. It stops when it is dropped.
 pub struct Fingerprint {
-    server: JoinHandle<()>,
+    /// Taken when it stops, and only then.
+    server: Option<MockServer>,
     address: SocketAddr,
     platform: Arc<Platform>,
 }
@@ -157,12 +157,21 @@ impl Fingerprint {
             management_key: ids::random(32),
             store: Mutex::new(store),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(StartError)?;
-        let address = listener.local_addr().map_err(StartError)?;
-        let server = tokio::spawn(server::accept(listener, Arc::clone(&platform)));
+        // Not from wiremock's pool: a pooled server keeps its port and its responses after it was given back, and
+        // keeps a copy of every request.
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(StartError)?;
+        let server = MockServer::builder()
+            .listener(listener)
+            .disable_request_recording()
+            .start()
+            .await;
+        Mock::given(any())
+            .respond_with(Responder(Arc::clone(&platform)))
+            .mount(&server)
+            .await;
         Ok(Self {
-            server,
-            address,
+            address: *server.address(),
+            server: Some(server),
             platform,
         })
     }
@@ -276,19 +285,28 @@ impl Fingerprint {
 }
 
 impl Drop for Fingerprint {
+    /// wiremock waits for a lock of tokio when it stops. In a task that has used up its budget of polls that wait
+    /// never ends, so it happens on a thread that is no task.
     fn drop(&mut self) {
-        self.server.abort();
+        let server = self.server.take();
+        let stopped = std::thread::spawn(move || drop(server)).join();
+        debug_assert!(
+            stopped.is_ok(),
+            "wiremock has no expectations here that could fail"
+        );
     }
 }
 
-impl Platform {
-    /// The response, and a note of it where it is a refusal.
-    fn answer(&self, request: &Request) -> Response {
-        self.response(request)
+struct Responder(Arc<Platform>);
+
+impl Respond for Responder {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        self.0
+            .response(request)
             .unwrap_or_else(|Refused { error, reason }| {
                 let response = error.response();
                 let request = format!("{} {}", request.method, request.url.path());
-                self.store().refuse(Refusal {
+                self.0.store().refuse(Refusal {
                     request,
                     error,
                     reason,
@@ -296,8 +314,10 @@ impl Platform {
                 response
             })
     }
+}
 
-    fn response(&self, request: &Request) -> Result<Response, Refused> {
+impl Platform {
+    fn response(&self, request: &Request) -> Result<ResponseTemplate, Refused> {
         let path = request.url.path();
         let host = host(&request.headers);
         if request.method == Method::POST && path == "/v4/send" {
@@ -331,7 +351,7 @@ impl Platform {
         Ok(match (&request.method, path.strip_prefix("/v4/")) {
             (&Method::GET, Some(key)) if !of_ingress => self.agent(key),
             (&Method::GET, _) if host.as_deref() != Some(CDN_HOST) => browser_cache::response(path),
-            _ => server::response(404, ""),
+            _ => ResponseTemplate::new(404),
         })
     }
 
@@ -340,7 +360,7 @@ impl Platform {
         &self,
         endpoint: Endpoint,
         response: impl FnOnce() -> Result<Vec<u8>, Refused>,
-    ) -> Result<Response, Refused> {
+    ) -> Result<ResponseTemplate, Refused> {
         // The first of several decides.
         let met = self.faults.meet(|on| *on == endpoint);
         let Some(fault) = met.first() else {
@@ -355,16 +375,18 @@ impl Platform {
     }
 
     /// The agent, for one of the workspace's public keys.
-    fn agent(&self, key: &str) -> Response {
+    fn agent(&self, key: &str) -> ResponseTemplate {
         if !self.store().keys.knows_public(key) {
-            return server::response_of(404, "text/plain", "unknown public API key");
+            return ResponseTemplate::new(404).set_body_string("unknown public API key");
         }
-        let bundle = String::from_utf8_lossy(&self.settings.agent_bundle);
-        let agent = self.settings.agent.agent(&bundle);
-        let mut response = server::response_of(200, "text/javascript; charset=utf-8", agent);
-        let kept = HeaderValue::from_static(AGENT_CACHE);
-        response.headers_mut().insert(header::CACHE_CONTROL, kept);
-        response
+        ResponseTemplate::new(200)
+            .set_body_raw(
+                self.settings
+                    .agent
+                    .agent(&String::from_utf8_lossy(&self.settings.agent_bundle)),
+                "text/javascript; charset=utf-8",
+            )
+            .insert_header("cache-control", AGENT_CACHE)
     }
 
     /// Lets in who has a secret key, at the workspace's region. Answers the key's environment.

@@ -7,12 +7,12 @@
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use wiremock::Request;
 
 use super::{
     Platform, bearer,
     fault::Endpoint,
     response::{self, ApiError, Refused},
-    server::{Request, Response},
     workspace_keys::{KeyType, WorkspaceKey, environment_id},
 };
 
@@ -65,7 +65,7 @@ impl Operation {
         &self,
         platform: &Platform,
         request: &Request,
-    ) -> Result<Response, Refused> {
+    ) -> Result<wiremock::ResponseTemplate, Refused> {
         platform.respond(Endpoint::Management, || {
             authorise(platform, request)?;
             let body = match self {

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use http::header;
 use serde::Serialize;
-
-use super::server::{self, Response};
+use wiremock::ResponseTemplate;
 
 /// An error of the Server API v4: a status, a code and a message, as published.
 ///
@@ -124,14 +122,18 @@ impl ApiError {
     }
 
     /// The error as the platform answers it.
-    pub(super) fn response(&self) -> Response {
+    pub(super) fn response(&self) -> ResponseTemplate {
         let envelope = Envelope {
             error: Body {
                 code: self.code,
                 message: &self.message,
             },
         };
-        retrying_after(json(self.status, &envelope), self.retry_after)
+        let response = json(self.status, &envelope);
+        match self.retry_after {
+            Some(seconds) => response.insert_header("retry-after", seconds.to_string()),
+            None => response,
+        }
     }
 }
 
@@ -142,20 +144,11 @@ impl From<ApiError> for Refused {
     }
 }
 
-/// The response, which says after how many seconds to come again.
-pub(super) fn retrying_after(mut response: Response, seconds: Option<u64>) -> Response {
-    if let Some(seconds) = seconds {
-        let headers = response.headers_mut();
-        headers.insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
-}
-
 /// A response with a JSON body.
-pub(super) fn json(status: u16, body: &impl Serialize) -> Response {
+pub(super) fn json(status: u16, body: &impl Serialize) -> ResponseTemplate {
     match serde_json::to_vec(body) {
         Ok(body) => raw(status, body),
-        Err(_) => server::response(500, ""),
+        Err(_) => ResponseTemplate::new(500),
     }
 }
 
@@ -165,9 +158,11 @@ pub(super) fn body(body: &impl Serialize) -> Result<Vec<u8>, Refused> {
 }
 
 /// A response with a JSON body that is already written; none where it is empty.
-pub(super) fn raw(status: u16, body: Vec<u8>) -> Response {
-    match body.is_empty() {
-        true => server::response(status, body),
-        false => server::response_of(status, "application/json", body),
+pub(super) fn raw(status: u16, body: Vec<u8>) -> ResponseTemplate {
+    let response = ResponseTemplate::new(status);
+    if body.is_empty() {
+        response
+    } else {
+        response.set_body_raw(body, "application/json")
     }
 }

@@ -183,20 +183,18 @@ async fn a_fault_on_a_part_that_does_not_exist_is_refused() {
 #[tokio::test]
 async fn an_address_is_asked_with_the_name_as_host() {
     let (internet, trace) = internet();
-    let server = edgeproof_test_support::server::http(async |request| {
-        assert_eq!(request.headers()["host"], "api.example");
-        assert_eq!(request.uri().path(), "/v1");
-        let mut response = Response::new(body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        Ok(response)
-    })
-    .await;
+    let server = wiremock::MockServer::start().await;
+    wiremock::Mock::given(wiremock::matchers::header("host", "api.example"))
+        .and(wiremock::matchers::path("/v1"))
+        .respond_with(wiremock::ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
     internet.connect(
         "api.example",
         Peer {
             name: "api".to_owned(),
             party: Party::Fingerprint,
-            destination: Destination::Address(server),
+            destination: Destination::Address(*server.address()),
         },
     );
     let answer = internet

@@ -9,6 +9,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
+use wiremock::Request;
 
 pub(super) use limits::Limits;
 pub use limits::RateLimit;
@@ -17,7 +18,6 @@ use super::{
     Platform, ids,
     response::{self, ApiError, Refused},
     send::MAX_LINKED_ID,
-    server::Request,
     store::Record,
 };
 

@@ -5,13 +5,13 @@ use std::{net::IpAddr, sync::Arc};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
+use wiremock::Request;
 
 use super::{check_visitor_id, invalid};
 use crate::{
     Platform,
     response::{self, ApiError, Refused},
     rules::fields::BOT_CATEGORIES,
-    server::Request,
     store::Record,
 };
 

@@ -405,6 +405,14 @@ fn an_error_in_a_ruleset_file_has_line_and_column() {
     assert_eq!(error.location().map(|place| place.line()), Some(2));
 }
 
+/// A task that polls often without a pause runs out of its budget; wiremock alone then hangs when it stops.
+#[tokio::test]
+async fn a_busy_task_can_stop_platforms() {
+    for _ in 0..200 {
+        drop(start(PlatformSettings::default()).await);
+    }
+}
+
 #[tokio::test]
 async fn a_changed_ruleset_is_in_force_after_the_delay_and_a_new_one_at_once() {
     let settings = PlatformSettings::default();
@@ -534,25 +542,4 @@ fn secret_keys_are_not_shown() {
         secret: "s-key".to_owned(),
     };
     assert_eq!(format!("{keys:?}"), "Keys { public: \"p-key\", .. }");
-}
-
-/// The resident memory of this process, in MiB.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
-    kilobytes.unwrap().parse::<usize>().unwrap() / 1024
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn what_was_asked_is_not_kept() {
-    let platform = start(PlatformSettings::default()).await;
-    let before = resident();
-    for _ in 0..300 {
-        let response = send(&platform, &json!({ "padding": "0".repeat(1_000_000) })).await;
-        assert_eq!(response.status, StatusCode::BAD_REQUEST);
-    }
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 100, "{grown} MiB");
 }
