@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::{
+    cold_start::COLD_START,
     contender::{Contender, Role},
     metric::Metric,
     plan::Plan,
@@ -28,19 +29,47 @@ pub struct Limit {
     /// The worker it is about. Default: every worker under test.
     pub worker: Option<String>,
     /// The ratio: at most so much of a time, at least so much of a throughput.
+    #[serde(deserialize_with = "ratio")]
     pub ratio: f64,
 }
 
-/// What a limit names and a run does not measure.
+/// With any other number nothing, or everything, would be within the budget.
+fn ratio<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let ratio = f64::deserialize(deserializer)?;
+    match ratio.is_finite() && ratio > 0.0 {
+        true => Ok(ratio),
+        false => Err(de::Error::custom("a ratio is a number above 0")),
+    }
+}
+
+/// Why a run could say nothing of a budget.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the budget names the {what} `{name}`, which is not measured; measured are {}", known.join(", "))]
-pub struct NotMeasured {
-    /// What it is.
-    what: &'static str,
-    /// Its name.
-    name: String,
-    /// What there is.
-    known: Vec<String>,
+pub enum BudgetError {
+    /// It allows and forbids nothing.
+    #[error(
+        "the budget states no limit; one is `- {{case: page_50_kb, metric: processor, against: minimal-js, ratio: 1.1}}`"
+    )]
+    Empty,
+    /// A limit names what the run does not measure.
+    #[error("the budget names the {what} `{name}`, which is not measured; measured are {}", known.join(", "))]
+    NotMeasured {
+        /// What it is.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A limit names what is not measured in its case.
+    #[error(
+        "the budget names {metric} in the case `{case}`, where it is not measured; `{COLD_START}` has the metric `start` and no other"
+    )]
+    OtherMetric {
+        /// The case.
+        case: String,
+        /// The metric.
+        metric: Metric,
+    },
 }
 
 /// How a worker did with one limit.
@@ -56,7 +85,10 @@ pub struct Kept<'a> {
 ///
 /// # Errors
 /// The first name that it does not know.
-pub fn check(budget: &[Limit], plan: &Plan) -> Result<(), NotMeasured> {
+pub fn check(budget: &[Limit], plan: &Plan) -> Result<(), BudgetError> {
+    if budget.is_empty() {
+        return Err(BudgetError::Empty);
+    }
     let of = |role| {
         let all = plan.contenders.iter();
         let chosen = all.filter(move |one| one.role == role && one.directory.is_some());
@@ -72,12 +104,18 @@ pub fn check(budget: &[Limit], plan: &Plan) -> Result<(), NotMeasured> {
         ];
         for (what, name, known) in named {
             if let Some(name) = name.filter(|name| !known.contains(*name)) {
-                return Err(NotMeasured {
+                return Err(BudgetError::NotMeasured {
                     what,
                     name: name.clone(),
                     known: known.iter().cloned().collect(),
                 });
             }
+        }
+        if (limit.case == COLD_START) != (limit.metric == Metric::Start) {
+            return Err(BudgetError::OtherMetric {
+                case: limit.case.clone(),
+                metric: limit.metric,
+            });
         }
     }
     Ok(())

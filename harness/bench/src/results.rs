@@ -105,7 +105,8 @@ impl Method {
     /// Such a run, described.
     pub(super) fn new(rounds: u32, busy: Duration) -> Self {
         let notes = [
-            "each round: every contender in turn, then all again in the opposite order".to_owned(),
+            "each round: every contender in turn, then all again in the opposite order; every worker in a fresh process, which is warmed up"
+                .to_owned(),
             "latency: open loop, exponential gaps, the same moments for all, counted from the moment at which a request was due"
                 .to_owned(),
             "throughput and processor time: closed loop".to_owned(),

@@ -124,6 +124,17 @@ pub(super) struct Running<'a> {
     turns: Turns,
     retries: u64,
     failure: Option<VisitError>,
+    /// The most memory that a process of it took which runs no more.
+    peak_memory_bytes: Option<u64>,
+}
+
+/// What a worker that is warm has shown.
+struct Shown {
+    /// How long one request takes.
+    took: Duration,
+    /// What one makes it do.
+    asked: RequestCounts,
+    body_bytes: u64,
 }
 
 impl Bench<'_> {
@@ -174,6 +185,11 @@ impl Bench<'_> {
                 round: round + 1,
                 rounds: self.plan.rounds,
             });
+            if round > 0 {
+                for one in running.iter_mut().filter(|one| one.failure.is_none()) {
+                    self.renew(one, case, &visit).await?;
+                }
+            }
             for seed in [2 * round, 2 * round + 1] {
                 for one in running.iter_mut().filter(|one| one.failure.is_none()) {
                     one.failure = self.turn(one, rate, &visit, seed.into()).await.err();
@@ -245,7 +261,28 @@ impl Bench<'_> {
             turns: Turns::default(),
             retries: 0,
             failure: None,
+            peak_memory_bytes: None,
         })
+    }
+
+    /// A fresh process in place of the one that runs, warm as that was. Two processes of the same code differ by some percent
+    /// for as long as they run, and an interval that is to hold them all is made of many.
+    async fn renew(
+        &self,
+        one: &mut Running<'_>,
+        case: &Case,
+        visit: &BenchRequest,
+    ) -> Result<(), BenchError> {
+        if one.runtime.is_none() {
+            return Ok(());
+        }
+        one.stop().await;
+        let fresh = self.start(one.contender, self.worker(one.contender, case));
+        let fresh = fresh.await?;
+        one.runtime = fresh.runtime;
+        one.address = fresh.address;
+        one.failure = self.rehearse(one, visit).await.err();
+        Ok(())
     }
 
     /// Warms it up, notes what one request makes it do, and says how long one takes.
@@ -254,17 +291,33 @@ impl Bench<'_> {
         one: &mut Running<'_>,
         visit: &BenchRequest,
     ) -> Result<Duration, VisitError> {
-        let mut connection = Connection::open(one.address).await?;
+        let address = one.address;
+        let warm_up = async || self.warm_up(address, visit).await;
+        let shown = anew(&mut one.retries, warm_up).await?;
+        one.asked = shown.asked;
+        one.body_bytes = shown.body_bytes;
+        Ok(shown.took)
+    }
+
+    async fn warm_up(
+        &self,
+        address: SocketAddr,
+        visit: &BenchRequest,
+    ) -> Result<Shown, VisitError> {
+        let mut connection = Connection::open(address).await?;
         let before = self.server.asked();
         let start = Instant::now();
-        let mut took = Vec::new();
+        let (mut took, mut body_bytes) = (Vec::new(), 0);
         while took.is_empty() || start.elapsed() < self.plan.warm_up {
             let sent = Instant::now();
-            one.body_bytes = connection.visit(visit).await?.bytes;
+            body_bytes = connection.visit(visit).await?.bytes;
             took.push(sent.elapsed().as_secs_f64());
         }
-        one.asked = (self.server.asked() - before).of_each(took.len() as u64);
-        Ok(Duration::from_secs_f64(median(&took).unwrap_or_default()))
+        Ok(Shown {
+            took: Duration::from_secs_f64(median(&took).unwrap_or_default()),
+            asked: (self.server.asked() - before).of_each(took.len() as u64),
+            body_bytes,
+        })
     }
 
     /// One turn. What a broken connection has cut is measured anew, a few times.
@@ -299,11 +352,16 @@ impl Running<'_> {
         super::process::peak_memory(process)
     }
 
-    async fn end(self) -> Measured {
-        let peak_memory_bytes = self.peak_memory();
-        if let Some(runtime) = self.runtime {
+    /// Stops its process, and keeps how much memory that took.
+    async fn stop(&mut self) {
+        self.peak_memory_bytes = self.peak_memory_bytes.max(self.peak_memory());
+        if let Some(runtime) = self.runtime.take() {
             runtime.stop().await;
         }
+    }
+
+    async fn end(mut self) -> Measured {
+        self.stop().await;
         if let Some(error) = &self.failure {
             return Measured::failed(&self.contender.name, error);
         }
@@ -314,7 +372,7 @@ impl Running<'_> {
             overall: self.turns.overall(),
             late_p99_ms: self.turns.late_p99_ms(),
             rounds: self.turns.into_rounds(),
-            peak_memory_bytes,
+            peak_memory_bytes: self.peak_memory_bytes,
             retries: self.retries,
             ..Measured::of(&self.contender.name)
         }
@@ -358,6 +416,8 @@ pub(super) async fn anew<T>(
 
 #[cfg(test)]
 mod tests {
+    use edgeproof_ground::tools::{self, Tool};
+
     use super::*;
     use crate::{case::CASES, contender::Role};
 
@@ -383,6 +443,36 @@ mod tests {
         let projects = projects(&all).unwrap();
         assert!(projects.keys().eq(["index.ts", "wrangler.json"]));
         assert_eq!(projects["wrangler.json"].variables["TEXT"], "a");
+    }
+
+    #[tokio::test]
+    async fn each_round_has_a_process_of_its_own() {
+        let workerd = tools::find(Tool::Workerd).unwrap();
+        let worker = tools::home().join("fixtures/workers/pass-through");
+        let contender = Contender::worker("a", Role::UnderTest, &worker);
+        let plan = Plan {
+            warm_up: Duration::ZERO,
+            ..Plan::new(vec![contender], true, Some("page_1_kb"))
+        };
+        let bench = Bench {
+            workerd: &workerd,
+            server: Server::start().unwrap(),
+            projects: projects(&plan.contenders).unwrap(),
+            plan: &plan,
+        };
+        let case = CASES[0];
+        bench.server.play(&case);
+        let (contender, visit) = (&plan.contenders[0], BenchRequest::of(&case));
+        let started = bench.start(contender, bench.worker(contender, &case));
+        let mut one = started.await.unwrap();
+        let process = |one: &Running<'_>| one.runtime.as_ref().and_then(Runtime::process_id);
+        let first = process(&one);
+        bench.renew(&mut one, &case, &visit).await.unwrap();
+        assert!(one.failure.is_none());
+        assert!(process(&one).is_some());
+        assert_ne!(process(&one), first);
+        assert_eq!(one.asked.origin, 1);
+        one.stop().await;
     }
 
     #[test]

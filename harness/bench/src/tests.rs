@@ -404,10 +404,27 @@ fn a_budget_is_exceeded_where_the_whole_interval_is(
     assert_eq!(kept[0].is_exceeded(), is_exceeded, "{}", kept[0]);
 }
 
+#[rstest]
+#[case("1.1", true)]
+#[case("0", false)]
+#[case("-1", false)]
+fn a_ratio_is_a_number_above_0(#[case] ratio: &str, #[case] is_one: bool) {
+    let text =
+        format!(r#"[{{"case": "a", "metric": "processor", "against": "b", "ratio": {ratio}}}]"#);
+    let read = serde_json::from_str::<budget::Budget>(&text);
+    assert_eq!(read.is_ok(), is_one, "{read:?}");
+}
+
 #[test]
 fn a_budget_for_what_is_not_measured_is_found_before_it_is() {
     let plan = Plan::new(contenders(Path::new("x")), true, Some("page_50_kb"));
     assert!(budget::check(&[limit(Metric::Processor, 1.0)], &plan).is_ok());
+    assert_eq!(budget::check(&[], &plan), Err(budget::BudgetError::Empty));
+    let error = budget::check(&[limit(Metric::Start, 1.0)], &plan).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the budget names cold start in the case `page_50_kb`, where it is not measured; `cold_start` has the metric `start` and no other"
+    );
     let mut other = limit(Metric::Processor, 1.0);
     other.against = "other".to_owned();
     let error = budget::check(&[other], &plan).unwrap_err();

@@ -141,7 +141,12 @@ async fn lead(
         }
         let mut far = connected?;
         let _open = wanted.map(|(host, _)| traffic.open(host));
-        tokio::io::copy_bidirectional(&mut visitor, &mut far).await
+        let carried = tokio::io::copy_bidirectional(&mut visitor, &mut far).await;
+        if carried.is_err() && matches!(target, GatewayTarget::Network(_)) {
+            // An end would be that of a response that has no length.
+            visitor.set_zero_linger()?;
+        }
+        carried
     };
     tokio::select! {
         // A broken connection is what the visitor sees; there is nobody to tell.
@@ -206,6 +211,29 @@ mod tests {
         arrived.read_u8().await.unwrap();
         gateway.lead(None);
         assert_eq!(visitor.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn what_a_site_resets_is_reset_for_the_visitor() {
+        let (listener, address) = edge().await;
+        let gateway = Gateway::open_proxy(&[]).await.unwrap();
+        let reach = Reach::new(
+            ["a.example".to_owned()],
+            Vec::new(),
+            [("a.example".to_owned(), address)].into(),
+        );
+        gateway.lead(Some(GatewayTarget::Network(reach)));
+        let mut visitor = TcpStream::connect(gateway.address()).await.unwrap();
+        let asks = b"\x05\x01\x00\x05\x01\x00\x03\x09a.example\x01\xbb";
+        visitor.write_all(asks).await.unwrap();
+        let (mut site, _) = listener.accept().await.unwrap();
+        // Two responses of the proxy, and a half one of the site.
+        site.write_all(b"half").await.unwrap();
+        visitor.read_exact(&mut [0; 2 + 10 + 4]).await.unwrap();
+        site.set_zero_linger().unwrap();
+        drop(site);
+        let error = visitor.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[tokio::test]

@@ -25,6 +25,8 @@ mod new;
 mod proxies;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/standing_output.rs"]
+mod standing_output;
 
 use std::{
     fs,
@@ -134,6 +136,11 @@ g: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], h: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], i: [0, 1, 
 steps: []
 ";
 
+const BUDGET: &str = "\
+- { case: page_1_kb, metric: processor, against: pass-through, ratio: .nan }
+- { case: page_1_kb, metric: procesor, against: pass-through, ratio: 1.1 }
+";
+
 const TWO: &str = "scenario: One\nsteps: []\n---\nscenario: Two\nsteps: []\n";
 
 fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
@@ -168,6 +175,8 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[case::no_such_env_file("no_such_env_file", &["check", "--env-file", "none.env", "good.yaml"], exit::USAGE)]
 #[case::no_such_path("no_such_path", &["run", "none.yaml"], exit::USAGE)]
 #[case::nothing_selected("nothing_selected", &["run", "--tag", "other", "good.yaml"], exit::NOTHING)]
+#[case::no_such_tag("no_such_tag", &["run", "--tag", "good and other", "good.yaml", "two.yaml"], exit::NOTHING)]
+#[case::memory("memory", &["up", "good.yaml", "--memory-mb", "0"], exit::USAGE)]
 #[case::wrong_tag("wrong_tag", &["run", "--tag", "a b", "good.yaml"], exit::USAGE)]
 #[case::wrong_report("wrong_report", &["run", "--report", "pdf=x", "good.yaml"], exit::USAGE)]
 #[case::list("list", &["run", "--list", "good.yaml"], exit::PASSED)]
@@ -183,6 +192,7 @@ fn edgeproof(folder: &Path, arguments: &[&str]) -> Output {
 #[case::bench_old("bench_old", &["bench", "--compare", "not_yaml.yaml"], exit::USAGE)]
 #[case::bench_older("bench_older", &["bench", "--compare", "none.json"], exit::USAGE)]
 #[case::bench_report("bench_report", &["bench", "--report", "junit=x"], exit::USAGE)]
+#[case::bench_budget("bench_budget", &["bench", "--budget", "budget.yaml"], exit::USAGE)]
 #[case::bench_no_worker("bench_no_worker", &["bench", "--filter", "page_1_kb", "--worker", "none"], exit::USAGE)]
 #[case::conform_no_worker("conform_no_worker", &["conform", "--worker", "none"], exit::USAGE)]
 #[case::probe_framework("probe_framework", &["probe", "good.yaml", "--origin", "none"], exit::USAGE)]
@@ -205,6 +215,7 @@ fn a_command_answers_as_its_golden_text(
         ("places.yaml", PLACES),
         ("good.yaml", GOOD),
         ("not_yaml.yaml", "scenario: a: b\n"),
+        ("budget.yaml", BUDGET),
         ("not_there.yaml", NOT_THERE),
         ("foreign.yaml", FOREIGN),
         ("many.yaml", MANY),

@@ -179,3 +179,19 @@ fn a_worker_that_protects_nothing_does_not_conform_and_stands_beside_another() {
         assert!(text.contains(told), "`{told}` is not in:\n{text}");
     }
 }
+
+#[test]
+fn a_worker_that_does_not_start_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let worker = folder.path().join("worker.js");
+    std::fs::write(&worker, "export default { fetch( { return").unwrap();
+    let worker = worker.display().to_string();
+    let output = edgeproof(&["conform", "--worker", &worker, "--tag", "sizes"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(exit::HARNESS.into()), "{text}");
+    assert_eq!(text.matches("SyntaxError").count(), 1, "{text}");
+    assert!(
+        text.contains("nothing can be said of the claims of"),
+        "{text}"
+    );
+}

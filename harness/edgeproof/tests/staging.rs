@@ -8,6 +8,8 @@
 
 #[path = "staging/authority.rs"]
 mod authority;
+#[path = "staging/broken_off.rs"]
+mod broken_off;
 #[path = "staging/consent.rs"]
 mod consent;
 #[path = "staging/drift.rs"]

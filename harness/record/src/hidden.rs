@@ -145,8 +145,8 @@ fn variable(called: &str) -> String {
         false if name.is_empty() => "SECRET".to_owned(),
         false => format!("SECRET_{name}"),
     };
-    // Every shell sets PWD to something else.
-    match is_secret_variable(&name) && name != "PWD" {
+    // A second one has a number behind it. PWD, which every shell sets to something else, is not known with one either.
+    match is_secret_variable(&format!("{name}_2")) {
         true => name,
         false => format!("{name}_SECRET"),
     }
@@ -163,6 +163,8 @@ mod tests {
     #[case("user[new-password]", "USER_NEW_PASSWORD")]
     #[case("cc-number", "CC_NUMBER_SECRET")]
     #[case("pwd", "PWD_SECRET")]
+    #[case("pw", "PW_SECRET")]
+    #[case("sid", "SID_SECRET")]
     #[case("", "SECRET")]
     #[case("1token", "SECRET_1TOKEN")]
     #[case("пароль", "SECRET")]
@@ -172,6 +174,7 @@ mod tests {
     ) {
         assert_eq!(variable(called), expected);
         assert!(is_secret_variable(expected));
+        assert!(is_secret_variable(&format!("{expected}_2")));
     }
 
     #[rstest]

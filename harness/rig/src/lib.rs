@@ -42,7 +42,7 @@ pub use edgeproof_runtime::{LogLevel, LogLine, LogSource};
 pub use environment::{Environment, EnvironmentError, sites};
 pub use error::RigError;
 pub use internet::PARTS;
-pub use publisher::Deployed;
+pub use publisher::{Deployed, Followed};
 pub use rig::{Forgotten, Rig};
 pub use site::{Site, SiteWay};
 pub use visit::BrowserVisit;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Route, Thrown, Worker
 use edgeproof_ground::{memory::Memory, process::ScratchDirectory};
 use edgeproof_runtime::{LogLine, Runtime, RuntimeLog, TailReader, Watched};
 use tokio::{
-    sync::{mpsc::UnboundedSender, watch},
+    sync::{Notify, watch},
     task::JoinSet,
     time::sleep_until,
 };
@@ -42,8 +42,17 @@ pub(super) struct Publisher {
     replaced: Mutex<JoinSet<()>>,
     /// What each runtime wrote, the ended ones too.
     logs: Mutex<Vec<RuntimeLog>>,
-    /// Who gets each line of them.
-    reader: OnceLock<UnboundedSender<LogLine>>,
+    /// Who follows them.
+    follower: Arc<Notify>,
+}
+
+/// Lines of a log, in their order.
+#[derive(Debug)]
+pub struct Followed {
+    /// How many came before them that are no longer kept.
+    pub missed: usize,
+    /// The lines.
+    pub lines: Vec<LogLine>,
 }
 
 /// What runs at the edge, whoever deployed it: a description, a step, the account's API.
@@ -89,7 +98,7 @@ impl Publisher {
             current: tokio::sync::Mutex::default(),
             replaced: Mutex::default(),
             logs: Mutex::default(),
-            reader: OnceLock::new(),
+            follower: Arc::default(),
         })
     }
 
@@ -109,9 +118,7 @@ impl Publisher {
         self.inspectors.send_replace(inspector);
         if let Some(log) = published.runtime.as_ref().map(Runtime::log_kept) {
             let mut logs = lock(&self.logs);
-            if let Some(reader) = self.reader.get() {
-                log.tell(reader);
-            }
+            log.wake(&self.follower);
             logs.push(log);
         }
         if let Some(replaced) = current.replace(published) {
@@ -209,13 +216,22 @@ impl Publisher {
         lines
     }
 
-    /// Gives every line of the logs to `reader`, those that are there at first.
-    pub(super) fn tell(&self, reader: UnboundedSender<LogLine>) {
-        let logs = lock(&self.logs);
-        if self.reader.set(reader).is_ok()
-            && let Some(reader) = self.reader.get()
-        {
-            logs.iter().for_each(|log| log.tell(reader));
+    /// Waits for lines beyond those that were read, of which it is noted how many of each log there were. Whoever is slower
+    /// than the workers misses what is no longer kept.
+    pub(super) async fn follow(&self, read: &mut Vec<usize>) -> Followed {
+        loop {
+            let logs = lock(&self.logs).clone();
+            read.resize(logs.len(), 0);
+            for (log, read) in logs.iter().zip(read.iter_mut()) {
+                let lines = log.lines_after(*read);
+                if let (Some((first, _)), Some((last, _))) = (lines.first(), lines.last()) {
+                    let missed = first - *read;
+                    *read = last + 1;
+                    let lines = lines.into_iter().map(|(_, line)| line).collect();
+                    return Followed { missed, lines };
+                }
+            }
+            self.follower.notified().await;
         }
     }
 

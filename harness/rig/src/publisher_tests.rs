@@ -1,6 +1,6 @@
 //! What is replaced goes on to its end, and ends; what replaces it is what the edge knows of.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::Path, time::Duration};
 
 use bytes::Bytes;
 use edgeproof_ground::{process::ScratchDirectory, tools, trace::Party};
@@ -50,6 +50,12 @@ const BURNING: &str = "export default { fetch() {
     return new Response('burnt ' + x);
 } };";
 
+/// 200 KB of log for a visit.
+const CHATTY: &str = "export default { fetch() {
+    for (let i = 0; i < 20; i++) console.log('x'.repeat(10000));
+    return new Response('said');
+} };";
+
 struct World {
     rig: Rig,
     gate: TcpListener,
@@ -59,6 +65,16 @@ struct World {
 impl World {
     /// `code` runs for everything below `shop.example`, which is not the first zone by name.
     async fn start(code: &str, edge: Value, wait_until: Duration) -> Self {
+        Self::start_keeping(None, code, edge, wait_until).await
+    }
+
+    /// The same, which keeps so many MiB of what happens.
+    async fn start_keeping(
+        megabytes: Option<NonZeroU32>,
+        code: &str,
+        edge: Value,
+        wait_until: Duration,
+    ) -> Self {
         let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-test-").unwrap();
         let description = json!({
@@ -78,6 +94,7 @@ impl World {
         let description: Description = serde_json::from_value(description).unwrap();
         let worker = tools::home().join("fixtures/workers/pass-through");
         let environment = Environment::prepare(Some(&worker)).unwrap();
+        let environment = environment.keeping_megabytes(megabytes);
         Self {
             rig: Rig::start_with(&environment, description, wait_until)
                 .await
@@ -218,5 +235,26 @@ async fn a_late_subrequest_to_the_workers_own_zone_runs_no_worker() {
     };
     assert_eq!(to(Party::Worker), [Party::Edge]);
     assert_eq!(to(Party::Origin), [Party::Worker, Party::Worker]);
+    world.rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_follower_that_is_slow_misses_what_is_no_longer_kept_and_is_told_how_much() {
+    let one = NonZeroU32::new(1);
+    let world = World::start_keeping(one, CHATTY, json!({}), Duration::ZERO).await;
+    for _ in 0..20 {
+        assert_eq!(world.visit("/").await, "200 said");
+    }
+    world.rig.log_so_far().await;
+    let (mut read, mut missed, mut lines) = (Vec::new(), 0, Vec::new());
+    while missed + lines.len() < 400 {
+        let followed = timeout(PATIENCE, world.rig.follow_log(&mut read));
+        let followed = followed.await.unwrap();
+        missed += followed.missed;
+        lines.extend(followed.lines);
+    }
+    let bytes: usize = lines.iter().map(|line| line.message.len()).sum();
+    assert!(missed > 250 && bytes <= 1024 * 1024, "{missed}, {bytes}");
+    assert!(lines.iter().all(|line| line.message.starts_with('x')));
     world.rig.stop().await;
 }

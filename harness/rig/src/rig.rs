@@ -18,10 +18,7 @@ use edgeproof_internet::Internet;
 use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_runtime::LogLine;
 use edgeproof_wallarm::WallarmNode;
-use tokio::sync::{
-    mpsc::{UnboundedReceiver, unbounded_channel},
-    watch,
-};
+use tokio::sync::watch;
 
 use super::{
     BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor, apps,
@@ -30,7 +27,7 @@ use super::{
     edge,
     followed_plane::FollowedPlane,
     internet, presented,
-    publisher::{Deployed, Publisher},
+    publisher::{Deployed, Followed, Publisher},
 };
 
 /// The data centre that the emulated edge says it is.
@@ -278,11 +275,10 @@ impl Rig {
         self.publisher.log_so_far().await
     }
 
-    /// Every line that the runtimes have written and will write, as it comes. One reader can have them.
-    pub fn follow_log(&self) -> UnboundedReceiver<LogLine> {
-        let (reader, lines) = unbounded_channel();
-        self.publisher.tell(reader);
-        lines
+    /// Waits for lines that the runtimes have written beyond those that were read; `read` is empty at first. One reader can
+    /// have them, and misses none while it is fast enough.
+    pub async fn follow_log(&self, read: &mut Vec<usize>) -> Followed {
+        self.publisher.follow(read).await
     }
 
     /// Where the edge listens. Connections must start with [`preamble`].

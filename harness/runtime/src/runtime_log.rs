@@ -14,7 +14,7 @@ use edgeproof_ground::memory::{Latest, Memory};
 use rustix::io::ioctl_fionread;
 use tokio::{
     io::{AsyncBufRead, AsyncRead, BufReader},
-    sync::{mpsc::UnboundedSender, watch},
+    sync::{Notify, watch},
 };
 
 use super::{
@@ -28,6 +28,9 @@ const WORD_OF_FAILURE: Duration = Duration::from_millis(500);
 /// Bytes of one line that are kept.
 const LINE: usize = 256 * 1024;
 
+/// Lines that a follower gets at a time.
+const AT_ONCE: usize = 64;
+
 /// The lines that a runtime has written so far. Clones share them, and outlive the runtime.
 #[derive(Clone, Debug)]
 pub struct RuntimeLog(Arc<Shared>);
@@ -37,8 +40,8 @@ struct Shared {
     lines: Latest<LogLine>,
     /// Exceptions that failed a request, as they were thrown, and of which no request has been told yet.
     failed: Latest<(Instant, String)>,
-    /// Who gets each line when it comes.
-    reader: Mutex<Option<UnboundedSender<LogLine>>>,
+    /// Who is woken by each line that comes.
+    follower: Mutex<Option<Arc<Notify>>>,
     /// How many bytes were read from the pipes: a reader can wait for more.
     read: watch::Sender<u64>,
     maps: Arc<SourceMaps>,
@@ -50,7 +53,7 @@ impl RuntimeLog {
         Self(Arc::new(Shared {
             lines: Latest::new(memory),
             failed: Latest::new(memory),
-            reader: Mutex::default(),
+            follower: Mutex::default(),
             read: watch::Sender::new(0),
             maps,
             pipes: Mutex::default(),
@@ -117,15 +120,15 @@ impl RuntimeLog {
         )
     }
 
-    /// Gives the lines that are kept to `reader`, and from now on every line that comes.
-    pub fn tell(&self, reader: &UnboundedSender<LogLine>) {
-        // No line comes meanwhile.
-        let mut told = self.0.reader();
-        for line in self.lines() {
-            // Nobody has to read to the end.
-            let _ = reader.send(line);
-        }
-        *told = Some(reader.clone());
+    /// From now on each line that comes wakes this one.
+    pub fn wake(&self, follower: &Arc<Notify>) {
+        *self.0.follower() = Some(Arc::clone(follower));
+        follower.notify_one();
+    }
+
+    /// Some lines after the first `count`, each with its number, as far as they are kept.
+    pub fn lines_after(&self, count: usize) -> Vec<(usize, LogLine)> {
+        self.0.lines.numbered(count, AT_ONCE)
     }
 
     /// What the runtime complained of, for an error message.
@@ -226,13 +229,11 @@ impl Shared {
                 if line.source == LogSource::Exception {
                     line.message = self.maps.mapped(None, &line.message);
                 }
-                let reader = self.reader();
-                if let Some(reader) = &*reader {
-                    // Nobody has to read to the end.
-                    let _ = reader.send(line.clone());
-                }
                 let bytes = size_of::<LogLine>() + line.message.len();
                 self.lines.push(line, bytes);
+                if let Some(follower) = &*self.follower() {
+                    follower.notify_one();
+                }
             }
             Read::Failed(exception) => {
                 let bytes = size_of::<(Instant, String)>() + exception.len();
@@ -242,8 +243,8 @@ impl Shared {
         }
     }
 
-    fn reader(&self) -> MutexGuard<'_, Option<UnboundedSender<LogLine>>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    fn follower(&self) -> MutexGuard<'_, Option<Arc<Notify>>> {
+        self.follower.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pipes(&self) -> MutexGuard<'_, Vec<OwnedFd>> {

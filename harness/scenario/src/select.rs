@@ -1,6 +1,6 @@
 //! Which scenarios are meant: by name and by tags.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use super::{
     file::Kind,
@@ -34,6 +34,16 @@ pub struct Selected {
 }
 
 impl Selection {
+    /// A tag that is asked for and that no file has, with those that there are.
+    pub fn unknown_tag(&self, loaded: &Loaded) -> Option<(String, Vec<String>)> {
+        let cases = loaded.cases.iter().map(|case| &case.scenario.tags);
+        let broken = loaded.broken.iter().map(|broken| &broken.tags);
+        let known: BTreeSet<&String> = cases.chain(broken).flatten().collect();
+        let asked = self.tags.iter().flat_map(TagExpression::tags);
+        let unknown = asked.map(str::to_owned).find(|tag| !known.contains(tag))?;
+        Some((unknown, known.into_iter().cloned().collect()))
+    }
+
     /// What is meant of all that was read.
     pub fn of(&self, loaded: Loaded) -> Selected {
         let Loaded { mut cases, broken } = loaded;
@@ -150,12 +160,15 @@ impl TagExpression {
 
     /// Whether the tag stands in it.
     pub fn mentions(&self, tag: &str) -> bool {
+        self.tags().contains(&tag)
+    }
+
+    /// The tags that stand in it.
+    pub fn tags(&self) -> Vec<&str> {
         match self {
-            Self::Tag(own) => own == tag,
-            Self::Not(inner) => inner.mentions(tag),
-            Self::And(left, right) | Self::Or(left, right) => {
-                left.mentions(tag) || right.mentions(tag)
-            }
+            Self::Tag(own) => vec![own],
+            Self::Not(inner) => inner.tags(),
+            Self::And(left, right) | Self::Or(left, right) => [left.tags(), right.tags()].concat(),
         }
     }
 }

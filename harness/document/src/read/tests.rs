@@ -60,6 +60,15 @@ fn a_file_that_fits_is_read() {
 }
 
 #[test]
+fn a_number_that_cannot_be_zero_is_named_in_words() {
+    let found = read::<std::num::NonZeroU32>(&yaml::parse(0, "0").unwrap()).unwrap_err();
+    assert_eq!(
+        found[0].message,
+        "expected a whole number, one or more, found the number `0`"
+    );
+}
+
+#[test]
 fn every_mistake_is_found_with_its_place_and_in_order() {
     let text = "nane: a\ncounts: [1, x, 300]\nmode: shut\nnested:\n  a: {size: y}\n  b: {}\n  c: {size: 1, size: 2}\n";
     let found = mistakes(text);

@@ -9,7 +9,9 @@ use std::{
 
 use edgeproof_bench::{
     self as bench, BenchError, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Progress,
-    Results, Role, budget::Budget, compare, html, table,
+    Results, Role,
+    budget::{Budget, Limit},
+    compare, html, table,
 };
 use edgeproof_build::{WorkerBuild, build_worker};
 use edgeproof_document::{file, read};
@@ -71,10 +73,9 @@ impl FromStr for Html {
 pub(super) async fn bench(context: &Context, options: &Options) -> Result<u8, CliError> {
     // Everything that can be wrong with the command is found before 20 minutes of measuring.
     let earlier = options.compare.as_deref().map(earlier_run).transpose()?;
-    let budget = match &options.budget {
-        Some(path) => file::load(path, read::read::<Budget>)?,
-        None => Budget::new(),
-    };
+    let budget = options.budget.as_deref();
+    let budget = budget.map(|path| file::load(path, read::read::<Budget>));
+    let budget = budget.transpose()?;
     let filter = options.filter.as_deref();
     if Plan::new(Vec::new(), options.short, filter).is_empty() {
         return Err(CliError::NothingToMeasure);
@@ -84,13 +85,15 @@ pub(super) async fn bench(context: &Context, options: &Options) -> Result<u8, Cl
     let found = tokio::task::spawn_blocking(move || contenders(&workers, &against));
     let contenders = found.await.map_err(io::Error::from)??;
     let plan = Plan::new(contenders, options.short, filter);
-    bench::budget::check(&budget, &plan).map_err(|error| CliError::Usage(error.into()))?;
+    if let Some(budget) = &budget {
+        bench::budget::check(budget, &plan).map_err(|error| CliError::Usage(error.into()))?;
+    }
     let results = tokio::select! {
         results = measured(workerd, plan, context.interactive) => results?,
         _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
     };
     show(options, &results, earlier.as_ref())?;
-    let is_exceeded = show_budget(&budget, &results)?;
+    let is_exceeded = show_budget(budget.as_deref().unwrap_or_default(), &results)?;
     Ok(match is_exceeded || results.has_failures() {
         true => exit::FAILED,
         false => exit::PASSED,
@@ -98,7 +101,7 @@ pub(super) async fn bench(context: &Context, options: &Options) -> Result<u8, Cl
 }
 
 /// Says how each limit was kept, and whether one was not.
-fn show_budget(budget: &Budget, results: &Results) -> Result<bool, CliError> {
+fn show_budget(budget: &[Limit], results: &Results) -> Result<bool, CliError> {
     let mut out = anstream::stdout();
     let mut is_exceeded = false;
     for (index, kept) in bench::budget::kept(budget, results).iter().enumerate() {

@@ -70,7 +70,7 @@ async fn compared(
         report.write(&results)?;
     }
     let claims = Conformance::of(&results);
-    let name = name(options.worker.as_ref());
+    let name = first.worker_in_words();
     let mut out = anstream::stdout();
     write!(out, "{}", claims.text(&name))?;
     if let Some(against) = &options.against {
@@ -81,12 +81,6 @@ async fn compared(
         write!(out, "{}", claims.beside(&other, names))?;
     }
     Ok(claims.exit_code())
-}
-
-fn name(worker: Option<&PathBuf>) -> String {
-    worker.map_or("the worker of this repository".to_owned(), |worker| {
-        worker.display().to_string()
-    })
 }
 
 impl Options {

@@ -27,6 +27,22 @@ pub enum CliError {
     /// No scenario is left after selection, so nothing would be proved.
     #[error("no scenario matches; `edgeproof run --list` shows all of them")]
     NothingSelected,
+    /// The same, where nothing has a tag that was asked for.
+    #[error("no scenario has the tag `{tag}`; there are {}", tags(known))]
+    NoSuchTag {
+        /// The tag.
+        tag: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A worker with which the harness cannot find out about any claim.
+    #[error("nothing can be said of the claims of {worker}: {reason}")]
+    NoClaim {
+        /// The worker.
+        worker: String,
+        /// What happened in place of each.
+        reason: String,
+    },
     /// What scenarios run on could not be had.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -128,6 +144,13 @@ pub enum CliError {
     Interrupted,
 }
 
+fn tags(known: &[String]) -> String {
+    match known {
+        [] => "none".to_owned(),
+        known => known.join(", "),
+    }
+}
+
 impl From<DeployError> for CliError {
     fn from(error: DeployError) -> Self {
         Self::Deploy(Box::new(error))
@@ -150,7 +173,9 @@ impl CliError {
             | Self::Measurements { .. }
             | Self::Baseline { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
-            Self::NothingSelected | Self::NothingToMeasure => exit::NOTHING,
+            Self::NothingSelected | Self::NoSuchTag { .. } | Self::NothingToMeasure => {
+                exit::NOTHING
+            }
             Self::Bench(error) if error.is_the_workers() => exit::FAILED,
             Self::Bench(BenchError::Project(_)) => exit::USAGE,
             Self::NotConfirmed(_) => exit::REFUSED,
@@ -161,6 +186,7 @@ impl CliError {
             Self::Abandoned => exit::HALF_MADE,
             Self::Deploy(error) => of_deployment(error),
             Self::Environment(_)
+            | Self::NoClaim { .. }
             | Self::Tool(_)
             | Self::Parts(_)
             | Self::ShardsMissing(_)

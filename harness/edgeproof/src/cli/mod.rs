@@ -14,6 +14,7 @@ mod error;
 mod init;
 mod interrupt;
 mod new;
+mod printer;
 mod probe;
 mod program;
 mod progress;

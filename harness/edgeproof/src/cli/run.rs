@@ -27,6 +27,7 @@ use edgeproof_run::{
     exit,
     expected::Expected,
     failure_text as failure,
+    record::{CaseRecord, Verdict},
     results::{About, Results},
     runner::{self, DEFAULT_LIMIT, RunOptions},
     target::side_by_side,
@@ -49,6 +50,12 @@ use super::{
     up::Doors,
     watch::Watched,
 };
+
+/// Reads what `--memory-mb` is given.
+pub(super) fn megabytes(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse()
+        .map_err(|_| "it must be a whole number from 1 to 4294967295")
+}
 
 /// What takes longer is spoken of.
 const AT_ONCE: Duration = Duration::from_millis(700);
@@ -97,7 +104,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "ENGINE")]
     pub(super) engine: Option<Engine>,
     /// Keeps so many MiB of what happens in a scenario, whatever it says [default: its `memory_mb`, or 64].
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", value_parser = megabytes)]
     pub(super) memory_mb: Option<NonZeroU32>,
     /// Shows the browser windows; needs a display.
     #[arg(long)]
@@ -212,11 +219,35 @@ pub(super) async fn quietly(
     let cases = selected(options, None, loaded)?;
     let _ = writeln!(anstream::stderr(), "trying {} claims", cases.len());
     let worker = options.worker.clone();
+    if cases.len() > SAMPLE {
+        // Of a worker that does not start, each of a thousand claims would say so.
+        let some = cases.iter().step_by(cases.len().div_ceil(SAMPLE));
+        let some = some.cloned().collect();
+        let tried = with_worker(context, options, apps, some, worker.clone(), None).await?;
+        if let Some(reason) = the_same_error(&tried.cases) {
+            let worker = options.worker_in_words();
+            return Err(CliError::NoClaim { worker, reason });
+        }
+    }
     let results = with_worker(context, options, apps, cases, worker, None).await?;
     Ok(Results {
         selection: Some(options.in_words()),
         ..results
     })
+}
+
+/// How many claims show whether anything can be found out about the others.
+const SAMPLE: usize = 5;
+
+/// What the harness says of every case, where it says the same and nothing else is known.
+fn the_same_error(cases: &[CaseRecord]) -> Option<String> {
+    let error = |case: &CaseRecord| match &case.verdict {
+        Verdict::Error(message) => Some(message.clone()),
+        _ => None,
+    };
+    let first = error(cases.first()?)?;
+    let is_same = |case: &CaseRecord| error(case).as_ref() == Some(&first);
+    cases.iter().all(is_same).then_some(first)
 }
 
 async fn once(
@@ -236,10 +267,7 @@ async fn once(
             with_worker(context, options, apps, cases.clone(), worker, None).await?
         }
     };
-    let first = options.worker.as_ref();
-    let first = first.map_or("the worker of this repository".to_owned(), |worker| {
-        worker.display().to_string()
-    });
+    let first = options.worker_in_words();
     let mut results = Results {
         shard: shard.as_ref().map(|chosen| chosen.shard),
         selection: Some(options.in_words()),
@@ -447,7 +475,7 @@ fn keep_up() -> AtEnd {
 struct Printer {
     terminal: Option<Terminal<anstream::AutoStream<io::Stdout>>>,
     progress: Arc<Mutex<Progress>>,
-    records: Vec<edgeproof_run::record::CaseRecord>,
+    records: Vec<CaseRecord>,
     written: io::Result<()>,
 }
 
@@ -564,14 +592,16 @@ fn selected(
     shard: Option<&ChosenShard>,
     loaded: Loaded,
 ) -> Result<Vec<Case>, CliError> {
-    let selected = options.selection().of(loaded);
+    let selection = options.selection();
+    let unknown = selection.unknown_tag(&loaded);
+    let selected = selection.of(loaded);
     if !selected.broken.is_empty() {
         return Err(reading::mistakes(selected.broken));
     }
     left_out(&selected.left_out)?;
     let mut cases = selected.cases;
     if cases.is_empty() {
-        return Err(CliError::NothingSelected);
+        return Err(nothing_selected(unknown));
     }
     // Where there are more machines than scenarios, some have nothing to do, and do it well.
     if let Some(shard) = shard {
@@ -587,6 +617,13 @@ fn selected(
         })
     });
     Ok(repeated.collect())
+}
+
+/// Why there is nothing, as far as it is known: a tag that nothing has, with those that there are.
+fn nothing_selected(unknown: Option<(String, Vec<String>)>) -> CliError {
+    unknown.map_or(CliError::NothingSelected, |(tag, known)| {
+        CliError::NoSuchTag { tag, known }
+    })
 }
 
 /// Says which files nobody will hear of.
@@ -633,9 +670,10 @@ pub(super) async fn environment(
 /// Lists the cases that are meant, and then what is wrong with files that may be meant as well.
 fn list(options: &Options) -> Result<u8, CliError> {
     let shard = options.chosen_shard()?;
-    let selected = options
-        .selection()
-        .of(options.reading.load(&options.paths)?);
+    let selection = options.selection();
+    let loaded = options.reading.load(&options.paths)?;
+    let unknown = selection.unknown_tag(&loaded);
+    let selected = selection.of(loaded);
     let mut cases = selected.cases;
     let is_empty = cases.is_empty();
     if let Some(shard) = &shard {
@@ -665,7 +703,7 @@ fn list(options: &Options) -> Result<u8, CliError> {
         return Err(reading::mistakes(selected.broken));
     }
     if is_empty {
-        return Err(CliError::NothingSelected);
+        return Err(nothing_selected(unknown));
     }
     Ok(exit::PASSED)
 }
@@ -742,6 +780,14 @@ impl Options {
             cases.map(|case| (case.name, case.took_ms)).collect()
         });
         Ok(Some(ChosenShard { shard, took }))
+    }
+
+    /// The worker under test, as one would name it.
+    pub(super) fn worker_in_words(&self) -> String {
+        let worker = self.worker.as_ref();
+        worker.map_or("the worker of this repository".to_owned(), |worker| {
+            worker.display().to_string()
+        })
     }
 
     /// Which scenarios are asked for, as one would write it.

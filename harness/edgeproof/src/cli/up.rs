@@ -11,16 +11,15 @@ use std::{
 
 use edgeproof_ground::{process::ScratchDirectory, visible::visible};
 use edgeproof_origin::launch::{self, Stage};
-use edgeproof_rig::{Door, Environment, LogLine, Rig};
+use edgeproof_rig::{Door, Environment, Followed, LogLine, Rig};
 use edgeproof_run::{
     exit,
     redact::{Redactor, Secrets},
 };
 use edgeproof_scenario::{load::Case, select::Selection};
 use edgeproof_wallarm::{Attack, WallarmNode};
-use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{CliError, console::Console, interrupt::Interrupt, reading::Reading};
+use super::{CliError, console::Console, interrupt::Interrupt, printer::Printer, reading::Reading};
 
 /// The options of `up`.
 #[derive(Debug, clap::Args)]
@@ -38,7 +37,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "PATH")]
     worker: Option<PathBuf>,
     /// Keeps so many MiB of what happened, whatever the file says [default: its `memory_mb`, or 64].
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", value_parser = super::run::megabytes)]
     memory_mb: Option<NonZeroU32>,
     /// Opens the inspector of the runtime, so that DevTools can look into the workers, and prints its address.
     #[arg(long)]
@@ -110,12 +109,18 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     } else {
         writeln!(anstream::stdout(), "{text}")?;
     }
-    let mut out = anstream::stdout();
+    let out = Printer::to(anstream::stdout());
+    let log = match options.json {
+        true => Printer::to(anstream::stderr()),
+        false => out.clone(),
+    };
     let redactor = Secrets::of_scenario(&case.node).redactor();
+    let mut read = Vec::new();
+    let lines = async || up.rig.follow_log(&mut read).await;
     tokio::select! {
         () = print_inspectors(&up.rig) => {}
-        printed = print_attacks(up.rig.wallarm(), options.json, &mut out) => printed?,
-        printed = print_log(up.rig.follow_log(), &redactor, log_to(options), |line| {
+        printed = print_attacks(up.rig.wallarm(), options.json, &out) => printed?,
+        printed = print_log(lines, &redactor, &log, |line| {
             if let Some(console) = &console {
                 console.tell(line);
             }
@@ -155,33 +160,34 @@ async fn print_inspectors(rig: &Rig) {
     }
 }
 
-/// Where lines of logs go: beside the text, or out of the way of JSON.
-fn log_to(options: &Options) -> Box<dyn Write> {
-    match options.json {
-        true => Box::new(anstream::stderr()),
-        false => Box::new(anstream::stdout()),
-    }
-}
-
 /// Prints every line that a worker or its runtime writes, until the output is closed, and tells it.
 async fn print_log(
-    mut lines: UnboundedReceiver<LogLine>,
+    mut lines: impl AsyncFnMut() -> Followed,
     redactor: &Redactor,
-    mut out: impl Write,
+    out: &Printer,
     tell: impl Fn(&LogLine),
 ) -> io::Result<()> {
-    while let Some(line) = lines.recv().await {
-        tell(&line);
-        let text = visible(&redactor.text(&line.message));
-        writeln!(out, "worker: {}", text.replace('\n', "\n  "))?;
-        out.flush()?;
+    loop {
+        let Followed { missed, lines } = lines().await;
+        let mut text = String::new();
+        if missed > 0 {
+            // Writing to a text cannot fail.
+            let _ = writeln!(
+                text,
+                "worker: {missed} lines are left out: they came faster than they could be printed"
+            );
+        }
+        for line in lines {
+            tell(&line);
+            let message = visible(&redactor.text(&line.message)).replace('\n', "\n  ");
+            let _ = writeln!(text, "worker: {message}");
+        }
+        out.print(text).await?;
     }
-    // A rig without a worker has no log, and may get one.
-    std::future::pending().await
 }
 
 /// Prints every attack that is found or has another hit, until the output is closed.
-async fn print_attacks(node: &WallarmNode, json: bool, out: &mut impl Write) -> io::Result<()> {
+async fn print_attacks(node: &WallarmNode, json: bool, out: &Printer) -> io::Result<()> {
     let mut printed = 0;
     loop {
         let mut news: Vec<Attack> = Vec::new();
@@ -191,14 +197,12 @@ async fn print_attacks(node: &WallarmNode, json: bool, out: &mut impl Write) -> 
         })
         .await;
         for attack in news {
-            if json {
-                let line = serde_json::to_string(&attack).map_err(io::Error::other)?;
-                writeln!(out, "{line}")?;
-            } else {
-                writeln!(out, "{attack}")?;
-            }
+            let line = match json {
+                true => serde_json::to_string(&attack).map_err(io::Error::other)?,
+                false => attack.to_string(),
+            };
+            out.print(line + "\n").await?;
         }
-        out.flush()?;
     }
 }
 
@@ -321,8 +325,10 @@ mod tests {
     use edgeproof_ground::body;
     use edgeproof_internet::Handler;
     use edgeproof_rig::{LogLevel, LogSource};
+    use edgeproof_test_support::wait::until;
     use edgeproof_wallarm::NodeSettings;
     use http::Request;
+    use tokio::sync::Notify;
 
     use super::*;
 
@@ -343,28 +349,39 @@ mod tests {
 
     #[tokio::test]
     async fn lines_of_logs_are_printed_as_a_terminal_can_take_them() {
-        let (reader, lines) = tokio::sync::mpsc::unbounded_channel();
-        for message in [
+        let messages = [
             "saw /signup",
             "Uncaught TypeError: no\n    at f (a.ts:1:2)\u{1b}[2J",
-        ] {
-            let line = LogLine {
-                at: std::time::Instant::now(),
-                level: LogLevel::Info,
-                message: message.to_owned(),
-                source: LogSource::Console,
-            };
-            reader.send(line).unwrap();
-        }
+        ];
+        let line = |message: &str| LogLine {
+            at: std::time::Instant::now(),
+            level: LogLevel::Info,
+            message: message.to_owned(),
+            source: LogSource::Console,
+        };
+        let mut told = Some(Followed {
+            missed: 3,
+            lines: messages.map(line).into(),
+        });
+        let all = Notify::new();
+        let lines = async || match told.take() {
+            Some(told) => told,
+            None => {
+                all.notify_one();
+                std::future::pending().await
+            }
+        };
         let (sender, printed) = mpsc::channel();
         let redactor = Redactor::default();
-        let printing = print_log(lines, &redactor, io::LineWriter::new(Lines(sender)), |_| {});
-        let ended = tokio::time::timeout(Duration::from_millis(50), printing).await;
-        assert!(ended.is_err(), "there may be more");
+        let out = Printer::to(io::LineWriter::new(Lines(sender)));
+        tokio::select! {
+            ended = print_log(lines, &redactor, &out, |_| {}) => panic!("{ended:?}"),
+            () = all.notified() => {}
+        }
         let printed: String = printed.try_iter().collect();
         assert_eq!(
             printed,
-            "worker: saw /signup\nworker: Uncaught TypeError: no\n      at f (a.ts:1:2)␛[2J\n"
+            "worker: 3 lines are left out: they came faster than they could be printed\nworker: saw /signup\nworker: Uncaught TypeError: no\n      at f (a.ts:1:2)␛[2J\n"
         );
     }
 
@@ -372,20 +389,25 @@ mod tests {
     async fn an_attack_is_printed_when_it_is_found_and_with_every_further_hit() {
         let node = WallarmNode::new(NodeSettings::default());
         let (sender, lines) = mpsc::channel();
-        let printing = async {
-            let mut out = io::LineWriter::new(Lines(sender));
-            print_attacks(&node, false, &mut out).await
-        };
+        let out = Printer::to(io::LineWriter::new(Lines(sender)));
+        let printing = print_attacks(&node, false, &out);
         let visiting = async {
             let mut seen = Vec::new();
-            for path in ["/a?q=%3Cscript%3E", "/harmless", "/a?q=%3Cscript%3E"] {
+            for (path, printed) in [
+                ("/a?q=%3Cscript%3E", 1),
+                ("/harmless", 1),
+                ("/a?q=%3Cscript%3E", 2),
+            ] {
                 let request = Request::get(format!("http://shop.example{path}"))
                     .header("host", "shop.example")
                     .body(body::empty())
                     .unwrap();
                 node.handle(request).await.unwrap();
-                tokio::task::yield_now().await;
-                seen.extend(lines.try_iter());
+                until("a line is printed", || {
+                    seen.extend(lines.try_iter());
+                    seen.len() >= printed
+                })
+                .await;
             }
             seen
         };

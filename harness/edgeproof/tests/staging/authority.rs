@@ -12,8 +12,11 @@ use tokio_rustls::rustls::{ServerConnection, StreamOwned};
 
 use crate::world::{HOST, ZONES, said};
 
-/// A site with a page, and the certificate of who has signed for it.
-fn site() -> (SocketAddr, String) {
+/// A connection of a site.
+pub(crate) type Tls = StreamOwned<ServerConnection, TcpStream>;
+
+/// A site that responds so, and the certificate of who has signed for it.
+pub(crate) fn site(respond: fn(Tls)) -> (SocketAddr, String) {
     let authority = Authority::new("An authority of one's own");
     let config = authority.server(&[HOST]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -28,7 +31,7 @@ fn site() -> (SocketAddr, String) {
     (address, authority.pem())
 }
 
-fn respond(mut stream: StreamOwned<ServerConnection, TcpStream>) {
+fn respond(mut stream: Tls) {
     // A request without a body comes at once; anyone who only looks at the certificate sends none.
     if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
         let page = "<!doctype html><p id=a>hello</p>";
@@ -41,7 +44,7 @@ fn respond(mut stream: StreamOwned<ServerConnection, TcpStream>) {
 
 #[test]
 fn clients_and_browsers_take_a_certificate_that_an_authority_of_ones_own_has_signed() {
-    let (address, authority) = site();
+    let (address, authority) = site(respond);
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("authority.pem", &authority);

@@ -119,6 +119,15 @@ impl<T: Clone> Latest<T> {
         self.0.lock().since(count).take(most).cloned().collect()
     }
 
+    /// The same with their numbers, by which one knows what is missing before the first.
+    pub fn numbered(&self, count: usize, most: usize) -> Vec<(usize, T)> {
+        let slots = self.0.lock();
+        let later = slots.numbered_since(count).take(most);
+        later
+            .map(|(number, value)| (number, value.clone()))
+            .collect()
+    }
+
     /// A copy of the newest.
     pub fn last(&self) -> Option<T> {
         self.0.lock().since(0).next_back().cloned()

@@ -58,7 +58,13 @@ impl<T> Slots<T> {
 
     /// All, with their numbers.
     pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &T)> {
-        let numbered = (self.forgotten..).zip(&self.entries);
+        self.numbered_since(0)
+    }
+
+    /// Those after the first `count`, with their numbers.
+    pub(super) fn numbered_since(&self, count: usize) -> impl Iterator<Item = (usize, &T)> {
+        let skipped = count.saturating_sub(self.forgotten).min(self.entries.len());
+        let numbered = (self.forgotten + skipped..).zip(self.entries.range(skipped..));
         numbered.filter_map(|(number, entry)| Some((number, &entry.as_ref()?.0)))
     }
 

@@ -29,7 +29,7 @@ const WORDS: [&str; 20] = [
 ];
 
 /// Names that are too short to be looked for in others.
-const WHOLE: [&str; 3] = ["pwd", "sid", "sig"];
+const WHOLE: [&str; 5] = ["pass", "pw", "pwd", "sid", "sig"];
 
 /// Further words in the names of environment variables, which are few and chosen with care.
 const WORDS_OF_VARIABLES: [&str; 3] = ["key", "pass", "private"];
@@ -90,6 +90,9 @@ mod tests {
     #[case("user[password]", true)]
     #[case("PHPSESSID", false)]
     #[case("sid", true)]
+    #[case("pw", true)]
+    #[case("pass", true)]
+    #[case("passenger", false)]
     #[case("inside", false)]
     #[case("Authorization", true)]
     #[case("authentication", false)]

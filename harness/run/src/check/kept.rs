@@ -7,7 +7,7 @@ use super::{Mismatch, timing};
 use crate::observed::{Observed, ObservedAtEnd};
 
 /// The way out.
-const MORE: &str = "`memory_mb:` in `given`, or `--memory-mb`, keeps more";
+pub(super) const MORE: &str = "`memory_mb:` in `given`, or `--memory-mb`, keeps more";
 
 /// What is missing of a step.
 pub(super) fn of_step(expect: &Expect, observed: &Observed) -> Vec<Mismatch> {

@@ -8,7 +8,7 @@ use edgeproof_ground::trace::Party;
 use edgeproof_origin::RecordedRequest;
 use edgeproof_scenario::expect::ExpectOrigin;
 
-use super::{Mismatch, check_headers, count, timing};
+use super::{Mismatch, check_headers, count, kept::MORE, timing};
 use crate::observed::Observed;
 
 /// Who saw it.
@@ -151,7 +151,7 @@ fn content(
     let body = String::from_utf8_lossy(&request.body.start);
     if expect.body.is_some() && request.body.is_forgotten {
         let claim = format!("expected to see the request body at {side}");
-        let actual = "it is no longer kept: too much was sent since";
+        let actual = format!("it is no longer kept: too much was sent since; {MORE}");
         mismatches.push(Mismatch::new(&["body"], claim, actual));
     } else if let Some(matcher) = &expect.body
         && !matcher.holds(Some(&body))

@@ -6,7 +6,7 @@ use edgeproof_scenario::{
     text::TextMatcher,
 };
 
-use super::{Mismatch, check_headers, count, requests};
+use super::{Mismatch, check_headers, count, kept::MORE, requests};
 
 pub(super) fn check(expect: &ExpectWorker, hops: &[Exchange], log: &[String]) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
@@ -121,7 +121,9 @@ fn check_body(expected: &TextMatcher, hop: &Exchange) -> Option<Mismatch> {
                 NotKept::NotAsked => {
                     format!("what {} gets is stated with `origin` or `node`", hop.to)
                 }
-                NotKept::Forgotten => "it is no longer kept: too much was sent since".to_owned(),
+                NotKept::Forgotten => {
+                    format!("it is no longer kept: too much was sent since; {MORE}")
+                }
             };
             return Some(Mismatch::new(&["body"], claim, actual));
         }

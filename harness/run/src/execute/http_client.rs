@@ -1,6 +1,6 @@
 //! Steps of visitors without a browser.
 
-use std::{future::Future, time::Duration};
+use std::{error::Error as _, future::Future, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use edgeproof_fingerprint::{
@@ -17,7 +17,9 @@ use edgeproof_rig::{Client, ClientError, Cookies, Visitor};
 use edgeproof_scenario::request::{
     Carrier, HttpVersion, OneOrMany, Pad, RawRequest, Request, RequestBody, StatedSignals,
 };
-use http::{HeaderMap, HeaderValue, Method, Response, Version, header, response::Parts};
+use http::{
+    HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, response::Parts,
+};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
@@ -75,6 +77,8 @@ pub(super) async fn send(sender: Sender<'_>, request: &Request) -> Result<Observ
         broke_off,
         took,
     } = received(&name, sender.limit, sent).await?;
+    let is_short = is_short(&request.method, &head, &body);
+    let broke_off = broke_off.or_else(|| is_short.then_some(body.len()));
     let (body, undecoded) = decoded(&head.headers, body).await;
     if sender.visitor.cookies == Cookies::Kept {
         sender.jar.keep(&head.headers, &request.url);
@@ -151,6 +155,28 @@ struct Received {
 /// Bytes of the longest body that is read: a server that never ends one would fill the memory until the time is up.
 const LONGEST_BODY: usize = 256 << 20;
 
+/// Whether less came of a body than was announced. Over HTTP/2 hyper takes a stream that is reset without an error for one that
+/// has ended (RFC 9113 §8.1), wherever its body is.
+fn is_short(method: &Method, head: &Parts, body: &Bytes) -> bool {
+    let has_none = method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED;
+    let length = head.headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    !has_none && length.is_some_and(|length: usize| body.len() < length)
+}
+
+/// Whether the connection ended in the middle of TLS, of which TLS has much to say.
+fn is_cut(error: &ClientError) -> bool {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        let end = found.downcast_ref::<io::Error>();
+        if end.is_some_and(|end| end.kind() == io::ErrorKind::UnexpectedEof) {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
+}
+
 /// The response as far as it came, or what came instead of one.
 async fn received(
     name: &str,
@@ -165,7 +191,11 @@ async fn received(
         Ok(Ok(response)) => response.into_parts(),
         Ok(Err(error)) => {
             let claim = format!("expected a response to {name}");
-            return unmet(claim, format!("but {}", with_causes(&error)));
+            let why = match is_cut(&error) {
+                true => "the connection was closed before one came".to_owned(),
+                false => with_causes(&error),
+            };
+            return unmet(claim, format!("but {why}"));
         }
         Err(_) => {
             let claim = format!("expected a response to {name} within {limit}");
@@ -174,8 +204,7 @@ async fn received(
     };
     let took = started.elapsed();
     let mut came = BytesMut::new();
-    let mut broke_off = None;
-    loop {
+    let broke_off = loop {
         if came.len() > LONGEST_BODY {
             let claim = format!("expected the whole response to {name}");
             let most = LONGEST_BODY >> 20;
@@ -186,11 +215,8 @@ async fn received(
         }
         match timeout_at(deadline, body.frame()).await {
             Ok(Some(Ok(frame))) => came.extend(frame.into_data().ok()),
-            Ok(Some(Err(_))) => {
-                broke_off = Some(came.len());
-                break;
-            }
-            Ok(None) => break,
+            Ok(Some(Err(_))) => break Some(came.len()),
+            Ok(None) => break None,
             Err(_) => {
                 let claim = format!("expected the whole response to {name} within {limit}");
                 let status = head.status.as_u16();
@@ -198,7 +224,7 @@ async fn received(
                 return unmet(claim, actual);
             }
         }
-    }
+    };
     Ok(Received {
         head,
         body: came.freeze(),

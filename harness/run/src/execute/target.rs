@@ -16,7 +16,7 @@ use edgeproof_remote::{
 };
 use edgeproof_rig::{Site, SiteWay};
 use edgeproof_scenario::{
-    expect::ExpectWorker,
+    expect::{Expect, ExpectWorker},
     file::Kind,
     load::Case,
     step::{Action, Actor, Step},
@@ -183,9 +183,17 @@ impl<'a> Session<'a> {
                 return Ok(self.failures(&path, missing));
             }
         }
-        let Some(expect) = expect else {
+        let cut = || {
+            outcome
+                .call
+                .as_ref()
+                .is_some_and(|call| call.broke_off.is_some())
+        };
+        let Some(mut expect) = expect.or_else(|| cut().then(Expect::default)) else {
             return Ok(Vec::new());
         };
+        // No fault of the scenario can be why: whatever is expected, half a response is none.
+        expect.body_complete.get_or_insert(true);
         if in_browser && check::looks_at_page(&expect) {
             let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
             let browser = self.browsers.of(&self.site, visitor).await?;

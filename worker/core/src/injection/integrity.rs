@@ -17,8 +17,11 @@ pub fn blocks_scripts(response: &Headers) -> bool {
             let Some((key, tokens)) = member.split_once('(') else {
                 continue;
             };
-            let key = key.trim_matches([' ', '\t', ',', '=']);
-            let mut tokens = tokens.split_ascii_whitespace();
+            // Parameters of the member before, which mean nothing, and its comma stand in front of the key.
+            let key = key.rsplit(',').next().unwrap_or_default();
+            let key = key.trim_matches([' ', '\t', '=']);
+            let tokens = tokens.split_ascii_whitespace();
+            let mut tokens = tokens.filter_map(|token| token.split(';').next());
             match key {
                 "blocked-destinations" => is_about_scripts = tokens.any(|token| token == "script"),
                 "sources" => is_in_force = tokens.any(|token| token == "inline"),
@@ -47,6 +50,14 @@ mod tests {
     )]
     #[case(
         "integrity-policy: blocked-destinations=(script), sources=(other)",
+        false
+    )]
+    #[case(
+        "integrity-policy: sources=(inline);a=1, blocked-destinations=(script;b);c",
+        true
+    )]
+    #[case(
+        "integrity-policy: blocked-destinations=(script);a, sources=(other)",
         false
     )]
     #[case("integrity-policy: blocked-destinations=(style)", false)]

@@ -8,7 +8,10 @@ mod socket;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use edgeproof_ground::clock::Clock;
@@ -30,6 +33,9 @@ const LIFETIME: i64 = 60 * 60 * 1000;
 
 /// Messages that wait for one reader; what comes after is dropped, and the reader is told.
 const QUEUE: usize = 256;
+
+/// Bytes of them, unless one alone has more.
+const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What wrangler shows where messages are dropped.
 const OVERLOAD: &str = "Tail is currently in sampling mode due to the high volume of messages. To prevent messages from being dropped consider adding filters.";
@@ -58,8 +64,25 @@ enum Reader {
     /// Messages go here; nobody takes them once the reader has left.
     Here {
         messages: mpsc::Sender<String>,
+        /// Bytes that wait.
+        waiting: Arc<AtomicUsize>,
         drops: bool,
     },
+}
+
+/// What a reader is told.
+#[derive(Debug)]
+struct Told {
+    messages: mpsc::Receiver<String>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Told {
+    async fn next(&mut self) -> Option<String> {
+        let message = self.messages.recv().await?;
+        self.waiting.fetch_sub(message.len(), Ordering::Relaxed);
+        Some(message)
+    }
 }
 
 impl Reader {
@@ -100,15 +123,17 @@ impl Tails {
 
     /// A place for the reader of a tail: what it is told, and when the tail ends. A second reader takes the place of the
     /// first.
-    fn read(&self, id: &str, now: i64) -> Option<(mpsc::Receiver<String>, i64)> {
+    fn read(&self, id: &str, now: i64) -> Option<(Told, i64)> {
         let mut tails = self.lock();
         let tail = tails.get_mut(id).filter(|tail| now < tail.expires)?;
-        let (messages, told) = mpsc::channel(QUEUE);
+        let (sender, messages) = mpsc::channel(QUEUE);
+        let waiting = Arc::new(AtomicUsize::new(0));
         tail.reader = Reader::Here {
-            messages,
+            messages: sender,
+            waiting: Arc::clone(&waiting),
             drops: false,
         };
-        Some((told, tail.expires))
+        Some((Told { messages, waiting }, tail.expires))
     }
 
     fn add(&self, worker: &str, filters: Vec<Filter>, now: i64) -> Result<String, ApiError> {
@@ -133,22 +158,33 @@ impl Tails {
 impl Tail {
     fn tell(&mut self, event: &Value) {
         let is_wanted = self.filters.iter().all(|filter| filter.holds(event));
-        let Reader::Here { messages, drops } = &mut self.reader else {
+        let Reader::Here {
+            messages,
+            waiting,
+            drops,
+        } = &mut self.reader
+        else {
             return;
         };
         if !is_wanted {
             return;
         }
+        let message = event.to_string();
+        let bytes = waiting.load(Ordering::Relaxed);
         // One place is kept for the word that messages are dropped.
-        let is_full = messages.capacity() <= 1;
-        if is_full != *drops {
-            let word = info(is_full);
-            *drops = is_full;
+        let is_full =
+            messages.capacity() <= 1 || (bytes > 0 && bytes + message.len() > QUEUE_BYTES);
+        let send = |message: String| {
+            waiting.fetch_add(message.len(), Ordering::Relaxed);
             // Nobody is there where the reader has left.
-            let _ = messages.try_send(word);
+            let _ = messages.try_send(message);
+        };
+        if is_full != *drops {
+            *drops = is_full;
+            send(info(is_full));
         }
         if !is_full {
-            let _ = messages.try_send(event.to_string());
+            send(message);
         }
     }
 
@@ -233,10 +269,7 @@ mod tests {
         let (mut told, _) = tails.read(&id, 0).unwrap();
         let many: Vec<Value> = (0..10 * QUEUE).map(event).collect();
         tails.tell("hello", &many, 0);
-        let mut received = Vec::new();
-        while let Ok(message) = told.try_recv() {
-            received.push(message);
-        }
+        let received = waiting(&mut told).await;
         assert_eq!(received.len(), QUEUE);
         assert!(
             received[QUEUE - 1].contains("\"overload\""),
@@ -244,9 +277,37 @@ mod tests {
             received[QUEUE - 1]
         );
         tails.tell("hello", &[event(7)], 0);
-        assert!(told.try_recv().unwrap().contains("overload-stop"));
-        assert_eq!(told.try_recv().unwrap(), event(7).to_string());
-        assert!(told.try_recv().is_err());
+        let received = waiting(&mut told).await;
+        assert_eq!(received.len(), 2);
+        assert!(received[0].contains("overload-stop"));
+        assert_eq!(received[1], event(7).to_string());
+    }
+
+    /// Everything that waits for the reader.
+    async fn waiting(told: &mut Told) -> Vec<String> {
+        let mut all = Vec::new();
+        while !told.messages.is_empty() {
+            all.extend(told.next().await);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn of_long_messages_fewer_wait_and_one_always_may() {
+        let tails = Tails::default();
+        let id = tails.add("hello", Vec::new(), 0).unwrap();
+        let (mut told, _) = tails.read(&id, 0).unwrap();
+        let long = json!({"outcome": "ok", "logs": "x".repeat(QUEUE_BYTES / 8)});
+        for _ in 0..2 {
+            tails.tell("hello", &vec![long.clone(); 100], 0);
+            let received = waiting(&mut told).await;
+            let bytes: usize = received.iter().map(String::len).sum();
+            assert!(bytes < QUEUE_BYTES + 1000, "{bytes}");
+            assert!(received.len() >= 8, "{}", received.len());
+        }
+        let longest = json!({"outcome": "ok", "logs": "x".repeat(2 * QUEUE_BYTES)});
+        tails.tell("hello", &[longest], 0);
+        assert!(waiting(&mut told).await.last().unwrap().len() > QUEUE_BYTES);
     }
 
     #[test]

@@ -11,7 +11,6 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -21,7 +20,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::Tails;
+use super::{Tails, Told};
 
 /// Below which the sockets are; the rest is the id of a tail.
 pub(in crate::plane) const PATH: &str = "/tails/";
@@ -84,7 +83,7 @@ fn refused(status: StatusCode, why: &'static str) -> Response<Body> {
 }
 
 /// Gives the reader its messages until one of the two, or the tail, is no more.
-async fn tell(upgrade: OnUpgrade, mut told: mpsc::Receiver<String>, clock: Clock, expires: i64) {
+async fn tell(upgrade: OnUpgrade, mut told: Told, clock: Clock, expires: i64) {
     let Ok(upgraded) = upgrade.await else { return };
     let limits = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE))
@@ -95,12 +94,12 @@ async fn tell(upgrade: OnUpgrade, mut told: mpsc::Receiver<String>, clock: Clock
         WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(limits)).await;
     let (code, why) = loop {
         tokio::select! {
-            message = told.recv() => match message {
-                Some(message) => {
-                    if socket.send(Message::text(message)).await.is_err() {
-                        return;
-                    }
-                }
+            message = told.next() => match message {
+                Some(message) => tokio::select! {
+                    sent = socket.send(Message::text(message)) => if sent.is_err() { return },
+                    // A reader that takes nothing hears no farewell.
+                    () = clock.reached(expires) => return,
+                },
                 None => break (CloseCode::Normal, "the tail is no more"),
             },
             said = socket.next() => match said {
