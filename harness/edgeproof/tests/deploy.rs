@@ -494,9 +494,7 @@ async fn no_secret_is_in_anything_that_is_said() {
             settings.tokens.insert(
                 "ci".to_owned(),
                 Token {
-                    value: Some(edgeproof_cloudflare::plane::Secret::new(
-                        "secret-token-value",
-                    )),
+                    value: Some(Secret::new("secret-token-value")),
                     ..Token::default()
                 },
             );
