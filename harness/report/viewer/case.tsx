@@ -5,9 +5,11 @@ import { CallView, Json } from "./call";
 import { type Call, calls, isBadStatus, label } from "./calls";
 import { copy } from "./copy";
 import { type Case, type Excerpt, type Failure, type Run, failures, isBad, sentence, word } from "./data";
+import { Now } from "./now";
 import { Picture } from "./picture";
 import { Steps, during } from "./steps";
 import { time } from "./shown";
+import type { Running } from "./ui";
 
 interface Props {
   one: Case;
@@ -15,11 +17,11 @@ interface Props {
   /** What came of it with the other worker. */
   other: Case | undefined;
   address: Address;
-  /** Runs it again, where one can. */
-  again?: ((names: string[]) => void) | undefined;
+  /** What can be done with it, where something can. */
+  running?: Running | undefined;
 }
 
-export function CaseView({ one, run, other, address, again }: Props): JSX.Element {
+export function CaseView({ one, run, other, address, running }: Props): JSX.Element {
   const step = Math.min(Math.max(0, Math.floor(Number(address.get("step") ?? 0)) || 0), one.steps.length);
   const all = calls(step === 0 ? one.hops : during(one, step));
   const wanted = address.get("call");
@@ -30,7 +32,8 @@ export function CaseView({ one, run, other, address, again }: Props): JSX.Elemen
       <h1 id="title" tabIndex={-1}>
         {one.title}
       </h1>
-      <Facts one={one} address={address} again={again} />
+      <Facts one={one} address={address} running={running} />
+      {running !== undefined && <Now one={one} running={running} />}
       {other !== undefined && <Both one={one} other={other} run={run} address={address} />}
       {step === 0 && <Why one={one} />}
       {one.steps.length > 0 && <Steps one={one} step={step} address={address} />}
@@ -44,7 +47,7 @@ export function CaseView({ one, run, other, address, again }: Props): JSX.Elemen
   );
 }
 
-function Facts({ one, address, again }: Pick<Props, "one" | "address" | "again">): JSX.Element {
+function Facts({ one, address, running }: Pick<Props, "one" | "address" | "running">): JSX.Element {
   const command = `edgeproof run ${quoted(one.file)} --filter ${quoted(one.name.split("#")[0] ?? one.name)}`;
   return (
     <p class="facts">
@@ -60,8 +63,8 @@ function Facts({ one, address, again }: Pick<Props, "one" | "address" | "again">
       {one.refs.map((reference) => (
         <Reference to={reference} />
       ))}
-      {again !== undefined && (
-        <button type="button" onClick={() => again([one.name])}>
+      {running !== undefined && (
+        <button type="button" onClick={() => running.run([one.name])}>
           ▶ run
         </button>
       )}

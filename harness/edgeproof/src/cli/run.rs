@@ -23,7 +23,7 @@ use edgeproof_report::{at_target, compare, target::ReportTarget, terminal::Termi
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{AtEnd, Details, execute, execute_at},
+    execute::{AtEnd, Details, ExecuteOptions, execute, execute_at},
     exit,
     expected::Expected,
     failure_text as failure,
@@ -327,19 +327,32 @@ pub(super) async fn with_worker(
         .with_engine(options.engine.unwrap_or_default());
     let environment = Arc::new(environment);
     let run_options = options.run_options();
-    let (limit, details) = (run_options.limit, options.details());
+    let details = options.details();
+    // Of a page each step ends in time, and a person stops what hangs elsewhere.
+    let limit = match options.ui {
+        true => options.limit(),
+        false => run_options.limit,
+    };
     // Where it may be tried again, what comes of an attempt is not the end.
     let told = page.clone().filter(|_| run_options.retries == 0);
+    let followed = page.clone();
     let running = runner::run(
         cases,
         run_options,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            let (expected, at_end) = (expected.clone(), at_end.clone());
+            let expected = expected.clone();
             let told = told.clone();
+            let follow = followed.as_ref().map(|page| page.follow(&case.name));
+            let options = ExecuteOptions {
+                limit,
+                details,
+                at_end: at_end.clone(),
+                follow,
+            };
             async move {
                 let engines = case.scenario.engines(environment.engine());
-                let record = execute(&case, &environment, limit, at_end, details).await;
+                let record = execute(&case, &environment, options).await;
                 let record = expected.judge(record, &engines);
                 if let Some(page) = told {
                     page.finished(&record);
@@ -813,7 +826,8 @@ impl Options {
     fn run_options(&self) -> RunOptions {
         // Scenarios wait for clocks, timers and pages now and then; one more a core fills the gaps.
         let places = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);
-        let limit = self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        // A rig that is kept waits for its user, and so does a step of a page.
+        let is_unlimited = self.keep || self.ui;
         RunOptions {
             jobs: if self.keep {
                 1
@@ -822,9 +836,16 @@ impl Options {
             },
             fail_fast: self.fail_fast || self.keep,
             retries: self.retries,
-            // A rig that is kept waits for its user.
-            limit: if self.keep { Duration::MAX } else { limit },
+            limit: match is_unlimited {
+                true => Duration::MAX,
+                false => self.limit(),
+            },
         }
+    }
+
+    /// How long a scenario may take that says nothing.
+    fn limit(&self) -> Duration {
+        self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0)
     }
 }
 

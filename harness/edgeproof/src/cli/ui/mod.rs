@@ -1,6 +1,7 @@
 //! `edgeproof run --ui`: the scenarios in a page of this machine, where one runs them, all or one, and looks at each step.
 //! A save runs again what ran last.
 
+mod live;
 mod shown;
 
 use std::{
