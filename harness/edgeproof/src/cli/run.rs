@@ -187,11 +187,12 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
             "\nwaiting for a change; press Ctrl-C to stop"
         )?;
         tokio::select! {
-            path = watched.change(&before) => {
-                writeln!(anstream::stderr(), "{} changed\n", path.display())?;
-                if watched.is_of_app(&path) {
-                    apps.end_changed(&path).await;
-                }
+            changed = watched.change(&before) => {
+                let more = changed.len().saturating_sub(2);
+                let mut names: Vec<_> = changed.iter().take(2).map(|path| path.display().to_string()).collect();
+                names.extend((more > 0).then(|| format!("{more} more")));
+                writeln!(anstream::stderr(), "{} changed\n", names.join(", "))?;
+                watched.end_changed_apps(apps, &changed).await;
             }
             () = interrupt.pressed() => return Err(CliError::Interrupted),
         }

@@ -129,11 +129,11 @@ test('a save runs the file again, and a file with a mistake is told beside the o
 })
 
 test('one goes through a case step by step while it runs, looks at the steps before, and that is none of its time', async () => {
-  write('a_page.yaml', PAGE(201).replace('tags:', 'timeout: 12s\ntags:'))
   const page = await open('#case=a_page')
   await page.click('header button', 'step by step')
   await page.until('document.querySelector("header button[title=\'Waits before each step\']").ariaPressed === "true"')
-  await page.key('r')
+  // What is saved is run.
+  write('a_page.yaml', PAGE(201).replace('tags:', 'timeout: 12s\ntags:'))
   const waits = (number) => page.until(`document.querySelector('.now')?.textContent.includes('waits before step ${number} of 3')`)
   await waits(1)
   assert.equal(await page.run(`return ${verdict('Somebody')}`), 'running')
@@ -141,7 +141,7 @@ test('one goes through a case step by step while it runs, looks at the steps bef
   await page.key('n')
   await waits(2)
   await page.until('document.querySelector(".now img")?.naturalWidth > 100')
-  assert.match(await page.run(`return ${row('Somebody')}.textContent`), /⏸ 2\/3/)
+  assert.match(await page.run(`return ${row('Somebody')}.textContent`), /waits 2\/3/)
   assert.equal(await page.run('return document.querySelector(".now .marked").textContent.trim()'), '- wait: { for: agent }')
   // Calls of what is over are there already, and so is the step.
   assert.match(await page.run('return document.querySelector(".call").textContent'), /shop\.example/)
