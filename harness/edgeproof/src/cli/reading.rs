@@ -62,6 +62,19 @@ impl Reading {
         }
     }
 
+    /// These options, as they are written.
+    pub(super) fn words(&self) -> Vec<String> {
+        let with = |name: &'static str| {
+            move |path: &PathBuf| [name.to_owned(), path.display().to_string()]
+        };
+        let mut words: Vec<String> = self.env_files.iter().flat_map(with("--env-file")).collect();
+        words.extend(self.allowed.iter().flat_map(with("--allow-path")));
+        if self.allow_missing_bindings {
+            words.push("--allow-missing-bindings".to_owned());
+        }
+        words
+    }
+
     /// What `${env.NAME}` stands for.
     pub(super) fn variables(&self) -> Result<Variables, CliError> {
         Ok(self.filled_variables()?)
