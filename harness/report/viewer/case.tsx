@@ -32,7 +32,7 @@ export function CaseView({ one, run, other, address, running }: Props): JSX.Elem
       <h1 id="title" tabIndex={-1}>
         {one.title}
       </h1>
-      <Facts one={one} address={address} running={running} />
+      <Facts one={one} run={address.get("run") === "2" ? run.against : run} address={address} running={running} />
       {running !== undefined && <Now one={one} running={running} />}
       {other !== undefined && <Both one={one} other={other} run={run} address={address} />}
       {step === 0 && <Why one={one} />}
@@ -47,13 +47,18 @@ export function CaseView({ one, run, other, address, running }: Props): JSX.Elem
   );
 }
 
-function Facts({ one, address, running }: Pick<Props, "one" | "address" | "running">): JSX.Element {
-  const command = `edgeproof run ${quoted(one.file)} --filter ${quoted(one.name.split("#")[0] ?? one.name)}`;
+interface FactsProps extends Pick<Props, "one" | "address" | "running"> {
+  /** The one that it is of. */
+  run: Run | null;
+}
+
+function Facts({ one, run, address, running }: FactsProps): JSX.Element {
+  const command = `${run?.about?.again ?? `edgeproof run ${quoted(one.file)}`} --filter ${quoted(one.name.split("#")[0] ?? one.name)}`;
   return (
     <p class="facts">
       <b class={`badge ${word(one.verdict)}`}>{word(one.verdict)}</b>
       <code>{one.name}</code>
-      <span class="dim">{time(one.took_ms * 1000)}</span>
+      <span class="dim">{one.took_ms > 0 && time(one.took_ms * 1000)}</span>
       {one.attempts > 1 && <span class="skipped">{one.attempts} attempts</span>}
       {one.tags.map((tag) => (
         <a class="chip" href={link(new Map(), { tag })}>

@@ -118,7 +118,7 @@ export interface Run {
   edgeproof: string;
   shard: string | null;
   worker: string | null;
-  about: { started: string; command: string; machine: string; versions: Record<string, string> } | null;
+  about: { started: string; command: string; again?: string; machine: string; versions: Record<string, string> } | null;
   summary: { took_ms: number };
   cases: Case[];
   /** The same cases with another worker. */

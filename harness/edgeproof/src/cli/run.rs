@@ -254,6 +254,10 @@ async fn once(
         let text = compare::text((&first, &results), (&second, &other));
         write!(anstream::stdout(), "{text}")?;
         results.against = Some(Box::new(Results {
+            about: results.about.clone().map(|about| About {
+                again: Some(again(&context.arguments, Some(&second))),
+                ..about
+            }),
             worker: Some(second),
             ..other
         }));
@@ -292,7 +296,8 @@ fn about(context: &Context, cases: &[Case]) -> About {
         .map(|word| word.to_string_lossy())
         .collect();
     let words: Vec<_> = words.iter().map(|word| shell::quoted(word)).collect();
-    About::now(&words.join(" "), used.filter_map(version).collect())
+    let again = again(&context.arguments, None);
+    About::now(&words.join(" "), &again, used.filter_map(version).collect())
 }
 
 /// Runs all cases with one worker, and tells the page, where there is one, what comes of each.
@@ -471,7 +476,7 @@ impl Printer {
         let style = context.style(&out);
         Self {
             terminal: (!options.json)
-                .then(|| Terminal::new(out, style).of_command(again(&context.arguments))),
+                .then(|| Terminal::new(out, style).of_command(again(&context.arguments, None))),
             progress: Arc::new(Mutex::new(Progress::new(context.interactive))),
             records: Vec::new(),
             written: Ok(()),
@@ -533,16 +538,25 @@ const NOT_AGAIN: [&str; 11] = [
     "--details",
     "--against-report",
 ];
-const NOT_AGAIN_ALONE: [&str; 5] = ["--fail-fast", "--watch", "--json", "--list", "--keep"];
+const NOT_AGAIN_ALONE: [&str; 6] = [
+    "--fail-fast",
+    "--watch",
+    "--ui",
+    "--json",
+    "--list",
+    "--keep",
+];
 
-/// The command as it was given, without what chose its scenarios: with a filter it runs one of them again.
-fn again(arguments: &[OsString]) -> String {
+/// The command as it was given, without what chose its scenarios: with a filter it runs one of them again. `worker` takes the
+/// place of the one that was given.
+fn again(arguments: &[OsString], worker: Option<&str>) -> String {
     let mut arguments = arguments.iter().map(|word| word.to_string_lossy());
     let first = arguments.next().unwrap_or_default();
     let mut words = vec![program::launched_as().unwrap_or_else(|| shell::quoted(&first))];
     while let Some(word) = arguments.next() {
         let name = word.split('=').next().unwrap_or_default();
-        if NOT_AGAIN.contains(&name) {
+        let is_replaced = worker.is_some() && name == "--worker";
+        if NOT_AGAIN.contains(&name) || is_replaced {
             if name == word {
                 arguments.next();
             }
@@ -550,6 +564,8 @@ fn again(arguments: &[OsString]) -> String {
             words.push(shell::quoted(&word));
         }
     }
+    let worker = worker.map(|worker| ["--worker".to_owned(), shell::quoted(worker)]);
+    words.extend(worker.into_iter().flatten());
     words.join(" ")
 }
 
@@ -857,13 +873,23 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(&["edgeproof", "run"], "edgeproof run")]
+    #[case(&["edgeproof", "run"], None, "edgeproof run")]
     #[case(
         &["target/debug/edgeproof", "run", "my scenarios/", "--worker", "../it's", "--filter", "a", "--fail-fast", "--report=html=a.html", "--jobs", "1"],
+        None,
         "target/debug/edgeproof run 'my scenarios/' --worker '../it'\\''s'"
     )]
-    fn a_command_is_given_again_without_its_choice(#[case] words: &[&str], #[case] expected: &str) {
+    #[case(
+        &["edgeproof", "run", "a.yaml", "--worker=one", "--against", "two", "--ui"],
+        Some("two"),
+        "edgeproof run a.yaml --worker two"
+    )]
+    fn a_command_is_given_again_without_its_choice(
+        #[case] words: &[&str],
+        #[case] worker: Option<&str>,
+        #[case] expected: &str,
+    ) {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        assert_eq!(again(&words), expected);
+        assert_eq!(again(&words, worker), expected);
     }
 }
