@@ -12,7 +12,7 @@ export function isHeld(one: Case, running: Running): boolean {
 
 /** How far a case is, in few letters. */
 export function progress(one: Case, running: Running): string | null {
-  return one.at == null ? null : `${isHeld(one, running) ? "⏸ " : ""}${one.at.number}/${one.at.of}`;
+  return one.at == null ? null : `${isHeld(one, running) ? "waits " : ""}${one.at.number}/${one.at.of}`;
 }
 
 export function Now({ one, running }: { one: Case; running: Running }): JSX.Element | null {

@@ -181,7 +181,7 @@ function Cases({ cases, address, differs, running }: CasesProps): JSX.Element {
                     {sign(word(one.verdict))}
                   </b>
                   <span>{titled(one)}</span>
-                  <small>{(running && progress(one, running)) ?? time(one.took_ms * 1000)}</small>
+                  <small>{(running && progress(one, running)) ?? (one.took_ms > 0 && time(one.took_ms * 1000))}</small>
                 </a>
                 {running !== undefined && (
                   <button type="button" class="again" aria-label={`Run ${one.name}`} title="Run it" onClick={() => running.run([one.name])}>
