@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use edgeproof_ground::{process::ScratchDirectory, shell, visible::visible};
+use edgeproof_ground::{process::ScratchDirectory, visible::visible};
 use edgeproof_origin::launch::{self, Stage};
 use edgeproof_rig::{Door, Environment, LogLine, Rig};
 use edgeproof_run::{
@@ -20,7 +20,7 @@ use edgeproof_scenario::{load::Case, select::Selection};
 use edgeproof_wallarm::{Attack, WallarmNode};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{CliError, console::Console, interrupt::Interrupt, program, reading::Reading};
+use super::{CliError, console::Console, interrupt::Interrupt, reading::Reading};
 
 /// The options of `up`.
 #[derive(Debug, clap::Args)]
@@ -50,22 +50,6 @@ pub(super) struct Options {
     /// Prints each attack as a line of JSON, with every recorded hit; everything else goes to standard error.
     #[arg(long)]
     json: bool,
-}
-
-impl Options {
-    /// The command that runs scenarios in the same way, but for their files.
-    fn run(&self) -> String {
-        let mut words = vec!["run".to_owned()];
-        let worker = self.worker.as_ref().map(|path| path.display().to_string());
-        words.extend(
-            worker
-                .into_iter()
-                .flat_map(|worker| ["--worker".to_owned(), worker]),
-        );
-        words.extend(self.reading.words());
-        let words: Vec<String> = words.iter().map(|word| shell::quoted(word)).collect();
-        format!("{} {}", program::name(), words.join(" "))
-    }
 }
 
 pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
@@ -110,7 +94,8 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     let console = match options.console {
         true => {
             let (rig, doors) = (Arc::clone(&up.rig), up.text.clone());
-            Some(Console::open(rig, case.clone(), doors, options.run()).await?)
+            let run = options.reading.command("run", options.worker.as_deref());
+            Some(Console::open(rig, case.clone(), doors, run).await?)
         }
         false => None,
     };
