@@ -124,8 +124,11 @@ test('a save runs the file again, and a file with a mistake is told beside the o
   write('a_call.yaml', HTTP('[oops'))
   await page.until('document.querySelector("pre.bad")?.textContent.includes("a_call.yaml:")')
   assert.equal(await page.run('return document.querySelectorAll("nav li").length'), 1)
-  write('a_call.yaml', HTTP(403))
+  write('a_call.yaml', HTTP(404))
   await page.until('document.querySelectorAll("nav li").length === 2 && !document.querySelector("pre.bad")')
+  await page.until(`${verdict('A call')} === 'failed'`)
+  write('a_call.yaml', HTTP(403))
+  await page.until(`${verdict('A call')} === 'passed'`)
 })
 
 test('one goes through a case step by step while it runs, looks at the steps before, and that is none of its time', async () => {
@@ -133,11 +136,12 @@ test('one goes through a case step by step while it runs, looks at the steps bef
   await page.click('header button', 'step by step')
   await page.until('document.querySelector("header button[title=\'Waits before each step\']").ariaPressed === "true"')
   // What is saved is run.
-  write('a_page.yaml', PAGE(201).replace('tags:', 'timeout: 12s\ntags:'))
+  write('a_page.yaml', PAGE(201).replace('tags:', 'timeout: 20s\ntags:'))
   const waits = (number) => page.until(`document.querySelector('.now')?.textContent.includes('waits before step ${number} of 3')`)
   await waits(1)
   assert.equal(await page.run(`return ${verdict('Somebody')}`), 'running')
-  assert.equal(await page.run('return document.querySelectorAll(".steps li").length'), 0)
+  // What came of it before is gone.
+  await page.until('document.querySelectorAll(".steps li").length === 0')
   await page.key('n')
   await waits(2)
   await page.until('document.querySelector(".now img")?.naturalWidth > 100')
@@ -152,7 +156,7 @@ test('one goes through a case step by step while it runs, looks at the steps bef
   await page.click('.now button', 'next step')
   await waits(3)
   const began = await page.run('return Date.now()')
-  await page.until(`Date.now() > ${began} + 12_000`)
+  await page.until(`Date.now() > ${began} + 20_000`)
   assert.equal(await page.run(`return ${verdict('Somebody')}`), 'running')
   await page.click('.now button', 'go on')
   await page.until(`${verdict('Somebody')} === 'passed'`)
