@@ -9,6 +9,8 @@ const SCENARIO = 'scenarios/flow/incognito_is_blocked.yaml'
 const to = join(home, 'fixtures/pictures')
 const temporary = folder()
 const browser = await chromium()
+/** What ends everything that was started. */
+const ends = [browser.end, temporary.remove]
 
 /** A picture of each look; the one that is named first is shown, the others are linked. */
 async function pictures(name, url, height, prepare) {
@@ -36,6 +38,7 @@ async function report() {
 
 async function ui() {
   const run = await started(['run', '--ui', '--worker', 'fixtures/workers/plain-js', SCENARIO], /for you alone:\s+(\S+)/)
+  ends.unshift(run.end)
   const url = `${run.match[1]}#case=flow::incognito_is_blocked`
   const waits = (number) => `document.querySelector('.now')?.textContent.includes('before step ${number} of')`
   const page = await browser.open(url)
@@ -49,7 +52,6 @@ async function ui() {
   }
   await page.until(waits(3))
   await pictures('ui', url, 800, (page) => page.until(`${waits(3)} && document.querySelector('.now img')`))
-  await run.end()
 }
 
 async function live() {
@@ -57,8 +59,10 @@ async function live() {
     ['up', SCENARIO, '--console', '--worker', 'fixtures/workers/plain-js'],
     /host-resolver-rules='([^']+)' --ignore-certificate-errors-spki-list=(\S+)[\s\S]*Its console, for you alone:\s+(\S+)[\s\S]*Ctrl-C/,
   )
+  ends.unshift(rig.end)
   const [, rules, key, url] = rig.match
   const visitor = await chromium([`--host-resolver-rules=${rules}`, `--ignore-certificate-errors-spki-list=${key}`])
+  ends.unshift(visitor.end)
   const shop = await visitor.open('https://shop.example/signup')
   await shop.run(`await fetch('/nothing')
     const body = JSON.stringify({ email: 'ann@shop.example', password: 'correct horse 7' })
@@ -71,13 +75,13 @@ async function live() {
     await page.run('document.querySelector(".sequence button").click()')
     await page.until('document.querySelector(".messages")')
   })
-  await visitor.end()
-  await rig.end()
 }
 
 mkdirSync(to, { recursive: true })
-await report()
-await ui()
-await live()
-await browser.end()
-temporary.remove()
+try {
+  await report()
+  await ui()
+  await live()
+} finally {
+  for (const end of ends) await end()
+}
