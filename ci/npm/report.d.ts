@@ -25,6 +25,8 @@ export interface About {
   /** RFC 3339. */
   started: string;
   command: string;
+  /** The same without what chose its scenarios: with `--filter` it runs one of them again. */
+  again?: string;
   /** Operating system, processor and cores. */
   machine: string;
   /** Of the runtime and the browsers, by name. */

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use edgeproof_ground::{
     body::{self, Body},
-    trace::Party,
+    trace::{PackedRequest, Party},
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
@@ -68,23 +68,26 @@ impl Front {
         worker: &str,
         request: Request<Body>,
     ) -> Response<Body> {
-        let hop = self.trace.begin(Party::Worker, Party::Edge, &request);
-        if cache::is_purge(&request) {
+        let is_purge = cache::is_purge(&request);
+        let invocations = &self.invoker.invocations;
+        let visit = match is_purge {
+            true => None,
+            false => invocations.of_subrequest(worker, None, headers::MOST_WORKERS),
+        };
+        let mut head = PackedRequest::from(&request);
+        if let Some(visit) = &visit {
+            head = head.of_ray(&visit.ray);
+        }
+        let hop = self.trace.begin(Party::Worker, Party::Edge, head);
+        if is_purge {
             let (response, done) = self.purge(worker, request).await;
             hop.decided(done);
             hop.answered(&response);
             return response;
         }
-        let visit = self
-            .invoker
-            .invocations
-            .of_subrequest(worker, None, headers::MOST_WORKERS);
-        if let Some(visit) = &visit {
-            hop.belongs_to(&visit.ray);
-        }
         let zone = visit
             .map(|visit| visit.zone)
-            .or_else(|| self.invoker.invocations.zone_of(worker));
+            .or_else(|| invocations.zone_of(worker));
         let zone = zone.unwrap_or_default();
         let (response, done) = cache::operate(&self.origin_side.cache, &zone, request).await;
         hop.decided(done);

@@ -12,7 +12,7 @@ use edgeproof_ground::{
     header_limits as limits,
     hop_by_hop::{other_than_chunked, remove_hop_by_hop},
     pattern::Scheme,
-    trace::{Counted, Hop, Party, Trace, counted},
+    trace::{Counted, Hop, PackedRequest, Party, Trace, counted},
 };
 use edgeproof_internet::Internet;
 use http::{
@@ -150,8 +150,8 @@ impl Front {
         resolved: Result<(&str, Resolution<'_>), Malformed>,
         request: Request<Body>,
     ) -> Response<Body> {
-        let hop = self.trace.begin(Party::Visitor, Party::Edge, &request);
-        hop.belongs_to(ray.as_str());
+        let head = PackedRequest::from(&request).of_ray(ray.as_str());
+        let hop = self.trace.begin(Party::Visitor, Party::Edge, head);
         hop.comes_from(connection_info.ip);
         let reader = ErrorPageReader {
             accept: request.headers().get(ACCEPT).cloned(),

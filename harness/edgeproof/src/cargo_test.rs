@@ -27,7 +27,7 @@ use edgeproof_browser::Engine;
 use edgeproof_document::{LoadError, problem::TextStyle};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
-    execute::{AtEnd, Details, execute},
+    execute::{AtEnd, ExecuteOptions, execute},
     expected::Expected,
     failure_text,
     record::Verdict,
@@ -163,17 +163,11 @@ fn test(case: Case, shared: &Shared) -> Result<Completion, Failed> {
         runner::DEFAULT_LIMIT,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            let at_end = at_end.clone();
-            async move {
-                execute(
-                    &case,
-                    &environment,
-                    runner::DEFAULT_LIMIT,
-                    at_end,
-                    Details::None,
-                )
-                .await
-            }
+            let options = ExecuteOptions {
+                at_end: at_end.clone(),
+                ..ExecuteOptions::within(runner::DEFAULT_LIMIT)
+            };
+            async move { execute(&case, &environment, options).await }
         },
     ));
     let record = shared.expected.judge(record, &engines);

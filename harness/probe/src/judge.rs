@@ -122,7 +122,7 @@ pub(super) fn is_uninspected(own: &[Exchange], node_decides: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use edgeproof_ground::trace::{RequestHead, ResponseHead, Trace};
+    use edgeproof_ground::trace::{PackedRequest, RequestHead, ResponseHead, Trace};
     use http::{HeaderMap, Method, StatusCode};
     use rstest::rstest;
 
@@ -158,8 +158,8 @@ mod tests {
                 headers: HeaderMap::new(),
                 body_bytes: 0,
             };
+            let request = PackedRequest::from(request).of_ray("0123456789abcdef");
             let hop = trace.begin(*from, *to, request);
-            hop.belongs_to("0123456789abcdef");
             hop.answered(ResponseHead {
                 status: StatusCode::from_u16(*status).unwrap(),
                 headers: HeaderMap::new(),

@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use edgeproof_document::{
     LoadError, Mistake,
+    node::{Key, Value, YamlNode},
     problem::Problem,
     source::{Sources, Span},
     yaml,
@@ -47,6 +48,18 @@ impl World {
     /// # Errors
     /// When the file cannot be read, or has a matrix: a recording is of one case.
     pub fn of_file(path: &Path) -> Result<Self, WorldError> {
+        Self::read(path, None)
+    }
+
+    /// The world of one case of a scenario: of a matrix only its combination is kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has this case no longer.
+    pub fn of_case(path: &Path, name: &str) -> Result<Self, WorldError> {
+        Self::read(path, Some(name))
+    }
+
+    fn read(path: &Path, case: Option<&str>) -> Result<Self, WorldError> {
         let text = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
             path: path.to_owned(),
             source,
@@ -61,23 +74,34 @@ impl World {
             }])
         };
         let node = yaml::parse(file, &text).map_err(wrong)?;
-        if let Some((key, _)) = node.entry("matrix") {
+        let mut keys = Vec::new();
+        if let Some((key, matrix)) = node.entry("matrix") {
             let at = Span {
                 length: key.text.len(),
                 ..key.at
             };
-            return Err(wrong(Problem {
-                message: "a scenario with a matrix is many, and a recording is of one".to_owned(),
+            let problem = |message: &str, label: &str, help: &str| Problem {
+                message: message.to_owned(),
                 at,
-                label: "this one has a matrix".to_owned(),
-                help: Some(
-                    "record in a scenario without `matrix`, with one of its values filled in"
-                        .to_owned(),
-                ),
-            })
-            .into());
+                label: label.to_owned(),
+                help: Some(help.to_owned()),
+            };
+            let one = match case {
+                Some(name) => combination(matrix, name).ok_or_else(|| {
+                    problem(
+                        &format!("the matrix makes no `{name}` any more"),
+                        "it was another one",
+                        "start the console again",
+                    )
+                }),
+                None => Err(problem(
+                    "a scenario with a matrix is many, and a recording is of one",
+                    "this one has a matrix",
+                    "record in a scenario without `matrix`, with one of its values filled in",
+                )),
+            };
+            keys.push(("matrix".to_owned(), one.map_err(wrong)?));
         }
-        let mut keys = Vec::new();
         for key in ["include", "given"] {
             keys.extend(node.get(key).map(|node| (key.to_owned(), Node::of(node))));
         }
@@ -146,5 +170,81 @@ impl World {
             file.extend(keys.clone());
         }
         Node::Map(file).document()
+    }
+}
+
+/// A matrix of the one combination that this case is: the names of cases end with their labels.
+fn combination(matrix: &YamlNode, case: &str) -> Option<Node> {
+    let Value::Map(dimensions) = &matrix.value else {
+        return None;
+    };
+    let (mut rest, mut chosen) = (case, Vec::new());
+    for (name, values) in dimensions.iter().rev() {
+        let (before, one) = choice(values, rest)?;
+        rest = before;
+        chosen.push((name.text.clone(), one));
+    }
+    chosen.reverse();
+    Some(Node::Map(chosen))
+}
+
+/// The value whose label a name ends with, and the name before it.
+fn choice<'a>(values: &YamlNode, name: &'a str) -> Option<(&'a str, Node)> {
+    let before = |label: &str| name.strip_suffix(label)?.strip_suffix("::");
+    let shortest = |(before, _): &(&str, Node)| before.len();
+    match &values.value {
+        Value::List(items) => {
+            let one = |item: &YamlNode| {
+                Some((
+                    before(item.value.as_text()?)?,
+                    Node::List(vec![Node::of(item)]),
+                ))
+            };
+            items.iter().filter_map(one).min_by_key(shortest)
+        }
+        Value::Map(entries) => {
+            let one = |(key, value): &(Key, YamlNode)| {
+                let value = Node::Map(vec![(key.text.clone(), Node::of(value))]);
+                Some((before(&key.text)?, value))
+            };
+            entries.iter().filter_map(one).min_by_key(shortest)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::list("matrix: { a: [1.10, off] }", "signup::off", "matrix: { a: [off] }")]
+    #[case::number("matrix: { a: [1.10, off] }", "signup::1.10", "matrix: { a: [1.10] }")]
+    #[case::two(
+        "matrix: { a: [x, y], b: { closed: { status: 403 }, open: {} } }",
+        "y::signup::x::closed",
+        "matrix: { a: [x], b: { closed: { status: 403 } } }"
+    )]
+    #[case::label_within_another(
+        "matrix: { a: ['a::b', b] }",
+        "s::a::b",
+        "matrix: { a: ['a::b'] }"
+    )]
+    fn of_a_matrix_the_world_of_a_case_has_its_own_combination(
+        #[case] matrix: &str,
+        #[case] case: &str,
+        #[case] expected: &str,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("signup.yaml");
+        let given = "given: { clock: '${a}' }";
+        std::fs::write(&file, format!("{matrix}\n{given}\n")).unwrap();
+        let world = World::of_case(&file, case).unwrap();
+        let of = |text: &str| Node::of(&yaml::parse(0, text).unwrap());
+        assert_eq!(world.keys, of(&format!("{expected}\n{given}")));
+        assert!(World::of_case(&file, "signup::none").is_err());
+        assert!(World::of_file(&file).is_err());
     }
 }

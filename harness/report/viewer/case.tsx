@@ -5,9 +5,11 @@ import { CallView, Json } from "./call";
 import { type Call, calls, isBadStatus, label } from "./calls";
 import { copy } from "./copy";
 import { type Case, type Excerpt, type Failure, type Run, failures, isBad, sentence, word } from "./data";
+import { Now } from "./now";
 import { Picture } from "./picture";
 import { Steps, during } from "./steps";
 import { time } from "./shown";
+import type { Running } from "./ui";
 
 interface Props {
   one: Case;
@@ -15,11 +17,11 @@ interface Props {
   /** What came of it with the other worker. */
   other: Case | undefined;
   address: Address;
-  /** Runs it again, where one can. */
-  again?: ((names: string[]) => void) | undefined;
+  /** What can be done with it, where something can. */
+  running?: Running | undefined;
 }
 
-export function CaseView({ one, run, other, address, again }: Props): JSX.Element {
+export function CaseView({ one, run, other, address, running }: Props): JSX.Element {
   const step = Math.min(Math.max(0, Math.floor(Number(address.get("step") ?? 0)) || 0), one.steps.length);
   const all = calls(step === 0 ? one.hops : during(one, step));
   const wanted = address.get("call");
@@ -30,7 +32,8 @@ export function CaseView({ one, run, other, address, again }: Props): JSX.Elemen
       <h1 id="title" tabIndex={-1}>
         {one.title}
       </h1>
-      <Facts one={one} address={address} again={again} />
+      <Facts one={one} run={address.get("run") === "2" ? run.against : run} address={address} running={running} />
+      {running !== undefined && <Now one={one} running={running} />}
       {other !== undefined && <Both one={one} other={other} run={run} address={address} />}
       {step === 0 && <Why one={one} />}
       {one.steps.length > 0 && <Steps one={one} step={step} address={address} />}
@@ -44,13 +47,18 @@ export function CaseView({ one, run, other, address, again }: Props): JSX.Elemen
   );
 }
 
-function Facts({ one, address, again }: Pick<Props, "one" | "address" | "again">): JSX.Element {
-  const command = `edgeproof run ${quoted(one.file)} --filter ${quoted(one.name.split("#")[0] ?? one.name)}`;
+interface FactsProps extends Pick<Props, "one" | "address" | "running"> {
+  /** The one that it is of. */
+  run: Run | null;
+}
+
+function Facts({ one, run, address, running }: FactsProps): JSX.Element {
+  const command = `${run?.about?.again ?? `edgeproof run ${quoted(one.file)}`} --filter ${quoted(one.name.split("#")[0] ?? one.name)}`;
   return (
     <p class="facts">
       <b class={`badge ${word(one.verdict)}`}>{word(one.verdict)}</b>
       <code>{one.name}</code>
-      <span class="dim">{time(one.took_ms * 1000)}</span>
+      <span class="dim">{one.took_ms > 0 && time(one.took_ms * 1000)}</span>
       {one.attempts > 1 && <span class="skipped">{one.attempts} attempts</span>}
       {one.tags.map((tag) => (
         <a class="chip" href={link(new Map(), { tag })}>
@@ -60,8 +68,8 @@ function Facts({ one, address, again }: Pick<Props, "one" | "address" | "again">
       {one.refs.map((reference) => (
         <Reference to={reference} />
       ))}
-      {again !== undefined && (
-        <button type="button" onClick={() => again([one.name])}>
+      {running !== undefined && (
+        <button type="button" onClick={() => running.run([one.name])}>
           ▶ run
         </button>
       )}

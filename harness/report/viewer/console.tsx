@@ -130,13 +130,19 @@ interface RowProps {
 }
 
 function Row({ line, address, isPicked, pick }: RowProps): JSX.Element {
-  const label = `${line.method} ${line.url.replace(/^https?:\/\//, "")}`;
+  const where = line.url.replace(/^https?:\/\//, "");
+  const host = where.replace(/[/?].*/s, "");
+  const label = `${line.method} ${where}`;
   return (
     <li>
       <input type="checkbox" aria-label={`Pick ${label}`} checked={isPicked} disabled={!isPickable(line)} onChange={() => pick(line)} />
       <a href={link(address, { call: line.id, log: null })} aria-current={line.id === address.get("call") ? "true" : undefined} title={line.url}>
         <b class={isBadStatus(line.status) ? "failed" : "passed"}>{line.status ?? "…"}</b>
-        <span>{label}</span>
+        <span class="where">
+          {`${line.method} `}
+          <span>{host}</span>
+          <span>{where.slice(host.length)}</span>
+        </span>
         {line.took_us !== null && <small>{time(line.took_us)}</small>}
       </a>
     </li>

@@ -83,6 +83,16 @@ export interface Step {
   picture: Picture;
 }
 
+/** Where a case is that runs. */
+export interface At {
+  /** Which of the steps, from 1. */
+  number: number;
+  of: number;
+  /** Whether somebody who goes step by step lets it be taken. */
+  may_go_on: boolean;
+  step: Step | null;
+}
+
 export interface Case {
   name: string;
   title: string;
@@ -101,13 +111,14 @@ export interface Case {
   attacks: Record<string, unknown>[];
   apps: { command: string; printed: { stream: string; text: string }[] }[];
   screenshots: { visitor: string; picture: Picture }[];
+  at?: At | null | undefined;
 }
 
 export interface Run {
   edgeproof: string;
   shard: string | null;
   worker: string | null;
-  about: { started: string; command: string; machine: string; versions: Record<string, string> } | null;
+  about: { started: string; command: string; again?: string; machine: string; versions: Record<string, string> } | null;
   summary: { took_ms: number };
   cases: Case[];
   /** The same cases with another worker. */

@@ -78,7 +78,7 @@ function Content({ body, bytes }: { body: Body | null; bytes: number }): JSX.Ele
           </button>
         ))}
       </p>
-      <pre class="body" tabIndex={0}>{look === "pretty" ? json : look === "raw" ? text : hex(bytesOf(body))}</pre>
+      <pre class={`body ${look}`} tabIndex={0}>{look === "pretty" ? json : look === "raw" ? text : hex(bytesOf(body))}</pre>
     </>
   );
 }

@@ -6,6 +6,7 @@ import { CaseView } from "./case";
 import { type Case, type Run, isBad, isFlaky, place, word } from "./data";
 import { Frame, Search, useKeys } from "./frame";
 import { sign } from "./matrix";
+import { isHeld, progress } from "./now";
 import { isMeant, prepare } from "./search";
 import { time } from "./shown";
 import { Summary } from "./summary";
@@ -30,9 +31,11 @@ export function Report({ run, running }: { run: Run; running?: Running }): JSX.E
   const chosen = running === undefined ? listed : running.useCase(listed);
   const other = isSecond ? first : second.get(address.get("case") ?? "");
   useReading(address.get("case"));
+  const held = running && (chosen !== undefined && isHeld(chosen, running) ? chosen : run.cases.find((one) => isHeld(one, running)));
   useEffect(() => prepare(run.cases), [run]);
   useKeys({
     r: () => running?.run(chosen === undefined ? cases.map(({ name }) => name) : [chosen.name]),
+    n: () => held && running?.next(held.name),
     j: () => next(cases, chosen, address, 1),
     k: () => next(cases, chosen, address, -1),
     f: () => next(cases.filter(({ verdict }) => isBad(verdict)), chosen, address, 1),
@@ -41,7 +44,7 @@ export function Report({ run, running }: { run: Run; running?: Running }): JSX.E
   return (
     <Frame
       isOpen={chosen !== undefined}
-      keys={{ "← →": "step by step", ...(running && { r: "run" }) }}
+      keys={{ "← →": "step by step", ...(running && { r: "run", n: "next step, where one waits" }) }}
       bar={
         <>
           {running !== undefined && <Controls running={running} cases={cases} isAll={cases.length === run.cases.length} />}
@@ -49,13 +52,13 @@ export function Report({ run, running }: { run: Run; running?: Running }): JSX.E
           <Search value={address.get("q") ?? ""} hint="Search: title, URL, status, rule …" search={(q) => go(link(address, { q: q === "" ? null : q }), true)} />
         </>
       }
-      list={<Cases cases={cases} address={address} differs={differs} run={running?.run} />}
+      list={<Cases cases={cases} address={address} differs={differs} running={running} />}
     >
       {running?.problem != null && <pre class="card bad">{running.problem}</pre>}
       {chosen === undefined ? (
         <Summary run={run} cases={cases} address={address} differing={differing} />
       ) : (
-        <CaseView one={chosen} run={run} other={other} address={address} again={running?.run} />
+        <CaseView one={chosen} run={run} other={other} address={address} running={running} />
       )}
     </Frame>
   );
@@ -104,6 +107,9 @@ function Controls({ running, cases, isAll }: { running: Running; cases: Case[]; 
       <button type="button" aria-pressed={running.isWatching} title="A save runs it again" onClick={() => running.watch(!running.isWatching)}>
         watch
       </button>
+      <button type="button" aria-pressed={running.isStepping} title="Waits before each step" onClick={() => running.step(!running.isStepping)}>
+        step by step
+      </button>
     </>
   );
 }
@@ -139,12 +145,12 @@ interface CasesProps {
   cases: Case[];
   address: Address;
   differs: (one: Case) => boolean;
-  /** Runs these, where one can. */
-  run: Running["run"] | undefined;
+  /** What is done with them, where one can. */
+  running: Running | undefined;
 }
 
 /** The cases by folder, those that differ or did not pass before the others. */
-function Cases({ cases, address, differs, run }: CasesProps): JSX.Element {
+function Cases({ cases, address, differs, running }: CasesProps): JSX.Element {
   const [most, setMost] = useState(MOST);
   const chosen = cases.findIndex(({ name }) => name === address.get("case"));
   const shown = cases.slice(0, Math.max(most, chosen + 50));
@@ -175,10 +181,10 @@ function Cases({ cases, address, differs, run }: CasesProps): JSX.Element {
                     {sign(word(one.verdict))}
                   </b>
                   <span>{titled(one)}</span>
-                  <small>{time(one.took_ms * 1000)}</small>
+                  <small>{(running && progress(one, running)) ?? (one.took_ms > 0 && time(one.took_ms * 1000))}</small>
                 </a>
-                {run !== undefined && (
-                  <button type="button" class="again" aria-label={`Run ${one.name}`} title="Run it" onClick={() => run([one.name])}>
+                {running !== undefined && (
+                  <button type="button" class="again" aria-label={`Run ${one.name}`} title="Run it" onClick={() => running.run([one.name])}>
                     ▶
                   </button>
                 )}

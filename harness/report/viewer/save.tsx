@@ -8,6 +8,8 @@ interface Saved {
   file: string;
   /** Variables of the environment that stand in place of secrets. */
   variables: string[];
+  /** What runs it as the rig runs. */
+  command: string;
 }
 
 export function Save({ picked, forget }: { picked: Line[]; forget: () => void }): JSX.Element {
@@ -55,8 +57,8 @@ export function Save({ picked, forget }: { picked: Line[]; forget: () => void })
 }
 
 /** What one does with it. */
-function Next({ saved: { file, variables } }: { saved: Saved }): JSX.Element {
-  const command = [...variables.map((name) => `export ${name}=…`), `edgeproof run ${file}`].join("\n");
+function Next({ saved: { file, variables, command: run } }: { saved: Saved }): JSX.Element {
+  const command = [...variables.map((name) => `export ${name}=…`), run].join("\n");
   return (
     <>
       <p class="passed">{file} is written, with the steps that were taken before. It expects what happened.</p>

@@ -110,7 +110,7 @@ function Chosen({ one, step, number, by, all }: ChosenProps): JSX.Element {
 }
 
 /** The lines of the file around those of the step. */
-function Around({ one, step }: { one: Case; step: Step }): JSX.Element | null {
+export function Around({ one, step }: { one: Case; step: Step }): JSX.Element | null {
   const { place } = step;
   if (place === null || one.source === null || place.file !== one.file) return null;
   const first = Math.max(1, place.line - AROUND);

@@ -14,7 +14,7 @@ interface Props {
 }
 
 export function Summary({ run, cases, address, differing }: Props): JSX.Element {
-  const slowest = [...cases].sort((left, right) => right.took_ms - left.took_ms).slice(0, 10);
+  const slowest = cases.filter(({ took_ms }) => took_ms > 0).sort((left, right) => right.took_ms - left.took_ms).slice(0, 10);
   const flaky = cases.filter(isFlaky);
   const all = grids(cases);
   return (
@@ -34,7 +34,7 @@ export function Summary({ run, cases, address, differing }: Props): JSX.Element 
         <Sums title="Workers" name="worker" of={(one) => one.workers} cases={cases} address={address} />
       </div>
       {flaky.length > 0 && <List title="Flaky: passed only when tried again" cases={flaky} address={address} />}
-      {cases.length > 1 && <List title="Slowest" cases={slowest} address={address} />}
+      {slowest.length > 1 && <List title="Slowest" cases={slowest} address={address} />}
     </article>
   );
 }
@@ -42,7 +42,7 @@ export function Summary({ run, cases, address, differing }: Props): JSX.Element 
 function About({ run }: { run: Run }): JSX.Element {
   const { about } = run;
   const facts: [string, string | null | undefined][] = [
-    ["when", about && `${about.started.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC")}, for ${time(run.summary.took_ms * 1000)}`],
+    ["when", about && `${about.started.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC")}${run.summary.took_ms > 0 ? `, for ${time(run.summary.took_ms * 1000)}` : ""}`],
     ["command", about?.command],
     ["worker", run.worker],
     ["against", run.against?.worker],

@@ -6,7 +6,7 @@ import { act, announceProblem, useAsked } from "./live";
 import { Report } from "./report";
 
 /** What of a case stands in the list; the rest is asked for when somebody looks at it. */
-type Line = Pick<Case, "name" | "title" | "file" | "tags" | "refs" | "workers" | "verdict" | "attempts" | "took_ms"> & { changed: number };
+type Line = Pick<Case, "name" | "title" | "file" | "tags" | "refs" | "workers" | "verdict" | "attempts" | "took_ms" | "at"> & { changed: number };
 
 interface News {
   cases: Line[];
@@ -15,6 +15,7 @@ interface News {
   problem: string | null;
   is_running: boolean;
   is_watching: boolean;
+  is_stepping: boolean;
   selection: string;
   about: Run["about"];
   edgeproof: string;
@@ -25,11 +26,16 @@ export interface Running {
   isConnected: boolean;
   isRunning: boolean;
   isWatching: boolean;
+  /** Whether each step waits until somebody lets it be taken. */
+  isStepping: boolean;
   problem: string | null;
   /** Runs these; all where none is named. */
   run: (names: string[]) => void;
   stop: () => void;
   watch: (on: boolean) => void;
+  step: (on: boolean) => void;
+  /** Lets the case take the step that it waits at. */
+  next: (name: string) => void;
   /** Everything of a case, once it is there. */
   useCase: (one: Case | undefined) => Case | undefined;
 }
@@ -51,10 +57,13 @@ export function Ui(): JSX.Element | null {
     isConnected,
     isRunning: news.is_running,
     isWatching: news.is_watching,
+    isStepping: news.is_stepping,
     problem: news.problem,
     run: (names) => does("run", { names }),
     stop: () => does("stop", {}),
     watch: (on) => does("watch", { on }),
+    step: (on) => does("step", { on }),
+    next: (name) => does("next", { name }),
     useCase,
   };
   return <Report run={run} running={running} />;
@@ -81,10 +90,10 @@ function useNews(): { news: News | undefined; cases: Case[]; isConnected: boolea
 
 const EMPTY = { source: null, steps: [], hops: [], log: [], events: [], attacks: [], apps: [], screenshots: [] };
 
-/** The case with everything; while it runs, as it was before. */
+/** The case with everything; of one that runs, what it has done so far. */
 function useCase(one: Case | undefined): Case | undefined {
   const changed = (one as (Case & Line) | undefined)?.changed;
   const whole = useAsked<{ case: Case; texts: string[]; pictures: string[] }>(one === undefined ? null : "case", { name: one?.name ?? "" }, `${one?.name} ${changed}`);
   if (one === undefined || whole === undefined || whole.case.name !== one.name) return one;
-  return { ...unpacked(whole.case, whole.texts, whole.pictures), verdict: one.verdict, title: one.title };
+  return { ...unpacked(whole.case, whole.texts, whole.pictures), verdict: one.verdict, title: one.title, at: one.at };
 }

@@ -30,8 +30,12 @@ pub(super) fn explain(
         let Some(reason) = unidentified(exchange, exchanges) else {
             continue;
         };
+        let goes_on = |hop: &Exchange| hop.ray == exchange.ray && hop.to == Party::Origin;
         let becomes = match deployment.failure_mode {
             FailureMode::Open => "failure mode open: it goes on to the origin",
+            FailureMode::Closed if exchanges.iter().any(goes_on) => {
+                "failure mode closed: it was to be blocked, and the worker sent it on"
+            }
             FailureMode::Closed => "failure mode closed: it is blocked",
         };
         let told = format!(
@@ -130,6 +134,35 @@ mod tests {
         }
     }
 
+    fn deployment() -> Deployment {
+        Deployment {
+            protected_apis: vec!["POST shop.example/api/login*".parse().unwrap()],
+            failure_mode: FailureMode::Closed,
+            ruleset: Some("anybody".to_owned()),
+            ..Deployment::default()
+        }
+    }
+
+    #[test]
+    fn a_worker_that_lets_pass_what_it_is_to_block_is_not_said_to_block_it() {
+        let trace = Trace::new();
+        let login = || head(Method::POST, "https://shop.example/api/login", false);
+        let _hop = trace.begin(Party::Edge, Party::Worker, login());
+        let _sent_on = trace.begin(Party::Worker, Party::Origin, login());
+        let exchanges = trace.exchanges();
+        let mut hops = journey::records(&exchanges, &Redactor::default());
+        explain(
+            &mut hops,
+            &exchanges,
+            &[("flow".to_owned(), deployment())].into(),
+        );
+        let decision = hops[0].decision.as_deref().unwrap_or_default();
+        assert!(
+            decision.ends_with("it was to be blocked, and the worker sent it on"),
+            "{decision}"
+        );
+    }
+
     #[rstest]
     #[case::no_signals(
         "/api/login?a=1",
@@ -177,18 +210,12 @@ mod tests {
                 });
             }
         }
-        let deployment = Deployment {
-            protected_apis: vec!["POST shop.example/api/login*".parse().unwrap()],
-            failure_mode: FailureMode::Closed,
-            ruleset: Some("anybody".to_owned()),
-            ..Deployment::default()
-        };
         let exchanges = trace.exchanges();
         let mut hops = journey::records(&exchanges, &Redactor::default());
         explain(
             &mut hops,
             &exchanges,
-            &[("flow".to_owned(), deployment)].into(),
+            &[("flow".to_owned(), deployment())].into(),
         );
         let expected = match expected {
             Some(reason) => format!(

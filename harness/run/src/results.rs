@@ -49,6 +49,9 @@ pub struct About {
     pub started: jiff::Timestamp,
     /// The command line.
     pub command: String,
+    /// The same without what chose its scenarios: with `--filter` it runs one of them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
     /// The operating system, the kind of processor and how many cores it has.
     pub machine: String,
     /// The versions of the runtime and of the browsers.
@@ -57,11 +60,13 @@ pub struct About {
 
 impl About {
     /// What is known of a run that begins now with this command on this machine.
-    pub fn now(command: &str, versions: BTreeMap<String, String>) -> Self {
+    pub fn now(command: &str, again: &str, versions: BTreeMap<String, String>) -> Self {
+        let told = |text: &str| visible(&Redactor::default().text(text));
         let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
         Self {
             started: jiff::Timestamp::now(),
-            command: visible(&Redactor::default().text(command)),
+            command: told(command),
+            again: Some(told(again)),
             machine: format!("{} {}, {cores} cores", env::consts::OS, env::consts::ARCH),
             versions,
         }

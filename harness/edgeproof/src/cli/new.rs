@@ -18,7 +18,7 @@ use edgeproof_record::{
 use edgeproof_run::exit;
 use url::Url;
 
-use super::{CliError, program, project};
+use super::{CliError, program, project, reading::Reading};
 
 /// Where an application listens if nobody says.
 const APP: &str = "http://127.0.0.1:3000";
@@ -137,7 +137,8 @@ fn of_session(path: &Path, options: &Options) -> Result<u8, CliError> {
     let title = format!("A session at {page} passes the protection");
     let (world, calls) = (World::of_site(&session.site), &session.calls);
     let recording = of_calls(&world, &name, &title, &session.page, &session.note, calls);
-    super::record::finish(&recording.map_err(NewError::from)?, &file)?;
+    let recording = recording.map_err(NewError::from)?;
+    super::record::finish(&recording, &file, &Reading::default(), None)?;
     Ok(exit::PASSED)
 }
 

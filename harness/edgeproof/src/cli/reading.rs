@@ -6,9 +6,10 @@ use std::{
 };
 
 use edgeproof_document::LoadError;
+use edgeproof_ground::shell;
 use edgeproof_scenario::load::{self, Loaded, Outside, Variables, VariablesError};
 
-use super::CliError;
+use super::{CliError, program};
 
 /// The path that means standard input, and what its scenario is called.
 pub(super) const STANDARD_INPUT: &str = "-";
@@ -60,6 +61,23 @@ impl Reading {
             allow_missing_bindings,
             ..Self::default()
         }
+    }
+
+    /// The command that does this with scenarios as it is done here, but for their files.
+    pub(super) fn command(&self, does: &str, worker: Option<&Path>) -> String {
+        let with =
+            |name: &'static str| move |path: &Path| [name.to_owned(), path.display().to_string()];
+        let env_files = self.env_files.iter().map(PathBuf::as_path);
+        let allowed = self.allowed.iter().map(PathBuf::as_path);
+        let mut words = vec![does.to_owned()];
+        words.extend(worker.into_iter().flat_map(with("--worker")));
+        words.extend(env_files.flat_map(with("--env-file")));
+        words.extend(allowed.flat_map(with("--allow-path")));
+        if self.allow_missing_bindings {
+            words.push("--allow-missing-bindings".to_owned());
+        }
+        let words: Vec<String> = words.iter().map(|word| shell::quoted(word)).collect();
+        format!("{} {}", program::name(), words.join(" "))
     }
 
     /// What `${env.NAME}` stands for.
@@ -161,4 +179,27 @@ fn standard_input() -> Result<String, ReadingError> {
 pub(super) fn mistakes(broken: Vec<load::Broken>) -> CliError {
     let all = broken.into_iter().flat_map(|broken| broken.mistakes);
     CliError::Load(LoadError::Mistakes(all.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_for_what_was_written_has_the_options_that_it_was_written_with() {
+        let reading = Reading {
+            env_files: vec![".env".into()],
+            allowed: vec!["../my app".into()],
+            allow_missing_bindings: true,
+        };
+        let command = reading.command("run", Some(Path::new("worker/dist")));
+        let expected = "run --worker worker/dist --env-file .env --allow-path '../my app' --allow-missing-bindings";
+        assert!(command.ends_with(expected), "{command}");
+        assert!(
+            Reading::default()
+                .command("check", None)
+                .ends_with(" check"),
+            "no option was given"
+        );
+    }
 }

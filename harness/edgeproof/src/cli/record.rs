@@ -8,6 +8,7 @@ use std::{
 
 use edgeproof_browser::{BrowserError, Engine, PageError, Profile, Sight};
 use edgeproof_deployment::ProtectedApi;
+use edgeproof_ground::shell;
 use edgeproof_origin::{Address, launch};
 use edgeproof_record::{
     Deeds, Recording, RecordingError, Session, World, WorldError, of_session, world::Site,
@@ -23,7 +24,7 @@ use super::{
     CliError,
     interrupt::Interrupt,
     new::{self, NewError},
-    program, project,
+    project,
     reading::Reading,
 };
 
@@ -136,7 +137,12 @@ pub(super) async fn record(options: &Options) -> Result<u8, CliError> {
     let title = format!("Recorded at {page} on {}", Timestamp::now().strftime("%F"));
     let name = out.file_stem().unwrap_or_default().to_string_lossy();
     let recording = of_session(&world, &name, &title, &recorded?).map_err(RecordError::from)?;
-    finish(&recording, &out)?;
+    finish(
+        &recording,
+        &out,
+        &options.reading,
+        options.worker.as_deref(),
+    )?;
     Ok(exit::PASSED)
 }
 
@@ -292,8 +298,13 @@ fn browser(error: &PageError) -> CliError {
     RigError::Browser(error).into()
 }
 
-/// Writes the recording, and says what it needs and what is next.
-pub(super) fn finish(recording: &Recording, out: &Path) -> Result<(), CliError> {
+/// Writes the recording, and says what it needs and what is next: it is read and run as it was recorded.
+pub(super) fn finish(
+    recording: &Recording,
+    out: &Path,
+    reading: &Reading,
+    worker: Option<&Path>,
+) -> Result<(), CliError> {
     recording.write(out).map_err(RecordError::from)?;
     recording.check(out).map_err(RecordError::from)?;
     new::write_schema(out)?;
@@ -305,11 +316,11 @@ pub(super) fn finish(recording: &Recording, out: &Path) -> Result<(), CliError> 
             "  export {name}=…    # what was typed or sent; no secret stands in the file"
         )?;
     }
-    writeln!(
-        text,
-        "  {1} check {0}\n  {1} run {0}",
-        out.display(),
-        program::name()
-    )?;
+    let file = shell::quoted(&out.display().to_string());
+    let (check, run) = (
+        reading.command("check", None),
+        reading.command("run", worker),
+    );
+    writeln!(text, "  {check} {file}\n  {run} {file}")?;
     Ok(())
 }

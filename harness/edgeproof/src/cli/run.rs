@@ -23,7 +23,7 @@ use edgeproof_report::{at_target, compare, target::ReportTarget, terminal::Termi
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{AtEnd, Details, execute, execute_at},
+    execute::{AtEnd, Details, ExecuteOptions, execute, execute_at},
     exit,
     expected::Expected,
     failure_text as failure,
@@ -194,11 +194,12 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
             "\nwaiting for a change; press Ctrl-C to stop"
         )?;
         tokio::select! {
-            path = watched.change(&before) => {
-                writeln!(anstream::stderr(), "{} changed\n", path.display())?;
-                if watched.is_of_app(&path) {
-                    apps.end_changed(&path).await;
-                }
+            changed = watched.change(&before) => {
+                let more = changed.len().saturating_sub(2);
+                let mut names: Vec<_> = changed.iter().take(2).map(|path| path.display().to_string()).collect();
+                names.extend((more > 0).then(|| format!("{more} more")));
+                writeln!(anstream::stderr(), "{} changed\n", names.join(", "))?;
+                watched.end_changed_apps(apps, &changed).await;
             }
             () = interrupt.pressed() => return Err(CliError::Interrupted),
         }
@@ -281,6 +282,10 @@ async fn once(
         let text = compare::text((&first, &results), (&second, &other));
         write!(anstream::stdout(), "{text}")?;
         results.against = Some(Box::new(Results {
+            about: results.about.clone().map(|about| About {
+                again: Some(again(&context.arguments, Some(&second))),
+                ..about
+            }),
             worker: Some(second),
             ..other
         }));
@@ -319,7 +324,8 @@ fn about(context: &Context, cases: &[Case]) -> About {
         .map(|word| word.to_string_lossy())
         .collect();
     let words: Vec<_> = words.iter().map(|word| shell::quoted(word)).collect();
-    About::now(&words.join(" "), used.filter_map(version).collect())
+    let again = again(&context.arguments, None);
+    About::now(&words.join(" "), &again, used.filter_map(version).collect())
 }
 
 /// Runs all cases with one worker, and tells the page, where there is one, what comes of each.
@@ -355,19 +361,32 @@ pub(super) async fn with_worker(
         .with_engine(options.engine.unwrap_or_default());
     let environment = Arc::new(environment);
     let run_options = options.run_options();
-    let (limit, details) = (run_options.limit, options.details());
+    let details = options.details();
+    // Of a page each step ends in time, and a person stops what hangs elsewhere.
+    let limit = match options.ui {
+        true => options.limit(),
+        false => run_options.limit,
+    };
     // Where it may be tried again, what comes of an attempt is not the end.
     let told = page.clone().filter(|_| run_options.retries == 0);
+    let followed = page.clone();
     let running = runner::run(
         cases,
         run_options,
         move |case: Arc<Case>| {
             let environment = Arc::clone(&environment);
-            let (expected, at_end) = (expected.clone(), at_end.clone());
+            let expected = expected.clone();
             let told = told.clone();
+            let follow = followed.as_ref().map(|page| page.follow(&case.name));
+            let options = ExecuteOptions {
+                limit,
+                details,
+                at_end: at_end.clone(),
+                follow,
+            };
             async move {
                 let engines = case.scenario.engines(environment.engine());
-                let record = execute(&case, &environment, limit, at_end, details).await;
+                let record = execute(&case, &environment, options).await;
                 let record = expected.judge(record, &engines);
                 if let Some(page) = told {
                     page.finished(&record);
@@ -485,7 +504,7 @@ impl Printer {
         let style = context.style(&out);
         Self {
             terminal: (!options.json)
-                .then(|| Terminal::new(out, style).of_command(again(&context.arguments))),
+                .then(|| Terminal::new(out, style).of_command(again(&context.arguments, None))),
             progress: Arc::new(Mutex::new(Progress::new(context.interactive))),
             records: Vec::new(),
             written: Ok(()),
@@ -547,16 +566,25 @@ const NOT_AGAIN: [&str; 11] = [
     "--details",
     "--against-report",
 ];
-const NOT_AGAIN_ALONE: [&str; 5] = ["--fail-fast", "--watch", "--json", "--list", "--keep"];
+const NOT_AGAIN_ALONE: [&str; 6] = [
+    "--fail-fast",
+    "--watch",
+    "--ui",
+    "--json",
+    "--list",
+    "--keep",
+];
 
-/// The command as it was given, without what chose its scenarios: with a filter it runs one of them again.
-fn again(arguments: &[OsString]) -> String {
+/// The command as it was given, without what chose its scenarios: with a filter it runs one of them again. `worker` takes the
+/// place of the one that was given.
+fn again(arguments: &[OsString], worker: Option<&str>) -> String {
     let mut arguments = arguments.iter().map(|word| word.to_string_lossy());
     let first = arguments.next().unwrap_or_default();
     let mut words = vec![program::launched_as().unwrap_or_else(|| shell::quoted(&first))];
     while let Some(word) = arguments.next() {
         let name = word.split('=').next().unwrap_or_default();
-        if NOT_AGAIN.contains(&name) {
+        let is_replaced = worker.is_some() && name == "--worker";
+        if NOT_AGAIN.contains(&name) || is_replaced {
             if name == word {
                 arguments.next();
             }
@@ -564,6 +592,8 @@ fn again(arguments: &[OsString]) -> String {
             words.push(shell::quoted(&word));
         }
     }
+    let worker = worker.map(|worker| ["--worker".to_owned(), shell::quoted(worker)]);
+    words.extend(worker.into_iter().flatten());
     words.join(" ")
 }
 
@@ -859,7 +889,8 @@ impl Options {
     fn run_options(&self) -> RunOptions {
         // Scenarios wait for clocks, timers and pages now and then; one more a core fills the gaps.
         let places = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);
-        let limit = self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0);
+        // A rig that is kept waits for its user, and so does a step of a page.
+        let is_unlimited = self.keep || self.ui;
         RunOptions {
             jobs: if self.keep {
                 1
@@ -868,9 +899,16 @@ impl Options {
             },
             fail_fast: self.fail_fast || self.keep,
             retries: self.retries,
-            // A rig that is kept waits for its user.
-            limit: if self.keep { Duration::MAX } else { limit },
+            limit: match is_unlimited {
+                true => Duration::MAX,
+                false => self.limit(),
+            },
         }
+    }
+
+    /// How long a scenario may take that says nothing.
+    fn limit(&self) -> Duration {
+        self.timeout.map_or(DEFAULT_LIMIT, |limit| limit.0)
     }
 }
 
@@ -881,13 +919,23 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(&["edgeproof", "run"], "edgeproof run")]
+    #[case(&["edgeproof", "run"], None, "edgeproof run")]
     #[case(
         &["target/debug/edgeproof", "run", "my scenarios/", "--worker", "../it's", "--filter", "a", "--fail-fast", "--report=html=a.html", "--jobs", "1"],
+        None,
         "target/debug/edgeproof run 'my scenarios/' --worker '../it'\\''s'"
     )]
-    fn a_command_is_given_again_without_its_choice(#[case] words: &[&str], #[case] expected: &str) {
+    #[case(
+        &["edgeproof", "run", "a.yaml", "--worker=one", "--against", "two", "--ui"],
+        Some("two"),
+        "edgeproof run a.yaml --worker two"
+    )]
+    fn a_command_is_given_again_without_its_choice(
+        #[case] words: &[&str],
+        #[case] worker: Option<&str>,
+        #[case] expected: &str,
+    ) {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        assert_eq!(again(&words), expected);
+        assert_eq!(again(&words, worker), expected);
     }
 }

@@ -91,7 +91,11 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
         }
     };
     let console = match options.console {
-        true => Some(Console::open(Arc::clone(&up.rig), case.clone(), up.text.clone()).await?),
+        true => {
+            let (rig, doors) = (Arc::clone(&up.rig), up.text.clone());
+            let run = options.reading.command("run", options.worker.as_deref());
+            Some(Console::open(rig, case.clone(), doors, run).await?)
+        }
         false => None,
     };
     let look = console.as_ref().map(|console| {

@@ -4,7 +4,7 @@
 //! writes it, and what a run itself writes elsewhere does not.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::Metadata,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -12,6 +12,7 @@ use std::{
 };
 
 use edgeproof_ground::tools;
+use edgeproof_origin::launch;
 use edgeproof_scenario::{
     layers,
     load::{Case, Loaded},
@@ -139,10 +140,17 @@ impl Watched {
     }
 
     /// Whether a file in the folder of an app is the app's: a scenario may lie beside it.
-    pub(super) fn is_of_app(&self, path: &Path) -> bool {
+    fn is_of_app(&self, path: &Path) -> bool {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let path = absolute(path);
         !self.paths.iter().any(|watched| absolute(watched) == path)
+    }
+
+    /// Ends the apps whose files these are: they are started anew.
+    pub(super) async fn end_changed_apps(&self, apps: &launch::Pool, changed: &BTreeSet<PathBuf>) {
+        for path in changed.iter().filter(|path| self.is_of_app(path)) {
+            apps.end_changed(path).await;
+        }
     }
 
     fn look(&self, path: &Path, files: &mut BTreeMap<PathBuf, Version>) {
@@ -174,15 +182,15 @@ impl Watched {
         std::path::absolute(path).is_ok_and(|path| self.written.contains(&path))
     }
 
-    /// The first file that is not as it was, once nothing changes any more: editors write a file in several steps.
-    pub(super) async fn change(&self, before: &Snapshot) -> PathBuf {
+    /// The files that are not as they were, once nothing changes any more: editors write a file in several steps, and several
+    /// files at once. There is at least one.
+    pub(super) async fn change(&self, before: &Snapshot) -> BTreeSet<PathBuf> {
         let mut last = self.with_apps(self.snapshot());
         loop {
             tokio::time::sleep(LOOK).await;
             let now = self.with_apps(self.snapshot());
-            if now == last
-                && let Some(changed) = before.difference(&now)
-            {
+            let changed = before.difference(&now);
+            if now == last && !changed.is_empty() {
                 return changed;
             }
             last = now;
@@ -191,17 +199,10 @@ impl Watched {
 }
 
 impl Snapshot {
-    fn difference(&self, now: &Self) -> Option<PathBuf> {
-        let changed = |(path, version): (&PathBuf, &Version)| {
-            (now.0.get(path) != Some(version)).then(|| path.clone())
-        };
-        let gone_or_other = self.0.iter().find_map(changed);
-        gone_or_other.or_else(|| {
-            now.0
-                .keys()
-                .find(|path| !self.0.contains_key(*path))
-                .cloned()
-        })
+    fn difference(&self, now: &Self) -> BTreeSet<PathBuf> {
+        let paths = self.0.keys().chain(now.0.keys());
+        let changed = paths.filter(|path| self.0.get(*path) != now.0.get(*path));
+        changed.cloned().collect()
     }
 }
 
@@ -253,7 +254,8 @@ mod tests {
         assert_eq!(watched.snapshot(), before);
         save(&file);
         let before = watched.snapshot_since(&watched, before);
-        assert_eq!(watched.change(&before).await, folder.path().join(changed));
+        let changed = [folder.path().join(changed)];
+        assert_eq!(watched.change(&before).await, changed.into());
     }
 
     #[tokio::test]
@@ -271,7 +273,23 @@ mod tests {
         let before = watched.with_apps(before);
         fs::write(folder.path().join(".cache/a"), "1").unwrap();
         fs::write(&app, "22").unwrap();
-        assert_eq!(watched.change(&before).await, app);
+        assert_eq!(watched.change(&before).await, [app].into());
+    }
+
+    #[tokio::test]
+    async fn of_several_files_that_are_saved_at_once_each_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a.yaml", "b.yaml"].map(|name| folder.path().join(name));
+        fs::write(&files[0], "1").unwrap();
+        let watched = Watched {
+            paths: vec![folder.path().to_owned()],
+            ..Watched::default()
+        };
+        let before = watched.snapshot();
+        for file in &files {
+            fs::write(file, "22").unwrap();
+        }
+        assert_eq!(watched.change(&before).await, files.into());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use edgeproof_origin::launch::Pool;
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
-    execute::{Details, execute},
+    execute::{ExecuteOptions, execute},
     record::{CaseRecord, Verdict},
     runner::{self, DEFAULT_LIMIT, RunOptions},
 };
@@ -83,7 +83,8 @@ impl World {
         let mut records = Vec::new();
         let execute = move |case: Arc<load::Case>| {
             let environment = Arc::clone(&environment);
-            async move { execute(&case, &environment, DEFAULT_LIMIT, None, Details::None).await }
+            let options = ExecuteOptions::within(DEFAULT_LIMIT);
+            async move { execute(&case, &environment, options).await }
         };
         runner::run(cases, options, execute, |event| {
             if let Event::Finished(record) = event {

@@ -204,12 +204,6 @@ impl Hop {
         self.change(|written| written.exception = Some(exception));
     }
 
-    /// Writes the ray id, where it is known only after the hop began.
-    pub fn belongs_to(&self, ray: impl Into<String>) {
-        let ray = ray.into();
-        self.change(|written| written.ray = Some(ray));
-    }
-
     /// Writes the address of the visitor who asks.
     pub fn comes_from(&self, client: IpAddr) {
         self.change(|written| written.client = Some(client));
@@ -349,11 +343,13 @@ mod tests {
         let mut head = request("https://shop.example/");
         head.headers
             .insert("cf-ray", "0123456789abcdef-FRA".parse().unwrap());
-        trace.begin(Party::Edge, Party::Worker, head);
-        assert_eq!(
-            trace.exchanges()[0].ray.as_deref(),
-            Some("0123456789abcdef-FRA")
-        );
+        trace.begin(Party::Edge, Party::Worker, head.clone());
+        // A visitor may send any: the edge knows better before anybody sees the hop.
+        let head = PackedRequest::from(head).of_ray("fedcba9876543210");
+        trace.begin(Party::Visitor, Party::Edge, head);
+        let rays = trace.exchanges().into_iter().map(|hop| hop.ray);
+        let rays: Vec<_> = rays.flatten().collect();
+        assert_eq!(rays, ["0123456789abcdef-FRA", "fedcba9876543210"]);
     }
 
     #[test]

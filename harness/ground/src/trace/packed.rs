@@ -94,6 +94,15 @@ impl PackedRequest {
         }
     }
 
+    /// The same under this ray, whatever its headers say.
+    #[must_use]
+    pub fn of_ray(self, ray: impl Into<String>) -> Self {
+        Self {
+            ray: Some(ray.into()),
+            ..self
+        }
+    }
+
     fn new(method: Method, url: String, headers: &HeaderMap) -> Self {
         let ray = headers.get("cf-ray").and_then(|ray| ray.to_str().ok());
         Self {

@@ -71,6 +71,15 @@ test('two workers stand side by side, and what differs comes first', async () =>
   await page.until('document.querySelectorAll(".both section").length === 2')
   const words = await page.run('return [...document.querySelectorAll(".both .badge")].map((badge) => badge.textContent)')
   assert.deepEqual(words, ['failed', 'passed'])
+  // Each side is run again with its own worker.
+  await page.run('window.copied = []; navigator.clipboard.writeText = async (text) => { window.copied.push(text) }')
+  await page.click('.facts button', 'copy the command')
+  await page.run(`location.hash = 'case=${BLOCKED}&run=2'`)
+  await page.until('document.querySelector(".facts .badge").textContent === "passed"')
+  await page.click('.facts button', 'copy the command')
+  await page.until('window.copied.length === 2')
+  const workers = await page.run(`return window.copied.map((command) => command.replace(/.*--worker /, ''))`)
+  assert.deepEqual(workers, ['pass-through', 'plain-js'].map((worker) => `fixtures/workers/${worker} --filter ${BLOCKED}`))
 })
 
 test('each step of a case that failed has a picture', async () => {

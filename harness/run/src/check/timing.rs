@@ -177,7 +177,7 @@ fn precise(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use edgeproof_document::{read::read, yaml};
-    use edgeproof_ground::trace::{Party, RequestHead, Trace};
+    use edgeproof_ground::trace::{PackedRequest, Party, RequestHead, Trace};
     use http::{HeaderMap, Method};
     use rstest::rstest;
 
@@ -193,11 +193,11 @@ mod tests {
                 headers: HeaderMap::new(),
                 body_bytes: 0,
             };
+            let visit = if started < 20 { 1 } else { started / 70 + 2 };
+            let head = PackedRequest::from(head).of_ray(visit.to_string());
             let hop = trace.begin(from, to, head);
             let took = (took > 0).then(|| Duration::from_millis(took));
             hop.timed(Duration::from_millis(started), took);
-            let visit = if started < 20 { 1 } else { started / 70 + 2 };
-            hop.belongs_to(visit.to_string());
         };
         hop(
             Party::Visitor,

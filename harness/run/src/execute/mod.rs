@@ -10,6 +10,7 @@ mod deploying;
 mod details;
 mod entrance;
 mod http_client;
+mod live;
 mod looked_up;
 mod notes;
 mod probing;
@@ -40,10 +41,11 @@ use edgeproof_scenario::{
 pub use self::{
     changing::{NotWhileItRuns, take},
     details::{Details, DetailsError, add_bodies, place_log},
+    live::{Follow, Moment},
     session::journey_on,
     target::{AtTarget, execute_at},
 };
-use self::{session::Session, steps::Steps};
+use self::{live::Live, session::Session, steps::Steps};
 use super::{
     check::Mismatch,
     failure,
@@ -66,14 +68,36 @@ pub type AtEnd = Arc<
         + Sync,
 >;
 
-/// Runs a case and says what came of it. It never fails itself: a fault of the harness is a verdict. A step that is not done
-/// when the limit is over has failed; it holds for a case that names none itself.
+/// How a case is run.
+#[derive(Clone)]
+pub struct ExecuteOptions {
+    /// A step that is not done when this is over has failed; it holds for a case that names none itself.
+    pub limit: Duration,
+    /// What is kept of it.
+    pub details: Details,
+    /// Is told at its end what did not hold.
+    pub at_end: Option<AtEnd>,
+    /// Is told of it while it runs.
+    pub follow: Option<Follow>,
+}
+
+impl ExecuteOptions {
+    /// Nobody is told, and nothing is kept beyond what the verdict needs.
+    pub fn within(limit: Duration) -> Self {
+        Self {
+            limit,
+            details: Details::None,
+            at_end: None,
+            follow: None,
+        }
+    }
+}
+
+/// Runs a case and says what came of it. It never fails itself: a fault of the harness is a verdict.
 pub async fn execute(
     case: &Case,
     environment: &Environment,
-    limit: Duration,
-    at_end: Option<AtEnd>,
-    details: Details,
+    options: ExecuteOptions,
 ) -> CaseRecord {
     if let Some(reason) = &case.scenario.skip {
         return CaseRecord::without_run(case, Verdict::Skipped(reason.clone()));
@@ -101,7 +125,7 @@ pub async fn execute(
     let mut secrets = Secrets::of_scenario(&case.node);
     secrets.add_declared(case.secrets.iter().cloned());
     let mut record = match Rig::start(environment, given).await {
-        Ok(rig) => on(rig, &clock, case, secrets, limit, at_end, details).await,
+        Ok(rig) => on(rig, &clock, case, secrets, options).await,
         Err(error) => {
             let error = Verdict::Error(causes::with_causes(&error));
             redact::record(CaseRecord::without_run(case, error), &secrets.redactor())
@@ -125,16 +149,21 @@ async fn on(
     clock: &Clock,
     case: &Case,
     secrets: Secrets,
-    limit: Duration,
-    at_end: Option<AtEnd>,
-    details: Details,
+    options: ExecuteOptions,
 ) -> CaseRecord {
+    let ExecuteOptions {
+        limit,
+        details,
+        at_end,
+        follow,
+    } = options;
     let limit = limit_of(case, limit);
     let steps = Steps::new(details != Details::None);
     if details != Details::None {
         rig.trace().keep_bodies();
     }
     let mut session = Session::new(&rig, clock, case, secrets, limit, steps);
+    session.live = follow.map(Live::new);
     let mut ended = session.run().await;
     let redactor = session.redactor();
     if let Ok(failures) = &mut ended {
@@ -182,14 +211,19 @@ async fn on(
     record.steps = std::mem::take(&mut session.steps.taken);
     if details == Details::All || (details == Details::Failed && record.did_not_pass()) {
         add_bodies(&mut record.hops, &exchanges, &redactor).await;
-        let mut files = (0..).map_while(|number| case.sources.file(number));
-        let own = files.find(|file| file.path == case.file);
-        record.source = own.map(|file| redactor.starred(&file.text));
+        record.source = own_text(case, &redactor);
     } else {
         record.steps.iter_mut().for_each(|step| step.picture = None);
     }
     rig.stop().await;
     redact::record(record, &redactor)
+}
+
+/// The text of the scenario's own file.
+fn own_text(case: &Case, redactor: &Redactor) -> Option<String> {
+    let mut files = (0..).map_while(|number| case.sources.file(number));
+    let own = files.find(|file| file.path == case.file)?;
+    Some(redactor.starred(&own.text))
 }
 
 /// The identification events. One that is no JSON is told by the hop that asked for it.

@@ -33,8 +33,9 @@ use super::{
     decoding::decoded,
     deploying, http_client,
     http_client::Sender,
+    live::Live,
     log, notes, probing,
-    steps::{Steps, Taken},
+    steps::{Steps, Taken, untaken},
 };
 use crate::{
     check::{self, Mismatch},
@@ -101,6 +102,8 @@ pub(super) struct Session<'a> {
     captured: Captured,
     /// What was done so far.
     pub(super) steps: Steps,
+    /// Tells of it, where somebody follows.
+    pub(super) live: Option<Live>,
     /// How long the scenario may take.
     limit: Duration,
     /// When that is over.
@@ -125,6 +128,7 @@ impl<'a> Session<'a> {
             jars: ByVisitor::new(),
             captured: Captured::default(),
             steps,
+            live: None,
             limit,
             end_of_time: Instant::now().checked_add(limit),
         }
@@ -138,6 +142,7 @@ impl<'a> Session<'a> {
                 Ok(step) => step,
                 Err(problems) => return Ok(self.misfits(&problems)),
             };
+            self.tell_next(index, &step).await;
             let began = std::time::Instant::now();
             let ended = self.step(index, &step).await;
             let taken = Taken {
@@ -149,12 +154,33 @@ impl<'a> Session<'a> {
             self.steps
                 .add(self.rig, self.case, &self.browsers, taken)
                 .await;
+            self.tell_taken().await;
             let failures = ended?;
             if !failures.is_empty() {
                 return Ok(failures);
             }
         }
         self.end().await
+    }
+
+    /// Tells whoever follows what is next. The scenario's time stands still until it may be taken.
+    async fn tell_next(&mut self, index: usize, step: &Step) {
+        let Some(live) = &self.live else { return };
+        let record = untaken(self.case, index, step);
+        let redactor = self.redactor();
+        let held = live.next(self.case, index + 1, record, &redactor).await;
+        self.end_of_time = self.end_of_time.and_then(|end| end.checked_add(held));
+    }
+
+    async fn tell_taken(&mut self) {
+        if self.live.is_none() {
+            return;
+        }
+        let redactor = self.redactor();
+        if let (Some(live), Some(step)) = (&mut self.live, self.steps.taken.last()) {
+            live.taken(self.rig, self.case, step.clone(), &redactor)
+                .await;
+        }
     }
 
     /// What each browser shows, by visitor.

@@ -58,10 +58,7 @@ impl Steps {
             held,
         } = taken;
         let took = began.elapsed();
-        let visitor = case
-            .scenario
-            .visitor_of(step)
-            .filter(|_| step.action.actor() != Actor::Nobody);
+        let visitor = visitor_of(case, step);
         let (mut console, mut picture) = (Vec::new(), None);
         if let Some(visitor) = visitor.filter(|_| step.action.actor() == Actor::Browser) {
             let mut lines = browsers.console(visitor);
@@ -78,20 +75,37 @@ impl Steps {
                 }
             }
         }
-        let node = case.node.at_path(["steps", &index.to_string()]);
         let micros =
             |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.taken.push(StepRecord {
-            title: title(case, index, step),
-            visitor: visitor.map(str::to_owned),
-            place: node.and_then(|node| case.sources.place(node.at)),
             started_us: micros(rig.trace().at(began)),
             took_us: micros(took),
             held,
             console,
             picture,
+            ..untaken(case, index, step)
         });
     }
+}
+
+/// A step as far as the scenario tells it.
+pub(super) fn untaken(case: &Case, index: usize, step: &Step) -> StepRecord {
+    let node = case.node.at_path(["steps", &index.to_string()]);
+    StepRecord {
+        title: title(case, index, step),
+        visitor: visitor_of(case, step).map(str::to_owned),
+        place: node.and_then(|node| case.sources.place(node.at)),
+        started_us: 0,
+        took_us: 0,
+        held: true,
+        console: Vec::new(),
+        picture: None,
+    }
+}
+
+fn visitor_of<'a>(case: &'a Case, step: &'a Step) -> Option<&'a str> {
+    let visitor = case.scenario.visitor_of(step);
+    visitor.filter(|_| step.action.actor() != Actor::Nobody)
 }
 
 /// What a step does, in one line.

@@ -44,6 +44,8 @@ struct World {
     log: Log,
     /// How to come in, for people.
     doors: String,
+    /// The command that runs scenarios as this rig runs, but for the file.
+    run: String,
 }
 
 impl Console {
@@ -51,7 +53,12 @@ impl Console {
     ///
     /// # Errors
     /// Where no port can be had, or the system has no random numbers.
-    pub(super) async fn open(rig: Arc<Rig>, case: Case, doors: String) -> Result<Self, CliError> {
+    pub(super) async fn open(
+        rig: Arc<Rig>,
+        case: Case,
+        doors: String,
+        run: String,
+    ) -> Result<Self, CliError> {
         rig.trace().keep_bodies();
         let mut secrets = Secrets::of_scenario(&case.node);
         secrets.add_declared(case.secrets.iter().cloned());
@@ -62,6 +69,7 @@ impl Console {
             secrets,
             log: Log::default(),
             doors,
+            run,
             rig,
         });
         let server = Server::open(Arc::clone(&world)).await?;
@@ -154,7 +162,7 @@ impl World {
     /// Saves the calls that are named here as a scenario.
     async fn save(&self, body: &Bytes) -> Result<Json, String> {
         let levers = self.levers.lock().await;
-        let saved = save::save(self, &levers.case().file, levers.taken(), body);
+        let saved = save::save(self, levers.case(), levers.taken(), body);
         saved.map_err(|problem| self.told(&problem))
     }
 
@@ -171,7 +179,7 @@ impl World {
     fn visitors(&self) -> HashMap<IpAddr, String> {
         let names = self.rig.description().visitors.into_keys();
         let addressed = names.filter_map(|name| Some((self.rig.visitor(&name).ok()?.ip, name)));
-        addressed.collect()
+        by_address(addressed)
     }
 
     /// What hides everything that is known to be secret.
@@ -184,5 +192,32 @@ impl World {
     /// A text as the page may have it.
     fn told(&self, text: &str) -> String {
         visible(&self.redactor().text(text))
+    }
+}
+
+/// Who has which address. Visitors that share one cannot be told apart, so each call there is said to be of any of them.
+fn by_address(visitors: impl Iterator<Item = (IpAddr, String)>) -> HashMap<IpAddr, String> {
+    let mut names: HashMap<IpAddr, String> = HashMap::new();
+    for (address, name) in visitors {
+        names
+            .entry(address)
+            .and_modify(|names| *names = format!("{names} or {name}"))
+            .or_insert(name);
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_from_an_address_that_visitors_share_is_of_any_of_them() {
+        let [shared, own] = [7, 8].map(|last| IpAddr::from([203, 0, 113, last]));
+        let visitors = [(shared, "ann"), (own, "bob"), (shared, "eve")];
+        let visitors = visitors.map(|(address, name)| (address, name.to_owned()));
+        let names = by_address(visitors.into_iter());
+        assert_eq!(names[&shared], "ann or eve");
+        assert_eq!(names[&own], "bob");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use edgeproof_ground::causes;
+use edgeproof_ground::{causes, shell};
 use edgeproof_record::{Call, RecordingError, World, WorldError, call, of_calls};
+use edgeproof_scenario::load::Case;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use url::Url;
@@ -32,10 +33,11 @@ struct Wanted {
 /// be set for it.
 pub(super) fn save(
     world: &super::World,
-    file: &Path,
+    case: &Case,
     taken: &[Taken],
     text: &[u8],
 ) -> Result<Json, String> {
+    let file = &case.file;
     let wanted: Wanted = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
     let name = wanted.name.as_str();
@@ -64,8 +66,10 @@ pub(super) fn save(
         page.set_query(None);
         page.into()
     });
-    let WorldError::Load(error) = match World::of_file(file) {
-        Ok(given) => return written(&given, file, &wanted, &page, &calls),
+    let WorldError::Load(error) = match World::of_case(file, &case.name) {
+        Ok(given) => {
+            return written(&given, file, &wanted, &page, &calls, &world.run);
+        }
         Err(error) => error,
     };
     Err(mistakes(&error))
@@ -77,6 +81,7 @@ fn written(
     wanted: &Wanted,
     page: &str,
     calls: &[Call],
+    run: &str,
 ) -> Result<Json, String> {
     let out = file.with_file_name(format!("{}.yaml", wanted.name));
     let problem = |error| match error {
@@ -89,5 +94,7 @@ fn written(
     recording.check(&out).map_err(problem)?;
     new::write_schema(&out).map_err(|error| causes::with_causes(&error))?;
     let names: Vec<&str> = recording.hidden.names().collect();
-    Ok(json!({ "file": out.display().to_string(), "variables": names }))
+    let file = out.display().to_string();
+    let command = format!("{run} {}", shell::quoted(&file));
+    Ok(json!({ "file": file, "variables": names, "command": command }))
 }

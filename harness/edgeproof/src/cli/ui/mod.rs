@@ -1,6 +1,7 @@
 //! `edgeproof run --ui`: the scenarios in a page of this machine, where one runs them, all or one, and looks at each step.
 //! A save runs again what ran last.
 
+mod live;
 mod shown;
 
 use std::{
@@ -45,7 +46,7 @@ pub(super) async fn ui(
         shown,
         wishes,
         last: BTreeSet::new(),
-        saved: None,
+        saved: BTreeSet::new(),
     };
     let ended = tokio::select! {
         ended = runs.follow() => ended,
@@ -64,8 +65,8 @@ struct Runs<'a> {
     wishes: tokio::sync::mpsc::UnboundedReceiver<Wish>,
     /// The cases that ran last.
     last: BTreeSet<String>,
-    /// The file that was saved.
-    saved: Option<PathBuf>,
+    /// The files that were saved.
+    saved: BTreeSet<PathBuf>,
 }
 
 impl Runs<'_> {
@@ -86,9 +87,8 @@ impl Runs<'_> {
                         .map(|broken| absolute(&broken.file))
                         .collect();
                     let cases = self.selected(loaded);
-                    if let Some(saved) = self.saved.take().filter(|saved| !broken.contains(saved)) {
-                        self.run_again(&saved, &cases);
-                    }
+                    let saved = std::mem::take(&mut self.saved);
+                    self.run_again(saved.difference(&broken), &cases);
                     cases
                 }
                 Err(error) => {
@@ -111,11 +111,9 @@ impl Runs<'_> {
                         Some(Wish::Stop) => {}
                         None => return CliError::Interrupted,
                     },
-                    path = watched.change(&before) => {
-                        if watched.is_of_app(&path) {
-                            self.apps.end_changed(&path).await;
-                        }
-                        self.saved = Some(absolute(&path));
+                    changed = watched.change(&before) => {
+                        watched.end_changed_apps(self.apps, &changed).await;
+                        self.saved = changed.iter().map(|path| absolute(path)).collect();
                         break;
                     }
                 }
@@ -192,14 +190,17 @@ impl Runs<'_> {
         }
     }
 
-    /// A file was saved: of a scenario its cases are run again, of anything else what ran last.
-    fn run_again(&self, saved: &Path, cases: &[Case]) {
-        let of_file = cases.iter().filter(|case| absolute(&case.file) == saved);
-        let of_file: BTreeSet<String> = of_file.map(|case| case.name.clone()).collect();
-        let names = match of_file.is_empty() {
-            true => self.last.clone(),
-            false => of_file,
-        };
+    /// Files were saved: of a scenario its cases are run again, of anything else what ran last.
+    fn run_again<'a>(&self, saved: impl Iterator<Item = &'a PathBuf>, cases: &[Case]) {
+        let mut names = BTreeSet::new();
+        for saved in saved {
+            let of_file = cases.iter().filter(|case| absolute(&case.file) == *saved);
+            let mut of_file = of_file.map(|case| case.name.clone()).peekable();
+            match of_file.peek() {
+                None => names.extend(self.last.iter().cloned()),
+                Some(_) => names.extend(of_file),
+            }
+        }
         if self.shown.is_watching() && !names.is_empty() {
             self.shown.wish(Wish::Run(names));
         }

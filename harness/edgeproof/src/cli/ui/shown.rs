@@ -9,6 +9,7 @@ use edgeproof_ground::{body::Body, visible::visible};
 use edgeproof_report::html;
 use edgeproof_run::{
     event::Event,
+    execute::{Follow, Moment},
     record::{CaseRecord, Verdict},
     results::About,
 };
@@ -21,7 +22,10 @@ use tokio::sync::{
     watch,
 };
 
-use super::super::served::{self, Page, PageRequest, Teller, answered};
+use super::{
+    super::served::{self, Page, PageRequest, Teller, answered},
+    live::Live,
+};
 
 /// Bytes of records that are kept with everything; of more, the oldest keep only what the list shows.
 const MOST: usize = 256 << 20;
@@ -49,6 +53,8 @@ struct State {
     problem: Option<String>,
     is_running: bool,
     is_watching: bool,
+    /// Whether each step waits until somebody lets it be taken.
+    is_stepping: bool,
     selection: String,
     started: Option<About>,
     /// Counts changes.
@@ -60,6 +66,8 @@ struct Known {
     record: CaseRecord,
     /// Whether it is in the list only, waits, or runs; what came of it is in the record otherwise.
     word: Option<&'static str>,
+    /// What it has done, while it runs.
+    live: Option<Live>,
     /// When it changed.
     changed: usize,
     /// Bytes of its record, about.
@@ -74,8 +82,14 @@ struct Wanted {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Watching {
+struct Switched {
     on: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: String,
 }
 
 impl Shown {
@@ -88,6 +102,7 @@ impl Shown {
             problem: None,
             is_running: false,
             is_watching: true,
+            is_stepping: false,
             selection,
             started: None,
             now: 0,
@@ -113,6 +128,7 @@ impl Shown {
                     None => Known {
                         record: CaseRecord::without_run(case, Verdict::Passed),
                         word: Some("not run"),
+                        live: None,
                         changed: 0,
                         bytes: 0,
                     },
@@ -159,8 +175,50 @@ impl Shown {
                 known.bytes = bytes(record);
                 known.record = record.clone();
                 known.word = None;
+                known.live = None;
             }
         });
+    }
+
+    /// Is told of a case while it runs, and holds it before each step while somebody goes step by step.
+    pub(in super::super) fn follow(self: &Arc<Self>, name: &str) -> Follow {
+        let (shown, name) = (Arc::clone(self), name.to_owned());
+        Arc::new(move |moment| {
+            let (shown, name) = (Arc::clone(&shown), name.clone());
+            Box::pin(async move { shown.moment(&name, moment).await })
+        })
+    }
+
+    async fn moment(&self, name: &str, moment: Moment) {
+        match moment {
+            Moment::Next { number, of, record } => {
+                self.of(name, |known| known.next(number, of, *record));
+                let mut changes = self.changes.subscribe();
+                while self.is_held(name) && changes.changed().await.is_ok() {}
+            }
+            Moment::Taken(record) => self.of(name, |known| known.taken(*record)),
+        }
+    }
+
+    /// Whether a case waits for somebody.
+    fn is_held(&self, name: &str) -> bool {
+        let state = self.lock();
+        let mut cases = state.cases.iter();
+        let known = cases.find(|known| known.record.name == name);
+        let live = known.and_then(|known| known.live.as_ref());
+        state.is_stepping && live.is_some_and(|live| !live.may_go_on())
+    }
+
+    /// Lets a case take the step that it waits at.
+    fn go_on(&self, name: &str) -> Result<Json, String> {
+        let mut gone = Err(format!("no case that runs is called `{name}`"));
+        self.of(name, |known| {
+            if let Some(live) = &mut known.live {
+                live.go_on();
+                gone = Ok(Json::Null);
+            }
+        });
+        gone
     }
 
     /// When, where and how it is run.
@@ -176,6 +234,7 @@ impl Shown {
             let now = state.now;
             for known in state.cases.iter_mut().filter(|known| known.word.is_some()) {
                 known.word = Some("not run");
+                known.live = None;
                 known.changed = now;
             }
             state.is_running = false;
@@ -231,7 +290,8 @@ impl Shown {
         let mut known = state.cases.iter();
         let known = known.find(|known| known.record.name == name);
         let known = known.ok_or_else(|| format!("no case is called `{name}`"))?;
-        Ok(html::case(&known.record))
+        let record = known.live.as_ref().map(|live| &live.record);
+        Ok(html::case(record.unwrap_or(&known.record)))
     }
 
     /// What there is to tell to somebody who knows everything up to this change; everything, to who knows nothing.
@@ -246,6 +306,7 @@ impl Shown {
             "problem": state.problem,
             "is_running": state.is_running,
             "is_watching": state.is_watching,
+            "is_stepping": state.is_stepping,
             "selection": state.selection,
             "about": state.started,
             "edgeproof": env!("CARGO_PKG_VERSION"),
@@ -264,18 +325,43 @@ impl State {
             };
             bytes -= oldest.bytes;
             oldest.bytes = 0;
-            oldest.record.hops.clear();
-            oldest.record.screenshots.clear();
-            oldest
-                .record
-                .steps
-                .iter_mut()
-                .for_each(|step| step.picture = None);
+            forget(&mut oldest.record);
+            if let Some(live) = &mut oldest.live {
+                forget(&mut live.record);
+            }
         }
     }
 }
 
+/// Leaves what came of a case.
+fn forget(record: &mut CaseRecord) {
+    record.hops.clear();
+    record.screenshots.clear();
+    let steps = record.steps.iter_mut();
+    steps.for_each(|step| step.picture = None);
+}
+
 impl Known {
+    /// A step is next.
+    fn next(&mut self, number: usize, of: usize, record: CaseRecord) {
+        if number == 1 || self.live.is_none() {
+            let mut begun = record.clone();
+            begun.steps.clear();
+            self.live = Some(Live::new(begun));
+        }
+        if let Some(live) = &mut self.live {
+            live.next(number, of, record);
+        }
+    }
+
+    /// A step is over.
+    fn taken(&mut self, record: CaseRecord) {
+        if let Some(live) = &mut self.live {
+            self.bytes += bytes(&record);
+            live.taken(record);
+        }
+    }
+
     /// What stands in the list.
     fn line(&self) -> Json {
         let record = &self.record;
@@ -293,6 +379,7 @@ impl Known {
             "attempts": record.attempts,
             "took_ms": record.took_ms,
             "changed": self.changed,
+            "at": self.live.as_ref().map(Live::at),
         })
     }
 }
@@ -337,11 +424,19 @@ impl Page for Shown {
                 self.wish(Wish::Run(names));
                 Json::Null
             })),
+            (&Method::POST, "next") => answered(match request.json().await {
+                Ok(Named { name }) => self.go_on(&name),
+                Err(problem) => Err(problem),
+            }),
+            (&Method::POST, "step") => answered(request.json().await.map(|Switched { on }| {
+                self.change(|state| state.is_stepping = on);
+                Json::Null
+            })),
             (&Method::POST, "stop") => answered(request.json().await.map(|_: Json| {
                 self.wish(Wish::Stop);
                 Json::Null
             })),
-            (&Method::POST, "watch") => answered(request.json().await.map(|Watching { on }| {
+            (&Method::POST, "watch") => answered(request.json().await.map(|Switched { on }| {
                 self.change(|state| state.is_watching = on);
                 Json::Null
             })),
