@@ -165,12 +165,34 @@ fn open_families(outcome: &Outcome) -> BTreeSet<&str> {
 
 const LIST: &str = "GET shop.example/login*";
 
-/// A page that somebody fetched as an image, without a script, a cache in front of the worker has for everybody. The calls
-/// are in none: what the worker says to an identified visitor sets cookies.
+/// What a cache in front of the worker has: the worker says whom a page without a script is not for, and what it says to an
+/// identified visitor is for those signals.
 #[tokio::test]
-async fn what_a_cache_in_front_of_the_worker_has_is_a_hole_until_there_is_none() {
-    let environment = environment();
+async fn a_cache_in_front_of_the_worker_gives_nobody_what_is_not_his() {
     let cached = description_of(LIST, SITE, "coverage: host\n    cache: true");
+    let rig = Rig::start(&environment(), cached).await.unwrap();
+    let outcome = probe(&rig, &options_of(LIST, Content::default()), &mut |_| {})
+        .await
+        .unwrap();
+    rig.stop().await;
+    let names = outcome.findings.iter().map(|finding| &*finding.shape);
+    let fetched: Vec<&str> = names
+        .filter(|name| name.starts_with("cache/page-"))
+        .collect();
+    assert!(fetched.len() > 15, "{fetched:?}");
+    assert_eq!(holes(&outcome), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_cache_in_front_of_a_worker_has_is_a_hole_until_there_is_none() {
+    LazyLock::force(&PRODUCTION);
+    let environment = environment();
+    let worker = tools::home().join("fixtures/workers/mutants/vary-dropped.ts");
+    let deployment = format!(
+        "coverage: host\n    cache: true\n    worker: {}",
+        worker.display()
+    );
+    let cached = description_of(LIST, SITE, &deployment);
     let apis = [options_of(LIST, Content::default())];
     let before = edgeproof_probe::probe_all(&environment, &cached, &apis, &mut |_| {})
         .await
