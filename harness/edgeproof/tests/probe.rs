@@ -9,8 +9,10 @@ use edgeproof_ground::{body, tools};
 use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_probe::{Call, Content, Fate, Mend, Options, Outcome, Ran, Sign, fix, probe};
 use edgeproof_rig::{Description, Environment, Rig};
-use http::{Request, header};
+use edgeproof_test_support::server;
+use http::{Request, Response, header};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use rstest::rstest;
 
 const API: &str = "POST shop.example/api/create-account*";
@@ -212,6 +214,95 @@ async fn what_a_cache_in_front_of_a_worker_has_is_a_hole_until_there_is_none() {
         ["no Workers Cache in front of `flow`: `cache: false`"]
     );
     assert_eq!(holes(&fixed.outcomes[0]), [""; 0]);
+}
+
+/// Workers Cache leaves the host out of its key.
+#[tokio::test]
+async fn what_another_host_shows_a_cache_gives_to_all() {
+    let text = "coverage: host\n    cache: true\n    routes: ['*shop.example/*']";
+    let mut cached = description_of(LIST, SITE, text);
+    let zone = cached.zones.get_mut("shop.example").unwrap();
+    let host = zone.hosts["shop.example"].clone();
+    zone.hosts.insert("www.shop.example".to_owned(), host);
+    let rig = Rig::start(&environment(), cached).await.unwrap();
+    let only =
+        ["call", "page"].map(|what| format!("cache/{what}-from-another-host www.shop.example"));
+    let options = Options {
+        only: Some(only.clone().into()),
+        ..options_of(LIST, Content::default())
+    };
+    let outcome = probe(&rig, &options, &mut |_| {}).await.unwrap();
+    rig.stop().await;
+    assert_eq!(holes(&outcome), only);
+}
+
+const SECRET: &str = "x-from-the-worker";
+
+/// An app that runs sign-ups of whom it takes for its own edge.
+async fn guarded(is_own: fn(Option<&str>) -> bool) -> String {
+    let address = server::http(move |request: Request<Incoming>| async move {
+        let secret = request.headers().get(SECRET);
+        let secret = secret.and_then(|value| value.to_str().ok());
+        let is_call = request.method() == "POST" && request.uri().path() == "/api/create-account";
+        let (status, text) = match (is_own(secret), is_call) {
+            (false, _) => (403, "who are you?"),
+            (true, false) => (404, "no such page"),
+            (true, true) => (201, "welcome"),
+        };
+        let mut response = Response::new(body::full(text));
+        *response.status_mut() = status.try_into().unwrap();
+        Ok(response)
+    });
+    format!("{{ app: 'http://{}' }}", address.await)
+}
+
+/// What whoever knows the origin's address can do, where the deployment says that the origin demands a header.
+#[rstest]
+#[case::nothing(|_: Option<&str>| true, &["origin/address"], 9)]
+#[case::anything(|secret: Option<&str>| secret.is_some_and(|secret| !secret.is_empty()), &["origin/address-guessed"], 7)]
+#[case::the_value(|secret: Option<&str>| secret == Some("of-both"), &[], 0)]
+#[tokio::test]
+async fn an_origin_that_does_not_demand_its_secret_is_open(
+    #[case] is_own: fn(Option<&str>) -> bool,
+    #[case] rows: &[&str],
+    #[case] count: usize,
+) {
+    let origin = guarded(is_own).await;
+    let mut described = description(
+        &origin,
+        &format!("coverage: host\n    origin_secret: {SECRET}"),
+    );
+    let sets = format!("default: {{ allow: {{ set: {{ {SECRET}: of-both }} }} }}");
+    let ruleset = serde_saphyr::from_str(&sets).unwrap();
+    described.rulesets.insert("anybody".to_owned(), ruleset);
+    let rig = Rig::start(&environment(), described).await.unwrap();
+    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
+        .await
+        .unwrap();
+    rig.stop().await;
+    assert_eq!(outcome.control, Fate::Identified, "{:?}", outcome.notes);
+    let names = holes(&outcome);
+    assert_eq!(names.len(), count, "{names:#?}");
+    for row in rows {
+        assert!(names.iter().any(|name| name.starts_with(row)), "{names:#?}");
+    }
+}
+
+/// Without such a header nobody knows who reaches the address: that is told, and no hole.
+#[tokio::test]
+async fn an_origin_that_demands_nothing_is_told() {
+    let rig = Rig::start(&environment(), description(SITE, "coverage: host"))
+        .await
+        .unwrap();
+    let options = Options {
+        only: Some(["plain/call".to_owned()].into()),
+        ..options(Content::default())
+    };
+    let outcome = probe(&rig, &options, &mut |_| {}).await.unwrap();
+    rig.stop().await;
+    assert_eq!(holes(&outcome), [""; 0]);
+    let notes = outcome.notes.join("\n");
+    assert!(notes.contains("`origin_secret`"), "{notes}");
 }
 
 #[tokio::test]
