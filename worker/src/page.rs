@@ -144,7 +144,7 @@ impl Incoming {
                     let edits = injection::unread_edits(&wanted, &self.head, status, &fields);
                     return runtime::changed(&response, &edits);
                 }
-                return Ok(response);
+                return runtime::changed(&response, &refusal.edits(&self.head));
             }
         };
         let body = response.body();
@@ -216,7 +216,7 @@ impl Page {
         }
         let length = injection::length(&self.fields).map(as_number);
         match self.plan() {
-            Some(injection) => {
+            Ok(injection) => {
                 let body = self.body.insert(
                     injection.position,
                     &injection.inserted,
@@ -224,10 +224,7 @@ impl Page {
                 )?;
                 runtime::replaced(response, &injection.edits, &body)
             }
-            None => {
-                let edits = injection::read_edits(&self.fields);
-                runtime::replaced(response, &edits, &self.body.insert(0, &[], length)?)
-            }
+            Err(edits) => runtime::replaced(response, &edits, &self.body.insert(0, &[], length)?),
         }
     }
 
@@ -265,6 +262,7 @@ impl Page {
         }
         let (position, inserted) = self
             .plan()
+            .ok()
             .map(|injection| (injection.position.max(passed), injection.inserted))
             .unwrap_or_default();
         settled(self.body.finish(position, &inserted)).await?;
@@ -295,14 +293,16 @@ impl Page {
         false
     }
 
-    /// What is injected; none where the page stays as it is.
-    fn plan(&mut self) -> Option<Injection> {
-        let found = mem::take(&mut self.scanner).finish()?;
+    /// What is injected; what changes of the head alone where the page stays as it is.
+    fn plan(&mut self) -> Result<Injection, Vec<HeaderEdit>> {
+        let Some(found) = mem::take(&mut self.scanner).finish() else {
+            return Err(injection::read_edits(&self.fields));
+        };
         let hashes = self.hashes.as_ref();
         let (entry, injection) =
             match injection::plan(&self.wanted, &self.head, &self.fields, &found, hashes) {
-                Plan::Inject(injection) => (Some(injection.log.clone()), Some(injection)),
-                Plan::Leave(entry) => (entry, None),
+                Plan::Inject(injection) => (Some(injection.log.clone()), Ok(injection)),
+                Plan::Leave(edits, entry) => (entry, Err(edits)),
             };
         if let Some(entry) = entry {
             runtime::write(self.configuration.log_level, &entry, self.head.ray());

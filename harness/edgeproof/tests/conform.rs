@@ -13,7 +13,7 @@ use edgeproof_ground::tools;
 use edgeproof_run::{exit, record::Verdict, results::Results};
 
 /// Claims without a browser that every mutant is tried with: those that name a defect, and their neighbours.
-const CLAIMS: [&str; 20] = [
+const CLAIMS: [&str; 22] = [
     "agent",
     "answers",
     "bodies",
@@ -29,6 +29,8 @@ const CLAIMS: [&str; 20] = [
     "flow",
     "identification",
     "ipv6",
+    "pages/cached.yaml",
+    "pages/cached_in_part.yaml",
     "pages/left_alone.yaml",
     "platform/distorted.yaml",
     "platform/distorted_edge.yaml",

@@ -12,7 +12,14 @@ pub fn around(description: &Description, call: &Call) -> Surroundings {
         hosts: hosts(description, call),
         page: page_path(description, call),
         has_connector: connector(description).is_some(),
+        origin_secret: origin_secret(description).map(str::to_owned),
     }
+}
+
+/// The header that the origin demands.
+pub(super) fn origin_secret(description: &Description) -> Option<&str> {
+    let mut deployments = description.deployments.values();
+    deployments.find_map(|deployment| deployment.origin_secret.as_deref())
 }
 
 /// The connector of the description, where requests go through a filtering node.
@@ -128,18 +135,19 @@ deployments:
         let around = around(&description, &call());
         assert_eq!(around.routes, ["/fp/", "/static/"]);
         assert_eq!(around.hosts, ["direct.shop.example", "www.shop.example"]);
-        assert!(around.page.is_none() && !around.has_connector);
+        assert!(around.page.is_none() && !around.has_connector && around.origin_secret.is_none());
         assert_eq!(page(&description, &call()), "https://shop.example/signup");
     }
 
     #[test]
     fn a_page_is_looked_at_where_a_cache_may_have_it_and_a_node_where_there_is_one() {
-        let more = "\n    cache: true\n    wallarm: {}\n";
+        let more = "\n    cache: true\n    wallarm: {}\n    origin_secret: x-secret\n";
         let description: Description =
             serde_saphyr::from_str(&format!("{}{more}", DESCRIPTION.trim_end())).unwrap();
         let around = around(&description, &call());
         assert_eq!(around.page.as_deref(), Some("/signup"));
         assert!(around.has_connector);
+        assert_eq!(around.origin_secret.as_deref(), Some("x-secret"));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Surroundings {
     pub page: Option<String>,
     /// Whether requests go through a filtering node.
     pub has_connector: bool,
+    /// The header that the origin demands.
+    pub origin_secret: Option<String>,
 }
 
 impl Surroundings {
@@ -43,6 +45,7 @@ impl Surroundings {
             None => true,
             Some(Needs::Connector) => self.has_connector,
             Some(Needs::Page) => self.page.is_some(),
+            Some(Needs::OriginSecret) => self.origin_secret.is_some(),
         }
     }
 }
@@ -103,7 +106,7 @@ pub fn expand(
     around: &Surroundings,
 ) -> Result<Vec<Shape>, RowError> {
     let plain = plain(call, content);
-    let mut known = HashSet::from([(plain.clone(), None, None)]);
+    let mut known = HashSet::from([(plain.clone(), None, None, false)]);
     let mut shapes = Vec::new();
     for family in families {
         for row in &family.rows {
@@ -126,7 +129,8 @@ pub fn expand(
                 why,
             })?;
             shapes.extend(made.into_iter().filter(|shape| {
-                known.insert((shape.request.clone(), shape.signals, shape.before.clone()))
+                let (request, before) = (shape.request.clone(), shape.before.clone());
+                known.insert((request, shape.signals, before, shape.straight))
             }));
         }
     }
@@ -223,6 +227,7 @@ impl Expansion<'_> {
             signals: made(row.signals.as_deref(), fill)?,
             before,
             past: row.past,
+            straight: row.straight,
         })
     }
 
@@ -240,6 +245,10 @@ impl Expansion<'_> {
             body: String::new(),
             ..self.plain.clone()
         };
+        if let Some(host) = &before.host {
+            sent.host = fill(host)?;
+            sent.to.clone_from(&sent.host);
+        }
         let is_of_body = |name: &str| name.eq_ignore_ascii_case("content-length");
         sent.headers.retain(|(name, _)| !is_of_body(name));
         for (name, value) in &before.headers {
@@ -323,6 +332,7 @@ impl Expansion<'_> {
             "content" => self.content.body.as_str().into(),
             "unique" => UNIQUE.into(),
             "page" => self.around.page.as_deref()?.into(),
+            "origin_secret" => self.around.origin_secret.as_deref()?.into(),
             "attack" => ATTACK.into(),
             "padding" => "a".repeat(PADDING).into(),
             "long_padding" => "a".repeat(LONG_PADDING).into(),

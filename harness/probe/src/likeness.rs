@@ -11,6 +11,9 @@ const ALIKE: f64 = 0.8;
 /// Bytes of a body that are compared.
 const COMPARED: usize = 64 * 1024;
 
+/// From here on a word is a token.
+const LONGEST_WORD: usize = 24;
+
 /// Headers that say nothing of what ran, and those of an edge.
 const ABOUT_THE_MESSAGE: [&str; 12] = [
     "server",
@@ -118,10 +121,14 @@ pub fn likeness(sample: &Sample, plain: &[Sample], nonsense: &[Sample]) -> Liken
     }
 }
 
-/// The words without those that have a digit: ids, times and tokens differ from one response to the next.
+/// The words without ids, times and tokens, which differ from one response to the next: what has a digit anywhere, although
+/// a piece of it may have none, and what is longer than words are.
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty() && !word.contains(|letter: char| letter.is_ascii_digit()))
+    let is_of_token = |letter: char| letter.is_alphanumeric() || "_-+/=.".contains(letter);
+    text.split(move |letter: char| !is_of_token(letter))
+        .filter(|token| !token.contains(|letter: char| letter.is_ascii_digit()))
+        .flat_map(|token| token.split(|letter: char| !letter.is_alphanumeric()))
+        .filter(|word| !word.is_empty() && word.len() < LONGEST_WORD)
         .map(str::to_lowercase)
 }
 
@@ -180,6 +187,22 @@ mod tests {
             Some("Cannot POST /API/create"),
         )];
         assert_eq!(likeness(&sample, &plain, &nonsense), expected);
+    }
+
+    #[rstest]
+    #[case::a_piece_without_a_digit("0.kzyptqcozn")]
+    #[case::no_digit_at_all("QmFzZVNpeHRlbkxldHRlcnNPZkFU")]
+    #[case::of_three_parts("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.abc-def_ghi")]
+    fn a_token_says_nothing(#[case] token: &str) {
+        let of = |token: &str| {
+            sample(
+                200,
+                &[JSON],
+                Some(&format!("{{\"token\":\"{token}\",\"n\":7}}")),
+            )
+        };
+        let plain = [of("0.k7z")];
+        assert_eq!(likeness(&of(token), &plain, &[]), Likeness::Plain);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use edgeproof_deployment::{Connector, Coverage, Deployment, FailureMode, Protect
 use edgeproof_rig::Description;
 use serde::{Deserialize, Serialize};
 
-use super::{call::Call, judge::Fate, outcome::SentOver, shape::Shape};
+use super::{around::origin_secret, call::Call, judge::Fate, outcome::SentOver, shape::Shape};
 
 /// The variable that switches the guard of the worker off.
 const GUARD: &str = "FP_GUARD";
@@ -89,6 +89,12 @@ impl Mend {
             .as_deref()
             .and_then(host_of)
             .unwrap_or(&call.host);
+        if let (true, Some(name)) = (shape.straight, origin_secret(description)) {
+            let text = format!(
+                "let the origin refuse what has no `{name}`, or another value than an allow rule of the ruleset sets"
+            );
+            return Self::Advice(text);
+        }
         if let Some((zone, false)) = proxied(description, host) {
             return Self::Proxy {
                 zone,

@@ -9,7 +9,7 @@ use http::Response;
 
 use super::{
     ProbeError,
-    around::{around, connector, page},
+    around::{around, connector, origin_secret, page},
     call::Call,
     expand::{Content, expand, plain},
     frameworks::Framework,
@@ -29,6 +29,11 @@ const UNTIL_NEXT_SAMPLE: usize = 100;
 
 /// Bytes of a body that are shown.
 const MOST_SHOWN: usize = 2048;
+
+/// What is said where nothing but its address protects the origin.
+const OPEN_ADDRESS: &str = "whoever knows the origin's own address makes this call past the edge: the origin runs it without \
+    anything that only the worker sends. Let it demand a header (`origin_secret`), or let nobody but Cloudflare reach it (a tunnel, \
+    Authenticated Origin Pulls, a firewall)";
 
 /// What is probed, and how.
 #[derive(Clone, Debug)]
@@ -73,6 +78,7 @@ fn plain_shape(call: &Call, content: &Content) -> Shape {
         signals: None,
         before: None,
         past: Past::Identification,
+        straight: false,
     }
 }
 
@@ -97,6 +103,8 @@ pub async fn probe(
     if let Some(only) = &options.only {
         shapes.retain(|shape| only.contains(&shape.id.to_string()));
     }
+    // A framework that was measured has no address.
+    shapes.retain(|shape| !shape.straight || options.framework.is_none());
     let clock = description.fingerprint.clock.clone();
     let mut prober = Prober {
         sender: Sender::new(rig, &options.visitor)?,
@@ -132,11 +140,16 @@ pub async fn probe(
         all: shapes.len(),
     });
     let control = control.map_or(Fate::Unanswered, |sent| sent.path.fate);
+    let mut notes = notes(control, asked.as_ref(), options);
+    if let (None, Some(asked)) = (origin_secret(&description), &asked) {
+        let (ran, _) = asked.ran_straight(&plain(call, content).anew()).await?;
+        notes.extend(ran.is_possible().then(|| OPEN_ADDRESS.to_owned()));
+    }
     Ok(Outcome {
         api: options.api.clone(),
         call: format!("{} https://{}{}", call.method, call.host, call.path),
         origin: origin_name(&description, options),
-        notes: notes(control, asked.as_ref(), options),
+        notes,
         control,
         findings,
     })
@@ -176,7 +189,11 @@ impl Prober<'_> {
         asked: Option<&AskedOrigin<'_>>,
     ) -> Result<Finding, ProbeError> {
         let mut results = Vec::new();
-        for over in [Over::Http1, Over::Http2] {
+        if let (true, Some(asked)) = (shape.straight, asked) {
+            results.push(straight(shape, asked).await?);
+        }
+        let through_the_edge = [Over::Http1, Over::Http2];
+        for over in through_the_edge.into_iter().filter(|_| !shape.straight) {
             if let Some(sent) = self.sent(over, shape).await? {
                 results.push(self.result(over, &sent, shape, asked).await?);
             }
@@ -344,9 +361,28 @@ impl Prober<'_> {
         let text = before(shape) + &text;
         match shape.id.family {
             "transport" | "authority" => format!("({scheme}://{})\r\n{text}", request.to),
+            _ if shape.straight => format!("(to the origin's own address)\r\n{text}"),
             _ => text,
         }
     }
+}
+
+/// What comes of a shape that goes to the origin's own address.
+async fn straight(shape: &Shape, asked: &AskedOrigin<'_>) -> Result<SentOver, ProbeError> {
+    let request = shape.request.anew();
+    let (ran, status) = asked.ran_straight(&request).await?;
+    Ok(SentOver {
+        over: Over::Http1,
+        fate: Fate::Unprotected,
+        status,
+        ran: Some(ran),
+        arrived: Some(format!(
+            "{} https://{}{}",
+            request.method, request.host, request.target
+        )),
+        decision: Some("sent to the origin's own address, past the edge".to_owned()),
+        worker_ran: false,
+    })
 }
 
 /// What somebody else sends before, in a line of its own.

@@ -16,7 +16,7 @@ use super::{
     call::Call,
     expand::Content,
     likeness::{Likeness, Sample, likeness},
-    request::with_unique,
+    request::{WrittenRequest, with_unique},
     send::PATIENCE,
 };
 
@@ -66,6 +66,12 @@ impl Ran {
     }
 }
 
+/// What the edge says of the visitor's connection, without which many an app redirects.
+const AS_THE_EDGE: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderValue::from_static("https"),
+);
+
 /// How often the plain call and nonsense are tried.
 const SAMPLES: usize = 3;
 
@@ -114,10 +120,7 @@ impl<'a> AskedOrigin<'a> {
     ) -> Result<Self, ProbeError> {
         let mut headers = match passed {
             Some(hop) => hop.request.headers.clone(),
-            None => http::HeaderMap::from_iter([(
-                HeaderName::from_static("x-forwarded-proto"),
-                HeaderValue::from_static("https"),
-            )]),
+            None => http::HeaderMap::from_iter([AS_THE_EDGE]),
         };
         // Both belong to a call with signals.
         headers.remove("fp-data");
@@ -239,21 +242,31 @@ impl<'a> AskedOrigin<'a> {
             body: body.unwrap_or_default().into(),
             url,
         };
-        if let Sign::Command(command) = self.sign {
-            let before = printed(command).await?;
+        let (ran, _) = self.ran_as(&straight).await?;
+        Ok(ran)
+    }
+
+    async fn ran_as(&self, straight: &Straight) -> Result<(Ran, Option<u16>), ProbeError> {
+        let before = match self.sign {
+            Sign::Command(command) => Some((command, printed(command).await?)),
+            Sign::Response | Sign::Header(_) => None,
+        };
+        let sample = match self.ask(straight).await {
+            Ok(sample) => Some(sample),
+            // Who ends the connection, or keeps silent, says nothing.
+            Err(ProbeError::Origin(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let ran = match (before, &sample) {
             // With or without a response: the command says what came of it.
-            let _ = self.ask(&straight).await;
-            return Ok(match printed(command).await? == before {
+            (Some((command, before)), _) => match printed(command).await? == before {
                 true => Ran::Not,
                 false => Ran::Certainly,
-            });
-        }
-        match self.ask(&straight).await {
-            Ok(sample) => Ok(self.likeness_of(&sample)),
-            // Who ends the connection, or keeps silent, runs nothing.
-            Err(ProbeError::Origin(_)) => Ok(Ran::Not),
-            Err(error) => Err(error),
-        }
+            },
+            (None, Some(sample)) => self.likeness_of(sample),
+            (None, None) => Ran::Not,
+        };
+        Ok((ran, sample.map(|sample| sample.status().as_u16())))
     }
 
     /// Whether what a visitor got is what the origin says to the plain call.
@@ -261,6 +274,31 @@ impl<'a> AskedOrigin<'a> {
         let body = (method != "HEAD").then_some(&**response.body());
         let (status, headers) = (response.status(), response.headers());
         self.likeness_of(&Sample::of(status, headers, body, path))
+    }
+
+    /// Whether the origin runs a request that somebody sends to its own address, and the status of the response.
+    pub(super) async fn ran_straight(
+        &self,
+        request: &WrittenRequest,
+    ) -> Result<(Ran, Option<u16>), ProbeError> {
+        // Who knows the address knows what the edge adds, too.
+        let mut headers = http::HeaderMap::from_iter([AS_THE_EDGE]);
+        let host = ("host".to_owned(), request.host.clone());
+        for (name, value) in request.headers.iter().chain([&host]) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
+                headers.append(name, value);
+            }
+        }
+        let url = format!("https://{}{}", request.host, request.target);
+        let straight = Straight {
+            method: self.call.method.clone(),
+            url: url.parse().map_err(|_| ProbeError::Path(url.clone()))?,
+            headers,
+            body: Bytes::from(request.body.clone()),
+        };
+        self.ran_as(&straight).await
     }
 
     fn likeness_of(&self, sample: &Sample) -> Ran {

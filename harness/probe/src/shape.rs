@@ -21,6 +21,8 @@ pub struct Shape {
     pub before: Option<(WrittenRequest, Option<Made>)>,
     /// What it gets past, where it is a hole.
     pub past: Past,
+    /// Whether it goes to the origin's own address, past the edge.
+    pub straight: bool,
 }
 
 /// The name of a shape.

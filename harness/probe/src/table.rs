@@ -68,6 +68,9 @@ pub struct Row {
     /// The version of HTTP.
     #[serde(default)]
     pub version: Version,
+    /// Whether it goes to the origin's own address, past the edge.
+    #[serde(default)]
+    pub straight: bool,
     /// Signals that are made for it.
     pub signals: Option<String>,
 }
@@ -80,6 +83,8 @@ pub enum Needs {
     Connector,
     /// A page of the same host that gets the script.
     Page,
+    /// A header that the origin demands.
+    OriginSecret,
 }
 
 /// What a shape gets past, where it is a hole.
@@ -99,6 +104,8 @@ pub enum Past {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BeforeRow {
+    /// The host; that of the call where it is absent.
+    pub host: Option<String>,
     /// The method; GET where it is absent.
     pub method: Option<String>,
     /// Further headers.

@@ -1,6 +1,6 @@
 //! Who reads the response to a request: whether it may be shown as a page.
 
-use crate::request::RequestHead;
+use crate::{headers::HeaderEdit, request::RequestHead};
 
 /// Who reads the response to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,19 @@ const PAGE_EXTENSIONS: [&str; 10] = [
     "html", "htm", "xhtml", "shtml", "php", "asp", "aspx", "jsp", "cgi", "do",
 ];
 
+/// The fields by which a window's request differs from a script's.
+const TOLD_BY: &str = "Sec-Fetch-Dest, Accept, X-Requested-With, HX-Request, Turbo-Frame, X-PJAX, Sec-Purpose, Purpose, X-Moz";
+
 impl RequestHead {
+    /// What tells a cache that the response is not for windows: the fields that said so (`Vary`).
+    pub(crate) fn not_for_windows(&self) -> HeaderEdit {
+        let told_by = match self.audience() {
+            Audience::Resource => "Sec-Fetch-Dest",
+            Audience::Script | Audience::Navigation => TOLD_BY,
+        };
+        HeaderEdit::append("vary", told_by)
+    }
+
     /// Who reads the response.
     ///
     /// Browsers say so in `Sec-Fetch-Dest`, except Safari before 16.4 and every browser over `http`. There, `Accept` and the

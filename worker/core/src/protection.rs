@@ -242,6 +242,14 @@ impl Protection {
             edits.push(redirect::take_back(head));
         }
         edits.extend(self.own_fields());
+        if matches!(head.method.as_str(), "GET" | "HEAD") {
+            // No cache gives it to whoever comes without these signals, and what was decided to nobody at all.
+            let field = match &self.step {
+                Step::Forward(_) => "fp-data",
+                Step::Respond(_) => "*",
+            };
+            edits.push(HeaderEdit::append("vary", field));
+        }
         edits
     }
 
@@ -636,6 +644,27 @@ mod tests {
         let head = head(&format!("{SAME_ORIGIN}\nsec-fetch-dest: {destination}"));
         let protection = decided(&configuration(&[]), &head, identified(&action));
         assert_eq!(response(&protection).body.as_deref(), Some(body));
+    }
+
+    #[rstest]
+    #[case::passed_on("GET", allow(), Some("fp-data"))]
+    #[case::decided("GET", block(), Some("*"))]
+    #[case::its_head("HEAD", allow(), Some("fp-data"))]
+    #[case::in_no_cache("POST", allow(), None)]
+    fn no_cache_gives_a_protected_response_to_somebody_else(
+        #[case] method: &str,
+        #[case] action: Value,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut head = head(SAME_ORIGIN);
+        head.method = method.to_owned();
+        let protection = decided(&configuration(&[]), &head, identified(&action));
+        let edits = protection.response_edits(&configuration(&[]), &head, &Headers::default());
+        let fields = edits.into_iter().filter_map(|edit| match edit {
+            HeaderEdit::Append(name, field) if name == "vary" => Some(field),
+            _ => None,
+        });
+        assert_eq!(fields.collect::<Vec<_>>(), Vec::from_iter(expected));
     }
 
     #[test]

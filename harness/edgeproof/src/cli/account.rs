@@ -142,19 +142,24 @@ fn add_hosts(zone: &mut Zone, records: &[DnsRecord]) -> Vec<String> {
             host.proxied = record.proxied;
             continue;
         }
-        let like = described.get(record.content.as_str());
-        if let (Some(like), false) = (like, record.name.contains('*')) {
+        if let Some(like) = described.get(record.content.as_str()) {
             let mut host = like.clone();
             host.proxied = record.proxied;
             let way = match record.proxied {
                 true => "",
                 false => ", DNS-only",
             };
+            // Of the names that a star stands for one says as much as all.
+            let name = record.name.replacen('*', "any", 1);
+            let one = match name == record.name {
+                true => String::new(),
+                false => format!("; `{name}` stands for its names"),
+            };
             notes.push(format!(
-                "`{}` leads to the same origin{way}, says the account",
+                "`{}` leads to the same origin{way}, says the account{one}",
                 record.name
             ));
-            zone.hosts.insert(record.name.clone(), host);
+            zone.hosts.entry(name).or_insert(host);
         }
     }
     notes
@@ -176,7 +181,16 @@ fn put_routes(
             true => notes.push(format!(
                 "no route of `{zone}` in the account runs `{name}`: it gets those of the file"
             )),
-            false => deployment.routes = Some(own),
+            false => {
+                notes.push(format!(
+                    "`{name}` has the routes {}, says the account",
+                    own.iter()
+                        .map(|route| format!("`{route}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ));
+                deployment.routes = Some(own);
+            }
         }
     }
     let deployments = &described.deployments;
@@ -205,5 +219,51 @@ fn put_routes(
             worker: None,
             over_daily_limit: FailureMode::Closed,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: &str, name: &str, content: &str, proxied: bool) -> DnsRecord {
+        DnsRecord {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            content: content.to_owned(),
+            proxied,
+        }
+    }
+
+    #[test]
+    fn names_that_lead_to_the_same_origin_are_ways_in() {
+        let mut zone: Zone =
+            serde_saphyr::from_str("hosts: { shop.example: { site: signup } }").unwrap();
+        let records = [
+            record("A", "shop.example", "198.51.100.4", true),
+            record("A", "origin.shop.example", "198.51.100.4", false),
+            record("CNAME", "www.shop.example", "shop.example", true),
+            record("A", "*.shop.example", "198.51.100.4", true),
+            record("AAAA", "elsewhere.shop.example", "2001:db8::1", false),
+            record("TXT", "text.shop.example", "198.51.100.4", false),
+        ];
+        let notes = add_hosts(&mut zone, &records);
+        let hosts = zone.hosts.iter();
+        let hosts: Vec<(&str, bool)> = hosts
+            .map(|(name, host)| (name.as_str(), host.proxied))
+            .collect();
+        assert_eq!(
+            hosts,
+            [
+                ("any.shop.example", true),
+                ("origin.shop.example", false),
+                ("shop.example", true),
+                ("www.shop.example", true),
+            ]
+        );
+        assert!(
+            notes[2].ends_with("; `any.shop.example` stands for its names"),
+            "{notes:#?}"
+        );
     }
 }

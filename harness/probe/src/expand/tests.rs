@@ -20,6 +20,7 @@ fn around() -> Surroundings {
         hosts: vec!["www.shop.example".to_owned()],
         page: Some("/signup".to_owned()),
         has_connector: true,
+        origin_secret: Some("x-from-the-worker".to_owned()),
     }
 }
 
@@ -127,9 +128,9 @@ proptest! {
     fn every_shape_is_another_request_than_the_plain_call_and_all_others((method, path) in any_call()) {
         let shapes = shapes(method, &path);
         let plain = plain(&call(method, &path), &Content::default());
-        let mut known = HashSet::from([(plain.text(), plain.scheme, plain.to, None, None)]);
+        let mut known = HashSet::from([(plain.text(), plain.scheme, plain.to, None, None, false)]);
         for shape in shapes {
-            let whole = (shape.request.text(), shape.request.scheme, shape.request.to, shape.signals, shape.before);
+            let whole = (shape.request.text(), shape.request.scheme, shape.request.to, shape.signals, shape.before, shape.straight);
             prop_assert!(known.insert(whole), "{}", shape.id);
         }
     }
@@ -159,6 +160,7 @@ proptest! {
                 "authority" => changes_host || changes_path || changes_headers,
                 "signals" => !changes_method && !changes_host,
                 "transport" => !changes_method && !changes_host,
+                "origin" => shape.straight && !changes_path && !changes_method && !changes_host,
                 "cache" => shape.before.is_some(),
                 "connector" => shape.past == crate::Past::Inspection,
                 _ => false,

@@ -75,18 +75,19 @@ fn by_row(outcome: &Outcome) -> Vec<Vec<&Finding>> {
 }
 
 /// The columns of the table by family.
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 8] = [
     "family",
     "shapes",
     "refused",
     "blocked",
     "identified",
     "not run",
+    "accepted",
     "holes",
 ];
 
 /// What became of the shapes of a family: as many as there are columns.
-fn row_of(family: &str, findings: &[&Finding]) -> [String; 7] {
+fn row_of(family: &str, findings: &[&Finding]) -> [String; 8] {
     let count =
         |is: fn(&Finding) -> bool| match findings.iter().filter(|finding| is(finding)).count() {
             0 => "·".to_owned(),
@@ -107,7 +108,8 @@ fn row_of(family: &str, findings: &[&Finding]) -> [String; 7] {
             let passed = matches!(finding.fate(), Some(Fate::Unprotected | Fate::Cached));
             passed && finding.hole().is_none()
         }),
-        count(|finding| finding.hole().is_some()),
+        count(|finding| finding.accepted),
+        count(|finding| finding.hole().is_some() && !finding.accepted),
     ]
 }
 

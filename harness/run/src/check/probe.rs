@@ -1,13 +1,10 @@
 //! What a probe found.
 
-use edgeproof_probe::Finding;
+use edgeproof_probe::{Finding, Outcome};
 use edgeproof_scenario::expect::Expect;
 
 use super::Mismatch;
 use crate::observed::Observed;
-
-/// Holes that are named.
-const NAMED: usize = 5;
 
 pub(super) fn check(expect: &Expect, observed: &Observed) -> Option<Mismatch> {
     let wanted = expect.holes.as_ref()?;
@@ -30,27 +27,33 @@ pub(super) fn check(expect: &Expect, observed: &Observed) -> Option<Mismatch> {
     if wanted.holds(holes.len() as f64) {
         return None;
     }
-    let named = holes.iter().take(NAMED);
-    let named: Vec<String> = named
-        .map(|hole| format!("`{}` ({})", line(hole), hole.shape))
-        .collect();
-    let more = match holes.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let mend = holes.first().and_then(|hole| hole.mend.as_ref());
-    let mend = mend.map_or(String::new(), |mend| format!("; {}", mend.says()));
-    let found = match holes.len() {
-        0 => "found none".to_owned(),
-        count => format!("found {count}: {}{more}{mend}", named.join(", ")),
+    let found = match holes.first() {
+        None => "found none".to_owned(),
+        Some(first) => {
+            let mend = first.mend.as_ref();
+            let mend = mend.map_or(String::new(), |mend| format!("; {}", mend.says()));
+            let (count, line, families) = (holes.len(), line(first), families(outcome));
+            format!("found {count} ({families}), first `{line}`{mend}")
+        }
     };
     Some(Mismatch::new(&["holes"], claim, found))
 }
 
-/// The request line that was sent.
+/// The families with holes, and how many each has.
+fn families(outcome: &Outcome) -> String {
+    let families = outcome.families().into_iter();
+    let counted = families.filter_map(|(family, findings)| {
+        let is_hole = |finding: &&&Finding| finding.hole().is_some() && !finding.accepted;
+        let count = findings.iter().filter(is_hole).count();
+        (count > 0).then(|| format!("{family} {count}"))
+    });
+    counted.collect::<Vec<_>>().join(", ")
+}
+
+/// The request line that was sent, without its version.
 fn line(hole: &Finding) -> &str {
     let mut lines = hole.sent.split("\r\n");
-    lines
-        .find(|line| !line.starts_with('('))
-        .unwrap_or_default()
+    let line = lines.find(|line| !line.starts_with('('));
+    let line = line.unwrap_or_default();
+    line.rsplit_once(' ').map_or(line, |(line, _)| line)
 }

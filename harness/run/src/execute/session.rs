@@ -264,7 +264,8 @@ impl<'a> Session<'a> {
             failure.journey.clone_from(&journey);
             failure.notes = around;
         }
-        if let Some(last) = failures.last_mut() {
+        // Of a probe's thousand calls each has its lines.
+        if let (Some(last), None) = (failures.last_mut(), &observed.probe) {
             last.notes.extend(notes::log(self.rig, began).await);
         }
         Ok(failures)

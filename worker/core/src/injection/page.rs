@@ -49,6 +49,14 @@ impl Refusal {
         );
         is_news.then(|| LogEntry::new(LogLevel::Warn, "leave", self.to_string()))
     }
+
+    /// What changes about the head of a response that a window would get with a script.
+    pub fn edits(self, head: &RequestHead) -> Vec<HeaderEdit> {
+        match self {
+            Self::Resource | Self::KeptByHash => vec![head.not_for_windows()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Whether a response is a page that scripts can be injected into, and in which encoding it is declared.
@@ -233,6 +241,21 @@ mod tests {
     ) {
         let response = Headers::from_lines("content-type: text/html");
         assert_eq!(check(&head("GET", target, lines), 200, &response), expected);
+    }
+
+    #[rstest]
+    #[case(Refusal::Resource, "sec-fetch-dest: image", &["Sec-Fetch-Dest"])]
+    #[case(Refusal::NotHtml, "sec-fetch-dest: image", &[])]
+    fn a_page_that_is_no_page_for_this_visitor_varies(
+        #[case] refusal: Refusal,
+        #[case] lines: &str,
+        #[case] fields: &[&str],
+    ) {
+        let fields = fields
+            .iter()
+            .map(|field| HeaderEdit::append("vary", *field));
+        let expected: Vec<_> = fields.collect();
+        assert_eq!(refusal.edits(&head("GET", "/", lines)), expected);
     }
 
     #[rstest]

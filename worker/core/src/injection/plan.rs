@@ -4,7 +4,7 @@ use super::{
     csp::Verdict,
     element::{self, Hashes},
     integrity,
-    page::{declares_charset, length, response_edits, verdict},
+    page::{declares_charset, length, read_edits, response_edits, verdict},
     scan::{Found, Kind, Scanner},
     validators,
 };
@@ -34,8 +34,8 @@ pub struct Wanted {
 pub enum Plan {
     /// It gets its scripts.
     Inject(Injection),
-    /// It stays as it is. Where it should have a script, the log says why it has none.
-    Leave(Option<LogEntry>),
+    /// It stays as it is, but for its head. Where it should have a script, the log says why it has none.
+    Leave(Vec<HeaderEdit>, Option<LogEntry>),
 }
 
 /// An injection, ready to be carried out.
@@ -124,13 +124,16 @@ pub fn plan(
     match found.kind {
         Kind::Document => {}
         Kind::Fragment if wanted.in_fragments => {}
-        Kind::Fragment | Kind::Data => return Plan::Leave(None),
+        Kind::Fragment => {
+            let mut edits = read_edits(response);
+            edits.push(head.not_for_windows());
+            return Plan::Leave(edits, None);
+        }
+        Kind::Data => return Plan::Leave(read_edits(response), None),
         Kind::Amp => {
-            return Plan::Leave(Some(LogEntry::new(
-                LogLevel::Warn,
-                "leave",
-                "the page is AMP, where no script of the site is valid, so it gets none",
-            )));
+            let reason = "the page is AMP, where no script of the site is valid, so it gets none";
+            let entry = LogEntry::new(LogLevel::Warn, "leave", reason);
+            return Plan::Leave(read_edits(response), Some(entry));
         }
     }
     let verdict = verdict(head, &wanted.prefix, response, found);
@@ -240,7 +243,7 @@ mod tests {
         };
         match plan(&wanted, &head, &Headers::from_lines(response), &found, None) {
             Plan::Inject(injection) => Some(String::from_utf8(injection.inserted).unwrap()),
-            Plan::Leave(_) => None,
+            Plan::Leave(..) => None,
         }
     }
 
@@ -255,7 +258,7 @@ mod tests {
         let response = Headers::from_lines(response);
         match plan(&wanted, &head, &response, found, Some(&Hashes::default())) {
             Plan::Inject(injection) => injection,
-            Plan::Leave(reason) => panic!("left alone: {reason:?}"),
+            Plan::Leave(_, reason) => panic!("left alone: {reason:?}"),
         }
     }
 
@@ -299,6 +302,34 @@ mod tests {
         assert_eq!(inserted("/", lines, None, "", kind).is_some(), is_injected);
     }
 
+    #[rstest]
+    #[case("sec-fetch-dest: empty", Kind::Fragment, true)]
+    #[case("accept: */*", Kind::Fragment, true)]
+    #[case("sec-fetch-dest: empty", Kind::Data, false)]
+    #[case(NAVIGATION, Kind::Amp, false)]
+    fn what_a_window_would_get_with_a_script_no_cache_gives_it_without(
+        #[case] lines: &str,
+        #[case] kind: Kind,
+        #[case] varies: bool,
+    ) {
+        let head = head("/", lines);
+        let wanted = wanted(&configuration("fp"), &head, None).unwrap();
+        let found = Found {
+            kind,
+            ..Found::default()
+        };
+        let Plan::Leave(edits, _) = plan(&wanted, &head, &Headers::default(), &found, None) else {
+            panic!("injected");
+        };
+        let names = edits.iter().filter_map(|edit| match edit {
+            HeaderEdit::Append(name, fields) if name == "vary" => Some(fields),
+            _ => None,
+        });
+        let names: Vec<_> = names.collect();
+        assert_eq!(!names.is_empty(), varies, "{edits:?}");
+        assert!(names.iter().all(|fields| fields.contains("Accept")));
+    }
+
     #[test]
     fn a_page_that_should_have_a_script_and_has_none_is_logged() {
         let head = head("/", NAVIGATION);
@@ -309,7 +340,7 @@ mod tests {
                 ..Found::default()
             };
             match plan(&wanted, &head, &Headers::default(), &found, None) {
-                Plan::Leave(log) => log.map(|entry| entry.level),
+                Plan::Leave(_, log) => log.map(|entry| entry.level),
                 Plan::Inject(_) => panic!("injected"),
             }
         };
