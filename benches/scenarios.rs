@@ -23,7 +23,7 @@ use edgeproof_bench::median;
 use edgeproof_ground::tools;
 use edgeproof_rig::{Environment, Rig};
 use edgeproof_run::{
-    execute::{Details, execute},
+    execute::{ExecuteOptions, execute},
     record::Verdict,
     runner::{self, DEFAULT_LIMIT, RunOptions},
 };
@@ -138,7 +138,7 @@ async fn many(environment: &Environment) -> Duration {
         options,
         move |case: Arc<Case>| {
             let environment = environment.clone();
-            async move { execute(&case, &environment, DEFAULT_LIMIT, None, Details::None).await }
+            async move { execute(&case, &environment, ExecuteOptions::within(DEFAULT_LIMIT)).await }
         },
         |_| {},
     );
@@ -149,7 +149,7 @@ async fn many(environment: &Environment) -> Duration {
 /// A scenario from the start of its rig to its verdict.
 async fn passed(case: &Case, environment: &Environment) -> Duration {
     let start = Instant::now();
-    let record = execute(case, environment, DEFAULT_LIMIT, None, Details::None).await;
+    let record = execute(case, environment, ExecuteOptions::within(DEFAULT_LIMIT)).await;
     assert!(matches!(record.verdict, Verdict::Passed), "{record:?}");
     start.elapsed()
 }
