@@ -1,5 +1,5 @@
 // What is shown stands in the address, so that it can be sent to somebody: `#failed`, `#tag=flow&q=incognito`, `#case=flow::a`.
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export type Address = ReadonlyMap<string, string>;
 
@@ -29,7 +29,8 @@ export function link(address: Address, changes: Record<string, string | null>): 
 
 export function useAddress(): Address {
   const [address, setAddress] = useState(() => parse(location.hash));
-  useEffect(() => {
+  // Before the page is shown: what somebody types at once changes the address.
+  useLayoutEffect(() => {
     const changed = (): void => setAddress(parse(location.hash));
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);

@@ -58,7 +58,7 @@ test('where the platform was asked, the call shows rule, clause and event', asyn
   const page = await browser.open(url('run.html', `#case=${BLOCKED}&run=2`))
   await page.until('document.querySelector(".sequence")')
   const text = await page.text()
-  assert.match(text, /block with 403 by rule \S+, `incognito`; incognito is true/)
+  assert.match(text, /block with 403 by rule 1 of `no-incognito` \(r_\w+\), `incognito`; incognito is true/)
   assert.match(text, /event \d+\.\w+/)
 })
 
