@@ -10,7 +10,7 @@ use std::{
 use edgeproof_test_support::authority::Authority;
 use tokio_rustls::rustls::{ServerConnection, StreamOwned};
 
-use crate::world::{HOST, ZONES, said};
+use crate::world::{HOST, ZONES, said, target_folder};
 
 /// A connection of a site.
 pub(crate) type Tls = StreamOwned<ServerConnection, TcpStream>;
@@ -45,16 +45,8 @@ fn respond(mut stream: Tls) {
 #[test]
 fn clients_and_browsers_take_a_certificate_that_an_authority_of_ones_own_has_signed() {
     let (address, authority) = site(respond);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = target_folder(address, &authority);
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("authority.pem", &authority);
-    write(
-        "target.yaml",
-        &format!(
-            "hosts: {{ shop.example: {HOST} }}\nresolve: {{ {HOST}: '{address}' }}\n\
-             certificate_authority: authority.pem\n"
-        ),
-    );
     let page = "expect: { status: 200, page: [{ select: '#a', text: hello }] }";
     write(
         "a.yaml",

@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use crate::{
     authority::{Tls, site},
-    world::{HOST, ZONES, said},
+    world::{AT_TARGET, ZONES, said, target_folder},
 };
 
 /// Says of what it was asked for only the beginning, or nothing at all.
@@ -100,32 +100,13 @@ fn respond_over_http2(stream: &mut Tls, mut came: Vec<u8>) {
 )]
 fn half_a_response_is_none(#[case] profile: &str, #[case] step: &str, #[case] expected: &str) {
     let (address, authority) = site(respond);
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("authority.pem", &authority);
-    write(
-        "target.yaml",
-        &format!(
-            "hosts: {{ shop.example: {HOST} }}\nresolve: {{ {HOST}: '{address}' }}\n\
-             certificate_authority: authority.pem\n"
-        ),
+    let folder = target_folder(address, &authority);
+    let scenario = format!(
+        "scenario: A visit\ngiven:\n{ZONES}  visitors: {{ ann: {{ profile: {profile} }} }}\nsteps: [{{ {step} }}]\n"
     );
-    write(
-        "a.yaml",
-        &format!(
-            "scenario: A visit\ngiven:\n{ZONES}  visitors: {{ ann: {{ profile: {profile} }} }}\nsteps: [{{ {step} }}]\n"
-        ),
-    );
-    let arguments = [
-        "run",
-        "a.yaml",
-        "--target",
-        "target.yaml",
-        "--i-may-test",
-        HOST,
-    ];
+    std::fs::write(folder.path().join("a.yaml"), scenario).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_edgeproof"))
-        .args(arguments)
+        .args(AT_TARGET)
         .current_dir(folder.path())
         .env("NO_COLOR", "1")
         .env("COLUMNS", "200")

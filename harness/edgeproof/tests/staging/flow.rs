@@ -5,7 +5,9 @@ use edgeproof_run::exit;
 use edgeproof_test_support::wait::until_blocking;
 use rstest::rstest;
 
-use crate::world::{GIVEN, HOST, ZONES, page, report, repository, said, staging, verdicts};
+use crate::world::{
+    AT_TARGET, GIVEN, HOST, ZONES, page, report, repository, said, staging, verdicts,
+};
 
 fn deployment() -> String {
     format!(
@@ -178,14 +180,7 @@ fn a_run_that_is_stopped_leaves_no_browser() {
     );
     std::fs::write(folder.path().join("a.yaml"), browser).unwrap();
     let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_edgeproof"))
-        .args([
-            "run",
-            "a.yaml",
-            "--target",
-            "target.yaml",
-            "--i-may-test",
-            HOST,
-        ])
+        .args(AT_TARGET)
         .current_dir(folder.path())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())

@@ -11,7 +11,7 @@ use edgeproof_ground::tools::{self, Tool};
 use edgeproof_run::exit;
 use rstest::rstest;
 
-use crate::world::{GIVEN, HOST, Staging, ZONES, said, staging};
+use crate::world::{AT_TARGET, GIVEN, HOST, Staging, ZONES, said, staging};
 
 const CHANGES: &str =
     "steps: [{ request: POST https://shop.example/api/login, expect: { status: 200 } }]\n";
@@ -83,14 +83,7 @@ fn a_browser_at_the_site_is_shown_and_the_report_is_a_page() {
     let path = staging.write("chromium", &program);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_edgeproof"))
-        .args([
-            "run",
-            "a.yaml",
-            "--target",
-            "target.yaml",
-            "--i-may-test",
-            HOST,
-        ])
+        .args(AT_TARGET)
         .args(["--headed", "--report", "html=there.html"])
         .current_dir(staging.folder.path())
         .envs(&staging.exports)

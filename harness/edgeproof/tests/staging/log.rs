@@ -9,7 +9,7 @@ use std::{
 use edgeproof_run::exit;
 use rstest::rstest;
 
-use crate::world::{HOST, Staging, ZONES, said, staging};
+use crate::world::{AT_TARGET, HOST, Staging, ZONES, said, staging};
 
 /// A worker that logs, before and after its response, and throws.
 const TALKER: &str = "export default { async fetch(request, env, context) {
@@ -68,15 +68,7 @@ const NOT_HELD: &str = "
 ";
 
 fn run(staging: &Staging, more: &[&str]) -> (Option<i32>, String) {
-    let at = [
-        "run",
-        "a.yaml",
-        "--target",
-        "target.yaml",
-        "--i-may-test",
-        HOST,
-    ];
-    let output = staging.run(&[at.as_slice(), more].concat());
+    let output = staging.run(&[AT_TARGET.as_slice(), more].concat());
     (output.status.code(), said(&output))
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -13,6 +14,16 @@ use serde_json::Value as Json;
 
 /// The host of the site.
 pub(crate) const HOST: &str = "staging.shop.test";
+
+/// Runs the scenario `a.yaml` at the target `target.yaml`.
+pub(crate) const AT_TARGET: [&str; 6] = [
+    "run",
+    "a.yaml",
+    "--target",
+    "target.yaml",
+    "--i-may-test",
+    HOST,
+];
 
 /// The rules of the site: every scenario of `scenarios/flow` with a browser that says when it is blocked finds its rule.
 pub(crate) const GIVEN: &str = "\
@@ -55,6 +66,18 @@ pub(crate) struct Staging {
     pub(crate) address: String,
     /// What it exports: the addresses and keys of its APIs.
     pub(crate) exports: BTreeMap<String, String>,
+}
+
+/// A folder with the target of a site at this address, whose certificate this authority has signed.
+pub(crate) fn target_folder(address: SocketAddr, authority: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("authority.pem"), authority).unwrap();
+    let target = format!(
+        "hosts: {{ shop.example: {HOST} }}\nresolve: {{ {HOST}: '{address}' }}\n\
+         certificate_authority: authority.pem\n"
+    );
+    fs::write(folder.path().join("target.yaml"), target).unwrap();
+    folder
 }
 
 impl Drop for Staging {
