@@ -68,6 +68,14 @@ fn options_of(api: &str, content: Content) -> Options<'static> {
     }
 }
 
+/// What a probe finds at a rig of its own.
+async fn probed(description: Description, options: &Options<'_>) -> Outcome {
+    let rig = Rig::start(&environment(), description).await.unwrap();
+    let outcome = probe(&rig, options, &mut |_| {}).await.unwrap();
+    rig.stop().await;
+    outcome
+}
+
 fn holes(outcome: &Outcome) -> Vec<&str> {
     outcome.holes().map(|hole| &*hole.shape).collect()
 }
@@ -77,13 +85,7 @@ const SITE: &str = "{ site: signup }";
 #[tokio::test]
 async fn behind_a_worker_that_protects_nothing_all_that_the_origin_runs_is_a_hole() {
     let deployment = format!("worker: {}", pass_through());
-    let rig = Rig::start(&environment(), description(SITE, &deployment))
-        .await
-        .unwrap();
-    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
-        .await
-        .unwrap();
-    rig.stop().await;
+    let outcome = probed(description(SITE, &deployment), &options(Content::default())).await;
     assert_eq!(outcome.control, Fate::Unprotected, "{:?}", outcome.notes);
     let holes = holes(&outcome);
     for expected in [
@@ -117,11 +119,7 @@ async fn behind_a_worker_that_protects_nothing_all_that_the_origin_runs_is_a_hol
 #[tokio::test]
 async fn a_worker_that_covers_its_host_leaves_no_hole() {
     let covered = description(SITE, "coverage: host");
-    let rig = Rig::start(&environment(), covered).await.unwrap();
-    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
-        .await
-        .unwrap();
-    rig.stop().await;
+    let outcome = probed(covered, &options(Content::default())).await;
     assert_eq!(outcome.control, Fate::Identified);
     assert_eq!(
         holes(&outcome),
@@ -171,11 +169,7 @@ const LIST: &str = "GET shop.example/login*";
 #[tokio::test]
 async fn a_cache_in_front_of_the_worker_gives_nobody_what_is_not_his() {
     let cached = description_of(LIST, SITE, "coverage: host\n    cache: true");
-    let rig = Rig::start(&environment(), cached).await.unwrap();
-    let outcome = probe(&rig, &options_of(LIST, Content::default()), &mut |_| {})
-        .await
-        .unwrap();
-    rig.stop().await;
+    let outcome = probed(cached, &options_of(LIST, Content::default())).await;
     let names = outcome.findings.iter().map(|finding| &*finding.shape);
     let fetched: Vec<&str> = names
         .filter(|name| name.starts_with("cache/page-"))
@@ -223,31 +217,25 @@ async fn what_another_host_shows_a_cache_gives_to_all() {
     let zone = cached.zones.get_mut("shop.example").unwrap();
     let host = zone.hosts["shop.example"].clone();
     zone.hosts.insert("www.shop.example".to_owned(), host);
-    let rig = Rig::start(&environment(), cached).await.unwrap();
     let only =
         ["call", "page"].map(|what| format!("cache/{what}-from-another-host www.shop.example"));
     let options = Options {
         only: Some(only.clone().into()),
         ..options_of(LIST, Content::default())
     };
-    let outcome = probe(&rig, &options, &mut |_| {}).await.unwrap();
-    rig.stop().await;
+    let outcome = probed(cached, &options).await;
     assert_eq!(holes(&outcome), only);
 }
 
 #[tokio::test]
 async fn the_response_to_somebody_elses_call_comes_from_a_cache() {
     let deployment = format!("cache: true\n    worker: {}", pass_through());
-    let rig = Rig::start(&environment(), description_of(LIST, SITE, &deployment))
-        .await
-        .unwrap();
     let only = ["cache/call", "cache/call-by-head"].map(str::to_owned);
     let options = Options {
         only: Some(only.into()),
         ..options_of(LIST, Content::default())
     };
-    let outcome = probe(&rig, &options, &mut |_| {}).await.unwrap();
-    rig.stop().await;
+    let outcome = probed(description_of(LIST, SITE, &deployment), &options).await;
     let fates = outcome.findings.iter().flat_map(|finding| &finding.results);
     let fates: Vec<(Fate, Option<Ran>)> = fates.map(|result| (result.fate, result.ran)).collect();
     assert_eq!(fates, [(Fate::Cached, Some(Ran::Alike)); 4]);
@@ -339,13 +327,7 @@ async fn a_mutant_opens_what_its_defect_opens(#[case] mutant: &str, #[case] open
         "coverage: host\n    wallarm: {{ static_suffixes: [], timeout: 5s }}\n    worker: {}\nnode: {{ mode: block }}",
         worker.display()
     );
-    let rig = Rig::start(&environment(), description(SITE, &deployment))
-        .await
-        .unwrap();
-    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
-        .await
-        .unwrap();
-    rig.stop().await;
+    let outcome = probed(description(SITE, &deployment), &options(Content::default())).await;
     assert_eq!(outcome.control, Fate::Identified, "{:?}", outcome.notes);
     let names = holes(&outcome);
     let is_opened = |name: &&str| opened.iter().any(|opened| name.starts_with(opened));

@@ -143,19 +143,22 @@ mod tests {
         }
     }
 
+    /// What is said of the hops in front of that deployment.
+    fn explained(trace: &Trace) -> Vec<HopRecord> {
+        let exchanges = trace.exchanges();
+        let mut hops = journey::records(&exchanges, &Redactor::default());
+        let deployments = [("flow".to_owned(), deployment())].into();
+        explain(&mut hops, &exchanges, &deployments);
+        hops
+    }
+
     #[test]
     fn a_worker_that_lets_pass_what_it_is_to_block_is_not_said_to_block_it() {
         let trace = Trace::new();
         let login = || head(Method::POST, "https://shop.example/api/login", false);
         let _hop = trace.begin(Party::Edge, Party::Worker, login());
         let _sent_on = trace.begin(Party::Worker, Party::Origin, login());
-        let exchanges = trace.exchanges();
-        let mut hops = journey::records(&exchanges, &Redactor::default());
-        explain(
-            &mut hops,
-            &exchanges,
-            &[("flow".to_owned(), deployment())].into(),
-        );
+        let hops = explained(&trace);
         let decision = hops[0].decision.as_deref().unwrap_or_default();
         assert!(
             decision.ends_with("it was to be blocked, and the worker sent it on"),
@@ -210,13 +213,7 @@ mod tests {
                 });
             }
         }
-        let exchanges = trace.exchanges();
-        let mut hops = journey::records(&exchanges, &Redactor::default());
-        explain(
-            &mut hops,
-            &exchanges,
-            &[("flow".to_owned(), deployment())].into(),
-        );
+        let hops = explained(&trace);
         let expected = match expected {
             Some(reason) => format!(
                 "route shop.example/* runs flow; protected by `POST shop.example/api/login*`, not identified: {reason}; failure mode closed: it is blocked"

@@ -1,14 +1,13 @@
 //! What a probe finds at the origin's own address.
 
 use edgeproof_ground::body;
-use edgeproof_probe::{Content, Fate, Options, probe};
-use edgeproof_rig::Rig;
+use edgeproof_probe::{Content, Fate, Options};
 use edgeproof_test_support::server;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rstest::rstest;
 
-use super::{SITE, description, environment, holes, options};
+use super::{SITE, description, holes, options, probed};
 
 const SECRET: &str = "x-from-the-worker";
 
@@ -49,11 +48,7 @@ async fn an_origin_that_does_not_demand_its_secret_is_open(
     let sets = format!("default: {{ allow: {{ set: {{ {SECRET}: of-both }} }} }}");
     let ruleset = serde_saphyr::from_str(&sets).unwrap();
     described.rulesets.insert("anybody".to_owned(), ruleset);
-    let rig = Rig::start(&environment(), described).await.unwrap();
-    let outcome = probe(&rig, &options(Content::default()), &mut |_| {})
-        .await
-        .unwrap();
-    rig.stop().await;
+    let outcome = probed(described, &options(Content::default())).await;
     assert_eq!(outcome.control, Fate::Identified, "{:?}", outcome.notes);
     let names = holes(&outcome);
     assert_eq!(names.len(), count, "{names:#?}");
@@ -65,15 +60,11 @@ async fn an_origin_that_does_not_demand_its_secret_is_open(
 /// Without such a header nobody knows who reaches the address: that is told, and no hole.
 #[tokio::test]
 async fn an_origin_that_demands_nothing_is_told() {
-    let rig = Rig::start(&environment(), description(SITE, "coverage: host"))
-        .await
-        .unwrap();
     let options = Options {
         only: Some(["plain/call".to_owned()].into()),
         ..options(Content::default())
     };
-    let outcome = probe(&rig, &options, &mut |_| {}).await.unwrap();
-    rig.stop().await;
+    let outcome = probed(description(SITE, "coverage: host"), &options).await;
     assert_eq!(holes(&outcome), [""; 0]);
     let notes = outcome.notes.join("\n");
     assert!(notes.contains("`origin_secret`"), "{notes}");

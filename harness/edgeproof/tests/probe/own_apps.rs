@@ -9,7 +9,7 @@ use http::{Request, header};
 use http_body_util::BodyExt;
 use rstest::rstest;
 
-use super::{description, environment, options, pass_through};
+use super::{description, environment, options, pass_through, probed};
 
 /// An app of `fixtures/apps`, what it wants of a sign-up, and where it says who has signed up.
 struct OwnApp {
@@ -244,11 +244,7 @@ async fn no_hole_is_left_with_the_guard_on_the_whole_host(#[case] app: OwnApp) {
         return;
     }
     let covered = description(&app.origin(), "coverage: host");
-    let rig = Rig::start(&environment(), covered).await.unwrap();
-    let outcome = probe(&rig, &options(app.content()), &mut |_| {})
-        .await
-        .unwrap();
-    rig.stop().await;
+    let outcome = probed(covered, &options(app.content())).await;
     assert_eq!(outcome.control, Fate::Identified);
     let is_another_call = |hole: &&edgeproof_probe::Finding| {
         let arrived = hole.hole().and_then(|hole| hole.arrived.as_deref());
