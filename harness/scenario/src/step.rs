@@ -318,14 +318,21 @@ impl Step {
             || match &self.action {
                 Action::Submit(_) => true,
                 Action::Request(request) => changes(&request.method),
-                Action::Wait(Awaited::Call(call)) => call.method.as_ref().is_none_or(changes),
                 _ => {
-                    let call = self.call.as_ref();
+                    let call = self.awaited_call();
                     call.is_some_and(|call| call.method.as_ref().is_none_or(changes))
                 }
             },
             |is_safe| !is_safe,
         )
+    }
+
+    /// The call of the page that it waits for: by its action, or because the action causes it.
+    pub fn awaited_call(&self) -> Option<&CallPattern> {
+        match &self.action {
+            Action::Wait(Awaited::Call(call)) => Some(call),
+            _ => self.call.as_ref(),
+        }
     }
 }
 

@@ -21,7 +21,8 @@ use super::{
     HarnessFault,
     entrance::Entrance,
     notes,
-    session::{ByVisitor, Outcome, Trouble},
+    session::{ByVisitor, Outcome},
+    trouble::{Trouble, Wanted},
 };
 use crate::{
     check,
@@ -154,22 +155,20 @@ impl Browser {
         let mut outcome = self.act_and_see(step, action, limit).await;
         let left = deadline.saturating_duration_since(Instant::now());
         if step.dialog.is_some() && outcome.is_ok() && !page.dialog(left).await {
-            outcome = Err(Trouble::Unmet {
-                claim: format!("expected a dialog to open within {}", shown(limit)),
-                actual: "there was none".to_owned(),
-            });
+            let claim = format!("expected a dialog to open within {}", shown(limit));
+            outcome = Err(Trouble::unmet(claim, "there was none").of(Wanted::Dialog));
         }
         page.answer_dialogs(None);
         let mut dialogs = page.take_dialogs().into_iter();
         match dialogs.find(browser::Dialog::needs_an_answer) {
             // Whatever else went wrong may come of it.
-            Some(dialog) => Err(Trouble::Unmet {
-                claim: "expected no dialog that the step does not answer".to_owned(),
-                actual: format!(
+            Some(dialog) => Err(Trouble::unmet(
+                "expected no dialog that the step does not answer",
+                format!(
                     "the page opened a {} `{}`; say in the step `dialog: accept`, `dialog: dismiss` or `dialog: TEXT`",
                     dialog.kind, dialog.message
                 ),
-            }),
+            )),
             None => outcome,
         }
     }
@@ -181,10 +180,7 @@ impl Browser {
         limit: Duration,
     ) -> Result<Outcome, Trouble> {
         let page: &Page = &self.visit;
-        let awaited = match action {
-            Action::Wait(Awaited::Call(pattern)) => Some(pattern),
-            _ => step.call.as_ref(),
-        };
+        let awaited = step.awaited_call();
         let calls = page.calls();
         if !matches!(action, Action::Wait(_)) {
             self.told.store(calls.len(), Ordering::Relaxed);
@@ -195,13 +191,13 @@ impl Browser {
             before.iter().filter(|call| is_meant(pattern, call)).count()
         });
         let document = self.do_it(action, &step.place, limit).await?;
-        let seen = match awaited {
-            Some(pattern) => Some(self.caused(pattern, skip, limit).await?),
-            None => document,
-        };
-        let call = match seen {
-            Some(seen) => Some(self.call(&seen).await?),
-            None => None,
+        let call = match (awaited, document) {
+            (Some(pattern), _) => {
+                let caused = self.caused(pattern, skip, limit).await;
+                Some(caused.map_err(|trouble| trouble.of(Wanted::Call))?)
+            }
+            (None, Some(document)) => Some(self.call(&document).await?),
+            (None, None) => None,
         };
         Ok(Outcome {
             call,
@@ -233,12 +229,10 @@ impl Browser {
                     Ok(Err(PageError::Left { .. })) => {}
                     Ok(Err(error)) => return Err(trouble(error)),
                     Err(_) if outcome.live_page.is_none() => {
-                        return Err(Trouble::Unmet {
-                            claim: format!("expected the page to be there within {}", shown(limit)),
-                            actual:
-                                "it did not respond, or another one was on its way all the time"
-                                    .to_owned(),
-                        });
+                        return Err(Trouble::unmet(
+                            format!("expected the page to be there within {}", shown(limit)),
+                            "it did not respond, or another one was on its way all the time",
+                        ));
                     }
                     Err(_) => return Ok(()),
                 }
@@ -320,17 +314,16 @@ impl Browser {
     ) -> Result<Option<browser::BrowserCall>, Trouble> {
         match timeout(limit, self.visit.run_at(place, script)).await {
             Ok(Ok(_)) => Ok(None),
-            Ok(Err(PageError::Left { .. })) => Err(Trouble::Unmet {
-                claim: "expected the script to run to its end in the page".to_owned(),
-                actual: "the page was left while it ran; a `wait` before it, for the page that it is meant for, makes \
-                         sure which one that is"
-                    .to_owned(),
-            }),
+            Ok(Err(PageError::Left { .. })) => Err(Trouble::unmet(
+                "expected the script to run to its end in the page",
+                "the page was left while it ran; a `wait` before it, for the page that it is meant for, makes sure \
+                 which one that is",
+            )),
             Ok(Err(error)) => Err(trouble(error)),
-            Err(_) => Err(Trouble::Unmet {
-                claim: format!("expected the script to end within {}", shown(limit)),
-                actual: "it did not, or the page did not respond".to_owned(),
-            }),
+            Err(_) => Err(Trouble::unmet(
+                format!("expected the script to end within {}", shown(limit)),
+                "it did not, or the page did not respond",
+            )),
         }
     }
 
@@ -340,7 +333,7 @@ impl Browser {
         pattern: &CallPattern,
         skip: usize,
         limit: Duration,
-    ) -> Result<browser::BrowserCall, Trouble> {
+    ) -> Result<ObservedCall, Trouble> {
         let wanted = pattern.clone();
         let found = self
             .visit
@@ -361,21 +354,21 @@ impl Browser {
             // The next wait is for the one after it, which may be where this one was redirected to.
             self.told.fetch_max(index + 1, Ordering::Relaxed);
         }
-        Ok(found)
+        self.call(&found).await
     }
 
     async fn call(&self, seen: &browser::BrowserCall) -> Result<ObservedCall, Trouble> {
-        let unmet = |actual: String| Trouble::Unmet {
-            claim: format!("expected a response to `{} {}`", seen.method, seen.url),
-            actual,
-        };
+        let claim = || format!("expected a response to `{} {}`", seen.method, seen.url);
         if let CallOutcome::Failed(reason) = &seen.outcome {
-            return Err(unmet(format!("the browser reported {reason}")));
+            return Err(Trouble::unmet(
+                claim(),
+                format!("the browser reported {reason}"),
+            ));
         }
         let status = seen
             .status
             .and_then(|status| StatusCode::from_u16(status).ok())
-            .ok_or_else(|| unmet("got none".to_owned()))?;
+            .ok_or_else(|| Trouble::unmet(claim(), "got none"))?;
         let method = Method::from_bytes(seen.method.as_bytes())?;
         let broke_off = seen.broke_off();
         let body = timeout(LAST_LIMIT, self.visit.body(seen)).await;
@@ -443,34 +436,27 @@ fn without_body(
 /// What a page did not do is a verdict; a browser that does not answer is a fault.
 fn trouble(error: PageError) -> Trouble {
     match error {
-        PageError::Navigation { url, reason } => Trouble::Unmet {
-            claim: format!("expected {url} to load"),
-            actual: format!("got {reason}"),
-        },
-        PageError::Late { what, limit } => Trouble::Unmet {
-            claim: format!("expected {what} within {}", shown(limit)),
-            actual: "there was none".to_owned(),
-        },
+        PageError::Navigation { url, reason } => {
+            Trouble::unmet(format!("expected {url} to load"), format!("got {reason}"))
+        }
+        PageError::Late { what, limit } => Trouble::unmet(
+            format!("expected {what} within {}", shown(limit)),
+            "there was none",
+        ),
         PageError::Obstacle {
             what,
             limit,
             reason,
-        } => Trouble::Unmet {
-            claim: format!("expected {what} within {}", shown(limit)),
-            actual: reason,
-        },
-        PageError::Refused { what, reason } => Trouble::Unmet {
-            claim: format!("expected {what}"),
-            actual: reason,
-        },
-        PageError::Left { .. } => Trouble::Unmet {
-            claim: "expected the page to stay until the step was done".to_owned(),
-            actual: "it was left for another one".to_owned(),
-        },
-        PageError::Script(reason) => Trouble::Unmet {
-            claim: "expected the script to run in the page".to_owned(),
-            actual: format!("got {reason}"),
-        },
+        } => Trouble::unmet(format!("expected {what} within {}", shown(limit)), reason),
+        PageError::Refused { what, reason } => Trouble::unmet(format!("expected {what}"), reason),
+        PageError::Left { .. } => Trouble::unmet(
+            "expected the page to stay until the step was done",
+            "it was left for another one",
+        ),
+        PageError::Script(reason) => Trouble::unmet(
+            "expected the script to run in the page",
+            format!("got {reason}"),
+        ),
         error => Trouble::Fault(error.into()),
     }
 }
@@ -542,7 +528,7 @@ mod tests {
         #[case] expected: Option<(&str, &str)>,
     ) {
         let told = match trouble(error) {
-            Trouble::Unmet { claim, actual } => Some((claim, actual)),
+            Trouble::Unmet(unmet) => Some((unmet.claim, unmet.actual)),
             Trouble::Fault(_) => None,
         };
         let told = told

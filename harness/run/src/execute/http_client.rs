@@ -24,7 +24,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use super::{cookies::Jar, decoding::decoded, session::Trouble};
+use super::{cookies::Jar, decoding::decoded, trouble::Trouble};
 use crate::observed::ObservedCall;
 
 /// Who sends a request, and from where.
@@ -183,7 +183,6 @@ async fn received(
     limit: Duration,
     response: impl Future<Output = Result<Response<Incoming>, ClientError>>,
 ) -> Result<Received, Trouble> {
-    let unmet = |claim: String, actual: String| Err(Trouble::Unmet { claim, actual });
     let started = Instant::now();
     let deadline = started + limit;
     let limit = shown(limit);
@@ -195,11 +194,11 @@ async fn received(
                 true => "the connection was closed before one came".to_owned(),
                 false => with_causes(&error),
             };
-            return unmet(claim, format!("but {why}"));
+            return Err(Trouble::unmet(claim, format!("but {why}")));
         }
         Err(_) => {
             let claim = format!("expected a response to {name} within {limit}");
-            return unmet(claim, "got none".to_owned());
+            return Err(Trouble::unmet(claim, "got none"));
         }
     };
     let took = started.elapsed();
@@ -208,10 +207,10 @@ async fn received(
         if came.len() > LONGEST_BODY {
             let claim = format!("expected the whole response to {name}");
             let most = LONGEST_BODY >> 20;
-            return unmet(
+            return Err(Trouble::unmet(
                 claim,
                 format!("got more than {most} MB of the body and no end"),
-            );
+            ));
         }
         match timeout_at(deadline, body.frame()).await {
             Ok(Some(Ok(frame))) => came.extend(frame.into_data().ok()),
@@ -221,7 +220,7 @@ async fn received(
                 let claim = format!("expected the whole response to {name} within {limit}");
                 let status = head.status.as_u16();
                 let actual = format!("got status {status} and {} bytes of the body", came.len());
-                return unmet(claim, actual);
+                return Err(Trouble::unmet(claim, actual));
             }
         }
     };

@@ -13,11 +13,13 @@ mod http_client;
 mod live;
 mod looked_up;
 mod notes;
+mod observing;
 mod probing;
 mod seen;
 mod session;
 mod steps;
 mod target;
+mod trouble;
 
 use std::{
     env,
@@ -207,7 +209,7 @@ async fn on(
     record.log = lines.into_iter().map(|line| line.message).collect();
     record.apps = apps(&rig).await;
     record.events = events(&rig);
-    record.attacks = session.attacks().unwrap_or_default();
+    record.attacks = observing::attacks(&rig).unwrap_or_default();
     record.steps = std::mem::take(&mut session.steps.taken);
     if details == Details::All || (details == Details::Failed && record.did_not_pass()) {
         add_bodies(&mut record.hops, &exchanges, &redactor).await;

@@ -2,25 +2,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use bytes::Bytes;
-use edgeproof_cloudflare::plane::{ControlPlane, State};
 use edgeproof_document::problem::Problem;
 use edgeproof_ground::{
     clock::Clock,
     time::shown,
     trace::{Exchange, Party},
 };
-use edgeproof_origin::{Origin, RecordedRequest};
 use edgeproof_rig::Rig;
 use edgeproof_scenario::{
     deploying::Deploying,
-    expect::{Expect, ExpectAtEnd, ExpectOrigin},
-    input::Awaited,
+    expect::Expect,
     load::Case,
     step::{Action, Actor, Step},
 };
-use edgeproof_wallarm::WallarmNode;
-use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use super::{
@@ -29,18 +23,17 @@ use super::{
     captured::Captured,
     changing,
     cookies::Jar,
-    declared,
-    decoding::decoded,
-    deploying, http_client,
+    declared, deploying, http_client,
     http_client::Sender,
     live::Live,
-    log, notes, probing,
+    log, notes, observing, probing,
     steps::{Steps, Taken, untaken},
+    trouble::{Trouble, Unmet},
 };
 use crate::{
     check::{self, Mismatch},
     failure, journey,
-    observed::{Deployment, LivePage, Observed, ObservedAtEnd, ObservedCall, OnControlPlane},
+    observed::{Deployment, LivePage, ObservedAtEnd, ObservedCall},
     protection,
     record::{Failure, HopRecord, Note},
     redact::{Redactor, Secrets},
@@ -51,9 +44,6 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
 
 /// How long a step may take at most; nobody waits longer, and a clock has an end.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a copy for the filtering node may be on its way.
-const NODE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a step led to.
 #[derive(Debug, Default)]
@@ -68,26 +58,6 @@ pub(super) struct Outcome {
     pub(super) live_page: Option<LivePage>,
     /// What the page has printed so far.
     pub(super) console: Vec<String>,
-}
-
-/// Why a step led to nothing.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// What should have happened did not: a verdict on the worker under test.
-    Unmet {
-        /// What should have happened.
-        claim: String,
-        /// What happened.
-        actual: String,
-    },
-    /// The harness could not do its part.
-    Fault(HarnessFault),
-}
-
-impl<E: Into<HarnessFault>> From<E> for Trouble {
-    fn from(fault: E) -> Self {
-        Self::Fault(fault.into())
-    }
 }
 
 /// One case under way.
@@ -216,9 +186,8 @@ impl<'a> Session<'a> {
         let mut outcome = match self.act_in_time(step, action).await {
             Ok(outcome) => outcome,
             Err(Trouble::Fault(fault)) => return Err(fault),
-            Err(Trouble::Unmet { claim, actual }) => {
-                let unmet = (claim, actual);
-                let failure = self.unmet(index, step, action, unmet, hops_before, began);
+            Err(Trouble::Unmet(unmet)) => {
+                let failure = self.unmet(index, step, unmet, hops_before, began);
                 return Ok(vec![failure.await]);
             }
         };
@@ -241,14 +210,13 @@ impl<'a> Session<'a> {
         match self.look_in_time(step, expect, &mut outcome).await {
             Ok(()) => {}
             Err(Trouble::Fault(fault)) => return Err(fault),
-            Err(Trouble::Unmet { claim, actual }) => {
-                let unmet = (claim, actual);
-                let failure = self.unmet(index, step, action, unmet, hops_before, began);
+            Err(Trouble::Unmet(unmet)) => {
+                let failure = self.unmet(index, step, unmet, hops_before, began);
                 return Ok(vec![failure.await]);
             }
         }
         let is_raw = matches!(action, Action::Raw(_));
-        let observed = self.observed(outcome, expect, hops_before, is_raw).await?;
+        let observed = observing::observed(self.rig, outcome, expect, hops_before, is_raw).await?;
         let mismatches = check::check(expect, &observed);
         if mismatches.is_empty() {
             return Ok(Vec::new());
@@ -349,14 +317,14 @@ impl<'a> Session<'a> {
         let deployment = deploying::deploy(self.rig, self.clock, deploying).await?;
         let is_expected = expect.is_some_and(|expect| expect.deployment.is_some());
         if !is_expected && !deployment.outcome.is_success() {
-            return Err(Trouble::Unmet {
-                claim: "expected the deployment to succeed".to_owned(),
-                actual: format!(
+            return Err(Trouble::unmet(
+                "expected the deployment to succeed",
+                format!(
                     "it was {}: {}",
                     deployment.outcome.as_str(),
                     deployment.text
                 ),
-            });
+            ));
         }
         Ok(Outcome {
             deployment: Some(deployment),
@@ -364,168 +332,20 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Gathers what the expectations are judged by.
-    async fn observed(
-        &self,
-        outcome: Outcome,
-        expect: &Expect,
-        hops_before: usize,
-        is_raw: bool,
-    ) -> Result<Observed, HarnessFault> {
-        let since = self.rig.trace().since(hops_before);
-        let mut call = outcome.call;
-        let hops = match &call {
-            // Bytes may name another URL than they mean: they are the only visit of their step.
-            Some(_) if is_raw => since.to_vec(),
-            Some(call) => hops_of(&since, call),
-            None => Vec::new(),
-        };
-        if let Some(call) = &mut call {
-            call.is_faulty = hops.iter().any(|hop| hop.fault.is_some());
-            if call.took.is_zero() {
-                call.took = hops.first().and_then(|hop| hop.took).unwrap_or_default();
-            }
-        }
-        let node = match &expect.node {
-            Some(expect) => self.node_saw(expect, &hops).await,
-            None => Vec::new(),
-        };
-        // Everything so far is read only where something is expected of it: a scenario may have many steps.
-        let origin_all = match &expect.origin {
-            Some(_) => self.rig.origin_requests(),
-            None => Vec::new(),
-        };
-        let origin = origin_all
-            .iter()
-            .filter(|request| belongs_to(request, &hops))
-            .cloned()
-            .collect();
-        let all_hops = match check::compares(expect) {
-            true => self.rig.trace().exchanges(),
-            false => Vec::new(),
-        };
-        let node_all = match &expect.node {
-            Some(_) => self.rig.wallarm().requests(),
-            None => Vec::new(),
-        };
-        let log = match &expect.worker {
-            Some(_) => log(self.rig).await,
-            None => Vec::new(),
-        };
-        // What goes from here on has been read, or is counted as gone.
-        let forgotten = self.rig.forgotten();
-        let origin_page = match (&expect.unchanged_except, &call) {
-            (Some(_), Some(call)) => Some(self.origin_page(call).await?),
-            _ => None,
-        };
-        Ok(Observed {
-            call,
-            deployment: outcome.deployment,
-            probe: outcome.probe,
-            live_page: outcome.live_page,
-            console: outcome.console,
-            origin_page,
-            hops,
-            all_hops,
-            origin,
-            origin_all,
-            node,
-            node_all,
-            log,
-            control_plane: OnControlPlane {
-                hops: since,
-                state: self.account(),
-            },
-            forgotten,
-            has_lost_hops: forgotten.hops > hops_before,
-            is_raw,
-        })
-    }
-
-    /// What the filtering node saw of a call. A worker may send it a copy that arrives after the visitor's response, so
-    /// what is expected is waited for.
-    async fn node_saw(&self, expect: &ExpectOrigin, hops: &[Exchange]) -> Vec<RecordedRequest> {
-        let node = self.rig.wallarm();
-        let expected = expect.at_least();
-        let seen = |node: &WallarmNode| {
-            let requests = node.requests().into_iter();
-            requests
-                .filter(|request| match &expect.call {
-                    Some(call) => call.matches(&request.method, &request.url),
-                    None => belongs_to(request, hops),
-                })
-                .filter(|request| request.body.complete)
-                .collect::<Vec<_>>()
-        };
-        let enough = node.until(|node| node.is_idle() && seen(node).len() as f64 >= expected);
-        // Where it never comes, the expectation says so.
-        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
-        seen(node)
-    }
-
-    /// The page as the origin serves it, asked for without an edge in between and without a trace of it.
-    async fn origin_page(&self, call: &ObservedCall) -> Result<Bytes, HarnessFault> {
-        let url: http::Uri = call.url.parse()?;
-        let host = url.host().unwrap_or_default();
-        let origin = self.rig.origin(host).map(Origin::aside);
-        let origin = origin.ok_or_else(|| format!("there is no origin for `{host}`"))?;
-        let request = http::Request::builder()
-            .method(call.method.clone())
-            .uri(url)
-            .body(edgeproof_ground::body::empty())?;
-        let (head, body) = origin.response(request).await?.into_parts();
-        let body = body.collect().await?.to_bytes();
-        match decoded(&head.headers, body).await {
-            (page, None) => Ok(page),
-            (_, Some(reason)) => Err(format!("the origin's page: {reason}").into()),
-        }
-    }
-
-    fn events(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
-        let records = self.rig.fingerprint().events();
-        let events = records.iter().map(|record| record.event.to_json());
-        Ok(events.collect::<Result<_, _>>()?)
-    }
-
-    /// What the account of the control plane holds; nothing where none is emulated.
-    fn account(&self) -> Option<State> {
-        self.rig.control_plane().map(ControlPlane::state)
-    }
-
-    pub(super) fn attacks(&self) -> Result<Vec<serde_json::Value>, HarnessFault> {
-        let attacks = self.rig.wallarm().attacks();
-        let attacks = attacks.iter().map(serde_json::to_value);
-        Ok(attacks.collect::<Result<_, _>>()?)
-    }
-
-    /// Waits for what the filtering node is to see: a copy may still be on its way when the last step is over.
-    async fn node_has_seen(&self, expect: &ExpectAtEnd) {
-        let attacks = expect.attacks.as_ref().map_or(0, Vec::len);
-        let enough = self.rig.wallarm().until(|node| {
-            let requests = node.requests();
-            let is_there = |expect: &ExpectOrigin| {
-                check::meant(expect, &requests).len() as f64 >= expect.at_least()
-            };
-            node.is_idle() && node.attacks().len() >= attacks && expect.node.iter().all(is_there)
-        });
-        // Where it never comes, the expectation says so.
-        let _ = tokio::time::timeout(NODE_LIMIT, enough).await;
-    }
-
     async fn end(&self) -> Result<Vec<Failure>, HarnessFault> {
         let expect = match self.case.end(&self.captured) {
             Ok(expect) => expect,
             Err(problems) => return Ok(self.misfits(&problems)),
         };
-        self.node_has_seen(&expect).await;
+        observing::node_has_seen(self.rig, &expect).await;
         let observed = ObservedAtEnd {
             hops: self.rig.trace().exchanges(),
             origin: self.rig.origin_requests(),
             node: self.rig.wallarm().requests(),
-            attacks: self.attacks()?,
-            events: self.events()?,
+            attacks: observing::attacks(self.rig)?,
+            events: observing::events(self.rig)?,
             log: log(self.rig).await,
-            account: self.account(),
+            account: observing::account(self.rig),
             forgotten: self.rig.forgotten(),
         };
         let mut failures =
@@ -541,46 +361,29 @@ impl<'a> Session<'a> {
         &self,
         index: usize,
         step: &Step,
-        action: &Action,
-        (claim, actual): (String, String),
+        unmet: Unmet,
         hops_before: usize,
         began: Instant,
     ) -> Failure {
-        let unmet = Mismatch {
-            path: vec![key_of(step, &claim).to_owned()],
-            claim,
-            actual,
-            nearest: None,
-            message: None,
-        };
         let path = ["steps".to_owned(), index.to_string()];
-        let mut failure = failure::of(self.case, &path, unmet, &self.redactor());
-        if let Action::Request(request) = action {
+        let mismatch = unmet.mismatch(step);
+        let mut failure = failure::of(self.case, &path, mismatch, &self.redactor());
+        if let Action::Request(request) = &step.action {
             failure.call = Some(format!("{} {}", request.method, request.url));
         }
         let since = self.rig.trace().since(hops_before);
         failure.journey = self.journey(&since);
         let journey = &mut failure.journey;
         self.place_thrown(journey, hops_before, began).await;
-        failure.notes = self.notes_of_unmet(step, action, hops_before, began).await;
+        failure.notes = self.notes_of_unmet(step, hops_before, began).await;
         failure
     }
 
     /// What happened in place of what the step wanted.
-    async fn notes_of_unmet(
-        &self,
-        step: &Step,
-        action: &Action,
-        hops_before: usize,
-        began: Instant,
-    ) -> Vec<Note> {
+    async fn notes_of_unmet(&self, step: &Step, hops_before: usize, began: Instant) -> Vec<Note> {
         let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
-        let wanted = match action {
-            Action::Wait(Awaited::Call(pattern)) => Some(pattern),
-            _ => step.call.as_ref(),
-        };
         let mut notes = Vec::new();
-        if let Some(wanted) = wanted {
+        if let Some(wanted) = step.awaited_call() {
             let hops = self.rig.trace().since(hops_before);
             notes.push(notes::calls(&wanted.to_string(), &hops));
         }
@@ -649,20 +452,6 @@ pub fn journey_on(rig: &Rig, hops: &[Exchange], redactor: &Redactor) -> Vec<HopR
     journey
 }
 
-/// The key of a step that did not come true: what it was to cause has keys of its own beside the action.
-pub(super) fn key_of(step: &Step, claim: &str) -> &'static str {
-    let is_of_a_call = ["expected a request `", "expected a response to `"]
-        .iter()
-        .any(|start| claim.starts_with(start));
-    if is_of_a_call && step.call.is_some() {
-        "call"
-    } else if step.dialog.is_some() && claim.starts_with("expected a dialog") {
-        "dialog"
-    } else {
-        step.action.name()
-    }
-}
-
 /// How long a step may take.
 pub(super) fn limit_of_step(step: &Step) -> Duration {
     step.timeout
@@ -681,47 +470,14 @@ pub(super) async fn in_time<T>(
     tokio::time::timeout_at(end, done)
         .await
         .unwrap_or_else(|_| {
-            Err(Trouble::Unmet {
-                claim: format!(
+            Err(Trouble::unmet(
+                format!(
                     "expected the step to be done within the {} of the scenario",
                     shown(limit)
                 ),
-                actual: "it was not; `timeout:` gives a scenario more time".to_owned(),
-            })
+                "it was not; `timeout:` gives a scenario more time",
+            ))
         })
-}
-
-/// The hops of a call: the visitor's own, and all that bear the same ray.
-fn hops_of(exchanges: &[Exchange], call: &ObservedCall) -> Vec<Exchange> {
-    let Some(visit) = journey::visit(exchanges, &call.method, &call.url) else {
-        return Vec::new();
-    };
-    match &visit.ray {
-        Some(ray) => journey::of_ray(exchanges, ray)
-            .into_iter()
-            .cloned()
-            .collect(),
-        None => vec![visit.clone()],
-    }
-}
-
-/// Whether the origin saw this request on behalf of these hops.
-fn belongs_to(request: &RecordedRequest, hops: &[Exchange]) -> bool {
-    let ray = |headers: &http::HeaderMap| {
-        headers
-            .get("cf-ray")
-            .and_then(|ray| ray.to_str().ok())
-            .map(str::to_owned)
-    };
-    match ray(&request.headers) {
-        Some(ray) => hops.iter().any(|hop| hop.ray.as_deref() == Some(&ray)),
-        // A worker may have removed it; then the hop to the origin tells.
-        None => hops.iter().any(|hop| {
-            hop.to == Party::Origin
-                && hop.request.method == request.method
-                && hop.request.url == request.url
-        }),
-    }
 }
 
 /// Browsers by visitor would be lost with the map; they are given back by [`Session::close`].

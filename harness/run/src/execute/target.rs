@@ -33,7 +33,8 @@ use super::{
     http_client::{self, Sender},
     looked_up, notes,
     seen::{hop_of, hop_of_page, ray_of},
-    session::{ByVisitor, Outcome, Trouble, in_time, key_of, limit_of_step},
+    session::{ByVisitor, Outcome, in_time, limit_of_step},
+    trouble::Trouble,
 };
 use crate::{
     check::{self, Mismatch},
@@ -265,18 +266,11 @@ impl<'a> Session<'a> {
         step: &Step,
         trouble: Trouble,
     ) -> Result<Vec<Failure>, HarnessFault> {
-        let (claim, actual) = match trouble {
-            Trouble::Unmet { claim, actual } => (claim, actual),
+        let unmet = match trouble {
+            Trouble::Unmet(unmet) => unmet,
             Trouble::Fault(fault) => return Err(fault),
         };
-        let unmet = Mismatch {
-            path: vec![key_of(step, &claim).to_owned()],
-            claim,
-            actual,
-            nearest: None,
-            message: None,
-        };
-        let mut failures = self.failures(path, vec![unmet]);
+        let mut failures = self.failures(path, vec![unmet.mismatch(step)]);
         let visitor = self.case.scenario.visitor_of(step).unwrap_or_default();
         let shown = self.browsers.notes(visitor, &self.redactor()).await;
         for failure in &mut failures {
