@@ -71,8 +71,9 @@ pub(super) fn render(workers: &[WorkerConfig], directory: &Path) -> String {
         let address = quote(&worker.internet.to_string());
         let _ = writeln!(
             text,
-            "    ( name = {}, worker = .worker{index} ),\n    ( name = \"internet{index}\", external = ( address = {address}, http = ( style = proxy, cfBlobHeader = {}, injectRequestHeaders = [ ( name = {cache} ) ] ) ) ),",
+            "    ( name = {}, worker = .worker{index} ),\n    ( name = {}, external = ( address = {address}, http = ( style = proxy, cfBlobHeader = {}, injectRequestHeaders = [ ( name = {cache} ) ] ) ) ),",
             quote(&worker.name),
+            quote(&internet(index)),
             quote(CF_BLOB_HEADER),
         );
         // The Cache API goes the same way; the header tells its operations apart from `fetch()`, which cannot set it.
@@ -109,6 +110,17 @@ pub(super) fn render(workers: &[WorkerConfig], directory: &Path) -> String {
         }
     }
     text
+}
+
+/// What the configuration calls the way of a worker's `fetch()`.
+///
+/// There must be a service of the name `internet`: without one `workerd` makes its own, and reads the system's certificates
+/// for it, a ninth of the processor time of a start.
+fn internet(index: usize) -> String {
+    match index {
+        0 => "internet".to_owned(),
+        _ => format!("internet{index}"),
+    }
 }
 
 /// Where the worker of this number has its socket.
@@ -162,9 +174,10 @@ fn render_worker(text: &mut String, index: usize, worker: &WorkerConfig) {
     }
     let _ = writeln!(
         text,
-        "  compatibilityDate = {},\n  compatibilityFlags = [ {} ],\n  globalOutbound = \"internet{index}\",\n  cacheApiOutbound = \"cache{index}\",\n);",
+        "  compatibilityDate = {},\n  compatibilityFlags = [ {} ],\n  globalOutbound = {},\n  cacheApiOutbound = \"cache{index}\",\n);",
         quote(worker.options.compatibility_date()),
         flags.join(", "),
+        quote(&internet(index)),
     );
 }
 

@@ -46,6 +46,16 @@ async fn ask(address: SocketAddr, head: &str) -> String {
 
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
+#[test]
+fn the_service_for_which_the_runtime_would_read_the_certificates_of_the_system_is_the_rigs_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "export default { fetch() { return new Response() } }";
+    let worker = worker("module", source, directory.path(), NOWHERE);
+    let rendered = config::render(&[worker], directory.path());
+    let its = r#"( name = "internet", external = ( address = "127.0.0.1:1""#;
+    assert!(rendered.contains(its), "{rendered}");
+}
+
 #[tokio::test]
 async fn workers_of_either_syntax_run_side_by_side_with_their_variables() {
     let directory = tempfile::tempdir().unwrap();
