@@ -69,7 +69,10 @@ where
         .max_header_list_size(LARGEST_HEAD as u32)
         .max_send_buffer_size(SEND_BUFFER)
         .handshake(stream);
-    let connection = handshake.await?;
+    let mut connection = handshake.await?;
+    if let Some(pings) = connection.ping_pong() {
+        turns.wait_for(pings);
+    }
     let (begin, mut begun) = mpsc::unbounded_channel::<Stream>();
     let accept = pin!(accept(connection, stop, |request, responder| {
         let (interim, request) = taken(request, &uploads);

@@ -4,22 +4,33 @@
 //! error is there at once. The visitor, or the worker, is to get the head. So an error waits until its connection has had
 //! a turn, in which hyper writes what it has; over HTTP/2 that is the turn of another task.
 //!
+//! Chromium forgets a head that it reads together with the reset of its stream. So over HTTP/2 the error waits for the
+//! visitor too, who acknowledges a PING behind what came before.
+//!
 //! A client that does not read may still lose what is in no buffer of the kernel.
 
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use edgeproof_ground::body::{self, Body, BodyError};
 use futures_util::task::AtomicWaker;
+use h2::{Ping, PingPong};
 use http_body::{Frame, SizeHint};
-use tokio::sync::watch;
+use tokio::{
+    sync::{Mutex, watch},
+    time::timeout,
+};
+
+/// How long a visitor may take to acknowledge a PING; one that does not read is not waited for.
+const PING_LIMIT: Duration = Duration::from_secs(5);
 
 /// A connection that is served.
 type Connection<'c, T> = Pin<&'c mut (dyn Future<Output = T> + Send + 'c)>;
@@ -36,6 +47,8 @@ struct Shared {
     ended: watch::Sender<u64>,
     /// Gives the connection a turn.
     connection: AtomicWaker,
+    /// Asks the visitor at the other end, over HTTP/2.
+    pings: OnceLock<Mutex<PingPong>>,
 }
 
 impl Turns {
@@ -53,6 +66,12 @@ impl Turns {
         })
     }
 
+    /// Has errors wait for the visitor too.
+    pub(super) fn wait_for(&self, visitor: PingPong) {
+        // A connection has one.
+        let _ = self.0.pings.set(Mutex::new(visitor));
+    }
+
     /// The same body of a response, whose error waits for a turn.
     pub(super) fn before_error(&self, body: Body) -> Body {
         body::stream(Patient {
@@ -62,13 +81,18 @@ impl Turns {
         })
     }
 
-    /// Comes back after a turn that begins from now on.
+    /// Comes back after a turn that begins from now on, and when the visitor has read what was written in it.
     async fn next(self) {
         let begun = self.0.begun.load(Ordering::SeqCst);
         let mut ended = self.0.ended.subscribe();
         self.0.connection.wake();
         // The sender is here.
         let _ = ended.wait_for(|ended| *ended > begun).await;
+        if let Some(pings) = self.0.pings.get() {
+            let mut pings = pings.lock().await;
+            // Fails where the connection has ended, or where the visitor has not acknowledged the last one.
+            let _ = timeout(PING_LIMIT, pings.ping(Ping::opaque())).await;
+        }
     }
 }
 

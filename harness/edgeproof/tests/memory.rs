@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use edgeproof_edge::{EdgeSettings, Plan};
 use edgeproof_ground::body::{self, BodyError};
-use frames::{END_HEADERS, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, block, frame};
+use frames::{END_HEADERS, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, block, frame, read};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,19 +96,10 @@ async fn reset_streams(world: &World, path: &str, streams: u32) {
         for mut frames in [open.collect::<Vec<_>>(), reset.collect()] {
             frames.extend(frame(PING, 0, 0, b"01234567"));
             stream.write_all(&frames).await.unwrap();
-            until_answered(&mut stream).await;
+            // The edge answers the ping behind everything it was sent.
+            while read(&mut stream).await.unwrap().0 != PING {}
         }
         assert_eq!(world.get("/").await.status(), 200);
-    }
-}
-
-/// Reads until the edge has answered the ping behind everything it was sent.
-async fn until_answered(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
-    let mut head = [0; 9];
-    while head[3] != PING {
-        stream.read_exact(&mut head).await.unwrap();
-        let length = usize::from(head[1]) << 8 | usize::from(head[2]);
-        stream.read_exact(&mut vec![0; length]).await.unwrap();
     }
 }
 

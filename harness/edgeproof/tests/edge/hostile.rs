@@ -16,8 +16,8 @@ use tokio::{
 
 use crate::{
     frames::{
-        CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM,
-        SETTINGS, WINDOW_UPDATE, block, frame,
+        self, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE,
+        RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame,
     },
     world::{World, get, text, world, world_of},
 };
@@ -285,15 +285,9 @@ async fn http2_exchange(world: &World, frames: &[Vec<u8>]) -> Vec<u8> {
     };
     let reading = async {
         let mut kinds = Vec::new();
-        let mut head = [0; 9];
-        while reader.read_exact(&mut head).await.is_ok() {
-            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
-            let mut content = vec![0; length];
-            if reader.read_exact(&mut content).await.is_err() {
-                break;
-            }
-            kinds.push(head[3]);
-            if head[3] == GOAWAY {
+        while let Ok((kind, _)) = frames::read(&mut reader).await {
+            kinds.push(kind);
+            if kind == GOAWAY {
                 break;
             }
         }
@@ -324,11 +318,8 @@ async fn outcome(world: &World, fields: &[(&str, &[u8])]) -> Outcome {
     bytes.extend(frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(fields)));
     stream.write_all(&bytes).await.unwrap();
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.unwrap();
-        let mut content = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
-        stream.read_exact(&mut content).await.unwrap();
-        match head[3] {
+        let (kind, content) = frames::read(&mut stream).await.unwrap();
+        match kind {
             HEADERS => return Outcome::Status(content[0]),
             // RFC 9113 §8.1.1: PROTOCOL_ERROR.
             RST_STREAM if content == 1_u32.to_be_bytes() => return Outcome::Reset,

@@ -1,5 +1,7 @@
 //! Responses as applications and the edge itself make them: what of them reaches the visitor, in each of her versions.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use edgeproof_ground::body::{self, BodyError};
 use edgeproof_internet::Destination;
@@ -7,8 +9,15 @@ use edgeproof_test_support::server;
 use http::{Request, Response, header::CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use rstest::rstest;
+use tokio::{io::AsyncWriteExt, time::timeout};
 
-use crate::world::{World, world};
+use crate::{
+    frames::{
+        self, ACKNOWLEDGED, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, RST_STREAM,
+        SETTINGS, block, frame,
+    },
+    world::{World, world},
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Visitor {
@@ -93,6 +102,38 @@ async fn a_body_that_breaks_off_at_once_does_not_take_its_head_along(
         assert_eq!(response.headers()["x-app"], "yes");
         assert!(response.into_body().is_err(), "time {time}");
     }
+}
+
+/// Chromium forgets a head that it reads together with the reset.
+#[tokio::test]
+async fn a_stream_is_reset_once_the_visitor_has_read_what_came_of_it() {
+    let world = world().await;
+    application(&world, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
+    let fields: [(&str, &[u8]); 4] = [
+        (":method", b"GET"),
+        (":scheme", b"https"),
+        (":authority", b"shop.example"),
+        (":path", b"/a"),
+    ];
+    let mut stream = world.tls(b"h2").await;
+    let head = frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&fields));
+    let first = [PREFACE.to_vec(), frame(SETTINGS, 0, 0, &[]), head].concat();
+    stream.write_all(&first).await.unwrap();
+    let mut kinds = Vec::new();
+    let ping = loop {
+        match frames::read(&mut stream).await.unwrap() {
+            (PING, content) => break content,
+            (kind, _) => kinds.push(kind),
+        }
+    };
+    assert!(kinds.ends_with(&[HEADERS, DATA]), "{kinds:?}");
+    // Nothing more comes until it is acknowledged.
+    let early = timeout(Duration::from_millis(200), frames::read(&mut stream)).await;
+    assert!(early.is_err(), "{early:?}");
+    let acknowledged = frame(PING, ACKNOWLEDGED, 0, &ping);
+    stream.write_all(&acknowledged).await.unwrap();
+    let (kind, _) = frames::read(&mut stream).await.unwrap();
+    assert_eq!(kind, RST_STREAM);
 }
 
 #[rstest]
