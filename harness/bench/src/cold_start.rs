@@ -70,7 +70,7 @@ impl Bench<'_> {
         let measured: Vec<Measured> = finished.collect();
         Ok(CaseResult {
             name: COLD_START.to_owned(),
-            title: "from the start of the process to the first answer, a page of 1 KB".to_owned(),
+            title: "from the start of the process to the first response, a page of 1 KB".to_owned(),
             rate: None,
             ratios: ratios(&self.plan.contenders, &measured),
             measured,

@@ -87,7 +87,7 @@ pub(super) async fn run(
 }
 
 /// Tells each moment when it has come. The timer of the async runtime counts in milliseconds, which is as long as an
-/// answer takes; a thread can sleep more precisely.
+/// response takes; a thread can sleep more precisely.
 fn pace(schedule: Vec<Duration>) -> mpsc::UnboundedReceiver<Instant> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {

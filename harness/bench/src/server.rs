@@ -194,7 +194,7 @@ async fn serve(listener: std::net::TcpListener, responses: Arc<Responses>) {
         return;
     };
     while let Ok((stream, _)) = listener.accept().await {
-        // Small answers must not wait for one another; where the system refuses, they do for all alike.
+        // Small responses must not wait for one another; where the system refuses, they do for all alike.
         let _ = stream.set_nodelay(true);
         let responses = Arc::clone(&responses);
         let service = service_fn(move |request| {

@@ -14,7 +14,7 @@ use crate::{frames::Frames, page::RecorderMessage};
 /// A request that a page made, as the browser tells it.
 #[derive(Clone, Debug)]
 pub struct BrowserCall {
-    /// The browser's name for it; the answers of a redirect chain share one.
+    /// The browser's name for it; the responses of a redirect chain share one.
     pub id: String,
     /// The method.
     pub method: String,

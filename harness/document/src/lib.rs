@@ -1,4 +1,4 @@
-//! Files that a user writes: read with positions, and answered with line and caret.
+//! Files that a user writes: read with positions, and their mistakes shown with line and caret.
 #![cfg_attr(
     test,
     allow(

@@ -78,7 +78,7 @@ async fn accept(front: Arc<Front>, worker: Arc<str>, listener: TcpListener) {
 }
 
 async fn serve(front: Arc<Front>, worker: Arc<str>, tunnels: Tunnels, stream: TcpStream) {
-    // Without it a small answer waits for the acknowledgement of the one before.
+    // Without it a small response waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let turns = Turns::default();
     let of_service = turns.clone();

@@ -17,7 +17,7 @@ pub(crate) struct Tunnels {
 }
 
 impl Tunnels {
-    /// Joins the asking side with the side that gave `answer`, where that one changed the protocol.
+    /// Joins the asking side with the side that gave `response`, where that one changed the protocol.
     pub(crate) fn join(&self, asking: OnUpgrade, response: &mut Response<Body>) {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return;

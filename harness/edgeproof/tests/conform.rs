@@ -15,7 +15,6 @@ use edgeproof_run::{exit, record::Verdict, results::Results};
 /// Claims without a browser that every mutant is tried with: those that name a defect, and their neighbours.
 const CLAIMS: [&str; 22] = [
     "agent",
-    "answers",
     "bodies",
     "bypass/authority.yaml",
     "bypass/guard_off.yaml",
@@ -35,6 +34,7 @@ const CLAIMS: [&str; 22] = [
     "platform/distorted.yaml",
     "platform/distorted_edge.yaml",
     "platform/first_rule_decides.yaml",
+    "responses",
     "wallarm/inline_modes.yaml",
 ];
 

@@ -76,7 +76,7 @@ pub struct ErrorResponse {
 impl PlatformFaultKind {
     /// The response in place of this one.
     pub(super) fn apply(&self, mut body: Json) -> ResponseTemplate {
-        // The answers of the edge and the Server API are the event itself.
+        // The responses of `/v4/edge` and of the Server API are the event itself.
         let root = if body.get("event").is_some() {
             "event."
         } else {
@@ -149,7 +149,7 @@ fn change(body: &mut Json, path: &str, change: impl FnOnce(Option<&Json>) -> Opt
     };
 }
 
-/// A value of a type that nothing in the published answers takes for the one that was there.
+/// A value of a type that nothing in the published responses takes for the one that was there.
 fn other_type(value: Option<&Json>) -> Json {
     match value {
         Some(Json::Object(_) | Json::Array(_)) => json!("text"),

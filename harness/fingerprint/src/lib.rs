@@ -107,7 +107,7 @@ pub enum RulesetError {
     NotFound(String),
 }
 
-/// What the server's answers are made from.
+/// What the server's responses are made from.
 struct Platform {
     settings: PlatformSettings,
     /// The stated signals of every event, as they are now.
@@ -256,7 +256,7 @@ impl Fingerprint {
         }
     }
 
-    /// Puts a ruleset in force: a new one at once, a changed one after [`PlatformSettings::ruleset_delay`]. Answers the id
+    /// Puts a ruleset in force: a new one at once, a changed one after [`PlatformSettings::ruleset_delay`]. Returns the id
     /// that deployments name it by.
     pub fn set_ruleset(&self, name: &str, ruleset: Ruleset) -> String {
         let PlatformSettings {
@@ -358,7 +358,7 @@ impl Platform {
             .insert_header("cache-control", AGENT_CACHE)
     }
 
-    /// Lets in who has a secret key, at the workspace's region. Answers the key's environment.
+    /// Lets in who has a secret key, at the workspace's region. Returns the key's environment.
     fn authorise(&self, request: &Request) -> Result<String, Refused> {
         let key = bearer(&request.headers).unwrap_or_default();
         if key.is_empty() {

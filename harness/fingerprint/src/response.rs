@@ -1,4 +1,4 @@
-//! Answers of the platform: JSON, and the error envelope that all its APIs share.
+//! Responses of the platform: JSON, and the error envelope that all its APIs share.
 
 use std::borrow::Cow;
 
@@ -152,7 +152,7 @@ pub(super) fn json(status: u16, body: &impl Serialize) -> ResponseTemplate {
     }
 }
 
-/// The body of a JSON answer.
+/// The body of a JSON response.
 pub(super) fn body(body: &impl Serialize) -> Result<Vec<u8>, Refused> {
     serde_json::to_vec(body).map_err(ApiError::failed)
 }

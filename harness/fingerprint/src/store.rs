@@ -200,7 +200,7 @@ impl Store {
         self.visitors.by_token.contains(token)
     }
 
-    /// Puts a ruleset in force: a new one at once, a changed one after the delay. Answers its id.
+    /// Puts a ruleset in force: a new one at once, a changed one after the delay. Returns its id.
     pub(super) fn set_ruleset(
         &mut self,
         name: &str,

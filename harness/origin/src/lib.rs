@@ -116,7 +116,7 @@ impl Origin {
         match &*self.backend {
             Backend::Site(site) => {
                 let (head, body) = request.into_parts();
-                // A site's answers do not depend on the body: read it to its end, then answer.
+                // A site's responses do not depend on the body: read it to its end, then respond.
                 Ok(match entry.read(body).await {
                     Ok(()) => site.response(&head.method, head.uri.path()),
                     Err(error) => site::broken_upload(&error),

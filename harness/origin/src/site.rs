@@ -111,7 +111,7 @@ impl Site {
             Some(route) => route.response(method),
             None => plain(StatusCode::NOT_FOUND, "no such page\n"),
         };
-        // Tells answers apart: a cached one repeats the number of an earlier one.
+        // Tells responses apart: a cached one repeats the number of an earlier one.
         let number = self.answered.fetch_add(1, Ordering::Relaxed) + 1;
         response
             .headers_mut()

@@ -81,7 +81,7 @@ pub enum Drift {
 }
 
 impl Permitted {
-    /// A target whose hosts were all repeated, and no others. `variable` answers the environment's value of a name, by which
+    /// A target whose hosts were all repeated, and no others. `variable` returns the environment's value of a name, by which
     /// APIs are reached as by other commands.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ impl RuntimeLog {
             .await
     }
 
-    /// The exception because of which this worker answered a request with status 500 that began at `since`, with its stack:
+    /// The exception for which this worker answered a request with status 500 that began at `since`, with its stack:
     /// the first that no other request was told. Where several requests fail at the same time in different ways nobody knows
     /// whose it is, so all of them are told.
     pub async fn failure(&self, worker: &str, since: Instant) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The published answers of Fingerprint's Server API v4, as a schema: `fixtures/fingerprint/server-api.json`.
+//! The published responses of Fingerprint's Server API v4, as a schema: `fixtures/fingerprint/server-api.json`.
 
 use std::{collections::HashMap, sync::LazyLock};
 

@@ -28,7 +28,7 @@ impl Payloads {
         }
     }
 
-    /// Counts a payload; answers whether the address has now sent too many.
+    /// Counts a payload; returns whether the address has now sent too many.
     pub(super) fn add(&self, address: IpAddr, payload: &str, now: i64) -> bool {
         let add = |seen: &mut Latest| {
             seen.retain(|(time, other)| now.saturating_sub(*time) < WINDOW && other != payload);

@@ -66,7 +66,7 @@ pub enum Failure {
     #[error("the platform answered with status {0}")]
     Status(u16),
     /// A response that is not what the platform promises.
-    #[error("the platform's answer is not valid: {0}")]
+    #[error("the platform's response is not valid: {0}")]
     Response(String),
     /// The signals do not belong to this call.
     #[error("tampering: {0}")]
@@ -75,7 +75,7 @@ pub enum Failure {
     #[error("the worker broke off")]
     Broken,
     /// The ruleset was asked for and did not decide.
-    #[error("the platform's answer holds no rule action")]
+    #[error("the platform's response holds no rule action")]
     NoRuleAction,
 }
 

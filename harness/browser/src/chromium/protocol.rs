@@ -1,6 +1,6 @@
 //! The DevTools protocol.
 //!
-//! Commands and answers are the types of `headless_chrome`. Its transport is not used: the thread that reads
+//! Commands and responses are the types of `headless_chrome`. Its transport is not used: the thread that reads
 //! holds the socket's lock for up to 100 ms at a time, so each command waits 50 to 100 ms before it is sent; it
 //! drops events with a field it does not expect; and a browser context cannot be disposed of.
 

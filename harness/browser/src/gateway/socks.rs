@@ -46,7 +46,7 @@ pub(super) async fn wanted(client: &mut TcpStream) -> io::Result<(String, u16)> 
     Ok((host, client.read_u16().await?))
 }
 
-/// Answers whether the connection leads there.
+/// Returns whether the connection leads there.
 pub(super) async fn response(client: &mut TcpStream, leads: bool) -> io::Result<()> {
     let code = if leads { SUCCEEDED } else { UNREACHABLE };
     // The address that the proxy uses is nobody's business.

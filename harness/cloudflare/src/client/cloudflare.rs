@@ -593,7 +593,7 @@ impl Cloudflare {
             .await
     }
 
-    /// Makes a route, and answers its id. Made once: where the response is lost, the zone's routes tell what became of it.
+    /// Makes a route, and returns its id. Made once: where the response is lost, the zone's routes tell what became of it.
     ///
     /// # Errors
     /// When the API refuses or does not answer.

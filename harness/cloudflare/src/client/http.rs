@@ -194,7 +194,7 @@ impl Http {
         self.token.hidden_in(text)
     }
 
-    /// Makes the call, up to three times where it may be repeated, and answers the last response.
+    /// Makes the call, up to three times where it may be repeated, and returns the last response.
     pub(super) async fn send(&self, call: &ApiRequest) -> Result<ApiResponse, ApiError> {
         let mut wait = FIRST_WAIT;
         let mut attempt = 1;

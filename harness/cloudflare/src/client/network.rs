@@ -59,7 +59,7 @@ pub(super) enum Connector {
 }
 
 impl Network {
-    /// Reads the environment; `variable` answers the value of a name.
+    /// Reads the environment; `variable` returns the value of a name.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let value = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let proxy = PROXY.iter().find_map(|name| Some((*name, value(name)?)));

@@ -110,7 +110,7 @@ impl Found<'_> {
         });
     }
 
-    /// Cloudflare answers other names with code 10016.
+    /// Cloudflare refuses other names with code 10016.
     fn name(&mut self, name: &str) {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         let first = name.chars().next().is_some_and(char::is_alphanumeric);

@@ -61,7 +61,7 @@ impl Undo {
 }
 
 impl Attempt<'_> {
-    /// Goes all ways back, the last one first. Answers what was undone and what stands.
+    /// Goes all ways back, the last one first. Returns what was undone and what stands.
     pub(super) async fn undo(&mut self) -> (Vec<String>, Vec<String>) {
         let worker = self.planned.desired.worker.as_str();
         let (mut undone, mut stands) = (Vec::new(), Vec::new());

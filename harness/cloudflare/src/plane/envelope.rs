@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 
-/// What an endpoint answers when it did what was asked.
+/// What an endpoint responds when it did what was asked.
 #[derive(Debug)]
 pub(super) struct PlaneResponse {
     result: Value,

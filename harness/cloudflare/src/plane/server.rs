@@ -80,7 +80,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream) {
-    // Without it a small answer waits for the acknowledgement of the one before.
+    // Without it a small response waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);

@@ -105,7 +105,7 @@ pub(crate) fn stale_if_error(response: &HeaderMap) -> Duration {
     Duration::from_secs(Directives::of(response).stale_if_error.unwrap_or(0))
 }
 
-/// The lifetimes of answers that say nothing themselves.
+/// The lifetimes of responses that say nothing themselves.
 fn default_seconds(status: StatusCode) -> Option<u64> {
     match status.as_u16() {
         200 | 301 => Some(120 * MINUTE),

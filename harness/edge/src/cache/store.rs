@@ -40,7 +40,7 @@ pub struct Stored {
 /// What the cache has for a key.
 #[derive(Clone, Debug)]
 pub enum Lookup {
-    /// A fresh answer and its age.
+    /// A fresh response and its age.
     Hit(Arc<Stored>, Duration),
     /// A response that is no longer fresh, with its age.
     Expired(Arc<Stored>, Duration),

@@ -22,7 +22,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads them from the environment; `variable` answers the value of a name.
+    /// Reads them from the environment; `variable` returns the value of a name.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let text = |name| variable(name).filter(|value| !value.is_empty());
         let or = |name, default: &str| text(name).unwrap_or_else(|| default.to_owned());

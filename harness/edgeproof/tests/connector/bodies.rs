@@ -74,7 +74,7 @@ async fn the_origin_gets_nothing_before_the_verdict() {
             assert!(world.internet.at(SITE).is_empty());
         };
         tokio::select! {
-            _ = visit => panic!("there was an answer without a verdict"),
+            _ = visit => panic!("there was a response without a verdict"),
             () = watched => {}
         }
     }

@@ -27,7 +27,7 @@ async fn an_attack_reaches_origin_and_node_and_is_not_blocked() {
 /// The response is there while the node still reads; the copy arrives all the same, once.
 #[tokio::test]
 async fn the_copy_outlives_the_answer() {
-    // Longer than the answers take on a machine that is busy with other things.
+    // Longer than the responses take on a machine that is busy with other things.
     let world = World::start(Node::Silent, &[ASYNC, ("WALLARM_TIMEOUT_MS", "10000")]).await;
     for bytes in [0, 1000, 1_000_000] {
         let body = body::full(binary(bytes));
@@ -35,7 +35,7 @@ async fn the_copy_outlives_the_answer() {
     }
     assert!(
         world.log("copy").is_empty(),
-        "no answer waited for the node's"
+        "no response waited for the node's"
     );
     world.logged("wallarm, copy: no verdict in time").await;
     let mut copies: Vec<usize> = world

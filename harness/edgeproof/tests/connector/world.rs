@@ -202,7 +202,7 @@ impl Internet {
         *self.rule.lock().unwrap() = rule;
     }
 
-    /// From now on the platform and the origin wait with their answers, or no longer do.
+    /// From now on the platform and the origin wait with their responses, or no longer do.
     pub(crate) fn set_open(&self, is_open: bool) {
         self.is_open.send_replace(is_open);
     }

@@ -84,7 +84,7 @@ impl Gate {
         self.met.lock().unwrap().clone()
     }
 
-    /// A door to an API; answers its address.
+    /// A door to an API; returns its address.
     pub(crate) async fn to(&self, api: SocketAddr) -> SocketAddr {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let gate = self.clone();

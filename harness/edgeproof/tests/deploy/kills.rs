@@ -9,7 +9,7 @@ use crate::{
     world::{FILE, World, apply, delete, deployer, edited},
 };
 
-/// Begins something through a door, and kills it before its n-th request. Answers whether it got so far.
+/// Begins something through a door, and kills it before its n-th request. Returns whether it got so far.
 async fn kill<T: Send + 'static>(
     world: &Arc<World>,
     n: usize,

@@ -283,7 +283,7 @@ impl Allowed {
     }
 }
 
-/// Ours, through a door, with theirs before its n-th request. Answers whether there was one.
+/// Ours, through a door, with theirs before its n-th request. Returns whether there was one.
 async fn meet(begins_deployed: bool, ours: Act, theirs: Act, n: usize, allowed: &Allowed) -> bool {
     let world = world(begins_deployed).await;
     let gate = Gate::open();
@@ -426,7 +426,7 @@ async fn of_fifty_pairs_at_once_every_loser_changes_nothing() {
     }
 }
 
-/// Cloudflare says so where the same thing is being changed at the same moment. That is a plain answer: nothing is repeated.
+/// Cloudflare says so where the same thing is being changed at the same moment. That is a plain response: nothing is repeated.
 #[tokio::test]
 async fn a_conflict_that_the_api_tells_is_told() {
     use edgeproof_cloudflare::plane::{ErrorFault, PlaneFault, PlaneFaultKind};

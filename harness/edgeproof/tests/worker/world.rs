@@ -267,7 +267,7 @@ impl World {
 
     /// The lines the worker has logged so far.
     pub(crate) async fn log(&self) -> Vec<String> {
-        // The log is read beside the answers: when the line of this request is there, so are all before it.
+        // The log is read beside the responses: when the line of this request is there, so are all before it.
         self.send(
             "GET",
             "https://shop.example/sentinel",

@@ -136,7 +136,7 @@ pub struct Event {
     /// What FingerprintJS measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_device_attributes: Option<Map<String, Json>>,
-    /// The smart signals that are plain answers.
+    /// The smart signals that are plain yes or no.
     #[serde(flatten)]
     pub flags: Flags,
     /// What the ruleset decided.

@@ -18,7 +18,7 @@ use crate::{
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Filters that ask whether something was found, with the place of the response in the event. Events without an
-/// answer are left out either way.
+/// response are left out either way.
 const FLAGS: [(&str, &str); 22] = [
     ("suspect", "suspect"),
     ("vpn", "vpn"),

@@ -11,7 +11,7 @@ use super::{HarnessFault, deploying};
 #[error("`{0}` is a visitor's step; here `set`, `advance` and `deploy` can be taken")]
 pub struct NotWhileItRuns(&'static str);
 
-/// Takes a step that is nobody's: the rig changes, its clock moves, something is deployed. Answers what there is to say.
+/// Takes a step that is nobody's: the rig changes, its clock moves, something is deployed. Returns what there is to say.
 ///
 /// # Errors
 /// Where it is a visitor's step, or what it asks for cannot be had.

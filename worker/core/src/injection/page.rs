@@ -15,16 +15,16 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It has no body, or only a part of one, or one that no browser shows.
-    #[error("the answer is no whole page")]
+    #[error("the response is not a whole page")]
     NotAPage,
     /// It is not HTML.
-    #[error("the answer is not HTML")]
+    #[error("the response is not HTML")]
     NotHtml,
     /// A page loads it as a script, an image and the like.
-    #[error("the answer is a resource of a page")]
+    #[error("the response is a resource of a page")]
     Resource,
     /// The browser saves it.
-    #[error("the answer is a download")]
+    #[error("the response is a download")]
     Download,
     /// A service worker compares it with the hash of its build.
     #[error(

@@ -50,7 +50,7 @@ impl Levers {
         &self.taken
     }
 
-    /// Takes steps; answers what there is to say of them, or what is wrong with them.
+    /// Takes steps; returns what there is to say of them, or what is wrong with them.
     pub(super) async fn take(
         &mut self,
         rig: &Rig,
