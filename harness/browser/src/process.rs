@@ -43,8 +43,8 @@ pub(crate) struct Process {
     /// Firefox's name for the window that its own scripts run in.
     pub(crate) chrome: Option<String>,
     pub(crate) _child: Child,
-    // The profile goes after the process that uses it.
-    pub(crate) _directory: ScratchDirectory,
+    // The profile goes after the process that uses it, and so does what it has elsewhere.
+    pub(crate) _directories: Vec<ScratchDirectory>,
 }
 
 /// What tells one process from another.

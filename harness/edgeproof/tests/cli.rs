@@ -401,6 +401,52 @@ fn shards_are_merged_into_one_report() {
 }
 
 #[test]
+fn every_report_is_written_though_one_of_them_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = shard_report(folder.path(), 1);
+    let reports = ["--report", "html=.", "--report", "tap=all.tap"];
+    let merge = ["report", "merge", &shard];
+    let output = edgeproof(folder.path(), &[&merge[..], &reports].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("the report `.` could not be written"),
+        "{said}"
+    );
+    assert!(folder.path().join("all.tap").exists());
+}
+
+#[test]
+fn a_run_goes_on_to_its_reports_though_nobody_reads_how_two_workers_differ() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("good.yaml"), GOOD).unwrap();
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/plain-js");
+    let other = other.to_str().unwrap();
+    let report = "json=report.json";
+    let run = ["run", "good.yaml", "--against", other, "--report", report];
+    let mut run = start(folder.path(), &run);
+    drop(run.0.stdout.take());
+    let ended = run.0.wait().unwrap();
+    assert_eq!(ended.code(), Some(i32::from(exit::PASSED)));
+    assert!(folder.path().join("report.json").exists());
+}
+
+#[rstest]
+#[case(&["new", "https://shop.example/signup", "POST /api/a", "--out", "edgeproof/a.yaml"])]
+#[case(&["init", "--ci", "github"])]
+fn a_file_that_cannot_be_written_is_named(#[case] arguments: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("edgeproof"), "a file, no folder").unwrap();
+    let output = edgeproof(folder.path(), arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(exit::HARNESS)),
+        "{said}"
+    );
+    assert!(said.contains("edgeproof: `edgeproof"), "{said}");
+}
+
+#[test]
 fn a_shard_with_nothing_to_do_is_a_success_and_has_a_report() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("scenarios")).unwrap();

@@ -122,8 +122,11 @@ fn began(results: &Results) -> Timestamp {
 fn tell_github(results: &Results) -> Result<(), ReportError> {
     let failed = |file: PathBuf| move |source| ReportError { file, source };
     let mut out = anstream::stdout();
-    out.write_all(github::annotations(results).as_bytes())
-        .map_err(failed(PathBuf::from("github")))?;
+    match out.write_all(github::annotations(results).as_bytes()) {
+        // Whoever read has gone; the summary is for others.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(failed(PathBuf::from("github")))?,
+    }
     let Some(file) = env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from) else {
         return Ok(());
     };
@@ -131,6 +134,15 @@ fn tell_github(results: &Results) -> Result<(), ReportError> {
     opened
         .and_then(|mut opened| opened.write_all(github::summary(results).as_bytes()))
         .map_err(failed(file))
+}
+
+/// Writes all of them, whichever of them cannot be written.
+///
+/// # Errors
+/// The first that could not.
+pub fn write_all(reports: &[ReportTarget], results: &Results) -> Result<(), ReportError> {
+    let written: Vec<_> = reports.iter().map(|report| report.write(results)).collect();
+    written.into_iter().collect()
 }
 
 /// Writes a report that could be made, and the folder it goes to where that is missing.

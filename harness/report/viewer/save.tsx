@@ -42,7 +42,7 @@ export function Save({ picked, forget }: { picked: Line[]; forget: () => void })
         it proves <input value={title} onInput={(event) => setWritten({ ...written, title: event.currentTarget.value })} />
       </label>
       <label>
-        file <input class="mono" value={name} pattern="[A-Za-z0-9_\-]+" onInput={(event) => setWritten({ ...written, name: event.currentTarget.value })} />
+        file <input class="mono" value={name} pattern="[A-Za-z0-9][A-Za-z0-9_\-]*" onInput={(event) => setWritten({ ...written, name: event.currentTarget.value })} />
         .yaml
       </label>
       <p class="tools">

@@ -11,6 +11,7 @@ mod windows;
 
 use std::{path::Path, process::Stdio};
 
+use edgeproof_ground::process::ScratchDirectory;
 use tokio::process::Command;
 
 pub(crate) use tab::open;
@@ -49,6 +50,7 @@ pub(crate) async fn start(
         major_version: major_version(executable).await?,
     }));
     let (child, address) = listening(engine, command, "DevTools listening on ").await?;
+    let sockets = sockets(&directory.path());
     let connection = Connection::open(&address)
         .await
         .map_err(|error| BrowserError::Protocol {
@@ -63,8 +65,18 @@ pub(crate) async fn start(
         devtools: Some(address),
         chrome: None,
         _child: child,
-        _directory: directory,
+        _directories: [Some(directory), sockets].into_iter().flatten().collect(),
     })
+}
+
+/// Where Chromium keeps the socket of its profile: a directory of its own beside all others of the machine, which nobody
+/// removes when it is killed. The profile says which.
+fn sockets(profile: &Path) -> Option<ScratchDirectory> {
+    let socket = std::fs::read_link(profile.join("SingletonSocket")).ok()?;
+    let directory = socket.parent().filter(|_| socket.is_absolute())?;
+    // It has this too, and nothing else.
+    let is_own = directory.join("SingletonCookie").is_symlink();
+    is_own.then(|| ScratchDirectory::adopt(directory.to_owned()))
 }
 
 /// A page's code is kept from the machine by the sandbox, so there is one wherever there can be: Chromium refuses to make

@@ -75,7 +75,7 @@ pub(crate) async fn start(
         devtools: None,
         chrome: Some(chrome),
         _child: child,
-        _directory: directory,
+        _directories: vec![directory],
     })
 }
 

@@ -21,7 +21,7 @@ use edgeproof_browser::{
     Engine::{self, Chromium, Firefox},
     GatewayTarget, Lease, Page, PageError, Place, Pool, Profile, Trust,
 };
-use edgeproof_ground::tools;
+use edgeproof_ground::{process::ScratchDirectory, tools};
 use edgeproof_test_support::server::listening;
 use rstest::rstest;
 use serde_json::json;
@@ -192,6 +192,25 @@ async fn every_name_leads_to_the_borrowers_edge_in_the_visitors_name(
         .unwrap();
     assert_eq!(page.body(&document).await.unwrap(), b"from ann\n");
     lease.give_back(page).await.unwrap();
+}
+
+/// Chromium has the socket of its profile in a directory elsewhere.
+#[tokio::test]
+async fn nothing_is_left_of_a_chromium_that_has_ended() {
+    let profiles = ScratchDirectory::create(&tools::cache(), "profiles-").unwrap();
+    let pool = Pool::new(&profiles.path(), Trust::default());
+    let target = GatewayTarget::Edge {
+        edge: site().await,
+        preamble: Vec::new(),
+    };
+    let lease = pool.lend(Chromium, Profile::Regular, target).await.unwrap();
+    let mut made = std::fs::read_dir(profiles.path()).unwrap();
+    let profile = made.next().unwrap().unwrap().path();
+    let socket = profile.join("SingletonSocket").read_link().unwrap();
+    let elsewhere = socket.parent().unwrap();
+    assert!(elsewhere.exists() && !elsewhere.starts_with(&profile));
+    drop(lease);
+    assert!(!elsewhere.exists() && !profile.exists());
 }
 
 /// Addresses need no name to be asked for: nothing but the browser itself keeps a page from them.

@@ -7,7 +7,7 @@ use edgeproof_cloudflare::client::{
 };
 use edgeproof_deployment::FailureMode;
 use edgeproof_edge::{Normalization, NormalizationType, Route};
-use edgeproof_ground::causes::with_causes;
+use edgeproof_ground::{causes::with_causes, pattern::Pattern};
 use edgeproof_rig::{Description, Zone};
 
 /// What is said of the zones where nobody asks the account.
@@ -24,18 +24,29 @@ pub(super) async fn as_deployed(
     account: Option<&str>,
     described: &mut Description,
 ) -> Vec<String> {
-    let mut notes = Vec::new();
+    let (mut notes, mut routes) = (Vec::new(), Vec::new());
     let names: Vec<String> = described.zones.keys().cloned().collect();
+    // Why the account cannot be read: silence is waited for once, and not for each zone.
+    let mut unread: Option<String> = None;
     for name in names {
-        match found(cloudflare, account, &name).await {
-            Ok(zone) => read(cloudflare, &zone, described, &mut notes).await,
-            Err(why) => {
-                if let Some(zone) = described.zones.get(&name) {
-                    notes.push(assumed(&name, zone, &why));
-                }
+        let found = match &unread {
+            None => found(cloudflare, account, &name).await,
+            Some(why) => Err(why.clone()),
+        };
+        let why = match found {
+            Ok(Some(zone)) => {
+                let read = read(cloudflare, &zone, described, &mut notes).await;
+                routes.extend(read.map(|read| (name, read)));
+                continue;
             }
+            Ok(None) => format!("the token sees no zone `{name}`"),
+            Err(why) => unread.insert(why).clone(),
+        };
+        if let Some(zone) = described.zones.get(&name) {
+            notes.push(assumed(&name, zone, &why));
         }
     }
+    put_routes(described, routes, &mut notes);
     notes
 }
 
@@ -43,24 +54,27 @@ async fn found(
     cloudflare: &Cloudflare,
     account: Option<&str>,
     name: &str,
-) -> Result<ZoneFound, String> {
+) -> Result<Option<ZoneFound>, String> {
     let zones = cloudflare.zones(Some(name), account).await;
     let mut zones = zones.map_err(|error| with_causes(&error))?;
+    zones.retain(|zone| zone.name == name);
     // An account may have a zone of the same name that was moved away.
     zones.sort_by_key(|zone| zone.status != "active");
-    let first = zones.into_iter().next();
-    first.ok_or_else(|| format!("the token sees no zone `{name}`"))
+    Ok(zones.into_iter().next())
 }
 
+/// Makes one zone as the account has it; answers its routes, where they can be read.
 async fn read(
     cloudflare: &Cloudflare,
     found: &ZoneFound,
     described: &mut Description,
     notes: &mut Vec<String>,
-) {
-    let normalization = cloudflare.url_normalization(&found.id).await;
-    let routes = cloudflare.routes(&found.id).await;
-    let records = cloudflare.all_dns_records(&found.id).await;
+) -> Option<Vec<WorkerRoute>> {
+    let (normalization, routes, records) = tokio::join!(
+        cloudflare.url_normalization(&found.id),
+        cloudflare.routes(&found.id),
+        cloudflare.all_dns_records(&found.id),
+    );
     let unread = |what: &str, error: &ApiError| {
         let why = with_causes(error);
         format!(
@@ -68,9 +82,7 @@ async fn read(
             found.name
         )
     };
-    let Some(zone) = described.zones.get_mut(&found.name) else {
-        return;
-    };
+    let zone = described.zones.get_mut(&found.name)?;
     match normalization {
         Ok(read) => {
             zone.edge.normalization = of_zone(read, zone.edge.normalization);
@@ -86,10 +98,9 @@ async fn read(
         Ok(records) => notes.extend(add_hosts(zone, &records)),
         Err(error) => notes.push(unread("DNS records", &error)),
     }
-    match routes {
-        Ok(routes) => put_routes(described, &found.name, routes, notes),
-        Err(error) => notes.push(unread("routes", &error)),
-    }
+    routes
+        .map_err(|error| notes.push(unread("routes", &error)))
+        .ok()
 }
 
 fn of_zone(read: UrlNormalization, file: Normalization) -> Normalization {
@@ -165,61 +176,81 @@ fn add_hosts(zone: &mut Zone, records: &[DnsRecord]) -> Vec<String> {
     notes
 }
 
-/// Gives deployments the routes that their workers have, and the zone those of others.
+/// Gives deployments the routes that their workers have in these zones, and the zones those of others.
 fn put_routes(
     described: &mut Description,
-    zone: &str,
-    routes: Vec<WorkerRoute>,
+    mut zones: Vec<(String, Vec<WorkerRoute>)>,
+    notes: &mut Vec<String>,
+) {
+    for (_, routes) in &mut zones {
+        routes.retain(|route| {
+            let is_read = route.pattern.parse::<Pattern>().is_ok();
+            if !is_read {
+                notes.push(format!("the route `{}` cannot be read", route.pattern));
+            }
+            is_read
+        });
+    }
+    // A worker may have routes in several zones: where those of one are not known, the file's stay.
+    if zones.len() == described.zones.len() {
+        own_routes(described, &zones, notes);
+    }
+    for (zone, routes) in zones {
+        let deployments = &described.deployments;
+        if let Some(zone) = described.zones.get_mut(&zone) {
+            let is_own = |script: &String| deployments.contains_key(script);
+            let others = routes
+                .into_iter()
+                .filter(|route| !route.script.as_ref().is_some_and(is_own));
+            others.for_each(|route| put_other(zone, route, notes));
+        }
+    }
+}
+
+fn own_routes(
+    described: &mut Description,
+    zones: &[(String, Vec<WorkerRoute>)],
     notes: &mut Vec<String>,
 ) {
     for (name, deployment) in &mut described.deployments {
-        let own = routes
-            .iter()
-            .filter(|route| route.script.as_ref() == Some(name));
-        let own: Vec<String> = own.map(|route| route.pattern.clone()).collect();
-        match own.is_empty() {
-            true => notes.push(format!(
-                "no route of `{zone}` in the account runs `{name}`: it gets those of the file"
-            )),
-            false => {
-                notes.push(format!(
-                    "`{name}` has the routes {}, says the account",
-                    own.iter()
-                        .map(|route| format!("`{route}`"))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ));
-                deployment.routes = Some(own);
-            }
+        let all = zones.iter().flat_map(|(_, routes)| routes);
+        let own: Vec<String> = all
+            .filter(|route| route.script.as_ref() == Some(name))
+            .map(|route| route.pattern.clone())
+            .collect();
+        if own.is_empty() {
+            notes.push(format!(
+                "no route in the account runs `{name}`: it gets those of the file"
+            ));
+            continue;
         }
+        let quoted: Vec<String> = own.iter().map(|route| format!("`{route}`")).collect();
+        notes.push(format!(
+            "`{name}` has the routes {}, says the account",
+            quoted.join(", ")
+        ));
+        deployment.routes = Some(own);
     }
-    let deployments = &described.deployments;
-    let Some(zone) = described.zones.get_mut(zone) else {
+}
+
+/// Gives a zone a route to a worker that is not described.
+fn put_other(zone: &mut Zone, route: WorkerRoute, notes: &mut Vec<String>) {
+    let Ok(pattern) = route.pattern.parse() else {
         return;
     };
-    for route in routes {
-        let is_own = |script: &String| deployments.contains_key(script);
-        if route.script.as_ref().is_some_and(is_own) {
-            continue;
-        }
-        let Ok(pattern) = route.pattern.parse() else {
-            notes.push(format!("the route `{}` cannot be read", route.pattern));
-            continue;
-        };
-        if let Some(script) = &route.script {
-            notes.push(format!(
-                "the route `{}` runs `{script}`, of which nothing is known: here it leads straight to the origin",
-                route.pattern
-            ));
-        }
-        zone.routes
-            .retain(|known| known.pattern.as_str() != route.pattern);
-        zone.routes.push(Route {
-            pattern,
-            worker: None,
-            over_daily_limit: FailureMode::Closed,
-        });
+    if let Some(script) = &route.script {
+        notes.push(format!(
+            "the route `{}` runs `{script}`, of which nothing is known: here it leads straight to the origin",
+            route.pattern
+        ));
     }
+    zone.routes
+        .retain(|known| known.pattern.as_str() != route.pattern);
+    zone.routes.push(Route {
+        pattern,
+        worker: None,
+        over_daily_limit: FailureMode::Closed,
+    });
 }
 
 #[cfg(test)]
@@ -233,6 +264,46 @@ mod tests {
             content: content.to_owned(),
             proxied,
         }
+    }
+
+    fn route(pattern: &str, script: &str) -> WorkerRoute {
+        WorkerRoute {
+            id: String::new(),
+            pattern: pattern.to_owned(),
+            script: Some(script.to_owned()),
+            request_limit_fail_open: None,
+        }
+    }
+
+    #[test]
+    fn a_worker_has_the_routes_of_every_zone() {
+        let text = "zones: { a.example: { hosts: {} }, b.example: { hosts: {} } }\ndeployments: { flow: {} }";
+        let mut described: Description = serde_saphyr::from_str(text).unwrap();
+        let zones = vec![
+            (
+                "a.example".to_owned(),
+                vec![route("a.example/*", "flow"), route("", "flow")],
+            ),
+            (
+                "b.example".to_owned(),
+                vec![route("b.example/*", "flow"), route("b.example/x", "other")],
+            ),
+        ];
+        let mut notes = Vec::new();
+        put_routes(&mut described, zones, &mut notes);
+        let own = described.deployments["flow"].routes.as_deref();
+        assert_eq!(own.unwrap(), ["a.example/*", "b.example/*"]);
+        assert_eq!(described.zones["b.example"].routes.len(), 1);
+        assert_eq!(notes[0], "the route `` cannot be read");
+    }
+
+    #[test]
+    fn where_not_every_zone_could_be_read_the_routes_of_the_file_stay() {
+        let text = "zones: { a.example: { hosts: {} }, b.example: { hosts: {} } }\ndeployments: { flow: {} }";
+        let mut described: Description = serde_saphyr::from_str(text).unwrap();
+        let zones = vec![("a.example".to_owned(), vec![route("a.example/*", "flow")])];
+        put_routes(&mut described, zones, &mut Vec::new());
+        assert!(described.deployments["flow"].routes.is_none());
     }
 
     #[test]

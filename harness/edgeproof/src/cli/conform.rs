@@ -7,7 +7,7 @@ use edgeproof_ground::tools;
 use edgeproof_origin::launch;
 use edgeproof_report::{
     conformance::{Conformance, SUBJECTS},
-    target::ReportTarget,
+    target::{ReportTarget, write_all},
 };
 use edgeproof_rig::check_worker;
 use edgeproof_run::execute::Details;
@@ -65,10 +65,10 @@ async fn compared(
         checked.map_err(|error| CliError::Usage(Box::new(error)))?;
     }
     let first = options.run_of(options.worker.clone());
-    let results = run::quietly(context, &first, apps).await?;
-    for report in &options.reports {
-        report.write(&results)?;
-    }
+    let results = run::quietly(context, &first, apps)
+        .await
+        .map_err(of_claims)?;
+    let reported = write_all(&options.reports, &results);
     let claims = Conformance::of(&results);
     let name = first.worker_in_words();
     let mut out = anstream::stdout();
@@ -80,7 +80,16 @@ async fn compared(
         let names = (name.as_str(), &*against.display().to_string());
         write!(out, "{}", claims.beside(&other, names))?;
     }
+    reported?;
     Ok(claims.exit_code())
+}
+
+/// Where nothing is left of the claims it is no list of scenarios that helps.
+fn of_claims(error: CliError) -> CliError {
+    match error {
+        CliError::NothingSelected => CliError::NothingClaimed,
+        other => other,
+    }
 }
 
 impl Options {

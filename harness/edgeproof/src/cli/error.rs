@@ -1,6 +1,10 @@
 //! Why a command could not do its work. Each error has one exit code.
 
-use std::{fmt::Write as _, io, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    io,
+    path::{Path, PathBuf},
+};
 
 use edgeproof_bench::{BenchError, CASES, COLD_START};
 use edgeproof_cloudflare::{
@@ -27,6 +31,9 @@ pub enum CliError {
     /// No scenario is left after selection, so nothing would be proved.
     #[error("no scenario matches; `edgeproof run --list` shows all of them")]
     NothingSelected,
+    /// No claim is left after selection.
+    #[error("no claim matches; without --tag and --filter all of them are tried")]
+    NothingClaimed,
     /// The same, where nothing has a tag that was asked for.
     #[error("no scenario has the tag `{tag}`; there are {}", tags(known))]
     NoSuchTag {
@@ -95,6 +102,14 @@ pub enum CliError {
     /// Nothing can be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
+    /// A file cannot be written.
+    #[error("`{}` cannot be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A report could not be written.
     #[error(transparent)]
     Report(#[from] edgeproof_report::target::ReportError),
@@ -158,6 +173,12 @@ impl From<DeployError> for CliError {
 }
 
 impl CliError {
+    /// Says which file it is that cannot be written.
+    pub(super) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |source| Self::Write { path, source }
+    }
+
     /// Whether whoever read the output has gone, as `head` does: nobody is left to be told.
     pub(super) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -173,9 +194,10 @@ impl CliError {
             | Self::Measurements { .. }
             | Self::Baseline { .. }
             | Self::NoSuchLint(_) => exit::USAGE,
-            Self::NothingSelected | Self::NoSuchTag { .. } | Self::NothingToMeasure => {
-                exit::NOTHING
-            }
+            Self::NothingSelected
+            | Self::NothingClaimed
+            | Self::NoSuchTag { .. }
+            | Self::NothingToMeasure => exit::NOTHING,
             Self::Bench(error) if error.is_the_workers() => exit::FAILED,
             Self::Bench(BenchError::Project(_)) => exit::USAGE,
             Self::NotConfirmed(_) => exit::REFUSED,
@@ -195,6 +217,7 @@ impl CliError {
             | Self::Bench(_)
             | Self::Probe(_)
             | Self::Output(_)
+            | Self::Write { .. }
             | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,
         }

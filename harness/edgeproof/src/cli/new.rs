@@ -111,9 +111,9 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
     let file = file(options, page)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     if !folder.as_os_str().is_empty() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(CliError::write(folder))?;
     }
-    fs::write(&file, site.scenario())?;
+    fs::write(&file, site.scenario()).map_err(CliError::write(&file))?;
     write_schema(&file)?;
     let mut out = anstream::stdout();
     writeln!(out, "{} is written. Next:", file.display())?;
@@ -155,13 +155,13 @@ fn file(options: &Options, page: &Url) -> Result<PathBuf, CliError> {
 }
 
 /// Writes the schema that the first line of a scenario names.
-pub(super) fn write_schema(scenario: &Path) -> io::Result<()> {
+pub(super) fn write_schema(scenario: &Path) -> Result<(), CliError> {
     let schema = scenario.with_file_name("schema.json");
     if schema.exists() {
         return Ok(());
     }
     let text = edgeproof_scenario::schema::text().map_err(io::Error::from)?;
-    fs::write(&schema, text)
+    fs::write(&schema, text).map_err(CliError::write(&schema))
 }
 
 /// The host of a page.

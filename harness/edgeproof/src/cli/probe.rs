@@ -121,8 +121,12 @@ pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, Cl
     let notes = match options.cloudflare {
         true => {
             let credentials = &context.credentials;
-            let account = credentials.account();
-            as_deployed(&credentials.reader()?, account, &mut described).await
+            let (reader, account) = (credentials.reader()?, credentials.account());
+            writeln!(
+                anstream::stderr(),
+                "Reading what the account has; an API that does not respond is given up after some minutes."
+            )?;
+            as_deployed(&reader, account, &mut described).await
         }
         false => as_described(&described),
     };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use edgeproof_report::target::ReportTarget;
+use edgeproof_report::target::{ReportTarget, write_all};
 use edgeproof_run::{
     merge::{MergeError, Merged, merge},
     results::{FORMAT, Results},
@@ -44,9 +44,7 @@ pub(super) fn report(command: &Command) -> Result<u8, CliError> {
         .map(read)
         .collect::<Result<_, CliError>>()?;
     let Merged { results, missing } = merge(reports)?;
-    for report in &options.reports {
-        report.write(&results)?;
-    }
+    write_all(&options.reports, &results)?;
     if missing.is_empty() {
         return Ok(results.summary.exit_code());
     }

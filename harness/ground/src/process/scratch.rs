@@ -12,7 +12,7 @@ use super::tell_warden;
 /// A directory that is removed with its handle, and by the warden when no destructor runs. Only its owner can look inside:
 /// what is written there, such as the variables of a worker, may be secret.
 #[derive(Debug)]
-pub struct ScratchDirectory(tempfile::TempDir);
+pub struct ScratchDirectory(PathBuf);
 
 impl ScratchDirectory {
     /// Makes a fresh directory with the given prefix below `parent`, which is made too where it is missing.
@@ -25,13 +25,25 @@ impl ScratchDirectory {
             .prefix(prefix)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
-        tell_warden(&format!("remove {}", directory.path().display()));
-        Ok(Self(directory))
+        Ok(Self::adopt(directory.keep()))
+    }
+
+    /// The same of a directory that somebody else has made, such as a program that is killed before it can remove it.
+    pub fn adopt(directory: PathBuf) -> Self {
+        tell_warden(&format!("remove {}", directory.display()));
+        Self(directory)
     }
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
-        self.0.path().to_owned()
+        self.0.clone()
+    }
+}
+
+impl Drop for ScratchDirectory {
+    fn drop(&mut self) {
+        // The warden tries once more.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -63,6 +75,18 @@ mod tests {
         write_private(&file, "key").unwrap();
         assert_eq!((mode(&directory.path()), mode(&file)), (0o700, 0o600));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "key");
+    }
+
+    #[test]
+    fn what_is_adopted_goes_with_its_handle() {
+        let parent = tempfile::tempdir().unwrap();
+        let made = parent.path().join("made");
+        std::fs::create_dir(&made).unwrap();
+        std::fs::write(made.join("file"), "").unwrap();
+        let adopted = ScratchDirectory::adopt(made.clone());
+        assert_eq!(adopted.path(), made);
+        drop(adopted);
+        assert!(!made.exists());
     }
 
     #[test]

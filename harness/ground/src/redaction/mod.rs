@@ -8,6 +8,8 @@ mod telling;
 
 use std::ops::Range;
 
+use serde_json::Value as Json;
+
 use known::Known;
 pub use names::{is_secret, is_secret_variable};
 pub use telling::Telling;
@@ -47,6 +49,32 @@ impl Redactor {
             };
             secret.chars().map(star).collect()
         })
+    }
+
+    /// The same of JSON, which it stays: what a member's name says is secret is hidden with all that is in it.
+    pub fn json(&self, json: Json) -> Json {
+        match json {
+            Json::Object(members) => {
+                let members = members.into_iter().map(|(name, value)| {
+                    let value = match is_secret(&name) {
+                        true => hidden(value),
+                        false => self.json(value),
+                    };
+                    (self.without_known(&name), value)
+                });
+                Json::Object(members.collect())
+            }
+            Json::Array(items) => items.into_iter().map(|item| self.json(item)).collect(),
+            Json::String(text) => self.text(&text).into(),
+            Json::Number(number) => {
+                let shown = self.without_known(&number.to_string());
+                match shown == number.to_string() {
+                    true => number.into(),
+                    false => shown.into(),
+                }
+            }
+            literal => literal,
+        }
     }
 
     /// The text without the known secrets, whatever names it has.
@@ -93,6 +121,19 @@ impl Redactor {
     }
 }
 
+/// A secret value: the names in it stay, and what is no secret under any name.
+fn hidden(json: Json) -> Json {
+    match json {
+        Json::Object(members) => {
+            let members = members.into_iter();
+            Json::Object(members.map(|(name, value)| (name, hidden(value))).collect())
+        }
+        Json::Array(items) => items.into_iter().map(hidden).collect(),
+        Json::String(_) | Json::Number(_) => REDACTED.into(),
+        literal => literal,
+    }
+}
+
 /// What names in a text say is secret.
 pub fn secrets_in(text: &str) -> impl Iterator<Item = &str> {
     places::of(text).into_iter().map(|place| &text[place])
@@ -122,6 +163,7 @@ fn shorten(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use serde_json::json;
 
     use super::*;
 
@@ -141,6 +183,23 @@ mod tests {
         let shown = redactor().text(text);
         assert_eq!(shown, expected);
         assert_eq!(redactor().text(&shown), shown);
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let shown = redactor().json(json!({
+            "secrets": { "A": "a\"}", "B": ["b", { "c": 1, "present": false }] },
+            "x sk_12345678": "see a\"b/c d-1",
+            "note": "token: {\"a\": 1}",
+            "n": [1, null],
+        }));
+        let expected = json!({
+            "secrets": { "A": REDACTED, "B": [REDACTED, { "c": REDACTED, "present": false }] },
+            "x [redacted]": "see [redacted]",
+            "note": "token: [redacted]",
+            "n": [1, null],
+        });
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub(super) fn of(text: &str) -> Vec<Range<usize>> {
             Some(credentials)
         } else if is_secret(name) {
             let around = tag(text, end);
-            match value(text, end) {
+            let value = value(text, end).or_else(|| part(text, end - name.len()..end));
+            match value {
                 Some(value) => Some(value),
                 None => {
                     places.extend(around.into_iter().flat_map(|tag| values_in(text, tag)));
@@ -139,6 +140,27 @@ fn value(text: &str, name_end: usize) -> Option<Range<usize>> {
         return Some(start..line.map_or(text.len(), |line| end + line));
     }
     Some(start..end)
+}
+
+/// The content of the part of a form whose name stands here (RFC 7578 §4.2).
+fn part(text: &str, name: Range<usize>) -> Option<Range<usize>> {
+    let line = text[..name.start].rfind('\n').map_or(0, |at| at + 1);
+    let (head, outer) = text[line..name.start].rsplit_once("name=\"")?;
+    let field = "content-disposition:";
+    let is_meant = head
+        .get(..field.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(field));
+    // A file is called as it likes.
+    if !is_meant || head.ends_with("file") || outer.contains('"') {
+        return None;
+    }
+    let behind = |at: usize, sign: &str| Some(at + text[at..].find(sign)? + sign.len());
+    let ends = ["\r\n\r\n", "\n\n"].map(|sign| behind(name.end, sign));
+    let start = ends.into_iter().flatten().min()?;
+    let end = text[start..]
+        .find("\n--")
+        .map_or(text.len(), |at| start + at);
+    Some(start..start + text[start..end].trim_end_matches('\r').len())
 }
 
 /// Whether a mapping only says whether something is there: `{ present: false }`.
@@ -346,6 +368,19 @@ mod tests {
     #[case::input_the_other_way(r#"<input value="c1" name="csrf_token">"#, &["c1"])]
     #[case::meta("<meta name=csrf-token content=c1>", &["c1"])]
     #[case::element("<a><Token>t1</Token></a>", &["t1"])]
+    #[case::part_of_a_form(
+        "--b\r\nContent-Disposition: form-data; name=\"user[password]\"\r\n\r\nhunter2\r\n--b\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nb\r\n--b--",
+        &["hunter2"]
+    )]
+    #[case::part_with_a_type(
+        "content-disposition: form-data; name=\"token\"\nContent-Type: text/plain\n\nt1\nt2\n--b",
+        &["t1\nt2"]
+    )]
+    #[case::part_that_is_cut("Content-Disposition: form-data; name=\"token\"\r\n\r\nt1", &["t1"])]
+    #[case::part_with_a_file(
+        "Content-Disposition: form-data; name=\"logo\"; filename=\"token\"\r\n\r\nt1\r\n--b",
+        &[]
+    )]
     #[case::jwt("see eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_def", &["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_def"])]
     #[case::url("postgres://shop:hunter2@db/shop", &["hunter2"])]
     #[case::pem("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", &["\nabc\n"])]

@@ -19,6 +19,7 @@ given:
       protected_apis: [POST shop.example/api/create-account*]
       failure_mode: closed
       ruleset: anybody
+      secrets: { SIGNING: a1b2-c3d4 }
   rulesets: { anybody: {}, nobody: { rules: [{ if: "not incognito", block: { status: 403 } }] } }
 `
 
@@ -78,6 +79,7 @@ function ask(path, { method = 'GET', headers = {}, body } = {}) {
 test('a call stands in the list while it happens, and says everything of itself', async () => {
   const page = await browser.open(console)
   await page.until('document.querySelector("h1")?.textContent === "One shop"')
+  assert.doesNotMatch(await page.text(), /a1b2-c3d4/)
   assert.equal(await visit('/api/create-account', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"email":"a@b.example","password":"hunter2-x"}' }), 403)
   await page.until('document.querySelector("nav li")?.textContent.includes("create-account")')
   await page.click('nav li a', 'create-account')

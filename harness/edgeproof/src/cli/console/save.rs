@@ -1,6 +1,6 @@
 //! Calls that somebody picked, as a scenario beside the one that runs.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use edgeproof_ground::{causes, shell};
 use edgeproof_record::{Call, RecordingError, World, WorldError, call, of_calls};
@@ -26,7 +26,7 @@ struct Wanted {
     /// What the scenario proves.
     title: String,
     /// The rays of the calls.
-    calls: Vec<String>,
+    calls: BTreeSet<String>,
 }
 
 /// Writes the calls that are named in this JSON, with the steps that were taken before them; answers where, and what has to
@@ -39,11 +39,9 @@ pub(super) fn save(
 ) -> Result<Json, String> {
     let file = &case.file;
     let wanted: Wanted = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-    let name = wanted.name.as_str();
-    if name.is_empty() || name.len() > LONGEST || !name.chars().all(is_plain) {
+    if !is_name(&wanted.name) {
         return Err(format!(
-            "the name of the file has letters, digits, `-` and `_`, at most {LONGEST}; its ending is added"
+            "the name of the file begins with a letter or digit and has letters, digits, `-` and `_`, at most {LONGEST}; its ending is added"
         ));
     }
     let is_wanted = |ray: Option<&String>| ray.is_some_and(|ray| wanted.calls.contains(ray));
@@ -75,6 +73,14 @@ pub(super) fn save(
     Err(mistakes(&error))
 }
 
+/// Whether a scenario can be called so: `_` begins the names of what others are made of, `-` those of options.
+fn is_name(name: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    name.len() <= LONGEST
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(is_plain)
+}
+
 fn written(
     given: &World,
     file: &Path,
@@ -97,4 +103,27 @@ fn written(
     let file = out.display().to_string();
     let command = format!("{run} {}", shell::quoted(&file));
     Ok(json!({ "file": file, "variables": names, "command": command }))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("sign_up-2", true)]
+    #[case("2", true)]
+    #[case("", false)]
+    #[case("_defaults", false)]
+    #[case("-rf", false)]
+    #[case("../a", false)]
+    #[case("a.yaml", false)]
+    #[case("\u{e9}", false)]
+    fn what_is_saved_is_a_scenario_beside_the_one_that_runs(
+        #[case] name: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_name(name), expected);
+    }
 }

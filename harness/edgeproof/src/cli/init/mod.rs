@@ -123,12 +123,13 @@ pub(super) fn init(options: &Options) -> Result<u8, CliError> {
     files.extend(ci.map(|(path, content, _)| (path, content)));
     let mut out = anstream::stdout();
     for (path, content) in files {
-        let told = if put(Path::new(path), content)? {
+        let path = Path::new(path);
+        let told = if put(path, content).map_err(CliError::write(path))? {
             "written"
         } else {
             "kept as it was"
         };
-        writeln!(out, "{path}: {told}")?;
+        writeln!(out, "{}: {told}", path.display())?;
     }
     let program = program::name();
     writeln!(out, "\nNext:\n  {program} run")?;

@@ -19,7 +19,7 @@ use edgeproof_ground::{
     tools::{self, Tool},
 };
 use edgeproof_origin::launch;
-use edgeproof_report::{at_target, compare};
+use edgeproof_report::{at_target, compare, target::write_all};
 use edgeproof_rig::Environment;
 use edgeproof_run::{
     event::Event,
@@ -191,7 +191,7 @@ async fn once(
         let other = with_worker(context, options, apps, cases, Some(against.clone()), None).await?;
         let second = against.display().to_string();
         let text = compare::text((&first, &results), (&second, &other));
-        write!(anstream::stdout(), "{text}")?;
+        say(&text)?;
         results.against = Some(Box::new(Results {
             about: results.about.clone().map(|about| About {
                 again: Some(again(&context.arguments, Some(&second))),
@@ -201,18 +201,25 @@ async fn once(
             ..other
         }));
     }
-    for report in &options.reports {
-        report.write(&results)?;
-    }
+    let reported = write_all(&options.reports, &results);
     if options.json {
         let text = edgeproof_report::json::text(&results).map_err(io::Error::from)?;
-        write!(anstream::stdout(), "{text}")?;
+        say(&text)?;
     }
+    reported?;
     if results.cases.is_empty() {
         // More shards than scenarios.
         return Ok(exit::PASSED);
     }
     Ok(results.summary.exit_code())
+}
+
+/// Prints a text. Whoever read may have gone; reports and the exit code are for others.
+fn say(text: &str) -> io::Result<()> {
+    match write!(anstream::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// When, where and how these cases are run.
@@ -337,7 +344,7 @@ async fn at_target(
         let shared = Arc::new(visit.shared(engine, options.headed).await?);
         let record = visit.record(&cases).await;
         if !options.json {
-            write!(anstream::stdout(), "{}", at_target::before(&record))?;
+            say(&at_target::before(&record))?;
         }
         let run_options = RunOptions {
             jobs: 1,
@@ -356,14 +363,13 @@ async fn at_target(
         _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
     };
     let mut results = printer.results(summary.took_ms)?;
-    let mut out = anstream::stdout();
     if !options.json {
-        write!(out, "{}", at_target::not_seen(&record.cases))?;
+        say(&at_target::not_seen(&record.cases))?;
     }
     if let Some(local) = visit.local() {
         let compared = side_by_side(local, &results);
         if !options.json {
-            write!(out, "{}", at_target::side_by_side(&compared))?;
+            say(&at_target::side_by_side(&compared))?;
         }
         record.against = Some(compared);
     }

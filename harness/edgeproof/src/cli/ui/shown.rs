@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -336,9 +337,12 @@ impl State {
 /// Leaves what came of a case.
 fn forget(record: &mut CaseRecord) {
     record.hops.clear();
+    record.log.clear();
     record.screenshots.clear();
-    let steps = record.steps.iter_mut();
-    steps.for_each(|step| step.picture = None);
+    for step in &mut record.steps {
+        step.picture = None;
+        step.console.clear();
+    }
 }
 
 impl Known {
@@ -396,18 +400,26 @@ fn told(verdict: &Verdict) -> Json {
     json!(verdict)
 }
 
-/// About how much a record takes.
+/// How much a record takes: with everything in it, what workers wrote too.
 fn bytes(record: &CaseRecord) -> usize {
-    let pictures = record.steps.iter().filter_map(|step| step.picture.as_ref());
-    let screenshots = record.screenshots.iter().map(|shown| shown.jpeg.len());
-    let bodies = record.hops.iter().map(|hop| {
-        let bodies = hop.request_bytes.min(64 * 1024) + hop.response_bytes.min(64 * 1024);
-        usize::try_from(bodies).unwrap_or_default() + 4096
-    });
-    pictures.map(String::len).sum::<usize>()
-        + screenshots.sum::<usize>()
-        + bodies.sum::<usize>()
-        + 1
+    let mut counted = Counted(0);
+    // What only counts takes everything.
+    let _ = serde_json::to_writer(&mut counted, record);
+    counted.0
+}
+
+/// Takes bytes and keeps none.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Page for Shown {
@@ -461,5 +473,27 @@ impl Teller for Follower {
         let news = self.shown.news(self.told);
         self.told = Some(now);
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use edgeproof_scenario::load::load_text;
+
+    use super::*;
+
+    #[test]
+    fn what_workers_wrote_counts_and_is_forgotten() {
+        let text = "scenario: a\ngiven: { zones: { shop.example: { hosts: { shop.example: { site: signup } } } } }\n\
+            steps:\n  - request: https://shop.example/\n";
+        let case = &load_text(Path::new("a.yaml"), text).unwrap()[0];
+        let mut record = CaseRecord::without_run(case, Verdict::Passed);
+        let before = bytes(&record);
+        record.log = vec!["x".repeat(10_000)];
+        assert!(bytes(&record) > before + 10_000);
+        forget(&mut record);
+        assert_eq!(bytes(&record), before);
     }
 }
