@@ -63,7 +63,7 @@ async fn found(
     Ok(zones.into_iter().next())
 }
 
-/// Makes one zone as the account has it; answers its routes, where they can be read.
+/// Makes one zone as the account has it; returns its routes, where they can be read.
 async fn read(
     cloudflare: &Cloudflare,
     found: &ZoneFound,

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::names::is_secret;
 
-/// How far a tag reaches to either side of a name in it.
+/// How far a tag, or the head of a part of a form, reaches to either side of a name in it.
 const TAG: usize = 1024;
 
 /// What stands around names and values: in text, in JSON inside JSON, in URLs, in HTML.
@@ -144,8 +144,11 @@ fn value(text: &str, name_end: usize) -> Option<Range<usize>> {
 
 /// The content of the part of a form whose name stands here (RFC 7578 §4.2).
 fn part(text: &str, name: Range<usize>) -> Option<Range<usize>> {
-    let line = text[..name.start].rfind('\n').map_or(0, |at| at + 1);
-    let (head, outer) = text[line..name.start].rsplit_once("name=\"")?;
+    let from = text.floor_char_boundary(name.start.saturating_sub(TAG));
+    let to = text.floor_char_boundary((name.end + TAG).min(text.len()));
+    let before = &text[from..name.start];
+    let line = before.rsplit('\n').next().unwrap_or(before);
+    let (head, outer) = line.rsplit_once("name=\"")?;
     let field = "content-disposition:";
     let is_meant = head
         .get(..field.len())
@@ -154,8 +157,8 @@ fn part(text: &str, name: Range<usize>) -> Option<Range<usize>> {
     if !is_meant || head.ends_with("file") || outer.contains('"') {
         return None;
     }
-    let behind = |at: usize, sign: &str| Some(at + text[at..].find(sign)? + sign.len());
-    let ends = ["\r\n\r\n", "\n\n"].map(|sign| behind(name.end, sign));
+    let behind = |sign: &str| Some(name.end + text[name.end..to].find(sign)? + sign.len());
+    let ends = ["\r\n\r\n", "\n\n"].map(behind);
     let start = ends.into_iter().flatten().min()?;
     let end = text[start..]
         .find("\n--")
