@@ -64,6 +64,15 @@ pub(crate) enum Step {
     Done(JsValue),
 }
 
+/// A future behind a pointer: its code is a function of its own. The runtime compiles a function whole when it first
+/// runs, so what few requests need is kept out of the functions that all of them run.
+#[inline(never)]
+pub(crate) fn apart<'a, T>(
+    future: impl Future<Output = T> + 'a,
+) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(future)
+}
+
 /// Waits for a promise.
 pub(crate) fn settled(promise: Promise) -> Settled {
     Settled(Some(promise))

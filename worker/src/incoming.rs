@@ -19,7 +19,7 @@ use js_sys::{Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{
-    coroutine::settled,
+    coroutine::{apart, settled},
     runtime::{self, Peeked, Request, Response},
     wallarm::{Gate, Inspection, Passed},
 };
@@ -42,19 +42,20 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// Responds to the request.
     pub(crate) async fn respond(&self) -> Result<Response, JsValue> {
-        match route(&self.configuration, &self.head) {
-            Route::Script(script) => self.script(script).await,
-            Route::BrowserCache(path) => self.browser_cache(&path).await,
-            Route::Protected => self.protected().await,
+        let responding = match route(&self.configuration, &self.head) {
+            Route::Script(script) => apart(self.script(script)),
+            Route::BrowserCache(path) => apart(async move { self.browser_cache(&path).await }),
+            Route::Protected => apart(self.protected()),
             Route::NearMiss(api) => {
                 self.log(&guard::log(api));
-                self.protected().await
+                apart(self.protected())
             }
-            Route::Overridable(api) => self.overridable(api).await,
-            Route::Preflight => self.preflight().await,
-            Route::Page(pattern) => self.page(pattern).await,
-            Route::Other => self.forward_unprotected(None).await,
-        }
+            Route::Overridable(api) => apart(self.overridable(api)),
+            Route::Preflight => apart(self.preflight()),
+            Route::Page(pattern) => apart(self.page(pattern)),
+            Route::Other => apart(self.forward_unprotected(None)),
+        };
+        responding.await
     }
 
     /// Responds to a request that is nothing of the worker's. `form` is its body, where that was looked at. A page may come back
@@ -138,6 +139,7 @@ impl Incoming {
     }
 
     /// The response where the origin has none.
+    #[cold]
     pub(crate) fn bad_gateway(&self, error: &JsValue) -> Result<Response, JsValue> {
         let reason = format!(
             "the origin could not be reached: {}",
@@ -148,6 +150,7 @@ impl Incoming {
     }
 
     /// The response to a request whose body broke off.
+    #[cold]
     pub(crate) fn bad_request(&self, error: &JsValue) -> Result<Response, JsValue> {
         let reason = format!("the body could not be read: {}", runtime::message(error));
         self.log(&LogEntry::new(LogLevel::Warn, "bad request", reason));

@@ -122,6 +122,7 @@ fn configuration(env: &JsValue) -> Rc<Configuration> {
 }
 
 /// The last resort, when the runtime refused a call that nothing can be done without.
+#[cold]
 fn failed(error: &JsValue) -> JsValue {
     let entry = LogEntry::new(LogLevel::Error, "fail", runtime::message(error));
     runtime::write(LogLevel::Error, &entry, None);

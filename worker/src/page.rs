@@ -19,7 +19,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     RequestTask,
-    coroutine::settled,
+    coroutine::{apart, settled},
     incoming::Incoming,
     runtime::{self, Response, as_number},
     wallarm::Gate,
@@ -99,7 +99,7 @@ impl Incoming {
             false,
         ));
         if edge::is_wanted(&self.configuration, &self.head, pattern) {
-            match self.analyse().await {
+            match apart(self.analyse()).await {
                 _ if self.is_blocked() => return self.blocked(),
                 Ok(known) => edits.extend(known),
                 Err(failure) => {
@@ -134,6 +134,15 @@ impl Incoming {
         let Some(wanted) = injection::wanted(&self.configuration, &self.head, agent_data) else {
             return Ok(response);
         };
+        apart(self.inject_wanted(wanted, response, fields)).await
+    }
+
+    async fn inject_wanted(
+        &self,
+        wanted: Wanted,
+        response: Response,
+        fields: Option<Headers>,
+    ) -> Result<Response, JsValue> {
         let fields = fields.unwrap_or_else(|| runtime::response_headers(&response));
         let status = response.status();
         let width = match injection::check(&self.head, status, &fields) {
@@ -152,10 +161,15 @@ impl Incoming {
             let edits = injection::unread_edits(&wanted, &self.head, status, &fields);
             return runtime::changed(&response, &edits);
         }
+        let hashes = if injection::blocks_scripts(&fields) {
+            Some(apart(self.hashes()).await?)
+        } else {
+            None
+        };
         let page = Page {
             configuration: Rc::clone(&self.configuration),
             head: Rc::clone(&self.head),
-            hashes: self.hashes(&fields).await?,
+            hashes,
             body: PageBody::new(&body, injection::length(&fields).map(as_number))?,
             fields,
             wanted,
@@ -164,21 +178,18 @@ impl Incoming {
         page.respond(&response, &self.aside).await
     }
 
-    /// The hashes of the scripts, where the page asks for them.
-    async fn hashes(&self, fields: &Headers) -> Result<Option<Hashes>, JsValue> {
-        if !injection::blocks_scripts(fields) {
-            return Ok(None);
-        }
+    /// The hashes of the scripts.
+    async fn hashes(&self) -> Result<Hashes, JsValue> {
         let source = |script| JsValue::from_str(&self.source(script));
         let loader = match self.fetch_loader(None).await {
             Ok(response) if (200..300).contains(&response.status()) => hash(&response).await.ok(),
             _ => None,
         };
-        Ok(Some(Hashes {
+        Ok(Hashes {
             instrumentor: hash(&source(Script::Instrumentor)).await?,
             agent_processor: hash(&source(Script::AgentProcessor)).await?,
             loader,
-        }))
+        })
     }
 }
 

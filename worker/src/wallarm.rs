@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     RequestTask,
-    coroutine::settled,
+    coroutine::{apart, settled},
     incoming::Incoming,
     runtime::{self, Request, Response},
 };
@@ -136,9 +136,19 @@ pub(crate) fn default_variable(name: &str) -> Option<String> {
 impl Incoming {
     /// The gate: waits for the node's verdict where the node decides.
     pub(crate) async fn gate(&self) -> Result<Gate, JsValue> {
-        let Inspection::Verdict { call, judgement } = self.inspection()? else {
-            return Ok(Gate::Open(Passed(())));
-        };
+        match self.inspection()? {
+            Inspection::Verdict { call, judgement } => {
+                apart(self.verdict(call.as_ref(), judgement)).await
+            }
+            _ => Ok(Gate::Open(Passed(()))),
+        }
+    }
+
+    async fn verdict(
+        &self,
+        call: Option<&NodeCall>,
+        judgement: &OnceCell<Judgement>,
+    ) -> Result<Gate, JsValue> {
         if judgement.get().is_none() {
             let outcome = match call {
                 Some(call) => settled(call.outcome()).await?,

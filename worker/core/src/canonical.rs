@@ -66,7 +66,12 @@ fn folded(bytes: &[u8]) -> String {
             .map(|byte| char::from(byte.to_ascii_lowercase()))
             .collect();
     }
-    let text = String::from_utf8_lossy(bytes);
+    folded_unicode(&String::from_utf8_lossy(bytes))
+}
+
+/// The same of a text that few paths are: no part of the function that every request runs.
+#[inline(never)]
+fn folded_unicode(text: &str) -> String {
     let seen = text.chars().filter(|&character| is_seen(character));
     // What browsers do to the names of hosts: compatibility forms are folded (NFKC), and so is case.
     let mapper = Uts46MapperBorrowed::new();

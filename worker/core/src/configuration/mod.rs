@@ -142,7 +142,7 @@ impl Configuration {
     /// Reads the variables: `variable` gives a text variable as it is and a JSON binding as JSON text. An empty
     /// variable counts as absent.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let mut reader = Reader::new(variable);
+        let mut reader = Reader::new(&variable);
         let wallarm = Connector::read(&mut reader);
         let is_without_flow =
             wallarm.is_some() && FLOW.iter().all(|name| reader.text(name).is_none());

@@ -9,13 +9,13 @@ use crate::{
 };
 
 /// Reads variables and notes what is wrong with them.
-pub(crate) struct Reader<Variable> {
-    variable: Variable,
+pub(crate) struct Reader<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
     pub(super) problems: Vec<Problem>,
 }
 
-impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
-    pub(super) fn new(variable: Variable) -> Self {
+impl<'a> Reader<'a> {
+    pub(super) fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             variable,
             problems: Vec::new(),

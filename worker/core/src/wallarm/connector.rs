@@ -84,12 +84,16 @@ const STATIC_SUFFIXES: [&str; 17] = [
 
 impl Connector {
     /// Reads the variables; none where `WALLARM_NODE` is not set.
-    pub(crate) fn read<Variable: Fn(&str) -> Option<String>>(
-        reader: &mut Reader<Variable>,
-    ) -> Option<Self> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let node = reader.text("WALLARM_NODE")?;
-        Some(Self {
-            node: read_node(reader, &node),
+        Some(Self::with_node(reader, &node))
+    }
+
+    /// The rest, which only a deployment with a node has use for: a function of its own, that only those compile.
+    #[inline(never)]
+    fn with_node(reader: &mut Reader<'_>, node: &str) -> Self {
+        Self {
+            node: read_node(reader, node),
             mode: if reader.is_second(
                 "WALLARM_MODE",
                 ["inline", "async"],
@@ -136,14 +140,11 @@ impl Connector {
                 "a whole number of bytes above 0; 67108864 is used",
             ),
             loop_guard: read_loop_guard(reader),
-        })
+        }
     }
 }
 
-fn read_node<Variable: Fn(&str) -> Option<String>>(
-    reader: &mut Reader<Variable>,
-    text: &str,
-) -> Option<FilteringNode> {
+fn read_node(reader: &mut Reader<'_>, text: &str) -> Option<FilteringNode> {
     let node = Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.username().is_empty()
@@ -165,17 +166,13 @@ fn read_node<Variable: Fn(&str) -> Option<String>>(
     })
 }
 
-fn read_routes<Variable: Fn(&str) -> Option<String>>(
-    reader: &mut Reader<Variable>,
-) -> Option<Routes> {
+fn read_routes(reader: &mut Reader<'_>) -> Option<Routes> {
     let patterns = reader.patterns("WALLARM_ROUTES");
     // Where not one pattern can be used, the node sees everything rather than nothing.
     (!patterns.is_empty()).then(|| Routes::new(patterns))
 }
 
-fn read_suffixes<Variable: Fn(&str) -> Option<String>>(
-    reader: &mut Reader<Variable>,
-) -> Vec<String> {
+fn read_suffixes(reader: &mut Reader<'_>) -> Vec<String> {
     const NAME: &str = "WALLARM_STATIC_SUFFIXES";
     const EXPECTED: &str = "a JSON array of ends of paths such as .css; what is none is left out";
     let Some(mut suffixes) = reader.json::<Vec<String>>(NAME, EXPECTED, |json| Read::read(json))
@@ -194,9 +191,7 @@ fn read_suffixes<Variable: Fn(&str) -> Option<String>>(
     suffixes
 }
 
-fn read_loop_guard<Variable: Fn(&str) -> Option<String>>(
-    reader: &mut Reader<Variable>,
-) -> Option<LoopGuard> {
+fn read_loop_guard(reader: &mut Reader<'_>) -> Option<LoopGuard> {
     const NAME: &str = "WALLARM_LOOP_SECRET";
     let guard = LoopGuard::new(&reader.text(NAME)?);
     if guard.is_none() {
