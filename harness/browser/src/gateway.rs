@@ -9,12 +9,16 @@ use std::{
 };
 
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncWriteExt, copy_bidirectional_with_sizes},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 
 use crate::reach::Reach;
+
+/// How much is carried at once. A response comes in pieces of up to so many bytes, and each piece costs two calls of the
+/// kernel.
+const PIECE: usize = 64 * 1024;
 
 /// Where connections lead.
 #[derive(Clone, Debug)]
@@ -36,7 +40,7 @@ pub(crate) use traffic::{Host, Traffic};
 /// A listener whose connections lead along the current [`GatewayTarget`]; without one they are refused. Changing the
 /// way cuts every connection of the old one.
 #[derive(Debug)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     address: SocketAddr,
     target: watch::Sender<Option<GatewayTarget>>,
     traffic: Traffic,
@@ -44,17 +48,11 @@ pub struct Gateway {
 
 impl Gateway {
     /// Listens on a port of the kernel's choice.
-    ///
-    /// # Errors
-    /// When no port is to be had.
-    pub async fn open() -> io::Result<Self> {
+    pub(crate) async fn open() -> io::Result<Self> {
         Self::listen(Handshake::Straight).await
     }
 
     /// The same for clients that speak SOCKS5: every name leads there, but for these and all below them, which are refused.
-    ///
-    /// # Errors
-    /// When no port is to be had.
     pub(crate) async fn open_proxy(refused: &'static [&'static str]) -> io::Result<Self> {
         Self::listen(Handshake::Proxy { refused }).await
     }
@@ -73,7 +71,7 @@ impl Gateway {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -83,7 +81,7 @@ impl Gateway {
     }
 
     /// From now on connections lead there; those of before are cut.
-    pub fn lead(&self, target: Option<GatewayTarget>) {
+    pub(crate) fn lead(&self, target: Option<GatewayTarget>) {
         self.target.send_replace(target);
     }
 }
@@ -141,7 +139,7 @@ async fn lead(
         }
         let mut far = connected?;
         let _open = wanted.map(|(host, _)| traffic.open(host));
-        let carried = tokio::io::copy_bidirectional(&mut visitor, &mut far).await;
+        let carried = copy_bidirectional_with_sizes(&mut visitor, &mut far, PIECE, PIECE).await;
         if carried.is_err() && matches!(target, GatewayTarget::Network(_)) {
             // An end would be that of a response that has no length.
             visitor.set_zero_linger()?;

@@ -38,7 +38,7 @@ pub use calls::{BrowserCall, CallOutcome, ConsoleLine};
 pub use engine::{Engine, EngineError};
 pub use error::BrowserError;
 pub use gate::Gate;
-pub use gateway::{Gateway, GatewayTarget};
+pub use gateway::GatewayTarget;
 pub use input::{Input, KeyPress, KeyPressError, OptionChoice, Place, Sight};
 pub use page::{Deed, Deeds, Dialog, DialogAnswer, Did, Page, PageError};
 pub use pool::{Lease, Pool};

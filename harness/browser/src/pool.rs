@@ -2,10 +2,11 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use edgeproof_ground::{background, tools};
+use tokio::task::JoinHandle;
 
 use super::{
     engine::Engine,
@@ -21,12 +22,30 @@ use crate::profile::Profile;
 pub struct Pool {
     installation: Installation,
     idle: Arc<Mutex<Vec<Process>>>,
+    ahead: Arc<Mutex<Vec<Ahead>>>,
+}
+
+/// A browser with a blank page that is made ready before a visitor of the profile needs it.
+struct Ahead {
+    engine: Engine,
+    profile: Profile,
+    opening: Opening,
+}
+
+type Opening = JoinHandle<Result<(Process, Page), BrowserError>>;
+
+impl Ahead {
+    fn is_for(&self, engine: Engine, profile: Profile) -> bool {
+        (self.engine, self.profile) == (engine, profile)
+    }
 }
 
 /// A borrowed browser: it goes back, cleaned, when the lease is returned, and is ended when the lease is dropped.
 pub struct Lease {
     process: Process,
     profile: Profile,
+    /// The page that was opened ahead.
+    page: Mutex<Option<Page>>,
     pool: Pool,
 }
 
@@ -43,6 +62,7 @@ impl Pool {
                 on_network: false,
             },
             idle: Arc::default(),
+            ahead: Arc::default(),
         }
     }
 
@@ -60,6 +80,29 @@ impl Pool {
         self
     }
 
+    /// Makes a browser and a blank page ready meanwhile for the next visitor of the profile, unless there is one already:
+    /// whoever asked for it may not come.
+    pub fn prepare(&self, engine: Engine, profile: Profile) {
+        let Some(background) = background::runtime() else {
+            return;
+        };
+        let mut ahead = self.ahead();
+        if ahead.iter().any(|ahead| ahead.is_for(engine, profile)) {
+            return;
+        }
+        let pool = self.clone();
+        let opening = background.spawn(async move {
+            let process = pool.process(engine, profile).await?;
+            let page = open(&process, profile).await?;
+            Ok((process, page))
+        });
+        ahead.push(Ahead {
+            engine,
+            profile,
+            opening,
+        });
+    }
+
     /// Borrows a browser for a visitor of the profile, started if none is idle, whose connections lead along `target`.
     ///
     /// # Errors
@@ -70,17 +113,43 @@ impl Pool {
         profile: Profile,
         target: GatewayTarget,
     ) -> Result<Lease, BrowserError> {
-        let kind = Kind::of(engine, profile);
-        let process = match self.take(engine, kind) {
-            Some(process) => process,
-            None => self.start(engine, kind).await?,
+        let (process, page) = match self.prepared(engine, profile) {
+            Some(opening) => {
+                let opened = opening.await.map_err(|error| silent(engine, &error))?;
+                let (process, page) = opened?;
+                (process, Some(page))
+            }
+            None => (self.process(engine, profile).await?, None),
         };
         process.gateway.lead(Some(target));
         Ok(Lease {
             process,
             profile,
+            page: Mutex::new(page),
             pool: self.clone(),
         })
+    }
+
+    /// What was made ready for a visitor of the profile.
+    fn prepared(&self, engine: Engine, profile: Profile) -> Option<Opening> {
+        let mut ahead = self.ahead();
+        let index = ahead
+            .iter()
+            .position(|ahead| ahead.is_for(engine, profile))?;
+        Some(ahead.swap_remove(index).opening)
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Vec<Ahead>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A browser of the kind that the profile needs, for one visitor.
+    async fn process(&self, engine: Engine, profile: Profile) -> Result<Process, BrowserError> {
+        let kind = Kind::of(engine, profile);
+        match self.take(engine, kind) {
+            Some(process) => Ok(process),
+            None => self.start(engine, kind).await,
+        }
     }
 
     fn take(&self, engine: Engine, kind: Kind) -> Option<Process> {
@@ -91,16 +160,30 @@ impl Pool {
     }
 
     async fn start(&self, engine: Engine, kind: Kind) -> Result<Process, BrowserError> {
-        let silent = |reason| BrowserError::Silent { engine, reason };
         // Gateways and the pipes of browsers outlive the runtime of a single test.
         let background =
-            background::runtime().ok_or_else(|| silent("no thread could be started".to_owned()))?;
+            background::runtime().ok_or_else(|| silent(engine, &"no thread could be started"))?;
         let installation = self.installation.clone();
         background
             .spawn(async move { Process::start(&installation, engine, kind).await })
             .await
-            .map_err(|error| silent(error.to_string()))?
+            .map_err(|error| silent(engine, &error))?
     }
+}
+
+fn silent(engine: Engine, reason: &dyn ToString) -> BrowserError {
+    BrowserError::Silent {
+        engine,
+        reason: reason.to_string(),
+    }
+}
+
+async fn open(process: &Process, profile: Profile) -> Result<Page, BrowserError> {
+    let page = process.open(profile).await;
+    page.map_err(|error| BrowserError::Protocol {
+        engine: process.engine,
+        reason: error.to_string(),
+    })
 }
 
 impl Lease {
@@ -114,11 +197,15 @@ impl Lease {
     /// # Errors
     /// When the browser does not answer.
     pub async fn open(&self) -> Result<Page, BrowserError> {
-        let page = self.process.open(self.profile).await;
-        page.map_err(|error| BrowserError::Protocol {
-            engine: self.process.engine,
-            reason: error.to_string(),
-        })
+        let ahead = self
+            .page
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match ahead {
+            Some(page) => Ok(page),
+            None => open(&self.process, self.profile).await,
+        }
     }
 
     /// Closes the page, wipes what it left behind, cuts its connections, and gives the browser back.

@@ -20,14 +20,11 @@ use tokio::{
     sync::watch,
     time::timeout,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{CipherSuite, ProtocolVersion, ServerConnection},
-};
+use tokio_rustls::rustls::{CipherSuite, ProtocolVersion, ServerConnection};
 
 use super::{
     egress::Dropped, framing::Checked, front::Front, http2, interim::Interspersed, preamble,
-    request_cf::Protocol, turns::Turns,
+    request_cf::Protocol, turns::Turns, way_in::WayIn,
 };
 
 /// The largest head that is read at all; between the header limit and this one the edge answers 413, above it hyper
@@ -56,15 +53,19 @@ impl Stop {
 }
 
 /// Serves one connection until it ends, or until the edge stops and the requests under way are answered.
-pub(super) async fn serve(
-    front: Arc<Front>,
-    tls: TlsAcceptor,
-    mut stream: TcpStream,
-    stop: Stop,
-) -> io::Result<()> {
+pub(super) async fn serve(way_in: WayIn, mut stream: TcpStream) -> io::Result<()> {
+    let WayIn {
+        front,
+        tls,
+        visitor,
+        stop,
+    } = way_in;
     stream.set_nodelay(true)?;
     let limit = front.head_timeout;
-    let visitor = within(limit, preamble::read(&mut stream)).await?;
+    let visitor = match visitor {
+        Some(visitor) => visitor,
+        None => within(limit, preamble::read(&mut stream)).await?,
+    };
     let mut first = [0];
     let read = within(limit, stream.peek(&mut first)).await?;
     if read == 0 {

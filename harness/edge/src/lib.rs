@@ -45,6 +45,7 @@ mod short_uploads;
 mod tunnel;
 mod turns;
 mod under_way;
+mod way_in;
 mod worker_cache;
 mod workers;
 mod zones;
@@ -52,7 +53,6 @@ mod zones;
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
-    pin::pin,
     sync::{Arc, RwLock},
     time::Duration,
 };
@@ -71,16 +71,16 @@ pub use routes::{
     Considered, ExplainError, Explanation, Route, RouteError, RouteTable, check, explain,
 };
 pub use settings::{Compression, EdgeSettings, Plan};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_rustls::TlsAcceptor;
+pub use way_in::VisitorDoor;
+use way_in::WayIn;
 pub use zones::{Resolution, Zone, Zones};
 
 /// How long a visitor may take for the preamble, the TLS handshake, and each request head.
 ///
 /// Cloudflare publishes no such limit. It is what keeps slow clients from holding connections for ever.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the requests under way get when the edge stops.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What an edge is made of.
 pub struct EdgeOptions {
@@ -126,6 +126,7 @@ pub struct Edge {
     stop: watch::Sender<bool>,
     task: Option<tokio::task::JoinHandle<()>>,
     front: Arc<front::Front>,
+    tls: TlsAcceptor,
 }
 
 impl Edge {
@@ -169,15 +170,35 @@ impl Edge {
             trace: options.trace,
         });
         let (stop, stopped) = watch::channel(false);
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let stopped = connection::Stop(stopped);
-        let task = tokio::spawn(accept(listener, Arc::clone(&front), acceptor, stopped));
+        let tls = TlsAcceptor::from(Arc::new(tls));
+        let way_in = WayIn {
+            front: Arc::clone(&front),
+            tls: tls.clone(),
+            visitor: None,
+            stop: connection::Stop(stopped),
+        };
+        let task = tokio::spawn(way_in::accept(listener, way_in));
         Ok(Self {
             address,
             stop,
             task: Some(task),
             front,
+            tls,
         })
+    }
+
+    /// Opens a port on which everybody is this visitor, for programs that write no [`preamble`].
+    ///
+    /// # Errors
+    /// Where no port can be had.
+    pub async fn door_for(&self, visitor: SocketAddr) -> std::io::Result<VisitorDoor> {
+        VisitorDoor::open(WayIn {
+            front: Arc::clone(&self.front),
+            tls: self.tls.clone(),
+            visitor: Some(visitor),
+            stop: connection::Stop(self.stop.subscribe()),
+        })
+        .await
     }
 
     /// Where the edge listens.
@@ -243,38 +264,6 @@ impl Drop for Edge {
             task.abort();
         }
     }
-}
-
-async fn accept(
-    listener: TcpListener,
-    front: Arc<front::Front>,
-    tls: TlsAcceptor,
-    stop: connection::Stop,
-) {
-    // The connections end with this task: the set aborts what is left when it is dropped.
-    let mut connections = JoinSet::new();
-    let mut stopped = pin!(stop.clone().asked());
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // An error here concerns one connection that never came to be.
-                if let Ok((stream, _)) = accepted {
-                    let (front, tls, stop) = (Arc::clone(&front), tls.clone(), stop.clone());
-                    connections.spawn(async move {
-                        // A visitor who breaks off has nobody to be told.
-                        let _ = connection::serve(front, tls, stream, stop).await;
-                    });
-                }
-            }
-            Some(_) = connections.join_next() => {}
-            () = &mut stopped => break,
-        }
-    }
-    drop(listener);
-    let _ = timeout(GRACE, async {
-        while connections.join_next().await.is_some() {}
-    })
-    .await;
 }
 
 #[cfg(test)]

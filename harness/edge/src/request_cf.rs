@@ -133,19 +133,27 @@ pub fn request_cf(
 
 /// The object as a header value: JSON with everything outside ASCII escaped.
 pub fn blob(cf: &Value) -> HeaderValue {
-    let mut text = String::new();
-    for character in cf.to_string().chars() {
+    let mut text = serde_json::to_string(cf).unwrap_or_default();
+    if !text.is_ascii() {
+        text = escaped(&text);
+    }
+    // serde_json escapes control characters, so what is left is printable ASCII.
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("{}"))
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
         if character.is_ascii() {
-            text.push(character);
+            escaped.push(character);
         } else {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                escaped.push_str(&format!("\\u{unit:04x}"));
             }
         }
     }
-    // serde_json escapes control characters, so what is left is printable ASCII.
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("{}"))
+    escaped
 }
 
 fn no_client_certificate() -> Value {

@@ -163,7 +163,15 @@ impl World {
     }
 
     async fn ask(&self, wire: Wire, request: Request<Body>) -> Response<Bytes> {
-        let stream = self.tcp().await;
+        self.ask_over(self.tcp().await, wire, request).await
+    }
+
+    async fn ask_over(
+        &self,
+        stream: TcpStream,
+        wire: Wire,
+        request: Request<Body>,
+    ) -> Response<Bytes> {
         let response = match wire {
             Wire::Plain => client::http1(stream).await.send_request(request).await,
             Wire::Tls => {
@@ -408,8 +416,30 @@ async fn http_2_is_spoken_as_http_2() {
 #[tokio::test]
 async fn after_the_stop_nobody_listens() {
     let World { edge, .. } = world().await;
-    let address = edge.address();
+    let door = edge.door_for("192.0.2.1:50000".parse().unwrap());
+    let door = door.await.unwrap();
+    let addresses = [edge.address(), door.address()];
     edge.stop().await;
+    for address in addresses {
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_comes_through_a_door_is_its_visitor(
+    #[values(Wire::Plain, Wire::Tls, Wire::Http2)] wire: Wire,
+) {
+    let world = world().await;
+    let door = world.edge.door_for("192.0.2.1:50000".parse().unwrap());
+    let door = door.await.unwrap();
+    let stream = TcpStream::connect(door.address()).await.unwrap();
+    let response = world.ask_over(stream, wire, get(wire, "/api")).await;
+    assert_eq!(response.headers()["saw-cf-connecting-ip"], "192.0.2.1");
+    let address = door.address();
+    drop(door);
+    // The task that listens ends at its next turn.
+    tokio::task::yield_now().await;
     assert!(TcpStream::connect(address).await.is_err());
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use edgeproof_browser::{Engine, Pool, Trust};
+use edgeproof_browser::{Engine, Pool, Profile, Trust};
 use edgeproof_edge::{CertificateAuthority, CertificateError};
 use edgeproof_ground::{
     memory::Memory,
@@ -169,5 +169,10 @@ impl Environment {
     /// The browser of visitors that name none.
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Makes a browser ready meanwhile, for the next visitor of the profile.
+    pub fn prepare_browser(&self, engine: Engine, profile: Profile) {
+        self.browsers.prepare(engine, profile);
     }
 }

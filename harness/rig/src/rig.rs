@@ -8,10 +8,12 @@ use std::{
     time::Duration,
 };
 
-use edgeproof_browser::{Gateway, GatewayTarget, Profile};
+use edgeproof_browser::{GatewayTarget, Profile};
 use edgeproof_cloudflare::plane::ControlPlane;
 use edgeproof_deployment::Deployment;
-use edgeproof_edge::{CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, preamble};
+use edgeproof_edge::{
+    CertificateAuthority, Edge, EdgeOptions, HEAD_TIMEOUT, VisitorDoor, preamble,
+};
 use edgeproof_fingerprint::{Fingerprint, Ruleset};
 use edgeproof_ground::{memory::Memory, trace::Trace};
 use edgeproof_internet::Internet;
@@ -21,7 +23,7 @@ use edgeproof_wallarm::WallarmNode;
 use tokio::sync::watch;
 
 use super::{
-    BorrowedApp, BrowserVisit, Client, Description, Door, Environment, RigError, Visitor, apps,
+    BorrowedApp, BrowserVisit, Client, Description, Environment, RigError, Visitor, apps,
     control_plane,
     desired::DesiredState,
     edge,
@@ -325,14 +327,10 @@ impl Rig {
     ///
     /// # Errors
     /// When no visitor has this name, or no port is to be had.
-    pub async fn door(&self, visitor: &str) -> Result<Door, RigError> {
-        let target = GatewayTarget::Edge {
-            edge: self.edge.address(),
-            preamble: preamble(self.visitor_address(visitor)?, self.edge.address()),
-        };
-        let gateway = Gateway::open().await.map_err(RigError::Door)?;
-        gateway.lead(Some(target));
-        Ok(Door::new(gateway))
+    pub async fn door(&self, visitor: &str) -> Result<VisitorDoor, RigError> {
+        let address = self.visitor_address(visitor)?;
+        let door = self.edge.door_for(address).await;
+        door.map_err(RigError::Door)
     }
 
     /// The directory of the worker that deployments run which name none.

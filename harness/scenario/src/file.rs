@@ -99,11 +99,17 @@ impl Scenario {
 
     /// The browsers that its visitors come with, each once; the default is that of visitors that name none.
     pub fn engines(&self, default: Engine) -> BTreeSet<Engine> {
+        let browsers = self.browsers(default).into_iter();
+        browsers.map(|(engine, _)| engine).collect()
+    }
+
+    /// The browser and the profile of whoever takes a step in one, step by step.
+    pub fn browsers(&self, default: Engine) -> Vec<(Engine, Profile)> {
         let named = self.steps.iter().filter_map(|step| self.visitor_of(step));
         let visitors = named.filter_map(|name| self.given.visitors.get(name));
         visitors
             .filter(|visitor| visitor.profile != Profile::Http)
-            .map(|visitor| self.given.engine_of(visitor, default))
+            .map(|visitor| (self.given.engine_of(visitor, default), visitor.profile))
             .collect()
     }
 

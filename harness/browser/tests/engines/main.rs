@@ -213,6 +213,26 @@ async fn nothing_is_left_of_a_chromium_that_has_ended() {
     assert!(!elsewhere.exists() && !profile.exists());
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_page_that_was_made_ready_leads_to_who_borrows_it(
+    #[values(Chromium, Firefox)] engine: Engine,
+    #[values(Profile::Regular, Profile::Incognito)] profile: Profile,
+) {
+    for _ in 0..2 {
+        // There is one at most.
+        POOL.prepare(engine, profile);
+        POOL.prepare(engine, profile);
+        let (lease, page) = borrow(engine, profile).await;
+        let document = page
+            .visit("http://other.example/who", DEFAULT_LIMIT)
+            .await
+            .unwrap();
+        assert_eq!(page.body(&document).await.unwrap(), b"from ann\n");
+        lease.give_back(page).await.unwrap();
+    }
+}
+
 /// Addresses need no name to be asked for: nothing but the browser itself keeps a page from them.
 #[rstest]
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 
 use edgeproof_ground::{process::ScratchDirectory, visible::visible};
 use edgeproof_origin::launch::{self, Stage};
-use edgeproof_rig::{Door, Environment, Followed, LogLine, Rig};
+use edgeproof_rig::{Environment, Followed, LogLine, Rig, VisitorDoor};
 use edgeproof_run::{
     exit,
     redact::{Redactor, Secrets},
@@ -234,7 +234,7 @@ impl Up {
 
 /// One way in for each visitor, and the certificate that makes them trustworthy. All are gone when it is dropped.
 pub(super) struct Doors {
-    doors: Vec<(String, Door)>,
+    doors: Vec<(String, VisitorDoor)>,
     directory: ScratchDirectory,
 }
 

@@ -112,6 +112,10 @@ pub async fn execute(
     }
     let case = &case.anew();
     let started = Instant::now();
+    // A page takes as long to open as the rig to start, and needs nothing of it.
+    for (engine, profile) in case.scenario.browsers(environment.engine()) {
+        environment.prepare_browser(engine, profile);
+    }
     // A clock of its own: what one case waits out must not pass in another.
     let clock = Clock::default();
     if let Some(start) = case.scenario.given.clock {
