@@ -195,12 +195,12 @@ fn put_routes(
     if zones.len() == described.zones.len() {
         own_routes(described, &zones, notes);
     }
-    for (zone, routes) in zones {
+    for (zone, routes) in &zones {
         let deployments = &described.deployments;
-        if let Some(zone) = described.zones.get_mut(&zone) {
+        if let Some(zone) = described.zones.get_mut(zone) {
             let is_own = |script: &String| deployments.contains_key(script);
             let others = routes
-                .into_iter()
+                .iter()
                 .filter(|route| !route.script.as_ref().is_some_and(is_own));
             others.for_each(|route| put_other(zone, route, notes));
         }
@@ -234,7 +234,7 @@ fn own_routes(
 }
 
 /// Gives a zone a route to a worker that is not described.
-fn put_other(zone: &mut Zone, route: WorkerRoute, notes: &mut Vec<String>) {
+fn put_other(zone: &mut Zone, route: &WorkerRoute, notes: &mut Vec<String>) {
     let Ok(pattern) = route.pattern.parse() else {
         return;
     };
