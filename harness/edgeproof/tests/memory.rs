@@ -24,7 +24,7 @@ use edgeproof_ground::body::{self, BodyError};
 use frames::{END_HEADERS, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, block, frame, read};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use world::{World, get, post, world_with};
 
 const MEGABYTE: u64 = 1_000_000;
