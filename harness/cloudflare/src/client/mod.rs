@@ -11,20 +11,22 @@ mod management;
 mod multipart;
 mod network;
 mod page;
+mod resources;
 mod server_api;
 mod tail;
 mod upload;
 
 pub use crate::secret::Secret;
-pub(crate) use cloudflare::variables;
-pub use cloudflare::{
-    Account, Binding, Cloudflare, Deployed, DnsRecord, NormalizationScope, Past, Script, Share,
-    TokenStatus, UrlNormalization, Version, VersionHead, WorkerRoute, ZoneFound,
-};
+pub use cloudflare::Cloudflare;
 pub use error::{ApiError, Said};
 pub use http::Waiting;
 pub use management::{ApiKey, KeyType, Management};
 pub use network::Network;
+pub(crate) use resources::variables;
+pub use resources::{
+    Account, Binding, Deployed, DnsRecord, NormalizationScope, Past, Script, Share, TokenStatus,
+    UrlNormalization, Version, VersionHead, WorkerRoute, ZoneFound,
+};
 pub use server_api::ServerApi;
 pub use tail::Tail;
 pub use upload::{Metadata, Upload, UploadError};
