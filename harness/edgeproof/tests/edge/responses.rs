@@ -123,6 +123,7 @@ async fn a_stream_is_reset_once_the_visitor_has_read_what_came_of_it() {
     let ping = loop {
         match frames::read(&mut stream).await.unwrap() {
             (PING, content) => break content,
+            (RST_STREAM, _) => panic!("it was reset at once, behind {kinds:?}"),
             (kind, _) => kinds.push(kind),
         }
     };
