@@ -1,6 +1,7 @@
 //! Requests one after the other on a number of connections: the load that throughput is measured under.
 
 use std::{
+    cell::Cell,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -9,6 +10,7 @@ use futures_util::future::try_join_all;
 
 use super::{
     client::{Connection, VisitError},
+    metric::Metric,
     process::processor_time,
     visitor::BenchRequest,
 };
@@ -35,15 +37,8 @@ pub(super) async fn run(
     let mut connections = Connection::several(address, connections).await?;
     let before = process.and_then(processor_time);
     let start = Instant::now();
-    let work = connections.iter_mut().map(|connection| async {
-        let mut requests = 0;
-        while requests == 0 || start.elapsed() < time {
-            connection.visit(visit).await?;
-            requests += 1;
-        }
-        Ok::<u64, VisitError>(requests)
-    });
-    let requests = try_join_all(work).await?.iter().sum();
+    let is_over = |_| start.elapsed() >= time;
+    let requests = keep_busy(&mut connections, visit, is_over).await?;
     let took = start.elapsed();
     let after = process.and_then(processor_time);
     Ok(Work {
@@ -53,4 +48,38 @@ pub(super) async fn run(
             .zip(before)
             .map(|(after, before)| after.saturating_sub(before)),
     })
+}
+
+/// Makes about so many requests on as many connections as are ever measured, for no longer than `time`; says how many.
+pub(super) async fn warm_up(
+    address: SocketAddr,
+    visit: &BenchRequest,
+    requests: u64,
+    time: Duration,
+) -> Result<u64, VisitError> {
+    let [.., (_, most)] = Metric::THROUGHPUT;
+    let mut connections = Connection::several(address, most).await?;
+    let start = Instant::now();
+    let is_over = |made| made >= requests || start.elapsed() >= time;
+    keep_busy(&mut connections, visit, is_over).await
+}
+
+/// Makes one request after the other on each connection until it is over, which is asked with how many were made on all.
+async fn keep_busy(
+    connections: &mut [Connection],
+    visit: &BenchRequest,
+    is_over: impl Fn(u64) -> bool,
+) -> Result<u64, VisitError> {
+    let made = Cell::new(0);
+    let work = connections.iter_mut().map(async |connection| {
+        loop {
+            connection.visit(visit).await?;
+            made.set(made.get() + 1);
+            if is_over(made.get()) {
+                return Ok::<_, VisitError>(());
+            }
+        }
+    });
+    try_join_all(work).await?;
+    Ok(made.get())
 }

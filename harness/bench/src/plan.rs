@@ -21,8 +21,8 @@ pub struct Plan {
     pub rounds: u32,
     /// No round begins after so long in a case, but for the few that every case has.
     pub budget: Duration,
-    /// How long each worker is asked before anything counts: until code is compiled, and connections are open.
-    pub warm_up: Duration,
+    /// How many requests each worker has before anything counts: until its code is compiled, and connections are open.
+    pub warm_up: u64,
     /// How long requests come in each turn where latency is measured, or longer where few come a second.
     pub open: Duration,
     /// How long each turn keeps connections busy for a throughput.
@@ -31,6 +31,9 @@ pub struct Plan {
 
 /// Rounds that every case has, however long it takes: fewer make an interval too wide to say anything.
 pub(super) const FEWEST_ROUNDS: u32 = 3;
+
+/// How long a warm-up takes at most, where a request takes long.
+pub(super) const LONGEST_WARM_UP: Duration = Duration::from_secs(2);
 
 /// Requests of a turn where latency is measured, however long they take to come.
 const FEWEST_ARRIVALS: u32 = 4;
@@ -49,8 +52,9 @@ impl Plan {
                 .collect(),
             has_cold_start: is_wanted(COLD_START),
             rounds: if is_short { 8 } else { 12 },
-            budget: Duration::from_secs(if is_short { 40 } else { 120 }),
-            warm_up: Duration::from_millis(300),
+            budget: Duration::from_secs(if is_short { 60 } else { 150 }),
+            // What runs at each request is compiled again, better, after some hundred of them.
+            warm_up: 1_000,
             open: Duration::from_millis(if is_short { 250 } else { 500 }),
             busy: Duration::from_millis(if is_short { 100 } else { 250 }),
         }

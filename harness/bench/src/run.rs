@@ -20,13 +20,16 @@ use super::{
     machine::Machine,
     metric::Metric,
     open_loop,
-    plan::{FEWEST_ROUNDS, Plan},
+    plan::{FEWEST_ROUNDS, LONGEST_WARM_UP, Plan},
     results::{CaseResult, FORMAT, Measured, Method, Results, ratios},
     server::{RequestCounts, Server},
     statistics::median,
     turns::Turns,
     visitor::BenchRequest,
 };
+
+/// Requests to a warm worker that show how long one takes.
+const SHOWN: usize = 5;
 
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -304,18 +307,19 @@ impl Bench<'_> {
         address: SocketAddr,
         visit: &BenchRequest,
     ) -> Result<Shown, VisitError> {
-        let mut connection = Connection::open(address).await?;
         let before = self.server.asked();
-        let start = Instant::now();
+        let (requests, longest) = (self.plan.warm_up, LONGEST_WARM_UP);
+        let warming = closed_loop::warm_up(address, visit, requests, longest).await?;
+        let mut connection = Connection::open(address).await?;
         let (mut took, mut body_bytes) = (Vec::new(), 0);
-        while took.is_empty() || start.elapsed() < self.plan.warm_up {
+        while took.len() < SHOWN {
             let sent = Instant::now();
             body_bytes = connection.visit(visit).await?.bytes;
             took.push(sent.elapsed().as_secs_f64());
         }
         Ok(Shown {
             took: Duration::from_secs_f64(median(&took).unwrap_or_default()),
-            asked: (self.server.asked() - before).of_each(took.len() as u64),
+            asked: (self.server.asked() - before).of_each(warming + took.len() as u64),
             body_bytes,
         })
     }
@@ -451,7 +455,7 @@ mod tests {
         let worker = tools::home().join("fixtures/workers/pass-through");
         let contender = Contender::worker("a", Role::UnderTest, &worker);
         let plan = Plan {
-            warm_up: Duration::ZERO,
+            warm_up: 0,
             ..Plan::new(vec![contender], true, Some("page_1_kb"))
         };
         let bench = Bench {

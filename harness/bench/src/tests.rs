@@ -224,7 +224,7 @@ fn contenders(under_test: &Path) -> Vec<Contender> {
 fn plan(under_test: &Path) -> Plan {
     Plan {
         rounds: 2,
-        warm_up: Duration::from_millis(20),
+        warm_up: 1,
         busy: Duration::from_millis(1),
         open: Duration::from_millis(10),
         ..Plan::new(contenders(under_test), true, None)
