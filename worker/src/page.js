@@ -1,5 +1,5 @@
 // The body of a page: its start is looked at, and what came goes on at once. No decision is taken here.
-import { concatenated } from "./runtime.js";
+import { concatenated, free } from "./runtime.js";
 
 const ENDED = 0;
 const CAME = 1;
@@ -119,8 +119,9 @@ export class PageBody {
     const at = position - this.start;
     const [piece] = this.pieces;
     if (this.pieces.length === 1 && piece.byteOffset >= inserted.byteLength) return widened(piece, at, inserted);
-    const held = concatenated(this.pieces);
-    return concatenated([held.subarray(0, at), inserted, held.subarray(at)]);
+    const bytes = concatenated(parted(this.pieces, at, inserted));
+    this.pieces.forEach(free);
+    return bytes;
   }
 
   // Passes on what came, and then what comes. What breaks off here breaks off for the reader too, behind what came.
@@ -149,6 +150,17 @@ function widened(piece, at, inserted) {
   bytes.copyWithin(0, room, room + at);
   bytes.set(inserted, at);
   return bytes;
+}
+
+// The pieces with `inserted` at a place in them: never that alone, which is memory of wasm and has to be copied.
+function parted(pieces, at, inserted) {
+  const [before, after] = [[new Uint8Array()], []];
+  for (const piece of pieces) {
+    before.push(piece.subarray(0, at));
+    after.push(piece.subarray(at));
+    at = Math.max(0, at - piece.byteLength);
+  }
+  return [...before, inserted, ...after];
 }
 
 // The hash of a script, its source or a response, as an `integrity` attribute has it.

@@ -100,6 +100,12 @@ async fn a_page_in_pieces_of_one_byte_is_the_page_in_one() {
     );
 }
 
+#[tokio::test]
+async fn a_page_of_nothing_is_nothing() {
+    let (_world, got) = page_of(|| html("")).await;
+    assert_eq!((got.status, got.text().as_str()), (200, ""));
+}
+
 #[rstest]
 #[case::nonce("script-src 'nonce-abc'", "", Some("abc"), true)]
 #[case::strict_dynamic("script-src 'strict-dynamic' 'nonce-r4nd'", "", Some("r4nd"), true)]
