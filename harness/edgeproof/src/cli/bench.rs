@@ -47,7 +47,7 @@ pub(super) struct Options {
     /// where there are several.
     #[arg(long, value_name = "FILE")]
     budget: Option<PathBuf>,
-    /// Measures only the most important cases, in fewer rounds: 4 minutes instead of 20.
+    /// Measures only the most important cases, in fewer rounds: 5 minutes instead of 25.
     #[arg(long)]
     short: bool,
     /// Measures only the cases whose name contains this.
