@@ -108,7 +108,26 @@ struct Chain {
     responses: Vec<(HeaderMap, Option<u16>)>,
 }
 
+/// Headers of responses by which a browser remembers something that is neither cookie, storage nor cache: credentials, what
+/// it says of itself from then on, where it reports to and where it goes.
+const REMEMBERED: [&str; 6] = [
+    "www-authenticate",
+    "proxy-authenticate",
+    "accept-ch",
+    "nel",
+    "report-to",
+    "alt-svc",
+];
+
 impl Activity {
+    /// Whether a response had the browser remember something that cannot be removed from it.
+    pub(crate) fn is_remembered(&self) -> bool {
+        let record = self.lock();
+        let chains = record.chains.values();
+        let mut wire = chains.flat_map(|chain| &chain.responses);
+        wire.any(|(headers, _)| REMEMBERED.iter().any(|name| headers.contains_key(*name)))
+    }
+
     /// Writes down what an event of the browser says.
     pub(crate) fn record(&self, write: impl FnOnce(&mut Record)) {
         write(&mut self.lock());

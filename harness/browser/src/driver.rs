@@ -108,8 +108,8 @@ pub(crate) trait Driver: Send + Sync {
     /// A small picture of what the visitor sees, as JPEG.
     fn screenshot(&self) -> DriverFuture<'_, Vec<u8>>;
 
-    /// Closes the page and removes what the visit left in the browser.
-    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, ()>;
+    /// Closes the page and removes what the visit left in the browser; whether that was everything.
+    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, bool>;
 }
 
 /// What the mouse does.

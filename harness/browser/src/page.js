@@ -122,6 +122,14 @@ async ({ all, find, selectorOf }, action, argument) => {
   }
 
   const actions = {
+    // Whether something is decided here that a browser asks people.
+    async decided() {
+      if (!isSecureContext) return false
+      const names = ['geolocation', 'notifications', 'camera', 'microphone', 'midi']
+      const decisions = await Promise.all(names.map((name) => navigator.permissions.query({ name })))
+      return decisions.some(({ state }) => state !== 'prompt')
+    },
+
     // Whether a visitor could act on an element now, and where.
     async look({ selector, as, needs, attempt }) {
       const found = find(selector)

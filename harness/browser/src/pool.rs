@@ -208,20 +208,21 @@ impl Lease {
         }
     }
 
-    /// Closes the page, wipes what it left behind, cuts its connections, and gives the browser back.
+    /// Closes the page, wipes what it left behind, cuts its connections, and gives the browser back. One that remembers
+    /// something all the same is ended, and the next visitor gets another one.
     ///
     /// # Errors
-    /// Why a browser could not be wiped: it is ended, and the next visitor gets another one.
+    /// Why a browser could not be wiped: it is ended too.
     pub async fn give_back(self, page: Page) -> Result<(), PageError> {
         let wiped = page.close_and_wipe().await;
         self.process.gateway.lead(None);
-        if wiped.is_ok() {
+        if matches!(wiped, Ok(true)) {
             self.pool
                 .idle
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(self.process);
         }
-        wiped
+        wiped.map(drop)
     }
 }

@@ -203,7 +203,7 @@ impl Driver for Tab {
         Box::pin(self.picture())
     }
 
-    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, ()> {
+    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, bool> {
         Box::pin(self.end())
     }
 }

@@ -3,20 +3,27 @@
 use std::{collections::HashSet, time::Duration};
 
 use headless_chrome::protocol::cdp::{Network, Storage, Target};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{tab::Tab, windows::Window};
 use crate::{
     connection::{Connection, ROOT},
+    driver::Driver as _,
     page::PageError,
 };
 
 /// How long windows may take to be gone; they take some milliseconds.
 const CLOSING_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a page may take to say what was decided for it; it takes some milliseconds.
+const DECISIONS_LIMIT: Duration = Duration::from_secs(1);
+
 impl Tab {
-    /// Closes the page and removes what the visit left in the browser.
-    pub(super) async fn end(self: Box<Self>) -> Result<(), PageError> {
+    /// Closes the page and removes what the visit left in the browser; whether that was everything.
+    pub(super) async fn end(self: Box<Self>) -> Result<bool, PageError> {
+        let is_private = self.context.is_some();
+        let is_new = is_private || !(self.activity.is_remembered() || self.has_decided().await);
         let mut windows = self.take_windows().await?;
         let origins = self.origins();
         windows.push(Window {
@@ -31,7 +38,16 @@ impl Tab {
             }
             None => wipe(&self.connection, origins).await?,
         }
-        Ok(())
+        Ok(is_new)
+    }
+
+    /// Whether the browser has decided for the page what it asks people: it keeps the decision for the origin, and nothing
+    /// removes it. A page that cannot say so has perhaps asked.
+    async fn has_decided(&self) -> bool {
+        let top = self.top();
+        let decided = self.act(&top, "decided", Value::Null);
+        let decided = tokio::time::timeout(DECISIONS_LIMIT, decided).await;
+        !matches!(decided, Ok(Ok(Value::Bool(false))))
     }
 
     /// All that was asked for something, each once.

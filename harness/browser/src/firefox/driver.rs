@@ -210,7 +210,7 @@ impl Driver for Tab {
         Box::pin(self.picture())
     }
 
-    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, ()> {
-        Box::pin(async move { self.end().await })
+    fn close_and_wipe(self: Box<Self>) -> DriverFuture<'static, bool> {
+        Box::pin(async move { self.end().await.map(|()| true) })
     }
 }

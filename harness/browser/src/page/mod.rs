@@ -233,8 +233,8 @@ impl Page {
         self.driver.screenshot().await
     }
 
-    /// Closes the page and removes what the visit left in the browser.
-    pub(crate) async fn close_and_wipe(self) -> Result<(), PageError> {
+    /// Closes the page and removes what the visit left in the browser; whether that was everything.
+    pub(crate) async fn close_and_wipe(self) -> Result<bool, PageError> {
         self.driver.close_and_wipe().await
     }
 

@@ -103,6 +103,10 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
             ("200 OK", "text/plain", seen)
         } else if head.starts_with("GET /head ") {
             ("200 OK", "text/plain", head.clone())
+        } else if head.starts_with("GET /secret ") && !head.contains("uthorization: ") {
+            ("401 Unauthorized", "text/plain", String::new())
+        } else if head.starts_with("GET /secret ") || head.starts_with("GET /hints ") {
+            ("200 OK", "text/plain", String::new())
         } else if head.starts_with("GET /away ") {
             ("302 Found", "text/plain", String::new())
         } else if head.starts_with("GET /large ") {
@@ -121,6 +125,8 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
         };
         let (more, length) = match head.split(' ').nth(1) {
             Some("/not-gzip") => ("Content-Encoding: gzip\r\n", content.len()),
+            Some("/secret") => ("WWW-Authenticate: Basic realm=a\r\n", content.len()),
+            Some("/hints") => ("Accept-CH: Sec-CH-UA-Model\r\n", content.len()),
             Some("/away") => ("Location: /cookies\r\n", content.len()),
             Some("/broken-off") => ("", content.len() + 1000),
             _ => ("", content.len()),
@@ -136,11 +142,15 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
 }
 
 async fn borrow(engine: Engine, profile: Profile) -> (Lease, Page) {
+    borrow_from(&POOL, engine, profile).await
+}
+
+async fn borrow_from(pool: &Pool, engine: Engine, profile: Profile) -> (Lease, Page) {
     let target = GatewayTarget::Edge {
         edge: site().await,
         preamble: b"from ann\n".to_vec(),
     };
-    let lease = POOL.lend(engine, profile, target).await.unwrap();
+    let lease = pool.lend(engine, profile, target).await.unwrap();
     let page = lease.open().await.unwrap();
     (lease, page)
 }
@@ -291,6 +301,49 @@ async fn nothing_of_a_visit_is_left_for_the_next(#[values(Chromium, Firefox)] en
         assert_eq!(sent.to_ascii_lowercase(), "cookie: seen=yes");
         lease.give_back(page).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_browser_that_remembers_nothing_is_lent_again() {
+    let pool = Pool::new(&tools::cache().join("profiles"), Trust::default());
+    let mut browsers = Vec::new();
+    for _ in 0..2 {
+        let (lease, page) = borrow_from(&pool, Chromium, Profile::Regular).await;
+        // What may ask people for something: a page that counts as safe.
+        page.visit("http://localhost/", DEFAULT_LIMIT).await.unwrap();
+        browsers.push(lease.devtools().unwrap().to_owned());
+        lease.give_back(page).await.unwrap();
+    }
+    assert_eq!(browsers[0], browsers[1]);
+}
+
+// Firefox asks the visitor, who says nothing.
+#[rstest]
+#[case::credentials("http://ann:word@localhost/secret", "")]
+#[case::what_a_site_wants_to_know("http://localhost/hints", "")]
+#[case::decisions(
+    "http://localhost/",
+    "await Promise.race([Notification.requestPermission(), new Promise(done => setTimeout(done, 500))])"
+)]
+#[tokio::test]
+async fn what_cannot_be_removed_is_left_to_nobody(
+    #[case] url: &str,
+    #[case] script: &str,
+    #[values(Chromium, Firefox)] engine: Engine,
+) {
+    let pool = Pool::new(&tools::cache().join("profiles"), Trust::default());
+    let state = "return (await navigator.permissions.query({ name: 'notifications' })).state";
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let (lease, page) = borrow_from(&pool, engine, Profile::Regular).await;
+        let head = page.visit("http://localhost/head", DEFAULT_LIMIT).await;
+        let head = page.body(&head.unwrap()).await.unwrap();
+        seen.push((String::from_utf8(head), page.run(state).await.unwrap()));
+        page.visit(url, DEFAULT_LIMIT).await.unwrap();
+        page.run(script).await.unwrap();
+        lease.give_back(page).await.unwrap();
+    }
+    assert_eq!(seen[0], seen[1]);
 }
 
 #[rstest]
