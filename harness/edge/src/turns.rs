@@ -10,6 +10,7 @@
 //! A client that does not read may still lose what is in no buffer of the kernel.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{
         Arc, OnceLock,
@@ -57,7 +58,7 @@ impl Turns {
         &'c self,
         mut connection: Connection<'c, T>,
     ) -> impl Future<Output = T> + Send + 'c {
-        std::future::poll_fn(move |context| {
+        poll_fn(move |context| {
             self.0.connection.register(context.waker());
             let turn = self.0.begun.fetch_add(1, Ordering::SeqCst) + 1;
             let output = connection.as_mut().poll(context);
@@ -90,10 +91,20 @@ impl Turns {
         let _ = ended.wait_for(|ended| *ended > begun).await;
         if let Some(pings) = self.0.pings.get() {
             let mut pings = pings.lock().await;
-            // Fails where the connection has ended, or where the visitor has not acknowledged the last one.
-            let _ = timeout(PING_LIMIT, pings.ping(Ping::opaque())).await;
+            // Fails where the connection has ended.
+            let _ = timeout(PING_LIMIT, acknowledged(&mut pings)).await;
         }
     }
+}
+
+/// Comes back when the visitor has acknowledged a PING that is sent from now on.
+async fn acknowledged(pings: &mut PingPong) -> Result<(), h2::Error> {
+    if pings.send_ping(Ping::opaque()).is_err() {
+        // One is under way that nobody waits for any more: its stream was cancelled, or it took too long.
+        poll_fn(|context| pings.poll_pong(context)).await?;
+        pings.send_ping(Ping::opaque())?;
+    }
+    poll_fn(|context| pings.poll_pong(context)).await.map(drop)
 }
 
 struct Patient {

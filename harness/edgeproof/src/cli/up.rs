@@ -267,7 +267,6 @@ impl Doors {
             .collect();
         let first = hosts.first().map_or("shop.example", |host| host.as_str());
         let certificate = self.directory.path().join("ca.pem");
-        let profile = self.directory.path().join("profile");
         let mut text = String::new();
         // Writing to a text cannot fail.
         let _ = writeln!(text, "Its hosts:");
@@ -276,6 +275,9 @@ impl Doors {
         }
         for (visitor, door) in &self.doors {
             let address = door.address();
+            // One browser is one visitor.
+            let profile = format!("profile-{}", address.port());
+            let profile = self.directory.path().join(profile);
             let _ = write!(
                 text,
                 "\nAs {visitor}, at {address}:\n  \

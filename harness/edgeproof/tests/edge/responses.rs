@@ -9,7 +9,10 @@ use edgeproof_test_support::server;
 use http::{Request, Response, header::CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use rstest::rstest;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
 
 use crate::{
     frames::{
@@ -104,37 +107,64 @@ async fn a_body_that_breaks_off_at_once_does_not_take_its_head_along(
     }
 }
 
-/// Chromium forgets a head that it reads together with the reset.
-#[tokio::test]
-async fn a_stream_is_reset_once_the_visitor_has_read_what_came_of_it() {
-    let world = world().await;
-    application(&world, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
+/// A visitor's connection for frames, to an application whose body breaks off.
+async fn frames_of_half(world: &World) -> impl AsyncRead + AsyncWrite + Unpin {
+    application(world, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
+    let mut stream = world.tls(b"h2").await;
+    let first = [PREFACE.to_vec(), frame(SETTINGS, 0, 0, &[])].concat();
+    stream.write_all(&first).await.unwrap();
+    stream
+}
+
+/// Asks in this stream of the connection, and gives the acknowledgement of the PING that comes behind the body.
+async fn asks_until_ping(
+    connection: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    stream: u32,
+) -> Vec<u8> {
     let fields: [(&str, &[u8]); 4] = [
         (":method", b"GET"),
         (":scheme", b"https"),
         (":authority", b"shop.example"),
         (":path", b"/a"),
     ];
-    let mut stream = world.tls(b"h2").await;
-    let head = frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&fields));
-    let first = [PREFACE.to_vec(), frame(SETTINGS, 0, 0, &[]), head].concat();
-    stream.write_all(&first).await.unwrap();
+    let head = frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(&fields));
+    connection.write_all(&head).await.unwrap();
     let mut kinds = Vec::new();
     let ping = loop {
-        match frames::read(&mut stream).await.unwrap() {
+        match frames::read(connection).await.unwrap() {
             (PING, content) => break content,
             (RST_STREAM, _) => panic!("it was reset at once, behind {kinds:?}"),
             (kind, _) => kinds.push(kind),
         }
     };
     assert!(kinds.ends_with(&[HEADERS, DATA]), "{kinds:?}");
+    frame(PING, ACKNOWLEDGED, 0, &ping)
+}
+
+/// Chromium forgets a head that it reads together with the reset.
+#[tokio::test]
+async fn a_stream_is_reset_once_the_visitor_has_read_what_came_of_it() {
+    let world = world().await;
+    let mut connection = frames_of_half(&world).await;
+    let acknowledged = asks_until_ping(&mut connection, 1).await;
     // Nothing more comes until it is acknowledged.
-    let early = timeout(Duration::from_millis(200), frames::read(&mut stream)).await;
+    let early = timeout(Duration::from_millis(200), frames::read(&mut connection)).await;
     assert!(early.is_err(), "{early:?}");
-    let acknowledged = frame(PING, ACKNOWLEDGED, 0, &ping);
-    stream.write_all(&acknowledged).await.unwrap();
-    let (kind, _) = frames::read(&mut stream).await.unwrap();
+    connection.write_all(&acknowledged).await.unwrap();
+    let (kind, _) = frames::read(&mut connection).await.unwrap();
     assert_eq!(kind, RST_STREAM);
+}
+
+#[tokio::test]
+async fn a_visitor_who_lets_go_of_a_stream_is_waited_for_in_the_next_all_the_same() {
+    const CANCEL: [u8; 4] = [0, 0, 0, 8];
+    let world = world().await;
+    let mut connection = frames_of_half(&world).await;
+    let acknowledged = asks_until_ping(&mut connection, 1).await;
+    let cancelled = frame(RST_STREAM, 0, 1, &CANCEL);
+    let both = [cancelled, acknowledged].concat();
+    connection.write_all(&both).await.unwrap();
+    asks_until_ping(&mut connection, 3).await;
 }
 
 #[rstest]
