@@ -11,6 +11,8 @@
 mod app;
 #[path = "cli/deploy.rs"]
 mod deploy;
+#[path = "cli/ended.rs"]
+mod ended;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/hsts.rs"]
@@ -37,6 +39,7 @@ use std::{
 
 use edgeproof_run::exit;
 use rstest::rstest;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A file with a mistake of every kind that is found while reading.
 const MISTAKES: &str = "\
@@ -556,13 +559,13 @@ fn line_of(lines: &mut impl Iterator<Item = std::io::Result<String>>, wanted: &s
     panic!("`{wanted}` was not said, but:\n{}", said.join("\n"));
 }
 
-fn interrupt(running: &Running) {
+fn signal(running: &Running, signal: Signal) {
     let id = i32::try_from(running.0.id()).unwrap();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(id).unwrap(),
-        rustix::process::Signal::INT,
-    )
-    .unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+}
+
+fn interrupt(running: &Running) {
+    signal(running, Signal::INT);
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     let mut interrupt = Interrupt::listen()?;
     let up = tokio::select! {
         up = Up::start(&environment, &case) => up,
-        () = interrupt.pressed() => Err(CliError::Interrupted),
+        ended = interrupt.pressed() => Err(ended),
     };
     let up = match up {
         Ok(up) => up,
@@ -129,7 +129,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
                 console.tell(line);
             }
         }) => printed?,
-        () = interrupt.pressed() => {}
+        _ = interrupt.pressed() => {}
     }
     if let Some(console) = console {
         console.close().await;

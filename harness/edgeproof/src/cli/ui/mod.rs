@@ -50,7 +50,7 @@ pub(super) async fn ui(
     };
     let ended = tokio::select! {
         ended = runs.follow() => ended,
-        () = interrupt.pressed() => CliError::Interrupted,
+        ended = interrupt.pressed() => ended,
     };
     server.close().await;
     Err(ended)
