@@ -419,6 +419,34 @@ fn every_report_is_written_though_one_of_them_cannot_be() {
 }
 
 #[test]
+fn a_report_that_has_no_room_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = shard_report(folder.path(), 1);
+    fs::write(folder.path().join("all.html"), "the old one").unwrap();
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    // Of more than some blocks the system says so, as it does of a full disk.
+    let small = "trap '' XFSZ; ulimit -f 8; exec \"$0\" report merge \"$1\" --report html=all.html";
+    let output = Command::new("sh")
+        .args(["-c", small, env!("CARGO_BIN_EXE_edgeproof"), &shard])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(exit::HARNESS)),
+        "{said}"
+    );
+    assert!(
+        said.contains("the report `all.html` could not be written"),
+        "{said}"
+    );
+    let kept = fs::read_to_string(folder.path().join("all.html")).unwrap();
+    assert_eq!(kept, "the old one");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+}
+
+#[test]
 fn a_run_goes_on_to_its_reports_though_nobody_reads_how_two_workers_differ() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("good.yaml"), GOOD).unwrap();
