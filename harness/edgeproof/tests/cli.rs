@@ -73,6 +73,12 @@ steps:
   - request: GET https://shop.example/
 ";
 
+const NO_WORKER: &str = "\
+scenario: A site alone
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
+";
+
 const NAMES: &str = "\
 scenario: Names
 given:
@@ -418,19 +424,25 @@ fn every_report_is_written_though_one_of_them_cannot_be() {
     assert!(folder.path().join("all.tap").exists());
 }
 
+/// Runs the command where no file may have more than so many blocks: the system refuses more, as where a disk is full.
+fn with_room_for(blocks: usize, folder: &Path, arguments: &[&str]) -> Output {
+    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    Command::new("sh")
+        .args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_edgeproof")])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
 #[test]
 fn a_report_that_has_no_room_leaves_the_old_one() {
     let folder = tempfile::tempdir().unwrap();
     let shard = shard_report(folder.path(), 1);
     fs::write(folder.path().join("all.html"), "the old one").unwrap();
     let before = fs::read_dir(folder.path()).unwrap().count();
-    // Of more than some blocks the system says so, as it does of a full disk.
-    let small = "trap '' XFSZ; ulimit -f 8; exec \"$0\" report merge \"$1\" --report html=all.html";
-    let output = Command::new("sh")
-        .args(["-c", small, env!("CARGO_BIN_EXE_edgeproof"), &shard])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
+    let merge = ["report", "merge", &shard, "--report", "html=all.html"];
+    let output = with_room_for(8, folder.path(), &merge);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         output.status.code(),
@@ -475,6 +487,26 @@ fn a_file_that_cannot_be_written_is_named(#[case] arguments: &[&str]) {
         "{said}"
     );
     assert!(said.contains("edgeproof: `edgeproof"), "{said}");
+}
+
+#[rstest]
+#[case::of_a_runtime("run", GOOD, "/edgeproof-runtime-")]
+#[case::of_a_rig_that_is_up("up", NO_WORKER, "/edgeproof-up-")]
+fn a_file_that_has_no_room_is_named(
+    #[case] command: &str,
+    #[case] scenario: &str,
+    #[case] named: &str,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), scenario).unwrap();
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    let arguments = [command, "a.yaml", "--worker", worker.to_str().unwrap()];
+    let output = with_room_for(0, folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let error = said.lines().find(|line| line.contains("File too large"));
+    assert!(error.is_some_and(|line| line.contains(named)), "{said}");
 }
 
 #[test]
