@@ -27,6 +27,8 @@ mod new;
 mod proxies;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/silence.rs"]
+mod silence;
 #[path = "cli/standing_output.rs"]
 mod standing_output;
 

@@ -44,6 +44,7 @@ use super::{
     CliError, Context,
     apart::apart,
     interrupt::{Interrupt, unless_ended},
+    progress::told_of,
     project::Project,
     reading::STANDARD_INPUT,
     target,
@@ -265,7 +266,8 @@ pub(super) async fn with_worker(
     let expected = Expected::beside(&options.paths)?;
     let at_end = options.keep.then(keep_up);
     let mut printer = RunOutput::new(context, options);
-    let apps = printer.told_of(apps);
+    let apps = printer.told_by(apps);
+    let progress = printer.progress();
     let needed = cases
         .iter()
         .any(|case| case.scenario.may_run_worker_under_test());
@@ -287,7 +289,7 @@ pub(super) async fn with_worker(
     // Where it may be tried again, what comes of an attempt is not the end.
     let told = page.clone().filter(|_| run_options.retries == 0);
     let followed = page.clone();
-    let summary = runner::run(
+    let running = runner::run(
         cases,
         run_options,
         move |case: Arc<Case>| {
@@ -318,7 +320,10 @@ pub(super) async fn with_worker(
             printer.take(event);
         },
     );
-    let summary = summary.await;
+    let summary = match options.waits_for_user() {
+        true => running.await,
+        false => told_of(&progress, running).await,
+    };
     Ok(printer.results(summary.took_ms)?)
 }
 
@@ -345,7 +350,9 @@ async fn at_target(
         let shared = Arc::clone(&shared);
         async move { execute_at(&case, &shared, limit).await }
     };
-    let summary = runner::run(cases, run_options, one, |event| printer.take(event)).await;
+    let progress = printer.progress();
+    let running = runner::run(cases, run_options, one, |event| printer.take(event));
+    let summary = told_of(&progress, running).await;
     let mut results = printer.results(summary.took_ms)?;
     if !options.json {
         say(&at_target::not_seen(&record.cases))?;

@@ -165,7 +165,7 @@ impl Shown {
         match event {
             Event::Running { name } => self.of(name, |known| known.word = Some("running")),
             Event::Finished(record) => self.finished(record),
-            Event::Started { .. } | Event::Ended(_) => {}
+            Event::Started { .. } | Event::Over { .. } | Event::Ended(_) => {}
         }
     }
 
