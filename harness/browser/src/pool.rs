@@ -113,12 +113,13 @@ impl Pool {
         profile: Profile,
         target: GatewayTarget,
     ) -> Result<Lease, BrowserError> {
-        let (process, page) = match self.prepared(engine, profile) {
-            Some(opening) => {
-                let opened = opening.await.map_err(|error| silent(engine, &error))?;
-                let (process, page) = opened?;
-                (process, Some(page))
-            }
+        let ready = match self.prepared(engine, profile) {
+            // What went wrong ahead may be over; if not, the next try says so.
+            Some(opening) => opening.await.ok().and_then(Result::ok),
+            None => None,
+        };
+        let (process, page) = match ready {
+            Some((process, page)) => (process, Some(page)),
             None => (self.process(engine, profile).await?, None),
         };
         process.gateway.lead(Some(target));
@@ -224,5 +225,35 @@ impl Lease {
                 .push(self.process);
         }
         wiped.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, net::SocketAddr};
+
+    use edgeproof_ground::process::ScratchDirectory;
+    use edgeproof_test_support::wait::until;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_ahead_that_failed_is_nobodys_failure() {
+        let folder = ScratchDirectory::create(&std::env::temp_dir(), "pool-").unwrap();
+        let profiles = folder.path().join("profiles");
+        fs::write(&profiles, "a file, no folder").unwrap();
+        let pool = Pool::new(&profiles, Trust::default());
+        pool.prepare(Engine::Chromium, Profile::Regular);
+        until("the start has failed", || {
+            pool.ahead().iter().all(|ahead| ahead.opening.is_finished())
+        })
+        .await;
+        fs::remove_file(&profiles).unwrap();
+        let target = GatewayTarget::Edge {
+            edge: SocketAddr::from(([127, 0, 0, 1], 9)),
+            preamble: Vec::new(),
+        };
+        let lent = pool.lend(Engine::Chromium, Profile::Regular, target);
+        drop(lent.await.unwrap());
     }
 }

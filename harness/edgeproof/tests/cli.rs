@@ -11,6 +11,8 @@
 mod app;
 #[path = "cli/deploy.rs"]
 mod deploy;
+#[path = "cli/ended.rs"]
+mod ended;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/hsts.rs"]
@@ -25,6 +27,8 @@ mod new;
 mod proxies;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/silence.rs"]
+mod silence;
 #[path = "cli/standing_output.rs"]
 mod standing_output;
 
@@ -37,6 +41,7 @@ use std::{
 
 use edgeproof_run::exit;
 use rstest::rstest;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A file with a mistake of every kind that is found while reading.
 const MISTAKES: &str = "\
@@ -68,6 +73,12 @@ given:
       protected_apis: [POST shop.example/api/login]
 steps:
   - request: GET https://shop.example/
+";
+
+const NO_WORKER: &str = "\
+scenario: A site alone
+given:
+  zones: { shop.example: { hosts: { shop.example: { site: signup } } } }
 ";
 
 const NAMES: &str = "\
@@ -415,6 +426,40 @@ fn every_report_is_written_though_one_of_them_cannot_be() {
     assert!(folder.path().join("all.tap").exists());
 }
 
+/// Runs the command where no file may have more than so many blocks: the system refuses more, as where a disk is full.
+fn with_room_for(blocks: usize, folder: &Path, arguments: &[&str]) -> Output {
+    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    Command::new("sh")
+        .args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_edgeproof")])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_report_that_has_no_room_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = shard_report(folder.path(), 1);
+    fs::write(folder.path().join("all.html"), "the old one").unwrap();
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    let merge = ["report", "merge", &shard, "--report", "html=all.html"];
+    let output = with_room_for(8, folder.path(), &merge);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(exit::HARNESS)),
+        "{said}"
+    );
+    assert!(
+        said.contains("the report `all.html` could not be written"),
+        "{said}"
+    );
+    let kept = fs::read_to_string(folder.path().join("all.html")).unwrap();
+    assert_eq!(kept, "the old one");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+}
+
 #[test]
 fn a_run_goes_on_to_its_reports_though_nobody_reads_how_two_workers_differ() {
     let folder = tempfile::tempdir().unwrap();
@@ -444,6 +489,26 @@ fn a_file_that_cannot_be_written_is_named(#[case] arguments: &[&str]) {
         "{said}"
     );
     assert!(said.contains("edgeproof: `edgeproof"), "{said}");
+}
+
+#[rstest]
+#[case::of_a_runtime("run", GOOD, "/edgeproof-runtime-")]
+#[case::of_a_rig_that_is_up("up", NO_WORKER, "/edgeproof-up-")]
+fn a_file_that_has_no_room_is_named(
+    #[case] command: &str,
+    #[case] scenario: &str,
+    #[case] named: &str,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), scenario).unwrap();
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workers/pass-through");
+    let arguments = [command, "a.yaml", "--worker", worker.to_str().unwrap()];
+    let output = with_room_for(0, folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(i32::from(exit::HARNESS)));
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let error = said.lines().find(|line| line.contains("File too large"));
+    assert!(error.is_some_and(|line| line.contains(named)), "{said}");
 }
 
 #[test]
@@ -556,13 +621,13 @@ fn line_of(lines: &mut impl Iterator<Item = std::io::Result<String>>, wanted: &s
     panic!("`{wanted}` was not said, but:\n{}", said.join("\n"));
 }
 
-fn interrupt(running: &Running) {
+fn signal(running: &Running, signal: Signal) {
     let id = i32::try_from(running.0.id()).unwrap();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(id).unwrap(),
-        rustix::process::Signal::INT,
-    )
-    .unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+}
+
+fn interrupt(running: &Running) {
+    signal(running, Signal::INT);
 }
 
 #[test]

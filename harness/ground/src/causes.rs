@@ -1,6 +1,6 @@
 //! Errors with what led to them.
 
-use std::error::Error;
+use std::{error::Error, io, path::Path};
 
 /// An error and its causes in one line.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
@@ -10,6 +10,11 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
         text.push_str(&cause.to_string());
     }
     text
+}
+
+/// For `map_err`: says which file or folder it is about.
+pub fn about(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// What led to an error, the nearest first.
@@ -25,11 +30,11 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("outside")]
-    struct Outside(#[source] std::io::Error);
+    struct Outside(#[source] io::Error);
 
     #[test]
     fn causes_follow_their_error() {
-        let error = Outside(std::io::Error::other("inside"));
+        let error = Outside(io::Error::other("inside"));
         assert_eq!(with_causes(&error), "outside: inside");
     }
 }

@@ -36,3 +36,4 @@ pub mod time;
 pub mod tools;
 pub mod trace;
 pub mod visible;
+pub mod whole_file;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use edgeproof_document::yaml as document;
-use edgeproof_ground::redaction::is_secret;
+use edgeproof_ground::{redaction::is_secret, whole_file::write_whole};
 use edgeproof_scenario::load;
 
 use crate::{
@@ -276,16 +276,7 @@ impl Recording {
 }
 
 fn put(path: &Path, content: &[u8]) -> Result<(), RecordingError> {
-    let write = || {
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(path, content)
-    };
-    write().map_err(|source| RecordingError::Write {
+    write_whole(path, content).map_err(|source| RecordingError::Write {
         path: path.to_owned(),
         source,
     })

@@ -2,12 +2,13 @@
 
 use std::{
     env,
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
+use edgeproof_ground::whole_file::write_whole;
 use edgeproof_run::results::Results;
 use jiff::{SignedDuration, Timestamp};
 
@@ -150,16 +151,11 @@ pub fn write_all(reports: &[ReportTarget], results: &Results) -> Result<(), Repo
 /// # Errors
 /// When it could not be made or written.
 pub fn put(file: &Path, text: io::Result<String>) -> Result<(), ReportError> {
-    text.and_then(|text| {
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(file, text)
-    })
-    .map_err(|source| ReportError {
-        file: file.to_owned(),
-        source,
-    })
+    text.and_then(|text| write_whole(file, text))
+        .map_err(|source| ReportError {
+            file: file.to_owned(),
+            source,
+        })
 }
 
 impl FromStr for ReportTarget {

@@ -54,7 +54,7 @@ impl<W: Write> Terminal<W> {
     /// When `out` cannot be written to.
     pub fn report(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::Started { .. } | Event::Running { .. } => Ok(()),
+            Event::Started { .. } | Event::Running { .. } | Event::Over { .. } => Ok(()),
             Event::Finished(record) => self.case(record),
             Event::Ended(summary) => self.summary(summary),
         }?;

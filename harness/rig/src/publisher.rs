@@ -9,7 +9,7 @@ use std::{
 };
 
 use edgeproof_edge::{Deployer, InUse, LastVisit, Outbound, Route, Thrown, WorkerEndpoint};
-use edgeproof_ground::{memory::Memory, process::ScratchDirectory};
+use edgeproof_ground::{causes::about, memory::Memory, process::ScratchDirectory};
 use edgeproof_runtime::{LogLine, Runtime, RuntimeLog, TailReader, Watched};
 use tokio::{
     sync::{Notify, watch},
@@ -153,7 +153,9 @@ impl Publisher {
         let (mut configs, mut doors) = (Vec::new(), Vec::new());
         for (number, worker) in workers.iter().enumerate() {
             let files = directory.path().join(number.to_string());
-            std::fs::create_dir(&files).map_err(RigError::Write)?;
+            std::fs::create_dir(&files)
+                .map_err(about(&files))
+                .map_err(RigError::Write)?;
             let door = self.edge.listen(worker.name()).await?;
             let config = worker.config(&files, door.address());
             configs.push(config.map_err(RigError::Write)?);

@@ -17,7 +17,12 @@ pub enum Event {
         /// Its name.
         name: String,
     },
-    /// A case is done.
+    /// A case is over. These come as they happen too.
+    Over {
+        /// Its name.
+        name: String,
+    },
+    /// What came of a case.
     Finished(Box<CaseRecord>),
     /// The run is over.
     Ended(Summary),

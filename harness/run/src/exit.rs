@@ -31,5 +31,8 @@ pub const HALF_MADE: u8 = 8;
 /// Ended by Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
+/// Ended by SIGTERM. What a program that is ended by the signal itself has.
+pub const TERMINATED: u8 = 143;
+
 /// Whoever read the output has gone, as `head` does. What a program that is ended by the signal for it has.
 pub const CLOSED_PIPE: u8 = 141;

@@ -110,6 +110,8 @@ where
         match message {
             Message::Running(name) => report(&Event::Running { name }),
             Message::Finished(record) => {
+                let name = record.name.clone();
+                report(&Event::Over { name });
                 waiting.insert(index, record);
             }
         }

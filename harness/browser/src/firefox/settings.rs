@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, path::Path};
 
+use edgeproof_ground::causes::about;
 use serde_json::{Value, json};
 
 use crate::process::Kind;
@@ -63,5 +64,6 @@ pub(super) fn of(kind: Kind, gateway: SocketAddr) -> Vec<(&'static str, Value)> 
 pub(super) fn write(profile: &Path, settings: &[(&'static str, Value)]) -> io::Result<()> {
     let line = |(name, value): &(&str, Value)| format!("user_pref(\"{name}\", {value});\n");
     let lines: String = settings.iter().map(line).collect();
-    std::fs::write(profile.join("user.js"), lines)
+    let file = profile.join("user.js");
+    std::fs::write(&file, lines).map_err(about(&file))
 }

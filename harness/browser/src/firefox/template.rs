@@ -7,7 +7,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use edgeproof_ground::process::ScratchDirectory;
+use edgeproof_ground::{causes::about, process::ScratchDirectory};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -92,10 +92,10 @@ fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
         }
         let copy = to.join(&name);
         if kind.is_dir() {
-            fs::create_dir_all(&copy)?;
+            fs::create_dir_all(&copy).map_err(about(&copy))?;
             copy_directory(&entry.path(), &copy)?;
         } else if kind.is_file() {
-            fs::copy(entry.path(), copy)?;
+            fs::copy(entry.path(), &copy).map_err(about(&copy))?;
         }
     }
     Ok(())

@@ -4,12 +4,10 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
-    thread,
 };
 
 use edgeproof_bench::{
-    self as bench, BenchError, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Progress,
-    Results, Role,
+    self as bench, Contender, FORMAT, MINIMAL, ORIGIN, PASS_THROUGH, Plan, Progress, Results, Role,
     budget::{Budget, Limit},
     compare, html, table,
 };
@@ -19,7 +17,7 @@ use edgeproof_ground::tools::{self, Tool};
 use edgeproof_report::target;
 use edgeproof_run::exit;
 
-use super::{CliError, Context, saved};
+use super::{CliError, Context, apart::apart, interrupt::unless_ended, saved};
 
 /// The name of the worker of this repository.
 const OURS: &str = "worker";
@@ -82,16 +80,15 @@ pub(super) async fn bench(context: &Context, options: &Options) -> Result<u8, Cl
     }
     let workerd = tools::find(Tool::Workerd)?;
     let (workers, against) = (options.workers.clone(), options.against.clone());
-    let found = tokio::task::spawn_blocking(move || contenders(&workers, &against));
-    let contenders = found.await.map_err(io::Error::from)??;
-    let plan = Plan::new(contenders, options.short, filter);
-    if let Some(budget) = &budget {
-        bench::budget::check(budget, &plan).map_err(|error| CliError::Usage(error.into()))?;
-    }
-    let results = tokio::select! {
-        results = measured(workerd, plan, context.interactive) => results?,
-        _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
-    };
+    let results = unless_ended(async {
+        let contenders = apart(move || contenders(&workers, &against)).await??;
+        let plan = Plan::new(contenders, options.short, filter);
+        if let Some(budget) = &budget {
+            bench::budget::check(budget, &plan).map_err(|error| CliError::Usage(error.into()))?;
+        }
+        measured(workerd, plan, context.interactive).await
+    });
+    let results = results.await?;
     show(options, &results, earlier.as_ref())?;
     let is_exceeded = show_budget(budget.as_deref().unwrap_or_default(), &results)?;
     Ok(match is_exceeded || results.has_failures() {
@@ -156,29 +153,24 @@ fn contenders(workers: &[PathBuf], against: &[PathBuf]) -> Result<Vec<Contender>
 
 /// Measures on a thread of its own, which has an async runtime of its own.
 async fn measured(workerd: PathBuf, plan: Plan, is_shown: bool) -> Result<Results, CliError> {
-    let (done, results) = tokio::sync::oneshot::channel();
-    thread::Builder::new()
-        .name("bench".to_owned())
-        .spawn(move || {
-            // Where nothing can be written there is nobody to tell.
-            let mut progress = |now: Progress<'_>| {
-                let _ = if is_shown {
-                    write!(anstream::stderr(), "\r\x1b[2K{now}")
-                } else if now.round == 1 {
-                    writeln!(anstream::stderr(), "{}", now.case)
-                } else {
-                    Ok(())
-                };
+    let measured = apart(move || {
+        // Where nothing can be written there is nobody to tell.
+        let mut progress = |now: Progress<'_>| {
+            let _ = if is_shown {
+                write!(anstream::stderr(), "\r\x1b[2K{now}")
+            } else if now.round == 1 {
+                writeln!(anstream::stderr(), "{}", now.case)
+            } else {
+                Ok(())
             };
-            let measured = bench::run(&workerd, &plan, &mut progress);
-            if is_shown {
-                let _ = write!(anstream::stderr(), "\r\x1b[2K");
-            }
-            // Whoever pressed Ctrl-C no longer waits for it.
-            let _ = done.send(measured);
-        })?;
-    let measured: Result<Results, BenchError> = results.await.map_err(io::Error::other)?;
-    Ok(measured?)
+        };
+        let measured = bench::run(&workerd, &plan, &mut progress);
+        if is_shown {
+            let _ = write!(anstream::stderr(), "\r\x1b[2K");
+        }
+        measured
+    });
+    Ok(measured.await??)
 }
 
 fn earlier_run(path: &Path) -> Result<Results, CliError> {

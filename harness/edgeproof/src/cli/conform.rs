@@ -13,7 +13,7 @@ use edgeproof_rig::check_worker;
 use edgeproof_run::execute::Details;
 use edgeproof_scenario::select::TagExpression;
 
-use super::{CliError, Context, reading::Reading, run};
+use super::{CliError, Context, interrupt::unless_ended, reading::Reading, run};
 
 /// The options of `conform`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub(super) struct Options {
 
 pub(super) async fn conform(context: &Context, options: &Options) -> Result<u8, CliError> {
     let apps = launch::Pool::default();
-    let done = compared(context, options, &apps).await;
+    let done = unless_ended(compared(context, options, &apps)).await;
     apps.end().await;
     done
 }

@@ -248,7 +248,7 @@ async fn unless_interrupted<T>(
     loop {
         tokio::select! {
             done = &mut work => return done.map_err(CliError::from),
-            () = interrupt.pressed() => {
+            _ = interrupt.pressed() => {
                 if pressed {
                     return Err(CliError::Abandoned);
                 }

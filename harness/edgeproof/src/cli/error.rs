@@ -157,6 +157,9 @@ pub enum CliError {
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+    /// The order to end that a CI or a supervisor gives.
+    #[error("ended by SIGTERM before it was done")]
+    Terminated,
 }
 
 fn tags(known: &[String]) -> String {
@@ -220,6 +223,7 @@ impl CliError {
             | Self::Write { .. }
             | Self::Report(_) => exit::HARNESS,
             Self::Interrupted => exit::INTERRUPTED,
+            Self::Terminated => exit::TERMINATED,
         }
     }
 

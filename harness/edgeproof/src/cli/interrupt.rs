@@ -4,6 +4,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::CliError;
+
 /// Listens for both; from then on they no longer end the process by themselves.
 pub(super) struct Interrupt {
     pressed: Signal,
@@ -22,11 +24,22 @@ impl Interrupt {
         })
     }
 
-    /// Waits for the next one.
-    pub(super) async fn pressed(&mut self) {
+    /// Waits for the next one; gives what a command ends with that is not done yet.
+    pub(super) async fn pressed(&mut self) -> CliError {
         tokio::select! {
-            _ = self.pressed.recv() => {}
-            _ = self.ordered.recv() => {}
+            _ = self.pressed.recv() => CliError::Interrupted,
+            _ = self.ordered.recv() => CliError::Terminated,
         }
+    }
+}
+
+/// Does the work, unless one of them comes first.
+pub(super) async fn unless_ended<T>(
+    work: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    let mut interrupt = Interrupt::listen()?;
+    tokio::select! {
+        done = work => done,
+        ended = interrupt.pressed() => Err(ended),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod account;
+mod apart;
 mod bench;
 mod build;
 mod check;

@@ -1,14 +1,13 @@
 //! `edgeproof new`: a first scenario, from a page and the API it calls.
 
 use std::{
-    fs,
     io::{self, Write},
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use edgeproof_deployment::ProtectedApi;
-use edgeproof_ground::international;
+use edgeproof_ground::{international, whole_file::write_whole};
 use edgeproof_origin::Address;
 use edgeproof_record::{
     RecordingError, World,
@@ -109,11 +108,7 @@ pub(super) fn new(options: &Options) -> Result<u8, CliError> {
         app,
     };
     let file = file(options, page)?;
-    let folder = file.parent().unwrap_or(Path::new(""));
-    if !folder.as_os_str().is_empty() {
-        fs::create_dir_all(folder).map_err(CliError::write(folder))?;
-    }
-    fs::write(&file, site.scenario()).map_err(CliError::write(&file))?;
+    write_whole(&file, site.scenario()).map_err(CliError::write(&file))?;
     write_schema(&file)?;
     let mut out = anstream::stdout();
     writeln!(out, "{} is written. Next:", file.display())?;
@@ -161,7 +156,7 @@ pub(super) fn write_schema(scenario: &Path) -> Result<(), CliError> {
         return Ok(());
     }
     let text = edgeproof_scenario::schema::text().map_err(io::Error::from)?;
-    fs::write(&schema, text).map_err(CliError::write(&schema))
+    write_whole(&schema, text).map_err(CliError::write(&schema))
 }
 
 /// The host of a page.

@@ -25,7 +25,7 @@ use super::{
     account::{as_deployed, as_described},
     bench::Html,
     described::description,
-    interrupt::Interrupt,
+    interrupt::unless_ended,
     reading::Reading,
     saved,
 };
@@ -137,7 +137,6 @@ pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, Cl
     let environment = super::run::environment(options.worker.clone(), true, false).await?;
     let environment = environment.with_apps(apps.clone());
     tell(&described)?;
-    let mut interrupt = Interrupt::listen()?;
     let mut progress = shown(context.interactive);
     let probing = async {
         let mut outcomes = probe_all(&environment, &described, &apis, &mut progress).await?;
@@ -165,10 +164,7 @@ pub(super) async fn probe(context: &Context, options: &Options) -> Result<u8, Cl
         };
         Ok::<_, CliError>(Probed::new(outcomes, fixed))
     };
-    let probed = tokio::select! {
-        probed = probing => probed,
-        () = interrupt.pressed() => Err(CliError::Interrupted),
-    };
+    let probed = unless_ended(probing).await;
     apps.end().await;
     if context.interactive {
         // Where nothing can be written there is nothing to take away.

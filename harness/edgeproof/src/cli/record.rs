@@ -122,7 +122,7 @@ pub(super) async fn record(options: &Options) -> Result<u8, CliError> {
     let given = case.scenario.given.clone();
     let started = tokio::select! {
         started = Rig::start(&environment, given) => started.map_err(CliError::from),
-        () = interrupt.pressed() => Err(CliError::Interrupted),
+        ended = interrupt.pressed() => Err(ended),
     };
     let recorded = match started {
         Ok(rig) => {
@@ -266,7 +266,7 @@ async fn watch(
                     None => break,
                 },
                 () = &mut closed => break,
-                () = interrupt.pressed() => break,
+                _ = interrupt.pressed() => break,
             }
         }
     }

@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use edgeproof_ground::{process::ScratchDirectory, visible::visible};
+use edgeproof_ground::{
+    process::{ScratchDirectory, write_private},
+    visible::visible,
+};
 use edgeproof_origin::launch::{self, Stage};
 use edgeproof_rig::{Environment, Followed, LogLine, Rig, VisitorDoor};
 use edgeproof_run::{
@@ -81,7 +84,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
     let mut interrupt = Interrupt::listen()?;
     let up = tokio::select! {
         up = Up::start(&environment, &case) => up,
-        () = interrupt.pressed() => Err(CliError::Interrupted),
+        ended = interrupt.pressed() => Err(ended),
     };
     let up = match up {
         Ok(up) => up,
@@ -129,7 +132,7 @@ pub(super) async fn up(options: &Options) -> Result<u8, CliError> {
                 console.tell(line);
             }
         }) => printed?,
-        () = interrupt.pressed() => {}
+        _ = interrupt.pressed() => {}
     }
     if let Some(console) = console {
         console.close().await;
@@ -244,11 +247,12 @@ impl Doors {
     /// # Errors
     /// When a port cannot be had or the certificate cannot be written.
     pub(super) async fn open(rig: &Rig) -> Result<Self, CliError> {
-        let directory = ScratchDirectory::create(&std::env::temp_dir(), "edgeproof-up-")?;
-        std::fs::write(
-            directory.path().join("ca.pem"),
-            rig.authority().certificate_pem(),
-        )?;
+        let parent = std::env::temp_dir();
+        let directory = ScratchDirectory::create(&parent, "edgeproof-up-");
+        let directory = directory.map_err(CliError::write(&parent))?;
+        let file = directory.path().join("ca.pem");
+        let written = write_private(&file, rig.authority().certificate_pem());
+        written.map_err(CliError::write(&parent))?;
         let mut doors = Vec::new();
         for visitor in rig.description().visitors.keys() {
             let door = rig.door(visitor).await?;

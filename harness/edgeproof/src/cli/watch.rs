@@ -57,8 +57,8 @@ impl Watched {
 
     /// Leaves out what a run writes.
     pub(super) fn without(mut self, written: impl IntoIterator<Item = PathBuf>) -> Self {
-        let absolute = |path| std::path::absolute(&path).unwrap_or(path);
-        self.written.extend(written.into_iter().map(absolute));
+        let written = written.into_iter().map(|path| absolute(&path));
+        self.written.extend(written);
         self
     }
 
@@ -139,9 +139,17 @@ impl Watched {
         snapshot
     }
 
+    /// The same, but for what an app may write.
+    fn without_apps(&self, mut snapshot: Snapshot) -> Snapshot {
+        let apps: Vec<PathBuf> = self.apps.iter().map(|path| absolute(path)).collect();
+        let is_beside_app = |path: &Path| apps.iter().any(|app| absolute(path).starts_with(app));
+        let is_of_app = |path: &Path| is_beside_app(path) && self.is_of_app(path);
+        snapshot.0.retain(|path, _| !is_of_app(path));
+        snapshot
+    }
+
     /// Whether a file in the folder of an app is the app's: a scenario may lie beside it.
     fn is_of_app(&self, path: &Path) -> bool {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let path = absolute(path);
         !self.paths.iter().any(|watched| absolute(watched) == path)
     }
@@ -185,16 +193,30 @@ impl Watched {
     /// The files that are not as they were, once nothing changes any more: editors write a file in several steps, and several
     /// files at once. There is at least one.
     pub(super) async fn change(&self, before: &Snapshot) -> BTreeSet<PathBuf> {
-        let mut last = self.with_apps(self.snapshot());
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let now = self.with_apps(self.snapshot());
-            let changed = before.difference(&now);
-            if now == last && !changed.is_empty() {
-                return changed;
-            }
-            last = now;
+        settled(before, || self.with_apps(self.snapshot())).await
+    }
+
+    /// The same during a run, in which apps write where they are.
+    pub(super) async fn save(&self, before: &Snapshot) -> BTreeSet<PathBuf> {
+        let before = self.without_apps(before.clone());
+        settled(&before, || self.without_apps(self.snapshot())).await
+    }
+}
+
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+async fn settled(before: &Snapshot, look: impl Fn() -> Snapshot) -> BTreeSet<PathBuf> {
+    let mut last = look();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = look();
+        let changed = before.difference(&now);
+        if now == last && !changed.is_empty() {
+            return changed;
         }
+        last = now;
     }
 }
 
@@ -274,6 +296,22 @@ mod tests {
         fs::write(folder.path().join(".cache/a"), "1").unwrap();
         fs::write(&app, "22").unwrap();
         assert_eq!(watched.change(&before).await, [app].into());
+    }
+
+    #[tokio::test]
+    async fn a_save_ends_a_run_and_what_an_app_writes_beside_it_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let scenario = folder.path().join("a.yaml");
+        fs::write(&scenario, "1").unwrap();
+        let watched = Watched {
+            paths: vec![folder.path().to_owned(), scenario.clone()],
+            apps: vec![folder.path().to_owned()],
+            ..Watched::default()
+        };
+        let before = watched.snapshot();
+        fs::write(folder.path().join("shop.db"), "rows").unwrap();
+        fs::write(&scenario, "22").unwrap();
+        assert_eq!(watched.save(&before).await, [scenario].into());
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use edgeproof_test_support::wait::{is_alive, until_blocking, until_dead};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Running, edgeproof, line_of, start};
+use crate::{edgeproof, line_of, signal, start};
 
 /// An app with a worker that left its group; it says in `ids` who they are, and in `bye` that it was asked to end.
 const APP: &str = "\
@@ -58,11 +58,6 @@ fn ended_politely(folder: &Path) {
     assert_eq!(fs::read_to_string(folder.join("bye")).unwrap(), "bye\n");
 }
 
-fn signal(running: &Running, signal: Signal) {
-    let id = i32::try_from(running.0.id()).unwrap();
-    kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
-}
-
 #[rstest]
 #[case::with_ctrl_c(Signal::INT)]
 #[case::with_kill(Signal::KILL)]
@@ -102,8 +97,13 @@ fn an_app_that_dies_while_a_rig_is_up_is_told_when_it_happens() {
     assert_eq!(up.0.wait().unwrap().code(), Some(i32::from(exit::PASSED)));
 }
 
-#[test]
-fn a_run_that_is_ended_while_an_app_starts_ends_after_the_app() {
+#[rstest]
+#[case::with_ctrl_c(Signal::INT, exit::INTERRUPTED)]
+#[case::with_an_order(Signal::TERM, exit::TERMINATED)]
+fn a_run_that_is_ended_while_an_app_starts_ends_after_the_app(
+    #[case] how: Signal,
+    #[case] expected: u8,
+) {
     let folder = folder("200");
     let text = SCENARIO.replace("env:", "ready: never printed, env:");
     let text = text.replace("STATUS", "200");
@@ -116,9 +116,9 @@ fn a_run_that_is_ended_while_an_app_starts_ends_after_the_app() {
     until_blocking("the app starts", || {
         ids_of().is_ok_and(|ids| ids.lines().count() >= 2)
     });
-    signal(&run, Signal::INT);
+    signal(&run, how);
     let code = run.0.wait().unwrap().code();
-    assert_eq!(code, Some(i32::from(exit::INTERRUPTED)));
+    assert_eq!(code, Some(i32::from(expected)));
     assert!(ids(folder.path()).iter().all(|id| !is_alive(*id)));
     assert_eq!(
         fs::read_to_string(folder.path().join("bye")).unwrap(),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::tell_warden;
+use crate::causes::about;
 
 /// A directory that is removed with its handle, and by the warden when no destructor runs. Only its owner can look inside:
 /// what is written there, such as the variables of a worker, may be secret.
@@ -20,7 +21,7 @@ impl ScratchDirectory {
     /// # Errors
     /// Whatever the file system says.
     pub fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
-        std::fs::create_dir_all(parent)?;
+        std::fs::create_dir_all(parent).map_err(about(parent))?;
         let directory = tempfile::Builder::new()
             .prefix(prefix)
             .permissions(Permissions::from_mode(0o700))
@@ -56,8 +57,9 @@ pub fn write_private(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)?
-        .write_all(content.as_ref())
+        .open(path)
+        .and_then(|mut file| file.write_all(content.as_ref()))
+        .map_err(about(path))
 }
 
 #[cfg(test)]

@@ -178,6 +178,18 @@ test('what takes long is stopped', async () => {
   assert.equal(await page.run(`return ${verdict('hangs')}`), 'not run')
 })
 
+test('a save ends what hangs, and runs it again with what was saved', async () => {
+  const page = await open()
+  write('slow.yaml', `${SLOW}# again\n`)
+  await page.until(`${verdict('hangs')} === 'running'`)
+  write('a_call.yaml', HTTP(404))
+  await page.until(`${verdict('A call')} === 'failed' && ${verdict('hangs')} === 'running'`)
+  write('slow.yaml', SLOW.replace(/ *faults:.*\n/, '').replace('status: 200', 'status: 404'))
+  await page.until(`${verdict('hangs')} === 'passed'`)
+  write('a_call.yaml', HTTP(403))
+  await page.until(`${verdict('A call')} === 'passed'`)
+})
+
 test('nobody else runs anything, and nothing happens by GET', async () => {
   const { hostname, port, pathname, host, origin } = new URL(url)
   const ask = (method, path, headers) =>

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use edgeproof_ground::whole_file::write_whole;
 use edgeproof_run::exit;
 
 use super::{CliError, program, project::PROJECT};
@@ -150,14 +151,11 @@ pub(super) fn init(options: &Options) -> Result<u8, CliError> {
 
 /// Writes a file that is not there yet, and says whether it did.
 fn put(path: &Path, content: &str) -> io::Result<bool> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    let is_new = fs::symlink_metadata(path).is_err();
+    if is_new {
+        write_whole(path, content)?;
     }
-    match fs::File::create_new(path) {
-        Ok(mut file) => file.write_all(content.as_bytes()).map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
-    }
+    Ok(is_new)
 }
 
 #[cfg(test)]

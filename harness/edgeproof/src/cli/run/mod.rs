@@ -8,6 +8,7 @@ use std::{
     collections::BTreeSet,
     io::{self, Write},
     path::PathBuf,
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -41,7 +42,9 @@ use self::{
 };
 use super::{
     CliError, Context,
-    interrupt::Interrupt,
+    apart::apart,
+    interrupt::{Interrupt, unless_ended},
+    progress::told_of,
     project::Project,
     reading::STANDARD_INPUT,
     target,
@@ -65,10 +68,15 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<u8, CliE
     let done = if options.ui {
         ui::ui(context, options, &apps).await
     } else if options.watch {
-        watch(context, options, &apps).await
+        unless_ended(watch(context, options, &apps)).await
     } else {
         let loaded = options.reading.load(&options.paths)?;
-        once(context, options, &apps, loaded).await
+        let running = once(context, options, &apps, loaded);
+        match options.keep {
+            // Ctrl-C is for the rig that is kept; before there is one it ends the process, and with it everything.
+            true => running.await,
+            false => unless_ended(running).await,
+        }
     };
     apps.end().await;
     done
@@ -88,32 +96,24 @@ async fn watch(context: &Context, options: &Options, apps: &launch::Pool) -> Res
             Ok(loaded) => once(context, options, apps, loaded).await,
             Err(error) => Err(error),
         };
-        match done {
-            Err(CliError::Interrupted) => return Err(CliError::Interrupted),
-            Err(error) => {
-                let style = context.style(&anstream::stderr());
-                write!(anstream::stderr(), "{}", error.text(style))?;
-            }
-            Ok(_) => {}
+        if let Err(error) = done {
+            let style = context.style(&anstream::stderr());
+            write!(anstream::stderr(), "{}", error.text(style))?;
         }
         // Apps stay up between runs, but for those that are described otherwise by now, or were changed.
         apps.end_unused().await;
         let before = watched.with_apps(before);
-        let mut interrupt = Interrupt::listen()?;
         writeln!(
             anstream::stderr(),
             "\nwaiting for a change; press Ctrl-C to stop"
         )?;
-        tokio::select! {
-            changed = watched.change(&before) => {
-                let more = changed.len().saturating_sub(2);
-                let mut names: Vec<_> = changed.iter().take(2).map(|path| path.display().to_string()).collect();
-                names.extend((more > 0).then(|| format!("{more} more")));
-                writeln!(anstream::stderr(), "{} changed\n", names.join(", "))?;
-                watched.end_changed_apps(apps, &changed).await;
-            }
-            () = interrupt.pressed() => return Err(CliError::Interrupted),
-        }
+        let changed = watched.change(&before).await;
+        let more = changed.len().saturating_sub(2);
+        let names = changed.iter().take(2);
+        let mut names: Vec<_> = names.map(|path| path.display().to_string()).collect();
+        names.extend((more > 0).then(|| format!("{more} more")));
+        writeln!(anstream::stderr(), "{} changed\n", names.join(", "))?;
+        watched.end_changed_apps(apps, &changed).await;
     }
 }
 
@@ -266,7 +266,8 @@ pub(super) async fn with_worker(
     let expected = Expected::beside(&options.paths)?;
     let at_end = options.keep.then(keep_up);
     let mut printer = RunOutput::new(context, options);
-    let apps = printer.told_of(apps);
+    let apps = printer.told_by(apps);
+    let progress = printer.progress();
     let needed = cases
         .iter()
         .any(|case| case.scenario.may_run_worker_under_test());
@@ -319,14 +320,9 @@ pub(super) async fn with_worker(
             printer.take(event);
         },
     );
-    let summary = if options.keep {
-        // Ctrl-C is for the rig that is kept; before there is one it ends the process, and with it everything.
-        running.await
-    } else {
-        tokio::select! {
-            summary = running => summary,
-            _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
-        }
+    let summary = match options.waits_for_user() {
+        true => running.await,
+        false => told_of(&progress, running).await,
     };
     Ok(printer.results(summary.took_ms)?)
 }
@@ -340,28 +336,23 @@ async fn at_target(
 ) -> Result<Results, CliError> {
     let engine = options.engine.unwrap_or_default();
     let mut printer = RunOutput::new(context, options).at_target();
-    let ran = async {
-        let shared = Arc::new(visit.shared(engine, options.headed).await?);
-        let record = visit.record(&cases).await;
-        if !options.json {
-            say(&at_target::before(&record))?;
-        }
-        let run_options = RunOptions {
-            jobs: 1,
-            ..options.run_options()
-        };
-        let limit = run_options.limit;
-        let one = move |case: Arc<Case>| {
-            let shared = Arc::clone(&shared);
-            async move { execute_at(&case, &shared, limit).await }
-        };
-        let summary = runner::run(cases, run_options, one, |event| printer.take(event)).await;
-        Ok::<_, CliError>((record, summary))
+    let shared = Arc::new(visit.shared(engine, options.headed).await?);
+    let mut record = visit.record(&cases).await;
+    if !options.json {
+        say(&at_target::before(&record))?;
+    }
+    let run_options = RunOptions {
+        jobs: 1,
+        ..options.run_options()
     };
-    let (mut record, summary) = tokio::select! {
-        ran = ran => ran?,
-        _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+    let limit = run_options.limit;
+    let one = move |case: Arc<Case>| {
+        let shared = Arc::clone(&shared);
+        async move { execute_at(&case, &shared, limit).await }
     };
+    let progress = printer.progress();
+    let running = runner::run(cases, run_options, one, |event| printer.take(event));
+    let summary = told_of(&progress, running).await;
     let mut results = printer.results(summary.took_ms)?;
     if !options.json {
         say(&at_target::not_seen(&record.cases))?;
@@ -397,7 +388,7 @@ fn keep_up() -> AtEnd {
                         err,
                         "It is still running.\n\n{text}\nPress Ctrl-C to stop it."
                     );
-                    interrupt.pressed().await;
+                    let _ = interrupt.pressed().await;
                 }
                 (Err(error), _) | (_, Err(error)) => {
                     let _ = writeln!(err, "It could not be kept running: {error}");
@@ -430,7 +421,7 @@ pub(super) async fn environment(
     // Where nobody runs the worker its folder will do.
     let worker = worker.or_else(|| (!needed).then(|| tools::home().join("worker")));
     let prepare = move || Environment::prepare(worker.as_deref());
-    let mut prepared = tokio::task::spawn_blocking(prepare);
+    let mut prepared = pin!(apart(prepare));
     let prepared = tokio::select! {
         prepared = &mut prepared => prepared,
         () = tokio::time::sleep(AT_ONCE) => {
@@ -442,7 +433,7 @@ pub(super) async fn environment(
             prepared.await
         }
     };
-    let environment = prepared.map_err(io::Error::from)??;
+    let environment = prepared??;
     Ok(if headed {
         environment.headed()
     } else {

@@ -252,11 +252,14 @@ impl Options {
         )
     }
 
+    /// Whether it may wait: a rig that is kept does for its user, and so does a step of a page.
+    pub(super) fn waits_for_user(&self) -> bool {
+        self.keep || self.ui
+    }
+
     pub(super) fn run_options(&self) -> RunOptions {
         // Scenarios wait for clocks, timers and pages now and then; one more a core fills the gaps.
         let places = || thread::available_parallelism().map_or(1, |cores| cores.get() * 2);
-        // A rig that is kept waits for its user, and so does a step of a page.
-        let is_unlimited = self.keep || self.ui;
         RunOptions {
             jobs: if self.keep {
                 1
@@ -265,7 +268,7 @@ impl Options {
             },
             fail_fast: self.fail_fast || self.keep,
             retries: self.retries,
-            limit: match is_unlimited {
+            limit: match self.waits_for_user() {
                 true => Duration::MAX,
                 false => self.limit(),
             },

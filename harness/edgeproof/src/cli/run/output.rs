@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use edgeproof_ground::shell;
@@ -12,7 +12,10 @@ use edgeproof_report::terminal::Terminal;
 use edgeproof_run::{event::Event, record::CaseRecord, results::Results};
 
 use super::options::Options;
-use crate::cli::{Context, program, progress::Progress};
+use crate::cli::{
+    Context, program,
+    progress::{Progress, locked},
+};
 
 /// Writes the terminal's report and keeps the records for the others.
 pub(super) struct RunOutput {
@@ -29,7 +32,10 @@ impl RunOutput {
         Self {
             terminal: (!options.json)
                 .then(|| Terminal::new(out, style).of_command(again(&context.arguments, None))),
-            progress: Arc::new(Mutex::new(Progress::new(context.interactive))),
+            progress: Arc::new(Mutex::new(Progress::new(
+                context.interactive,
+                !options.json,
+            ))),
             records: Vec::new(),
             written: Ok(()),
         }
@@ -42,7 +48,7 @@ impl RunOutput {
     }
 
     pub(super) fn take(&mut self, event: &Event) {
-        self.progress().clear();
+        locked(&self.progress).clear();
         if let Some(terminal) = &mut self.terminal
             && self.written.is_ok()
         {
@@ -56,18 +62,19 @@ impl RunOutput {
         if let Event::Finished(record) = event {
             self.records.push(record.as_ref().clone());
         }
-        self.progress().take(event);
+        locked(&self.progress).take(event);
     }
 
     /// The apps, which tell the progress line when they are started.
-    pub(super) fn told_of(&self, apps: &launch::Pool) -> launch::Pool {
+    pub(super) fn told_by(&self, apps: &launch::Pool) -> launch::Pool {
         let progress = Arc::clone(&self.progress);
         apps.clone()
             .telling(move |stage| locked(&progress).stage(stage))
     }
 
-    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
-        locked(&self.progress)
+    /// How far the run is, to be told of while it goes on.
+    pub(super) fn progress(&self) -> Arc<Mutex<Progress>> {
+        Arc::clone(&self.progress)
     }
 
     pub(super) fn results(self, took_ms: u64) -> io::Result<Results> {
@@ -120,11 +127,6 @@ pub(super) fn again(arguments: &[OsString], worker: Option<&str>) -> String {
     let worker = worker.map(|worker| ["--worker".to_owned(), shell::quoted(worker)]);
     words.extend(worker.into_iter().flatten());
     words.join(" ")
-}
-
-/// A panic elsewhere leaves the line whole: at worst it is an old one.
-fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

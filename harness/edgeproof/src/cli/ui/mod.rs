@@ -4,12 +4,7 @@
 mod live;
 mod shown;
 
-use std::{
-    collections::BTreeSet,
-    io::Write,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, future::pending, io::Write, path::PathBuf, sync::Arc};
 
 use edgeproof_document::problem::TextStyle;
 use edgeproof_origin::launch;
@@ -23,6 +18,7 @@ use super::{
     reading,
     run::{Options, with_worker},
     served::Server,
+    watch::absolute,
 };
 
 /// Serves the page until Ctrl-C.
@@ -47,10 +43,11 @@ pub(super) async fn ui(
         wishes,
         last: BTreeSet::new(),
         saved: BTreeSet::new(),
+        left: BTreeSet::new(),
     };
     let ended = tokio::select! {
         ended = runs.follow() => ended,
-        () = interrupt.pressed() => CliError::Interrupted,
+        ended = interrupt.pressed() => ended,
     };
     server.close().await;
     Err(ended)
@@ -67,6 +64,8 @@ struct Runs<'a> {
     last: BTreeSet<String>,
     /// The files that were saved.
     saved: BTreeSet<PathBuf>,
+    /// The cases that a save has ended.
+    left: BTreeSet<String>,
 }
 
 impl Runs<'_> {
@@ -98,12 +97,14 @@ impl Runs<'_> {
             };
             let before = watched.snapshot_since(&known, earlier);
             loop {
+                let files = &before;
                 // What an app wrote during a run is no save.
-                let before = watched.with_apps(before.clone());
+                let before = watched.with_apps(files.clone());
                 tokio::select! {
                     wish = self.wishes.recv() => match wish {
                         Some(Wish::Run(names)) => {
-                            if let Err(error) = self.run(&cases, names).await {
+                            let saved = watched.save(files);
+                            if let Err(error) = self.run(&cases, names, saved).await {
                                 return error;
                             }
                         }
@@ -138,8 +139,13 @@ impl Runs<'_> {
         cases
     }
 
-    /// Runs these, or all where none is named.
-    async fn run(&mut self, cases: &[Case], names: BTreeSet<String>) -> Result<(), CliError> {
+    /// Runs these, or all where none is named, until something is saved that is to be run.
+    async fn run(
+        &mut self,
+        cases: &[Case],
+        names: BTreeSet<String>,
+        saved: impl Future<Output = BTreeSet<PathBuf>>,
+    ) -> Result<(), CliError> {
         let is_meant = |case: &&Case| names.is_empty() || names.contains(&case.name);
         let meant: Vec<Case> = cases.iter().filter(is_meant).cloned().collect();
         if meant.is_empty() {
@@ -159,11 +165,22 @@ impl Runs<'_> {
         );
         // What is wished for meanwhile comes after it.
         let mut next = Vec::new();
+        let mut is_saved = false;
+        let saved = async {
+            saved.await;
+            if !shown.is_watching() {
+                pending::<()>().await;
+            }
+        };
         let done = {
-            tokio::pin!(running);
+            tokio::pin!(running, saved);
             loop {
                 tokio::select! {
                     done = &mut running => break done.map(drop),
+                    () = &mut saved => {
+                        is_saved = true;
+                        break Ok(());
+                    }
                     wish = self.wishes.recv() => match wish {
                         // What runs ends with it.
                         Some(Wish::Stop) => {
@@ -177,7 +194,10 @@ impl Runs<'_> {
             }
         };
         self.apps.end_unused().await;
-        shown.ended();
+        let left = shown.ended();
+        if is_saved {
+            self.left = left;
+        }
         next.into_iter()
             .for_each(|names| shown.wish(Wish::Run(names)));
         match done {
@@ -190,9 +210,9 @@ impl Runs<'_> {
         }
     }
 
-    /// Files were saved: of a scenario its cases are run again, of anything else what ran last.
-    fn run_again<'a>(&self, saved: impl Iterator<Item = &'a PathBuf>, cases: &[Case]) {
-        let mut names = BTreeSet::new();
+    /// Files were saved: of a scenario its cases are run again, of anything else what ran last; and what that has ended.
+    fn run_again<'a>(&mut self, saved: impl Iterator<Item = &'a PathBuf>, cases: &[Case]) {
+        let mut names = std::mem::take(&mut self.left);
         for saved in saved {
             let of_file = cases.iter().filter(|case| absolute(&case.file) == *saved);
             let mut of_file = of_file.map(|case| case.name.clone()).peekable();
@@ -205,8 +225,4 @@ impl Runs<'_> {
             self.shown.wish(Wish::Run(names));
         }
     }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -31,6 +31,9 @@ use super::{
 /// Bytes of records that are kept with everything; of more, the oldest keep only what the list shows.
 const MOST: usize = 256 << 20;
 
+/// What the list says of a case that has not come to an end.
+const NOT_RUN: &str = "not run";
+
 /// What somebody at the page wants.
 #[derive(Debug)]
 pub(in super::super) enum Wish {
@@ -128,7 +131,7 @@ impl Shown {
                     Some(index) => before.swap_remove(index),
                     None => Known {
                         record: CaseRecord::without_run(case, Verdict::Passed),
-                        word: Some("not run"),
+                        word: Some(NOT_RUN),
                         live: None,
                         changed: 0,
                         bytes: 0,
@@ -165,7 +168,7 @@ impl Shown {
         match event {
             Event::Running { name } => self.of(name, |known| known.word = Some("running")),
             Event::Finished(record) => self.finished(record),
-            Event::Started { .. } | Event::Ended(_) => {}
+            Event::Started { .. } | Event::Over { .. } | Event::Ended(_) => {}
         }
     }
 
@@ -229,17 +232,22 @@ impl Shown {
         });
     }
 
-    /// Nothing runs any more; what did not come to an end is as if it had not been run.
-    pub(super) fn ended(&self) {
+    /// Nothing runs any more; what did not come to an end, which it names, is as if it had not been run.
+    pub(super) fn ended(&self) -> BTreeSet<String> {
+        let mut left = BTreeSet::new();
         self.change(|state| {
             let now = state.now;
             for known in state.cases.iter_mut().filter(|known| known.word.is_some()) {
-                known.word = Some("not run");
+                if known.word != Some(NOT_RUN) {
+                    left.insert(known.record.name.clone());
+                }
+                known.word = Some(NOT_RUN);
                 known.live = None;
                 known.changed = now;
             }
             state.is_running = false;
         });
+        left
     }
 
     /// Shows what is wrong, if anything.
