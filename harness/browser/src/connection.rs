@@ -108,6 +108,11 @@ impl Connection {
         answered.await.ok()
     }
 
+    /// Whether the browser is there.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.shared.lock().closed
+    }
+
     /// From now on the events of a session (of the browser itself, where it is [`ROOT`]) go to `listener`; none stops that.
     pub(crate) fn listen(&self, session: &str, listener: Option<Listener>) {
         let mut state = self.shared.lock();

@@ -118,6 +118,7 @@ impl Pool {
             Some(opening) => opening.await.ok().and_then(Result::ok),
             None => None,
         };
+        let ready = ready.filter(|(process, _)| process.connection.is_open());
         let (process, page) = match ready {
             Some((process, page)) => (process, Some(page)),
             None => (self.process(engine, profile).await?, None),
@@ -155,6 +156,7 @@ impl Pool {
 
     fn take(&self, engine: Engine, kind: Kind) -> Option<Process> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|process| process.connection.is_open());
         let is_meant = |process: &Process| process.engine == engine && process.kind == kind;
         let index = idle.iter().position(is_meant)?;
         Some(idle.swap_remove(index))
@@ -234,6 +236,7 @@ mod tests {
 
     use edgeproof_ground::process::ScratchDirectory;
     use edgeproof_test_support::wait::until;
+    use serde_json::json;
 
     use super::*;
 
@@ -249,11 +252,48 @@ mod tests {
         })
         .await;
         fs::remove_file(&profiles).unwrap();
+        drop(lend(&pool).await);
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_has_ended_is_lent_to_nobody() {
+        let folder = ScratchDirectory::create(&std::env::temp_dir(), "pool-").unwrap();
+        let pool = Pool::new(&folder.path(), Trust::default());
+        let mut ended = Vec::new();
+        for _ in 0..2 {
+            let lease = lend(&pool).await;
+            let page = lease.open().await.unwrap();
+            ended.push((lease.process, page));
+        }
+        for (process, _) in &ended {
+            // It may be gone before it has answered.
+            let close = process.connection.send(None, "Browser.close", json!({}));
+            let _ = close.await;
+            until("it has ended", || !process.connection.is_open()).await;
+        }
+        let (process, _) = ended.remove(0);
+        pool.idle.lock().unwrap().push(process);
+        let ready = ended.remove(0);
+        pool.ahead().push(Ahead {
+            engine: Engine::Chromium,
+            profile: Profile::Regular,
+            opening: tokio::spawn(async { Ok(ready) }),
+        });
+        // The one ahead comes first, and then the idle one.
+        let leases = [lend(&pool).await, lend(&pool).await];
+        assert!(
+            leases
+                .iter()
+                .all(|lease| lease.process.connection.is_open())
+        );
+    }
+
+    async fn lend(pool: &Pool) -> Lease {
         let target = GatewayTarget::Edge {
             edge: SocketAddr::from(([127, 0, 0, 1], 9)),
             preamble: Vec::new(),
         };
         let lent = pool.lend(Engine::Chromium, Profile::Regular, target);
-        drop(lent.await.unwrap());
+        lent.await.unwrap()
     }
 }

@@ -310,7 +310,9 @@ async fn a_browser_that_remembers_nothing_is_lent_again() {
     for _ in 0..2 {
         let (lease, page) = borrow_from(&pool, Chromium, Profile::Regular).await;
         // What may ask people for something: a page that counts as safe.
-        page.visit("http://localhost/", DEFAULT_LIMIT).await.unwrap();
+        page.visit("http://localhost/", DEFAULT_LIMIT)
+            .await
+            .unwrap();
         browsers.push(lease.devtools().unwrap().to_owned());
         lease.give_back(page).await.unwrap();
     }
