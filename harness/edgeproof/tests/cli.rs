@@ -666,6 +666,25 @@ fn a_rig_that_is_up_answers_curl_and_ends_with_ctrl_c() {
 }
 
 #[test]
+fn each_visitor_of_a_rig_that_is_up_has_a_browser_profile_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let visitors = "  visitors: { ann: { profile: http }, bob: { profile: http } }\n";
+    fs::write(folder.path().join("a.yaml"), [NO_WORKER, visitors].concat()).unwrap();
+    let mut up = start(folder.path(), &["up", "a.yaml"]);
+    let mut lines = BufReader::new(up.0.stdout.take().unwrap()).lines();
+    let mut profile = || {
+        let line = line_of(&mut lines, "--user-data-dir=");
+        let mut words = line.split_whitespace();
+        words
+            .find(|word| word.starts_with("--user-data-dir="))
+            .map(str::to_owned)
+    };
+    assert_ne!(profile(), profile());
+    interrupt(&up);
+    assert_eq!(up.0.wait().unwrap().code(), Some(i32::from(exit::PASSED)));
+}
+
+#[test]
 fn a_failing_step_is_kept_up_until_ctrl_c() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(
