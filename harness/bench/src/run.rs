@@ -450,12 +450,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_round_has_a_process_of_its_own() {
+    async fn each_round_has_a_process_of_its_own_that_is_warm() {
         let workerd = tools::find(Tool::Workerd).unwrap();
         let worker = tools::home().join("fixtures/workers/pass-through");
         let contender = Contender::worker("a", Role::UnderTest, &worker);
         let plan = Plan {
-            warm_up: 0,
+            warm_up: 100,
             ..Plan::new(vec![contender], true, Some("page_1_kb"))
         };
         let bench = Bench {
@@ -471,7 +471,9 @@ mod tests {
         let mut one = started.await.unwrap();
         let process = |one: &Running<'_>| one.runtime.as_ref().and_then(Runtime::process_id);
         let first = process(&one);
+        let before = bench.server.asked().origin;
         bench.renew(&mut one, &case, &visit).await.unwrap();
+        assert!(bench.server.asked().origin >= before + plan.warm_up);
         assert!(one.failure.is_none());
         assert!(process(&one).is_some());
         assert_ne!(process(&one), first);
